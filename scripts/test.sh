@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Set up the environment, then check style and run the tests.
+#
+# usage: bash scripts/test.sh [options of pytest, such as -k resume]
+#
+# PYTHON, VENV and TORCH_INDEX are those of install.sh.
+set -euo pipefail
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+source "$here/install.sh" radiomics dask dicom parquet mlflow test
+
+cd "$root"
+"$python" -m ruff check .
+"$python" -m ruff format --check .
+# a worker for each core, each on one thread: threads of several workers would wait for each other
+export OMP_NUM_THREADS=1
+exec "$python" -m pytest -n auto --dist loadfile --durations=15 "$@"
