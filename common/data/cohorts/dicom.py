@@ -1,0 +1,165 @@
+"""Any cohort of DICOM studies, whose series rules tell apart."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ...errors import InputError
+from .collect import existing_folder, expect_choice, read_table, write_cohort
+from .dicom_rules import DicomRule, read_dicom_rules
+from .dicom_series_files import convert_series, find_slices, match_series
+from .table import label_names, table_row
+
+__all__ = ["dicom_datalist"]
+
+FEW_PATIENTS = 8  # read without a progress bar
+Found = dict[str, list[Path]]  # files of each modality
+
+
+def dicom_datalist(
+    root: str | os.PathLike,
+    output: str | os.PathLike,
+    rules: str | os.PathLike,
+    labels: str | os.PathLike | None = None,
+    class_names: Sequence[str] = (),
+    missing: str = "refuse",
+    convert: bool = False,
+    incomplete: str = "report",
+    num_folds: int = 5,
+    seed: int = 0,
+) -> Path:
+    """Write the datalist of a folder with one folder per patient, anything below it.
+
+    Each modality is the one series whose headers fulfil its rule; the two echoes of a dual-echo series (in and out of
+    phase) are two modalities told apart by ``EchoTime``. A row's ``image`` is the folder of each series. Where series
+    share a folder, no reader could tell them apart any more: then ``convert`` writes each as NIfTI, and the rows point
+    there.
+
+    Args:
+        root: folder of the patients; a folder's name is the subject's.
+        output: the JSON to write.
+        rules: YAML of :func:`~common.data.cohorts.dicom_rules.read_dicom_rules`; its order is that of the modalities.
+        labels: CSV with column ``subject`` and, if there are any, ``label``, ``mask``, ``fold``, ``slice`` and others,
+            as for :func:`~common.data.cohorts.table.table_datalist`; patients it doesn't name are incomplete.
+        class_names: the names of the labels in the order of their index; default: the column's values in their order.
+        missing: "zeros" keeps patients without some modality, with null in its place; "refuse" takes them for
+            incomplete.
+        convert: write each series as ``<output's folder>/nifti/<subject>/<modality>.nii.gz``.
+        incomplete: "report" stops with a list of the patients with missing, doubtful or irregular series; "drop"
+            leaves them out and logs which and why.
+        num_folds: subject-wise stratified folds, where the CSV has no column ``fold``.
+        seed: of the folds.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: for wrong rules or tables, and for incomplete patients unless they are dropped.
+    """
+    expect_choice("missing", missing, ("refuse", "zeros"))
+    expect_choice("incomplete", incomplete, ("report", "drop"))
+    root, known = existing_folder(root), read_dicom_rules(rules)
+    entries, names = _read_labels(labels, class_names)
+    base = root if labels is None else Path(os.path.abspath(labels)).parent
+    series: dict[str, Found] = {}
+    rows, problems = [], []
+    folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    for folder in _bar(folders, "reading headers"):
+        subject = folder.name
+        series[subject], reasons = _find_series(folder, known, missing, convert)
+        entry = {"subject": subject} if entries is None else entries.get(subject)
+        if entry is None:
+            reasons.append(f"no line in {Path(labels).name}")
+        elif series[subject]:
+            images = dict.fromkeys(known, "") | {name: str(files[0].parent) for name, files in series[subject].items()}
+            row, more = table_row(entry | images, base, list(known), names, "zeros")
+            reasons += more
+        if reasons:
+            problems.append(f"patient {subject}: {'; '.join(reasons)}")
+        else:
+            rows.append(row)
+    if convert and not (problems and incomplete == "report"):
+        rows = _convert(rows, series, list(known), Path(os.path.abspath(output)).parent / "nifti", problems)
+    return write_cohort(
+        root,
+        output,
+        rows,
+        problems,
+        incomplete=incomplete,
+        labels=names,
+        name=root.name,
+        modality=list(known),
+        num_folds=num_folds,
+        seed=seed,
+    )
+
+
+def _read_labels(
+    labels: str | os.PathLike | None, class_names: Sequence[str]
+) -> tuple[dict[str, dict[str, str]] | None, Sequence[str]]:
+    """Lines of the CSV by subject, and the class names; ``None`` and no names without a CSV."""
+    if labels is None:
+        return None, ()
+    lines = read_table(Path(labels), ("subject",))
+    counts = Counter(line["subject"] for line in lines)
+    if repeated := [f"subject {subject}: found {n} lines, expected one" for subject, n in counts.items() if n > 1]:
+        raise InputError.of_rows(str(labels), repeated)
+    if not lines or "label" not in lines[0]:
+        class_names = ()
+    elif not class_names:
+        class_names = label_names({line["label"] for line in lines} - {""})
+    return {line["subject"]: line for line in lines}, class_names
+
+
+def _find_series(folder: Path, rules: Mapping[str, DicomRule], missing: str, convert: bool) -> tuple[Found, list[str]]:
+    """Each modality's slices of one patient, and why they can't be used."""
+    try:
+        slices = find_slices(folder, sorted({key for rule in rules.values() for key in rule.keywords}))
+    except ValueError as error:
+        return {}, [str(error)]
+    found, problems = match_series(slices, rules)
+    reasons = list(problems.values())
+    lacking = [name for name in rules if name not in found and name not in problems]
+    if lacking and (missing == "refuse" or not (found or problems)):
+        known = sorted({item.name for item in slices})
+        reasons.append(f"no series matches {', '.join(lacking)} (found {', '.join(known) or 'no DICOM images'})")
+    for name, files in found.items():
+        folders = {path.parent for path in files}
+        if not convert and {item.path for item in slices if item.path.parent in folders} != set(files):
+            reasons.append(f"{name} shares the folder {files[0].parent} with other series; add convert (--convert)")
+        elif not convert and len(folders) > 1:
+            reasons.append(f"{name} lies in {len(folders)} folders; add convert (--convert)")
+    return found, reasons
+
+
+def _convert(
+    rows: list[dict[str, Any]], series: Mapping[str, Found], modality: list[str], output: Path, problems: list[str]
+) -> list[dict[str, Any]]:
+    """The rows with NIfTI files in place of folders, written anew; rows that cannot be converted become problems."""
+    converted = []
+    for row in _bar(rows, "converting"):
+        subject = row["subject"]
+        files = [output / subject / f"{name}.nii.gz" if name in series[subject] else None for name in modality]
+        reasons = []
+        for name, file in zip(modality, files, strict=True):
+            try:
+                if file is not None:
+                    convert_series(series[subject][name], file)
+            except ValueError as error:
+                reasons.append(f"{name}: {error}")
+        if reasons:
+            problems.append(f"patient {subject}: {'; '.join(reasons)}")
+            continue
+        paths = [None if file is None else str(file) for file in files]
+        converted.append({**row, "image": paths[0] if len(paths) == 1 else paths})
+    return converted
+
+
+def _bar(items: list[Any], what: str) -> Iterable[Any]:
+    return tqdm(items, what, unit="patient", disable=len(items) <= FEW_PATIENTS)

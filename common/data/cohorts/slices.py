@@ -1,0 +1,149 @@
+"""A cohort of volumes as a cohort of slices."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ...errors import InputError
+from ..class_names import class_names
+from ..datalist import load_datalist
+from ..datalist_writer import write_datalist
+from ..nifti_writer import write_nifti
+
+__all__ = ["slice_datalist"]
+
+Labels = int | Sequence[int] | None
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+SECTIONS = ("training", "testing")
+
+
+def slice_datalist(
+    datalist: str | os.PathLike,
+    output_dir: str | os.PathLike,
+    axis: int = 2,
+    index: int | None = None,
+    mask_label: int | Sequence[int] | None = None,
+    apply_mask: bool = False,
+    organ_label: int | Sequence[int] | None = None,
+    missing: str = "refuse",
+) -> Path:
+    """Take one slice of each volume of a datalist, in RAS order, and write them with a datalist of their own.
+
+    What takes slices can then be had without this package: MONAI's ``LoadImaged`` makes ``[M, H, W]`` of a row. Each
+    modality is a NIfTI of two axes, ``<subject>/<modality>.nii.gz``, whose affine tells where in the patient it lies
+    (of sagittal and coronal slices only the spacing, as MONAI reads no more); the mask, where there is one, is
+    ``<subject>/mask.nii.gz``. Labels, folds and other keys stay; ``slice`` tells the
+    index along the axis.
+
+    Args:
+        datalist: of volumes, or of slices, which are only reoriented; both its sections are done.
+        output_dir: where ``datalist.json`` and the slices go.
+        axis: of space after reorientation to RAS: 0 for sagittal, 1 for coronal, 2 for transverse slices.
+        index: the slice for all rows; default: the row's ``slice``, or else the slice with the largest mask area.
+        mask_label: value (or values) of the mask whose area counts; default: any but 0.
+        apply_mask: set what lies outside the mask to 0, where there is one.
+        organ_label: value (or values) of the mask that ``apply_mask`` keeps; default: any but 0.
+        missing: as in :func:`~common.data.load_datalist`; missing modalities stay null.
+
+    Returns:
+        The path of the new datalist.
+
+    Raises:
+        InputError: with all rows that cannot be done; nothing is written then but slices.
+    """
+    datalist, output_dir = Path(datalist), Path(output_dir)
+    if (output_dir / "datalist.json").resolve() == datalist.resolve():
+        raise InputError(f"{output_dir}: found the datalist of the volumes, expected another folder; choose one")
+    content = _read(datalist)
+    options = {"spatial_dims": [2, 3], "mask_label": mask_label, "missing": missing}
+    sections = {
+        name: load_datalist(datalist, section=name, **options)
+        for name in [name for name in SECTIONS if content.get(name)] or SECTIONS[:1]
+    }
+    modality = content.get("modality") or {}
+    names = [modality[key] for key in sorted(modality, key=int)] or None
+    files = [re.sub(r"[^\w.-]+", "_", name).lower() for name in names] if names else None
+    steps = _steps(axis, index, mask_label, apply_mask, organ_label)
+    done: dict[str, list[dict[str, Any]]] = {name: [] for name in SECTIONS}
+    numbers: Counter[str] = Counter()
+    problems = []
+    for section, rows in sections.items():
+        for row in tqdm(rows, f"taking slices of {section}", unit="row", disable=len(rows) < 8):
+            folder = re.sub(r"[^\w.-]+", "_", row["subject"])
+            numbers[folder] += 1
+            folder += f"-{numbers[folder]}" if numbers[folder] > 1 else ""  # a further image of one subject
+            try:
+                done[section].append(_written(row, steps, output_dir.absolute() / folder, files))
+            except InputError as error:
+                problems.append(f"{section}[{row['index']}] {error}")
+    if problems:
+        raise InputError.of_rows(str(datalist), problems)
+    return write_datalist(
+        output_dir / "datalist.json",
+        done["training"],
+        done["testing"],
+        labels=class_names(datalist),
+        name=content.get("name"),
+        modality=names,
+    )
+
+
+def _read(datalist: Path) -> dict[str, Any]:
+    """The datalist's content; nothing of a file that is none, which ``load_datalist`` tells."""
+    try:
+        content = json.loads(datalist.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _steps(axis: int, index: int | None, mask_label: Labels, apply_mask: bool, organ_label: Labels) -> list[Step]:
+    """From a row's files to its slice; no ``Compose``, which would wrap what goes wrong."""
+    from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged, Orientationd
+
+    from ...transforms import LoadModalitiesd, MaskWhereGivend, SelectSliced
+
+    keys = ["image", "mask"]
+    steps: list[Step] = [
+        LoadModalitiesd("image"),
+        LoadImaged("mask", ensure_channel_first=True, allow_missing_keys=True),
+        Orientationd(keys, axcodes="RAS", labels=None, allow_missing_keys=True),
+        CopyItemsd("mask", names="region", allow_missing_keys=True),
+    ]
+    if mask_label is not None:
+        steps.append(LabelToMaskd("region", select_labels=mask_label, allow_missing_keys=True))
+    steps.append(SelectSliced(keys, mask_key="region", axis=axis, index=index, allow_missing_keys=True))
+    return [*steps, MaskWhereGivend("image", select_labels=organ_label)] if apply_mask else steps
+
+
+def _written(row: dict[str, Any], steps: Sequence[Step], folder: Path, names: Sequence[str] | None) -> dict[str, Any]:
+    """Write a row's slices and return its row in the new datalist."""
+    data: dict[str, Any] = row
+    for step in steps:
+        data = step(data)
+    image, affine = data["image"], data["image"].affine.numpy()
+    if abs(np.linalg.det(affine[:2, :2])) < 0.5 * np.linalg.norm(affine[:, 0]) * np.linalg.norm(affine[:, 1]):
+        # MONAI turns slices by the first two rows alone, in which a sagittal or coronal plane is but a line.
+        affine = np.diag([*np.linalg.norm(affine[:3, :3], axis=0), 1.0])
+    files = [
+        None if gone else str(write_nifti(folder / f"{name}.nii.gz", channel.numpy(), affine))
+        for name, channel, gone in zip(
+            names or map(str, range(len(image))), image.as_tensor(), data["missing"].tolist(), strict=True
+        )
+    ]
+    new = {key: value for key, value in row.items() if key not in ("image", "mask", "index")}
+    new["image"] = files if len(files) > 1 else files[0]
+    if "mask" in data:
+        new["mask"] = str(write_nifti(folder / "mask.nii.gz", data["mask"][0].numpy(), affine))
+    if "slice" in data:
+        new["slice"] = data["slice"]
+    return new

@@ -1,0 +1,125 @@
+"""Any cohort that a CSV describes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .collect import expect_choice, missing_files, read_table, write_cohort
+
+__all__ = ["label_names", "table_datalist", "table_row"]
+
+KNOWN_COLUMNS = ("subject", "mask", "label")
+INTEGER_COLUMNS = ("fold", "slice")
+
+
+def table_datalist(
+    table: str | os.PathLike,
+    output: str | os.PathLike,
+    images: Sequence[str] = ("image",),
+    labels: Sequence[str] = (),
+    incomplete: str = "report",
+    num_folds: int = 5,
+    seed: int = 0,
+    missing: str = "refuse",
+) -> Path:
+    """Write the datalist of a CSV with one row per image.
+
+    Columns are ``subject``, those named by ``images``, and if there are any ``mask``, ``label``, ``fold`` and ``slice``
+    (the index that :class:`~common.transforms.SelectSliced` takes from a volume); all others, such as ``centre``, are
+    kept as text. Paths are absolute or relative to the table's folder.
+
+    Args:
+        table: the CSV.
+        output: the JSON to write.
+        images: the columns with the paths of the modalities, in their order.
+        labels: class names; the column ``label`` holds a name or its index. Default: its values in their order.
+        incomplete: "report" stops with a list of the rows with missing files or unknown label; "drop" leaves them
+            out and logs which and why.
+        num_folds: subject-wise stratified folds, where the table has no column ``fold``.
+        seed: of the folds.
+        missing: "zeros" keeps rows in which a modality's column is empty, with null in its place, for
+            ``load_datalist(missing="zeros")``; "refuse" takes them for incomplete.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: for a missing table or column, and for incomplete rows unless they are dropped.
+    """
+    table = Path(os.path.abspath(table))
+    entries = read_table(table, ("subject", *images))
+    has_label = bool(entries) and "label" in entries[0]
+    if has_label and not labels:
+        labels = label_names({entry["label"] for entry in entries} - {""})
+    expect_choice("missing", missing, ("refuse", "zeros"))
+    rows, problems = [], []
+    for number, entry in enumerate(entries, start=2):  # the header is line 1, as in a spreadsheet
+        row, reasons = table_row(entry, table.parent, images, labels if has_label else (), missing)
+        if reasons:
+            problems.append(f"line {number} (subject {entry['subject'] or 'none'}): {'; '.join(reasons)}")
+        else:
+            rows.append(row)
+    return write_cohort(
+        table,
+        output,
+        rows,
+        problems,
+        incomplete=incomplete,
+        labels=labels if has_label else (),
+        name=table.stem,
+        modality=images,
+        num_folds=num_folds,
+        seed=seed,
+    )
+
+
+def label_names(values: set[str]) -> list[str]:
+    """Class names in the order of their index: integers 0..n-1 name themselves, words stand in the alphabet's order."""
+    if all(value.isdecimal() for value in values):
+        return [str(index) for index in range(max(map(int, values), default=-1) + 1)]
+    return sorted(values)
+
+
+def table_row(
+    entry: dict[str, str], base: Path, images: Sequence[str], labels: Sequence[str], missing: str = "refuse"
+) -> tuple[dict[str, Any], list[str]]:
+    """A datalist row, and why it can't be used.
+
+    Args:
+        entry: a line of the table, text by column.
+        base: folder to which its paths are relative.
+        images: the columns with the paths of the modalities.
+        labels: class names; none if the table has no label.
+        missing: "refuse" or "zeros", see :func:`table_datalist`.
+    """
+    lacking = [column for column in images if not entry[column]]
+    allowed = lacking if missing == "zeros" and len(lacking) < len(images) else []
+    reasons = [f"{column} is empty" for column in ("subject", *images) if not entry[column] and column not in allowed]
+    paths = [None if column in lacking else base / entry[column] for column in images]
+    reasons += [f"no {name}" for name in missing_files([path for path in paths if path])]
+    files = [None if path is None else str(path) for path in paths]
+    row: dict[str, Any] = {"image": files[0] if len(files) == 1 else files}
+    if entry.get("mask"):
+        row["mask"] = str(base / entry["mask"])
+        reasons += [f"no {name}" for name in missing_files([base / entry["mask"]])]
+    if labels:
+        value = entry["label"]
+        if value in labels:
+            row["label"] = list(labels).index(value)
+        elif value.isdecimal() and int(value) < len(labels):
+            row["label"] = int(value)
+        else:
+            reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}")
+    row["subject"] = entry["subject"]
+    for column in INTEGER_COLUMNS:
+        if value := entry.get(column):
+            if value.isdecimal():
+                row[column] = int(value)
+            else:
+                reasons.append(f"{column} is {value}, expected an integer from 0")
+    used = (*KNOWN_COLUMNS, *INTEGER_COLUMNS, *images)
+    rest = {key: value for key, value in entry.items() if key not in used and value}
+    return row | rest, reasons

@@ -1,0 +1,161 @@
+"""What a datalist's rows must hold, before any file is opened."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["Problems", "check_rows", "modality_name"]
+
+
+class Problems:
+    """Problems of a section's rows, told in the order of the rows.
+
+    Args:
+        section: the datalist's section, such as ``training``.
+        rows: its rows.
+    """
+
+    def __init__(self, section: str, rows: Sequence[Any]) -> None:
+        self.section = section
+        self.rows = rows
+        self._found: list[tuple[int, str]] = []
+
+    def add(self, position: int, field: str, text: str) -> None:
+        """Note a problem: what was found, what was expected; the remedy."""
+        row = self.rows[position]
+        subject = row.get("subject") if isinstance(row, Mapping) else None
+        name = f"{self.section}[{position}]" + (f" (subject {subject})" if subject not in (None, "") else "")
+        self._found.append((position, f"{name} {field}: {text}"))
+
+    def lines(self) -> list[str]:
+        """One line for each problem."""
+        return [text for _, text in sorted(self._found, key=lambda item: item[0])]
+
+
+def check_rows(
+    problems: Problems,
+    *,
+    labels: Mapping[str, str],
+    num_classes: int | None,
+    mask: str,
+    label: str,
+    need_fold: bool,
+    other_subjects: frozenset[str] = frozenset(),
+    modality: Mapping[str, str] | None = None,
+    missing: str = "refuse",
+) -> None:
+    """Check types and presence of the fields of every row, and that subjects and images do not leak across folds.
+
+    Args:
+        problems: the section's rows; what is wrong is added.
+        labels: the datalist's class names by index as text, for the messages; may be empty.
+        num_classes: labels must be in 0..num_classes-1; ``None``: any non-negative integer.
+        mask: "required", "optional" or "ignored".
+        label: "required", "optional" or "ignored".
+        need_fold: whether each row needs an integer ``fold``.
+        other_subjects: subjects of the datalist's other section.
+        modality: the datalist's names of modalities by index as text, for the messages; may be empty.
+        missing: "refuse" or "zeros": whether a list ``image`` may hold nulls.
+    """
+    for position, row in enumerate(problems.rows):
+        if not isinstance(row, Mapping):
+            problems.add(position, "row", f"found {_kind(row)}, expected an object with 'image' and 'subject'")
+            continue
+        _check_subject(problems, position, row.get("subject"), other_subjects)
+        _check_image(problems, position, row.get("image"), modality or {}, missing)
+        _check_mask(problems, position, row.get("mask"), mask)
+        _check_label(problems, position, row.get("label"), label, labels, num_classes)
+        fold = row.get("fold")
+        if need_fold and (not _is_integer(fold) or fold < 0):
+            text = f"found {_kind(fold)}, expected an integer from 0; assign folds with scripts/make_datalist.py"
+            problems.add(position, "fold", text)
+    _check_leaks(problems)
+
+
+def _check_subject(problems: Problems, position: int, subject: Any, other_subjects: frozenset[str]) -> None:
+    if not (_is_integer(subject) or isinstance(subject, str)) or subject == "":
+        problems.add(position, "subject", f"found {_kind(subject)}, expected the patient's name; add it")
+    elif str(subject) in other_subjects:
+        problems.add(position, "subject", "found in 'training' and in 'testing', expected in one; move its rows")
+
+
+def _check_image(problems: Problems, position: int, image: Any, modality: Mapping[str, str], missing: str) -> None:
+    paths = image if isinstance(image, list) else [image]
+    lacking = [index for index, path in enumerate(paths) if path is None] if isinstance(image, list) else []
+    if not paths or not all((isinstance(path, str) and path) or index in lacking for index, path in enumerate(paths)):
+        problems.add(position, "image", f"found {_kind(image)}, expected a path or a list with one path per modality")
+    elif len(lacking) == len(paths):
+        problems.add(position, "image", f"found none of {len(paths)} modalities, expected at least one; drop the row")
+    elif missing == "refuse":
+        for index in lacking:
+            name = modality_name(index, modality)
+            text = f"found no file of modality {name}, expected one; add it, drop the row, or set missing to 'zeros'"
+            problems.add(position, "image", text)
+
+
+def modality_name(index: int, names: Mapping[str, str]) -> str:
+    """A modality for messages: its name in the datalist's ``modality``, or else its place in the list."""
+    return names.get(str(index), f"number {index}")
+
+
+def _check_mask(problems: Problems, position: int, path: Any, policy: str) -> None:
+    if policy == "ignored" or (path is None and policy == "optional"):
+        return
+    if path is None:
+        problems.add(position, "mask", "found none, expected a path; add a mask or set mask to 'optional'")
+    elif not isinstance(path, str) or not path:
+        problems.add(position, "mask", f"found {_kind(path)}, expected one path")
+
+
+def _check_label(
+    problems: Problems, position: int, value: Any, policy: str, labels: Mapping[str, str], num_classes: int | None
+) -> None:
+    if policy == "ignored" or (value is None and policy == "optional"):
+        return
+    expected = f"one of 0..{num_classes - 1}" if num_classes else "an integer from 0"
+    if labels:
+        expected += " (" + ", ".join(f"{index} = {name}" for index, name in labels.items()) + ")"
+    if value is None:
+        problems.add(position, "label", f"found none, expected {expected}; add it or drop the row")
+    elif not _is_integer(value):
+        index = next((index for index, name in labels.items() if value == name), None)
+        remedy = f"; write {index}" if index is not None else "; write an integer without quotes"
+        problems.add(position, "label", f"found {_kind(value)}, expected {expected}{remedy}")
+    elif value < 0 or (num_classes is not None and value >= num_classes):
+        problems.add(position, "label", f"found {value}, expected {expected}; mend the label or num_classes")
+
+
+def _check_leaks(problems: Problems) -> None:
+    """A subject belongs to one fold, an image file to one subject."""
+    folds: dict[str, dict[Any, int]] = defaultdict(dict)
+    owners: dict[str, tuple[str, int]] = {}
+    for position, row in enumerate(problems.rows):
+        if not isinstance(row, Mapping) or row.get("subject") in (None, ""):
+            continue
+        subject = str(row["subject"])
+        if _is_integer(row.get("fold")):
+            seen = folds[subject]
+            seen.setdefault(row["fold"], position)
+            if len(seen) > 1 and seen[row["fold"]] == position:
+                other, first = next(iter(seen.items()))
+                text = f"found {row['fold']}, expected {other} as in row {first} of the same subject; assign folds anew"
+                problems.add(position, "fold", text)
+        for path in row["image"] if isinstance(row.get("image"), list) else [row.get("image")]:
+            owner, first = owners.setdefault(str(path), (subject, position))
+            if owner != subject and path:
+                text = f"{path}: found in row {first} as an image of subject {owner} too, expected one subject per file"
+                problems.add(position, "image", text)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _kind(value: Any) -> str:
+    """A value in a message: none, or as JSON would show it, shortened."""
+    if value is None or value == "":
+        return "none"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

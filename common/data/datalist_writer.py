@@ -1,0 +1,67 @@
+"""Writing a datalist that can be moved together with its images."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomically
+
+__all__ = ["write_datalist"]
+
+PATH_KEYS = ("image", "mask")
+
+
+def write_datalist(
+    path: str | os.PathLike,
+    training: Sequence[Mapping[str, Any]],
+    testing: Sequence[Mapping[str, Any]] = (),
+    *,
+    labels: Sequence[str] | None = None,
+    name: str | None = None,
+    modality: Sequence[str] | None = None,
+) -> Path:
+    """Write rows as a Decathlon-style JSON, complete or not at all.
+
+    Absolute paths of files below the datalist's folder are written relative to it, so that the folder can be moved;
+    other absolute paths stay as they are. Relative paths are taken as relative to the datalist's folder already.
+
+    Args:
+        path: the JSON to write.
+        training: rows with ``image`` (a path, or one path or ``None`` per modality), ``subject``, and as known
+            ``mask``, ``label``, ``fold`` and further keys.
+        testing: rows of a test set that takes no part in folds.
+        labels: class names; ``label`` is an index into them.
+        name: the cohort's name.
+        modality: names of the modalities in the order of ``image``.
+
+    Returns:
+        The path written.
+    """
+    path = Path(path)
+    content: dict[str, Any] = {}
+    if name is not None:
+        content["name"] = name
+    if labels is not None:
+        content["labels"] = {str(index): label for index, label in enumerate(labels)}
+    if modality is not None:
+        content["modality"] = {str(index): label for index, label in enumerate(modality)}
+    base = Path(os.path.abspath(path)).parent
+    for section, rows in (("training", training), ("testing", testing)):
+        content[section] = [_portable_row(row, base) for row in rows]
+    return write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _portable_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    def portable(value: Any) -> Any:
+        if value is None:  # a missing modality
+            return None
+        if isinstance(value, list | tuple):
+            return [portable(item) for item in value]
+        path = Path(os.path.normpath(value))
+        return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+
+    return {key: portable(value) if key in PATH_KEYS else value for key, value in row.items()}

@@ -1,0 +1,96 @@
+"""The two unsupervised strategies against imbalance, RE and SE, as pure functions of a batch's features."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+
+from ..errors import InputError
+
+__all__ = ["Clusters", "cluster_features", "cluster_purity", "reweight", "select_balanced"]
+
+
+class Clusters(NamedTuple):
+    """k-means of one batch."""
+
+    assignment: torch.Tensor  # N, the cluster of each sample
+    centroids: torch.Tensor  # kxF
+
+    @property
+    def counts(self) -> torch.Tensor:
+        """How many samples each cluster holds, shape ``k``."""
+        return torch.bincount(self.assignment, minlength=len(self.centroids))
+
+
+def cluster_features(features: torch.Tensor, num_clusters: int, seed: int = 0) -> Clusters:
+    """Cluster a batch by k-means ("The k-means algorithm is used first to cluster the representation vectors").
+
+    Args:
+        features: representation vectors, ``NxF``.
+        num_clusters: the paper's k.
+        seed: of the initial centroids: equal features give equal clusters.
+
+    Raises:
+        InputError: with fewer samples than clusters.
+    """
+    if len(features) < num_clusters:
+        raise InputError(
+            f"num_clusters: {num_clusters} clusters for {len(features)} samples; expected at least as many samples as "
+            "clusters; lower num_clusters or add images"
+        )
+    points = features.detach().float().cpu().numpy()
+    kmeans = KMeans(num_clusters, n_init="auto", random_state=seed).fit(points)
+    return Clusters(torch.from_numpy(kmeans.labels_).long(), torch.from_numpy(kmeans.cluster_centers_))
+
+
+def reweight(clusters: Clusters) -> torch.Tensor:
+    """RE: weight ``N / f_j`` for each sample of cluster j, "re-scaled to guarantee the minimum weight is 1".
+
+    The rescaled weight is ``f_max / f_j``: 1 in the largest cluster, more in the smaller ones (paper 003, section 2a).
+
+    Returns:
+        Weights, shape ``N``, float32.
+    """
+    counts = clusters.counts
+    return counts.max() / counts[clusters.assignment]
+
+
+def select_balanced(features: torch.Tensor, clusters: Clusters, num_selected: int) -> torch.Tensor:
+    """SE: the samples nearest to the two farthest centroids, half of the new batch round each.
+
+    "We find the maximum Euclidean distance among all pairs of centroids [...] we sample m/2 nearest sample points
+    centered on each of the selected maximum-distance centroids" (paper 003, section 2b), out of all N samples. A sample
+    that is among the nearest of both goes to one, so that the sum of distances is least, and none is taken twice.
+
+    Args:
+        features: representation vectors, ``NxF``.
+        clusters: their clusters.
+        num_selected: size m of the new batch, even.
+
+    Returns:
+        Positions in the batch, shape ``m``: first the half round one centroid, nearest first, then the other.
+    """
+    centroids = clusters.centroids.double()
+    between = torch.cdist(centroids, centroids)
+    pair = divmod(int(between.argmax()), len(centroids))
+    distances = torch.cdist(centroids[list(pair)], features.detach().double().cpu())  # 2xN
+    seats = distances.repeat_interleave(num_selected // 2, dim=0)  # mxN, one row for each place in the new batch
+    _, chosen = linear_sum_assignment(seats.numpy())
+    halves = torch.from_numpy(chosen).view(2, -1)
+    nearest_first = distances.gather(1, halves).argsort(dim=1, stable=True)
+    return halves.gather(1, nearest_first).flatten()
+
+
+def cluster_purity(clusters: Clusters, labels: torch.Tensor) -> float:
+    """Share of samples that carry their cluster's commonest label, in [1/classes, 1]; for logs, never for training.
+
+    Args:
+        clusters: clusters of N samples.
+        labels: their labels, shape ``N``, integers from 0.
+    """
+    table = torch.zeros(len(clusters.centroids), int(labels.max()) + 1)
+    table.index_put_((clusters.assignment, labels.long().cpu()), torch.tensor(1.0), accumulate=True)
+    return float(table.max(dim=1).values.sum() / len(labels))

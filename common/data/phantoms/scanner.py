@@ -1,0 +1,96 @@
+"""From tissue to what a scanner stores: contrast, coil bias, resolution, noise, integer gain."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from .fields import smooth_field
+
+__all__ = ["Scanner", "acquire", "oblique_affine", "scanner_of"]
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """What the images of one centre have in common.
+
+    Attributes:
+        gain: stored value of intensity 1, for each modality.
+        gamma: exponent on intensities: the centre's protocol.
+        noise: standard deviation of the noise in each of the two receiver channels, as a part of intensity 1.
+        blur: standard deviation of the point spread function along each axis, in voxels of a 64-voxel field of view.
+        bias: strength of the coil's uneven sensitivity.
+    """
+
+    gain: tuple[float, ...]
+    gamma: float
+    noise: float
+    blur: tuple[float, float, float]
+    bias: float
+
+
+def scanner_of(centre: str, num_modalities: int, seed: int) -> Scanner:
+    """The scanner of a centre: it depends on the centre's name and the seed alone."""
+    rng = np.random.default_rng([seed, zlib.crc32(centre.encode())])
+    in_plane, through_plane = rng.uniform(0.35, 0.6), rng.uniform(0.4, 1.0)
+    return Scanner(
+        gain=tuple(rng.uniform(300, 1200, num_modalities)),
+        gamma=float(rng.uniform(0.88, 1.14)),
+        noise=float(rng.uniform(0.015, 0.05)),
+        blur=(in_plane, in_plane, through_plane),
+        bias=float(rng.uniform(0.05, 0.18)),
+    )
+
+
+def acquire(intensities: np.ndarray, brain: np.ndarray, scanner: Scanner, rng: np.random.Generator) -> np.ndarray:
+    """Images as a scanner would store them, the background set to 0 as after skull-stripping.
+
+    The noise is Rician: the magnitude of a complex signal with Gaussian noise in both parts (Gudbjartsson and Patz
+    1995).
+
+    Args:
+        intensities: ideal intensities of the modalities, about 0 to 1.3, ``MxHxWxD``.
+        brain: where anything is stored, ``HxWxD``.
+        scanner: of the centre.
+        rng: source of this scan's noise, bias field and gain.
+
+    Returns:
+        int16 images ``MxHxWxD``.
+    """
+    shape = brain.shape
+    bias = np.exp(scanner.bias * smooth_field(shape, 1.0, rng))
+    blur = [sigma * n / 64 for sigma, n in zip(scanner.blur, shape, strict=True)]
+    images = np.zeros(intensities.shape, dtype=np.int16)
+    for stored, ideal, gain in zip(images, intensities, scanner.gain, strict=True):
+        signal = gaussian_filter(ideal, blur) * bias
+        real, imaginary = scanner.noise * rng.standard_normal((2, *shape), dtype=np.float32)
+        magnitude = np.sqrt((signal + real) ** 2 + imaginary**2) ** scanner.gamma
+        stored[brain] = np.clip(np.rint(gain * rng.uniform(0.9, 1.1) * magnitude[brain]), 1, 32767)
+    return images
+
+
+def oblique_affine(
+    shape: Sequence[int], spacing: Sequence[float], rng: np.random.Generator, max_degrees: float = 8.0
+) -> np.ndarray:
+    """Voxel indices (left to right, posterior to anterior, inferior to superior) to RAS millimetres.
+
+    The spacing is exact; the patient lies a little askew, and near the scanner's centre.
+
+    Returns:
+        4x4 matrix.
+    """
+    a, b, c = np.radians(rng.uniform(-max_degrees, max_degrees, 3))
+    rotation = (
+        np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+        @ np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+        @ np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    )
+    affine = np.eye(4)
+    affine[:3, :3] = rotation @ np.diag(spacing)
+    middle = (np.asarray(shape) - 1) / 2
+    affine[:3, 3] = rng.uniform(-10, 10, 3) - affine[:3, :3] @ middle
+    return affine

@@ -1,0 +1,145 @@
+"""Checkpoints from which a killed run goes on bit for bit."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import DiskSaver
+
+from ..data.samplers import CandidateBatchSampler
+from ..errors import InputError
+from ..networks.weights import read_checkpoint
+from .random_state import RandomState
+
+__all__ = ["ResumableCheckpoint"]
+
+logger = logging.getLogger(__name__)
+
+
+class ResumableCheckpoint:
+    """Save everything that training depends on, and go on from it when the same command is started again.
+
+    ``checkpoint.pt`` holds the state of each object, of the engine and of all random generators; it is written under a
+    temporary name and renamed, so that a kill at any moment leaves a whole one. The loader's place is the epoch and
+    step, from which :class:`~common.data.CandidateBatchSampler` draws on. ``model.pt`` gets the state dict of
+    ``network`` alone: at the end, or, with a validator, of the epoch that it found best. Give this handler first, so
+    that the others start from the loaded state; it saves after all of them by itself.
+
+    Args:
+        output_dir: folder of ``checkpoint.pt`` and ``model.pt``, made when missing.
+        objects: what to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them.
+        sampler: batch sampler of the training loader.
+        generator: generator of the training loader, seeded anew for each epoch. Without it the loader draws from
+            torch's global generator when it starts, once more in a run that goes on within an epoch than in a whole.
+        interval: save after every so many iterations, beside each end of an epoch; ``None`` for epochs alone.
+        validator: evaluator whose key metric tells the best epoch.
+        resume: go on from ``checkpoint.pt`` where there is one.
+        identity: settings, as plain values, without which a run is another one: a checkpoint with others is refused.
+
+    Raises:
+        InputError: when the checkpoint is unreadable, of another architecture or of another cohort.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        objects: dict[str, Any],
+        sampler: CandidateBatchSampler,
+        generator: torch.Generator | None = None,
+        interval: int | None = None,
+        validator: Engine | None = None,
+        resume: bool = True,
+        identity: dict[str, Any] | None = None,
+    ) -> None:
+        self.path = Path(output_dir) / "checkpoint.pt"
+        self.objects = {**objects, "random": RandomState()}
+        self.sampler = sampler
+        self.generator = generator
+        self.loader_seed = 0 if generator is None else generator.initial_seed()
+        self.interval = interval
+        self.validator = validator
+        self.resume = resume
+        self.identity = identity or {}
+
+    def attach(self, engine: Engine) -> None:
+        """Load at the start, save at intervals and ends of epochs."""
+        engine.add_event_handler(Events.STARTED, self.load)
+        engine.add_event_handler(Events.EPOCH_STARTED, self.set_epoch)
+        engine.add_event_handler(Events.STARTED, self._save_after_all_others)
+        if self.validator is None:
+            engine.add_event_handler(Events.COMPLETED, self.save_model)
+
+    def _save_after_all_others(self, engine: Engine) -> None:
+        # by now all handlers are attached, and Ignite calls those of one event in the order of attaching
+        if not engine.has_event_handler(self.save, Events.EPOCH_COMPLETED):
+            if self.validator is not None:
+                engine.add_event_handler(Events.EPOCH_COMPLETED, self._save_best_model)
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+            if self.interval:
+                engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self._save_within_epoch)
+
+    def set_epoch(self, engine: Engine) -> None:
+        """Tell sampler and loader which epoch begins, and how much of it was done before a resume."""
+        done = engine.state.iteration % engine.state.epoch_length
+        self.sampler.set_epoch(engine.state.epoch, start=done)
+        if self.generator is not None:
+            self.generator.manual_seed(self.loader_seed + engine.state.epoch)
+
+    def _save_within_epoch(self, engine: Engine) -> None:
+        if engine.state.iteration % engine.state.epoch_length:  # else the epoch's own handlers come first
+            self.save(engine)
+
+    def _save_best_model(self, engine: Engine) -> None:
+        if self.validator.state.best_metric_epoch == engine.state.epoch:
+            self.save_model(engine)
+
+    def save(self, engine: Engine) -> None:
+        """Write ``checkpoint.pt``; all processes call it, the first one writes."""
+        states = {name: obj.state_dict() for name, obj in self.objects.items()}
+        states["engine"] = {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length}
+        states["identity"] = self.identity
+        if self.validator is not None:
+            best = self.validator.state
+            states["best"] = {"metric": float(best.best_metric), "epoch": best.best_metric_epoch}
+        self._saver()(states, self.path.name)
+
+    def save_model(self, engine: Engine) -> None:
+        """Write ``model.pt``, the network's weights."""
+        self._saver()(self.objects["network"].state_dict(), "model.pt")
+        logger.info(f"Weights: {self.path.with_name('model.pt')}")
+
+    def load(self, engine: Engine) -> None:
+        """Go on from ``checkpoint.pt``, if it is there and wanted."""
+        if not (self.resume and self.path.exists()):
+            return
+        states = read_checkpoint(self.path)
+        remedy = "name another output_dir, or start anew with --resume false"
+        written = states.get("identity", {})
+        if changed := [name for name in self.identity if written.get(name) != self.identity[name]]:
+            found = ", ".join(f"{name} {written.get(name)!r} (now {self.identity[name]!r})" for name in changed)
+            raise InputError(f"{self.path}: of another run: {found}; {remedy}")
+        progress = states.get("engine", {})
+        if progress.get("epoch_length") != engine.state.epoch_length:
+            raise InputError(
+                f"{self.path}: an epoch of {progress.get('epoch_length')} steps, and now one of "
+                f"{engine.state.epoch_length}: another cohort or batch size; {remedy}"
+            )
+        for name, obj in self.objects.items():
+            try:
+                obj.load_state_dict(states[name])
+            except (KeyError, RuntimeError, ValueError) as error:
+                found = " ".join(str(error).split())[:300]
+                raise InputError(f"{self.path}: {name} does not fit this run ({found}); {remedy}") from error
+        engine.state.iteration = progress["iteration"]
+        engine.state.epoch = progress["iteration"] // engine.state.epoch_length
+        if self.validator is not None:
+            self.validator.state.best_metric = states["best"]["metric"]
+            self.validator.state.best_metric_epoch = states["best"]["epoch"]
+        logger.info(f"Going on from {self.path}: epoch {engine.state.epoch}, iteration {engine.state.iteration}.")
+
+    def _saver(self) -> DiskSaver:
+        return DiskSaver(self.path.parent, atomic=True, require_empty=False)

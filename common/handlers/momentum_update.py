@@ -1,0 +1,67 @@
+"""The target network of BYOL follows the online network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from ..errors import InputError
+
+__all__ = ["MomentumUpdate"]
+
+
+class MomentumUpdate:
+    """After each step, move the target's parameters towards the online network's: ``target = tau * target + (1 - tau) *
+    online`` (Grill et al. 2020, Eq. 1).
+
+    All parameters in one fused operation. Buffers, as the running statistics of batch norms, are copied.
+    :class:`ignite.handlers.EMAHandler` goes parameter by parameter, on a copy that it makes itself, and has no cosine.
+    The momentum follows from the engine's iteration, so there is no state to save: a resumed run goes on alike.
+
+    Args:
+        online: network that the optimizer trains.
+        target: network with the same parameters and buffers.
+        momentum: tau, at the start; "the exponential moving average parameter tau starts from tau_base = 0.996".
+        schedule: ``cosine``: "tau = 1 - (1 - tau_base) (cos(pi k / K) + 1) / 2 with k the current training step and K
+            the maximum number of training steps", k from 0; or ``constant``.
+
+    Raises:
+        InputError: for a momentum outside [0, 1] or an unknown schedule.
+    """
+
+    def __init__(self, online: nn.Module, target: nn.Module, momentum: float = 0.996, schedule: str = "cosine") -> None:
+        if not 0 <= momentum <= 1:
+            raise InputError(f"momentum: {momentum}; expected a number from 0 to 1; BYOL takes 0.996")
+        if schedule not in ("cosine", "constant"):
+            raise InputError(f"schedule: {schedule!r}; expected cosine or constant; correct it")
+        self.online = online
+        self.target = target
+        self.momentum = momentum
+        self.schedule = schedule
+
+    def attach(self, engine: Engine) -> None:
+        """Act at the end of each iteration, when the optimizer has stepped."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Move the target."""
+        step, num_steps = engine.state.iteration - 1, engine.state.max_epochs * engine.state.epoch_length
+        update = get_ema_multi_avg_fn(self.momentum_at(step, num_steps))
+        update(list(self.target.parameters()), list(self.online.parameters()), None)
+        if buffers := list(self.target.buffers()):
+            torch._foreach_copy_(buffers, list(self.online.buffers()))
+
+    def momentum_at(self, step: int, num_steps: int) -> float:
+        """Tau of a step, counted from 0.
+
+        Args:
+            step: k.
+            num_steps: K, of the whole run.
+        """
+        if self.schedule == "constant":
+            return self.momentum
+        return 1 - (1 - self.momentum) * (math.cos(math.pi * step / num_steps) + 1) / 2

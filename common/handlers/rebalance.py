@@ -1,0 +1,192 @@
+"""RE and SE on Ignite's events."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.engines import PrepareBatch
+from monai.inferers import Inferer, SimpleInferer
+from torch import nn
+
+from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from ..engines import PrepareImage
+from ..errors import InputError
+from .feature_bank import FeatureBank
+from .joined_batch import exchange_rows, gather_rows, own_rows
+
+__all__ = ["RebalanceHandler"]
+
+logger = logging.getLogger(__name__)
+_STRATEGIES = ("plain", "re", "se")
+_FEATURES = ("fresh", "bank")
+
+
+class RebalanceHandler:
+    """The RE/SE module (paper 003, section 2): weigh a batch's samples, or choose among candidates, before each step.
+
+    After ``warmup_epochs`` of plain training each batch is clustered by its features: RE adds ``weight`` to the batch,
+    SE replaces the batch by its chosen part. Features are ``fresh`` ("the encoder from the last iteration is employed
+    for dynamic feature extraction": clean images, encoder in evaluation mode, no gradient) or come from the ``bank``,
+    where each step leaves the mean feature of a sample's two views; then SE chooses before anything is loaded, through
+    :meth:`select_from_bank` in the sampler. Under several processes all clusters are those of the joined batch.
+
+    Metrics per epoch: ``cluster_share_<j>``, the mean share of the j-th largest cluster of a batch, and, where rows
+    have a label, ``cluster_purity`` of the clusters (labels are never used for training).
+
+    Args:
+        encoder: network from ``B[C]HWD`` to ``B[F]``.
+        strategy: ``"re"``, ``"se"``, or ``"plain"`` for neither.
+        features: ``"fresh"`` or ``"bank"``.
+        bank: remembers the features; needed for ``"bank"``.
+        num_clusters: the paper's k.
+        batch_size: samples of a training step in all processes, the paper's m; even for SE.
+        num_candidates: samples among which SE chooses, the paper's N = k * q; more than m. The paper keeps m < N / k.
+        warmup_epochs: epochs of plain training at the start.
+        seed: of k-means.
+        prepare_batch: brings clean images to the device for fresh features.
+        inferer: runs the encoder on them.
+
+    Raises:
+        InputError: for sizes that leave RE or SE undefined.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        strategy: str = "se",
+        features: str = "fresh",
+        bank: FeatureBank | None = None,
+        num_clusters: int = 3,
+        batch_size: int = 6,
+        num_candidates: int = 30,
+        warmup_epochs: int = 1,
+        seed: int = 0,
+        prepare_batch: PrepareBatch | None = None,
+        inferer: Inferer | None = None,
+    ) -> None:
+        _one_of("strategy", strategy, _STRATEGIES)
+        _one_of("features", features, _FEATURES)
+        if features == "bank" and (bank is None or warmup_epochs < 1):
+            raise InputError("features: 'bank' needs a bank and warmup_epochs >= 1 to fill it; found less; set both")
+        if strategy == "se":
+            _check_selection_sizes(batch_size, num_candidates, num_clusters)
+        if strategy == "re" and batch_size < num_clusters:
+            raise InputError(
+                f"batch_size: {batch_size} samples for num_clusters {num_clusters}; expected at least as many samples"
+                " as clusters; raise batch_size or lower num_clusters"
+            )
+        self.encoder = encoder
+        self.strategy = strategy
+        self.features = features
+        self.bank = bank
+        self.num_clusters = num_clusters
+        self.batch_size = batch_size
+        self.warmup_epochs = warmup_epochs
+        self.seed = seed
+        self.prepare_batch = prepare_batch or PrepareImage()
+        self.inferer = inferer or SimpleInferer()
+        self._log: dict[str, float] = defaultdict(float)
+
+    def attach(self, engine: Engine) -> None:
+        """Act at the start of each iteration, remember at its end, log at the end of the epoch."""
+        if self.strategy == "plain":
+            return
+        engine.add_event_handler(Events.ITERATION_STARTED, self.rebalance)
+        if self.features == "bank":
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self.remember)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.report)
+
+    def rebalance(self, engine: Engine) -> None:
+        """Weigh (RE) or choose (SE) the samples of ``engine.state.batch``."""
+        chosen_by_sampler = self.strategy == "se" and self.features == "bank"
+        if engine.state.epoch <= self.warmup_epochs or chosen_by_sampler:
+            return
+        batch = engine.state.batch
+        local = self.bank(batch["index"]) if self.features == "bank" else self._fresh_features(engine, batch["image"])
+        features = gather_rows(local)
+        clusters = self._cluster(features, gather_rows(batch["label"]) if "label" in batch else None)
+        if self.strategy == "re":
+            batch["weight"] = own_rows(reweight(clusters))
+        else:
+            chosen = select_balanced(features, clusters, self.batch_size)
+            tensors = {key: value for key, value in batch.items() if isinstance(value, torch.Tensor)}
+            engine.state.batch = {key: exchange_rows(value, chosen) for key, value in tensors.items()}
+
+    def select_from_bank(self, candidates: torch.Tensor) -> torch.Tensor:
+        """Positions of the chosen ones among the ``candidates`` (indices in the cohort), by remembered features."""
+        features, labels = self.bank(candidates), self.bank.labels[candidates]
+        clusters = self._cluster(features, labels if bool((labels >= 0).all()) else None)
+        return select_balanced(features, clusters, self.batch_size)
+
+    def remember(self, engine: Engine) -> None:
+        """Put the mean feature of each sample's two views into the bank."""
+        batch, output = engine.state.batch, engine.state.output["pred"]
+        self.bank.update(batch["index"], (output.r1 + output.r2) / 2, batch.get("label"))
+
+    def report(self, engine: Engine) -> None:
+        """Write the epoch's mean cluster shares and purity to ``engine.state.metrics`` and the log."""
+        num_batches = self._log.pop("batches", 0.0)
+        if num_batches:
+            means = {name: total / num_batches for name, total in self._log.items()}
+            engine.state.metrics.update(means)
+            told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {told}")
+        self._log.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The bank, and the sums of the running epoch for a checkpoint in its middle."""
+        return {"bank": None if self.bank is None else self.bank.state_dict(), "sums": dict(self._log)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        self._log = defaultdict(float, state["sums"])
+        if self.bank is not None:
+            self.bank.load_state_dict(state["bank"])
+
+    @torch.no_grad()
+    def _fresh_features(self, engine: Engine, image: torch.Tensor) -> torch.Tensor:
+        """Features of clean images; the trainer puts the encoder back into training mode before its step."""
+        self.encoder.eval()
+        chunks = []
+        for chunk in image.split(self.batch_size):  # no more at a time than training holds anyway
+            x, _ = self.prepare_batch({"image": chunk}, engine.state.device, engine.non_blocking)
+            chunks.append(self.inferer(x, self.encoder).float())
+        return torch.cat(chunks)
+
+    def _cluster(self, features: torch.Tensor, labels: torch.Tensor | None) -> Clusters:
+        clusters = cluster_features(features, self.num_clusters, self.seed)
+        shares = clusters.counts.sort(descending=True).values / len(features)
+        self._log["batches"] += 1.0
+        for rank, share in enumerate(shares.tolist(), start=1):
+            self._log[f"cluster_share_{rank}"] += share
+        if labels is not None:
+            self._log["cluster_purity"] += cluster_purity(clusters, labels)
+        return clusters
+
+
+def _check_selection_sizes(batch_size: int, num_candidates: int, num_clusters: int) -> None:
+    if batch_size % 2 or batch_size < 2:
+        raise InputError(
+            f"batch_size: {batch_size}; SE takes half a batch round each of two centroids; choose an even m"
+        )
+    if batch_size >= num_candidates:
+        raise InputError(
+            f"batch_size: m = {batch_size} of num_candidates N = {num_candidates}; SE chooses m out of more than m;"
+            " lower batch_size or raise candidates_per_cluster"
+        )
+    if num_candidates < num_clusters:
+        raise InputError(
+            f"num_candidates: {num_candidates} samples for num_clusters {num_clusters}; expected at least as many;"
+            " raise candidates_per_cluster"
+        )
+    if batch_size * num_clusters >= num_candidates:
+        logger.warning(f"SE: m = {batch_size} is not below N / k = {num_candidates / num_clusters:g} as in the paper.")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name}: {value!r}; expected one of {', '.join(allowed)}; correct it")

@@ -1,0 +1,35 @@
+"""The loss of SimSiam, with a weight for each sample."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.functional import cosine_similarity
+
+__all__ = ["NegativeCosineLoss"]
+
+
+class NegativeCosineLoss(nn.Module):
+    """Symmetrised negative cosine similarity (paper 003, Eq. 1 and 2), weighted by RE.
+
+    ``L = mean_i w_i (S(t1_i, r2_i) + S(t2_i, r1_i)) / 2`` with ``S(t, r) = -cos(t, r)``. "This loss is defined and
+    computed for each sample with re-weighting in the batch X or the new batch B_c with equal weights." The mean is
+    plain: weights of at least 1 raise the loss, they don't share it out. Targets get no gradient.
+
+    Shape:
+        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``.
+        - weights: ``B``, or ``None`` for equal weights.
+        - result: a scalar in ``[-max(w), max(w)]``.
+
+    Example:
+        >>> t = torch.eye(3)
+        >>> NegativeCosineLoss()((t, t, t, t), torch.tensor([1.0, 1.0, 4.0]))
+        tensor(-2.)
+    """
+
+    def forward(self, outputs: tuple[torch.Tensor, ...], weights: torch.Tensor | None = None) -> torch.Tensor:
+        """The weighted mean over the batch."""
+        t1, t2, r1, r2 = (output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs)
+        r1, r2 = r1.detach(), r2.detach()
+        loss = -0.5 * (cosine_similarity(t1, r2) + cosine_similarity(t2, r1))  # N
+        return loss.mean() if weights is None else (weights * loss).mean()

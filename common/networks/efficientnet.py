@@ -1,0 +1,127 @@
+"""EfficientNet as an encoder: images in, feature maps out."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.nets.efficientnet import EfficientNet, efficientnet_params
+from torch import nn
+
+from ..errors import InputError
+
+__all__ = ["EfficientNetBackbone"]
+
+# Tan & Le 2019, Table 1: repeats, kernel, stride, expansion, channels in and out, squeeze ratio of each stage of B0
+_STAGES = (
+    "r1_k3_s11_e1_i32_o16_se0.25",
+    "r2_k3_s22_e6_i16_o24_se0.25",
+    "r2_k5_s22_e6_i24_o40_se0.25",
+    "r3_k3_s22_e6_i40_o80_se0.25",
+    "r3_k5_s11_e6_i80_o112_se0.25",
+    "r4_k5_s22_e6_i112_o192_se0.25",
+    "r1_k3_s11_e6_i192_o320_se0.25",
+)
+
+
+class EfficientNetBackbone(EfficientNet):
+    """The encoder ``f``: "EfficientNet-B2 without multi-layer perceptron (MLP) as our base encoder" (paper 000, 4.1.1).
+
+    MONAI's EfficientNet up to the last feature map (1x1 convolution, batch norm, SiLU), without pooling and classifier.
+    An image of one channel is repeated to RGB, so that ImageNet weights fit every modality. Convolutions are padded as
+    TensorFlow's "same" does for the image that comes. MONAI pads by constants for one size, which is no part of the
+    weights: a network that is built for another size would load them, and compute something else without a word.
+
+    Args:
+        model_name: ``efficientnet-b0`` to ``efficientnet-b8``.
+        drop_connect_rate: probability of dropping the last residual branch in training; it rises to it from 0 over the
+            blocks. Each process draws its own, so 0 makes two processes equal one.
+        norm_momentum: share of a new batch in the running statistics. **Ours**: torch's 0.1. TensorFlow's 0.01 would
+            keep half of the start's statistics through the 70 steps of a fine-tuning on 110 patients.
+
+    Raises:
+        InputError: for an unknown model.
+
+    Shape:
+        ``B[1 or 3]HW -> BFhw`` with ``F = num_features``; B2: 1408x7x7 for 200x200.
+
+    Example:
+        >>> EfficientNetBackbone("efficientnet-b2").eval()(torch.rand(1, 1, 200, 200)).shape
+        torch.Size([1, 1408, 7, 7])
+    """
+
+    __jit_unused_properties__ = ("blocks",)
+
+    def __init__(
+        self,
+        model_name: str = "efficientnet-b2",
+        drop_connect_rate: float = 0.2,
+        norm_momentum: float = 0.1,
+    ) -> None:
+        if model_name not in efficientnet_params:
+            known = ", ".join(efficientnet_params)
+            raise InputError(f"model_name: no network {model_name!r}; expected one of {known}; correct it")
+        width, depth, *_ = efficientnet_params[model_name]
+        super().__init__(
+            list(_STAGES),
+            width_coefficient=width,
+            depth_coefficient=depth,
+            drop_connect_rate=drop_connect_rate,
+            norm=("batch", {"eps": 1e-3, "momentum": norm_momentum}),
+        )
+        self.model_name = model_name
+        self.num_features = self._conv_head.out_channels
+        del self._avg_pooling, self._dropout, self._fc
+        self._conv_stem_padding = SamePad(3, 2)
+        for block in self.blocks:
+            conv = block._depthwise_conv
+            kernel_size, stride = conv.kernel_size[0], conv.stride[0]
+            if stride == 1:  # the same on both sides: the convolution pads as it goes, without a copy of the map
+                conv.padding = (kernel_size // 2, kernel_size // 2)
+                block._depthwise_conv_padding = nn.Identity()
+            else:
+                block._depthwise_conv_padding = SamePad(kernel_size, stride)
+
+    def _initialize_weights(self) -> None:
+        """MONAI's start, but with the fan-out of one group for depthwise convolutions, as timm counts it.
+
+        MONAI counts all groups. Its weights are then so small (variance 2 / 9C) that an untrained network in evaluation
+        mode says 0 everywhere, and stays there until the running variances have come down to 1e-3.
+        """
+        super()._initialize_weights()
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data.mul_(module.groups**0.5)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The MBConv blocks of all stages in a row: ``blocks[10]`` is the 11th, where the paper looks (section 4.4)."""
+        return [block for stage in self._blocks for block in stage]
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The last feature map."""
+        x = inputs.expand(-1, self.in_channels, -1, -1)
+        x = self._swish(self._bn0(self._conv_stem(self._conv_stem_padding(x))))
+        x = self._blocks(x)
+        return self._swish(self._bn1(self._conv_head(self._conv_head_padding(x))))
+
+
+class SamePad(nn.Module):
+    """Zeros round an image as TensorFlow's "same" puts them: as many as the stride needs, an odd one at the end.
+
+    Args:
+        kernel_size: of the convolution that follows.
+        stride: of it.
+    """
+
+    def __init__(self, kernel_size: int, stride: int) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Shape ``BCHW`` in, ``BC(H+h)(W+w)`` out."""
+        height, width = self._zeros(x.shape[2]), self._zeros(x.shape[3])
+        return nn.functional.pad(x, [width // 2, width - width // 2, height // 2, height - height // 2])
+
+    def _zeros(self, size: int) -> int:
+        steps = (size + self.stride - 1) // self.stride
+        return max((steps - 1) * self.stride + self.kernel_size - size, 0)

@@ -1,0 +1,97 @@
+"""A shared encoder, fusion of the modalities and a linear classifier."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+
+__all__ = ["FusionClassifier"]
+
+
+class FusionClassifier(nn.Module):
+    """One encoder for all modalities, their feature maps fused, pooled and classified (paper 000, Fig. 2 and 4.1.2).
+
+    "The pre-trained model serves as a weight-sharing multi-modality encoder": each channel of the image is a modality
+    and encoded alone, all of them in one pass. Without fusion it classifies one modality, for Tables 1 and 2: "the base
+    encoder f and projector g pre-trained from SimSiam networks and an extra MLP" (section 4.3).
+
+    Args:
+        encoder: network from ``B[1]HW`` to a feature map ``BChw`` that tells ``C`` as ``num_features``.
+        fusion: network from ``BCMhw`` to ``BChw`` that tells ``C`` as ``channels``, such as
+            :class:`~common.networks.CrossModalityGroupConv`; ``None`` for images of one modality.
+        num_classes: number of classes.
+        projector: network from ``B[C]`` to ``B[F]`` that tells ``F`` as ``out_features``, between pooling and
+            classifier; ``None`` for none.
+        dropout: probability of dropping a feature in training; "a dropout rate of 0.3".
+        softmax: return probabilities, for evaluation and export, instead of logits, which cross-entropy wants. Both
+            have the same weights.
+        frozen: train the linear classifier alone, "on the top of the frozen base network" (section 4.2): all else keeps
+            its weights and batch statistics.
+
+    Raises:
+        InputError: when encoder and fusion differ in the number of channels; in ``forward``, for several modalities
+            without fusion.
+
+    Shape:
+        ``BMHW -> B[num_classes]``.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        fusion: nn.Module | None,
+        num_classes: int,
+        projector: nn.Module | None = None,
+        dropout: float = 0.3,
+        softmax: bool = False,
+        frozen: bool = False,
+    ) -> None:
+        super().__init__()
+        if fusion is not None and encoder.num_features != fusion.channels:
+            raise InputError(
+                f"fusion: built for {fusion.channels} channels; expected the encoder's {encoder.num_features}; "
+                "set the fusion's channels to it"
+            )
+        self.encoder = encoder
+        self.fusion = OneModality() if fusion is None else fusion
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
+        self.projector = nn.Identity() if projector is None else projector
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.num_features if projector is None else projector.out_features, num_classes)
+        self.softmax = softmax
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False)
+            self.head.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> FusionClassifier:
+        """Put into training mode what is trained."""
+        super().train(mode)
+        if self.frozen:
+            for module in (self.encoder, self.fusion, self.projector):
+                module.eval()
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits, or probabilities, ``B[num_classes]``."""
+        num_modalities = x.shape[1]
+        features = self.encoder(x.flatten(0, 1).unsqueeze(1))  # [B*M]Chw
+        features = features.unflatten(0, (-1, num_modalities)).transpose(1, 2)  # BCMhw
+        pooled = self.projector(self.global_pool(self.fusion(features)).flatten(1))
+        logits = self.head(self.dropout(pooled)).float()  # under autocast a softmax would not add up to 1
+        return logits.softmax(dim=1) if self.softmax else logits
+
+
+class OneModality(nn.Module):
+    """No fusion: the only modality's feature map, ``BC1hw -> BChw``."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The same map."""
+        if x.shape[2] != 1:
+            raise InputError(
+                f"image: {x.shape[2]} modalities and no fusion; expected one modality; name it as modality, or set a "
+                "fusion"
+            )
+        return x.squeeze(2)

@@ -1,0 +1,62 @@
+"""Multi-layer perceptrons on top of an encoder."""
+
+from __future__ import annotations
+
+from torch import nn
+
+__all__ = ["PredictionHead", "ProjectionHead"]
+
+
+class PredictionHead(nn.Sequential):
+    """The predictor ``p`` of SimSiam: "a two-layer perceptron to transform the feature" (paper 003, Fig. 1).
+
+    Linear, batch norm, ReLU, linear, without batch norm at the output (Chen & He 2021, section 4.5).
+
+    Args:
+        in_features: length of the encoder's feature, also of the output.
+        hidden_features: width of the hidden layer. The paper gives none; a quarter of ``in_features`` is SimSiam's.
+
+    Shape:
+        ``B[F] -> B[F]``.
+
+    Example:
+        >>> PredictionHead(256, 64)(torch.rand(4, 256)).shape
+        torch.Size([4, 256])
+    """
+
+    def __init__(self, in_features: int = 256, hidden_features: int = 64) -> None:
+        super().__init__(
+            nn.Linear(in_features, hidden_features, bias=False),
+            nn.BatchNorm1d(hidden_features),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_features, in_features),
+        )
+
+
+class ProjectionHead(nn.Sequential):
+    """The projector ``g`` and, with other widths, the predictor ``h`` of the multi-modality learner (paper 000, 4.1.1).
+
+    "A 2-layer of MLP with hidden size 1,792 and output size 256. Batch normalization and sigmoid Linear Unit (Swish)
+    [have] been applied to hidden layers", and "the output of both predictor and projector are not batch normalized".
+
+    Args:
+        in_features: length of the input: 1408 for the projector, 256 for the predictor.
+        hidden_features: width of the hidden layer.
+        out_features: length of the output.
+
+    Shape:
+        ``B[in_features] -> B[out_features]``.
+
+    Example:
+        >>> ProjectionHead(1408, 1792, 256)(torch.rand(4, 1408)).shape
+        torch.Size([4, 256])
+    """
+
+    def __init__(self, in_features: int = 1408, hidden_features: int = 1792, out_features: int = 256) -> None:
+        super().__init__(
+            nn.Linear(in_features, hidden_features, bias=False),
+            nn.BatchNorm1d(hidden_features),
+            nn.SiLU(inplace=True),
+            nn.Linear(hidden_features, out_features),
+        )
+        self.out_features = out_features

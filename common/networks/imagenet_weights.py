@@ -1,0 +1,109 @@
+"""Starting an EfficientNet from ImageNet weights in a file."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .efficientnet import EfficientNetBackbone
+from .weights import check_architecture, read_checkpoint
+
+__all__ = ["load_imagenet_weights"]
+
+logger = logging.getLogger(__name__)
+_TORCHVISION_EPS = 1e-5  # of its batch norms up to B4; MONAI's and TensorFlow's is 1e-3, torchvision's too from B5 on
+_SAME_EPS = ("efficientnet-b5", "efficientnet-b6", "efficientnet-b7")
+_BLOCK = re.compile(r"_blocks\.(\d+)\.(\d+)\.(\w+)\.(\w+)")
+# places in torchvision's MBConv with expansion; without it, all are one earlier
+_MBCONV = {
+    "_expand_conv": (0, "0"),
+    "_bn0": (0, "1"),
+    "_depthwise_conv": (1, "0"),
+    "_bn1": (1, "1"),
+    "_se_reduce": (2, "fc1"),
+    "_se_expand": (2, "fc2"),
+    "_project_conv": (3, "0"),
+    "_bn2": (3, "1"),
+}
+_OUTSIDE_BLOCKS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}
+
+
+def load_imagenet_weights(encoder: EfficientNetBackbone, path: str | Path | None) -> EfficientNetBackbone:
+    """Fill the encoder from a file of ImageNet weights; with no path, leave the random start and say so in the log.
+
+    "The weight of the encoder is initialized by ImageNet pre-trained" (paper 000, section 4.1.1). Three layouts are
+    told apart by their keys, and the classifier's keys are dropped:
+
+    - torchvision (``features.0.0.weight``). Its batch norms have an epsilon of 1e-5, ours of 1e-3: their weights are
+      scaled so that the network computes the same, which no option has to remember later. One difference stays: at
+      convolutions of stride 2 on maps of even size torchvision pads both sides alike, TensorFlow's "same" one pixel
+      less in front, so these see the image shifted by one pixel. At sizes such as 193 or 225 nothing differs.
+    - MONAI (``_blocks.0.0._depthwise_conv.weight``).
+    - EfficientNet-PyTorch (``_blocks.0._depthwise_conv.weight``): the files that MONAI's ``pretrained=True`` downloads.
+
+    Args:
+        encoder: network to fill, in place.
+        path: a state dict written by ``torch.save``; ``None`` for none.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
+    """
+    if path is None:
+        logger.info("The encoder starts from random weights: no file of ImageNet weights was named.")
+        return encoder
+    state = {key: value for key, value in read_checkpoint(path).items() if not _unused(key)}
+    layout, name_of = _layout(encoder, state)
+    own = encoder.state_dict()
+    names = {key: name_of(key) for key in own if not _unused(key)}
+    check_architecture({name: own[key] for key, name in names.items()}, state, encoder, path)
+    own |= {key: state[name] for key, name in names.items()}
+    encoder.load_state_dict(own)
+    if layout == "torchvision" and encoder.model_name not in _SAME_EPS:
+        _keep_function(encoder)
+    logger.info(f"The encoder starts from ImageNet weights: {len(names)} tensors in {layout}'s layout from {path}.")
+    return encoder
+
+
+def _unused(key: str) -> bool:
+    """The classifier, and counters that no batch norm with a constant momentum reads."""
+    return key.startswith(("classifier.", "_fc.")) or key.endswith("num_batches_tracked")
+
+
+def _layout(encoder: EfficientNetBackbone, state: Mapping[str, Any]) -> tuple[str, Callable[[str], str]]:
+    """Whose layout the file has, and the file's name for each of the encoder's keys."""
+    if any(key.startswith("features.") for key in state):
+        return "torchvision", partial(_torchvision_name, encoder)
+    if any(re.match(r"_blocks\.\d+\._", key) for key in state):
+        return "EfficientNet-PyTorch", lambda key: _BLOCK.sub(r"_blocks.\2.\3.\4", key)
+    return "MONAI", str
+
+
+def _torchvision_name(encoder: EfficientNetBackbone, key: str) -> str:
+    match = _BLOCK.fullmatch(key)
+    if match is None:
+        module, tensor = key.split(".")
+        return f"features.{_OUTSIDE_BLOCKS[module]}.{tensor}"
+    stage, block, module, tensor = match.groups()  # blocks are counted through all stages, in torchvision in each
+    first = next(name for name, _ in encoder.get_submodule(f"_blocks.{stage}").named_children())
+    place, layer = _MBCONV[module]
+    if encoder.get_submodule(f"_blocks.{stage}.{block}").expand_ratio == 1:
+        place -= 1
+    return f"features.{int(stage) + 1}.{int(block) - int(first)}.block.{place}.{layer}.{tensor}"
+
+
+@torch.no_grad()
+def _keep_function(encoder: EfficientNetBackbone) -> None:
+    """``w / sqrt(var + eps)`` of torchvision's epsilon, from ours."""
+    for norm in encoder.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.weight *= ((norm.running_var + norm.eps) / (norm.running_var + _TORCHVISION_EPS)).sqrt()

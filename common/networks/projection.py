@@ -1,0 +1,31 @@
+"""An encoder of images together with its projector."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+__all__ = ["ProjectedEncoder"]
+
+
+class ProjectedEncoder(nn.Module):
+    """``g(f(x))``: feature map, global average pool, projector (paper 000, Algorithm 1 and section 4.1.1).
+
+    Args:
+        encoder: network from ``B[C]HW`` to a feature map ``BFhw``.
+        projector: network from ``B[F]`` to ``B[out_features]``, which tells ``out_features``.
+
+    Shape:
+        ``B[C]HW -> B[out_features]``.
+    """
+
+    def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
+        self.projector = projector
+        self.out_features: int = projector.out_features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The projections of a batch of images."""
+        return self.projector(self.global_pool(self.encoder(x)).flatten(1))

@@ -1,0 +1,36 @@
+"""Random transforms of a whole batch, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from .base import BatchTransform
+
+__all__ = ["BatchAugment"]
+
+
+class BatchAugment(BatchTransform):
+    """Batch transforms in sequence: MONAI's ``Compose`` that knows which memory is its own.
+
+    The given batch stays as it is (the second view is made of it too). As soon as one transform has made a new tensor,
+    all further ones work in place on that, instead of copying the batch again and again.
+
+    Args:
+        transforms: what to do, in this order.
+
+    Example:
+        >>> augment = BatchAugment([BatchRandAffine(prob=1.0), BatchRandAdjustContrast(prob=0.5)])
+        >>> x1, x2 = augment(image), augment(image)  # two random views
+    """
+
+    def __init__(self, transforms: Sequence[BatchTransform]) -> None:
+        self.transforms = list(transforms)
+
+    def __call__(self, image: torch.Tensor, inplace: bool = False, among: torch.Tensor | None = None) -> torch.Tensor:
+        """See :class:`BatchTransform`."""
+        view = image
+        for transform in self.transforms:
+            view = transform(view, inplace=inplace or view is not image, among=among)
+        return view

@@ -1,0 +1,61 @@
+"""Masking of the rows that have a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MaskIntensityd
+from monai.transforms.utils import is_positive
+
+from ..errors import InputError
+
+__all__ = ["MaskWhereGivend"]
+
+
+class MaskWhereGivend(MaskIntensityd):
+    """MONAI's ``MaskIntensityd`` for cohorts in which only some rows have a mask: the others pass as they are.
+
+    "All MR images are liver region segmented" (paper 000, section 4.1): what lies outside the organ's mask becomes 0.
+    Meant for masks of an organ; a lesion's mask would take away what surrounds it.
+
+    Args:
+        keys: images to mask, ``[C]HW`` or ``[C]HWD``.
+        mask_key: of the mask.
+        select_labels: value (or values) of the mask that are kept; default: all above 0.
+        allow_missing_keys: pass over keys that a row does not have.
+
+    Raises:
+        InputError: a mask keeps nothing, as that of a slice beside the organ.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        mask_key: str = "mask",
+        select_labels: int | Sequence[int] | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        labels = [select_labels] if isinstance(select_labels, int) else select_labels
+        select_fn = is_positive if labels is None else partial(_is_one_of, labels=list(labels))
+        super().__init__(keys, mask_key=mask_key, select_fn=select_fn, allow_missing_keys=allow_missing_keys)
+        self.select_fn = select_fn
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The row with masked images."""
+        mask = data.get(self.mask_key)
+        if mask is None:
+            return dict(data)
+        if not self.select_fn(mask).any():
+            raise InputError(
+                f"{self.mask_key} of subject {data.get('subject', 'without name')}: found nothing to keep in the slice "
+                "or volume, expected part of the organ; mend the mask, its labels or the slice"
+            )
+        return super().__call__(data)
+
+
+def _is_one_of(mask: torch.Tensor, labels: Sequence[int]) -> torch.Tensor:
+    return torch.isin(torch.as_tensor(mask), torch.tensor(labels, dtype=torch.float32))

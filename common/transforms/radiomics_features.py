@@ -1,0 +1,99 @@
+"""Traditional radiomic features as a step of a MONAI pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor, affine_to_spacing
+from monai.transforms import Transform
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+__all__ = ["RadiomicsFeaturesd"]
+
+
+class RadiomicsFeaturesd(Transform):
+    """Add the radiomic features of a loaded image's lesion, for a network that takes them beside the image.
+
+    Put it before anything changes the image or the grid: features belong to the scanner's units and voxels. For a whole
+    cohort, ``scripts/extract_radiomics.py`` does it once, on all cores, and remembers.
+
+    Args:
+        image_key: of the image, ``CHW`` or ``CHWD``, as ``LoadImaged`` and ``EnsureChannelFirstd`` give it.
+        mask_key: of the label map, one channel on the same grid.
+        output_key: where the features go.
+        settings: PyRadiomics parameters, see :meth:`common.radiomics.RadiomicsSettings.load`.
+        mask_label: the mask's label to measure; by default all labels above 0 together.
+        channel: of the image.
+        scaling: file of a :class:`common.radiomics.scaling.FittedScaling`, saved beside the weights; then the features
+            are those it was fitted on, scaled, gaps filled. By default they are as measured, NaN where there is none.
+
+    Returns:
+        The row with ``output_key``: float32, shape ``[features]``.
+
+    Raises:
+        InputError: PyRadiomics is absent, settings or scaling are bad, or the lesion is not fit to be measured.
+
+    Example:
+        >>> compose = Compose([LoadImaged(["image", "mask"]), EnsureChannelFirstd(["image", "mask"]),
+        ...                    RadiomicsFeaturesd(settings="parameters.yaml", scaling="models/scaling.json")])
+    """
+
+    def __init__(
+        self,
+        image_key: str = "image",
+        mask_key: str = "mask",
+        output_key: str = "radiomics",
+        settings: str | Path | Mapping[str, Any] | None = None,
+        mask_label: int | None = None,
+        channel: int = 0,
+        scaling: str | Path | None = None,
+    ) -> None:
+        # Here, because most pipelines need neither PyRadiomics nor scikit-learn.
+        from ..radiomics import RadiomicsSettings
+
+        self.image_key = image_key
+        self.mask_key = mask_key
+        self.output_key = output_key
+        self.settings = RadiomicsSettings.load(settings, mask_label=mask_label)
+        self.channel = channel
+        self.scaling = None
+        if scaling is not None:
+            from ..radiomics.scaling import FittedScaling
+
+            self.scaling = FittedScaling.load(scaling)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The row with its features."""
+        from ..radiomics import extract_features
+
+        row = dict(data)
+        image, mask = row[self.image_key], row[self.mask_key]
+        if self.channel >= image.shape[0]:
+            raise InputError(f"{self.image_key}: {image.shape[0]} channels; expected one with index {self.channel}")
+        features = extract_features(_to_itk(image, self.channel), _to_itk(mask, 0), self.settings)
+        values = np.array(list(features.values()))
+        if self.scaling is not None:
+            import pandas as pd
+
+            values = self.scaling.transform(pd.DataFrame([features]))[0]
+        row[self.output_key] = torch.from_numpy(values.astype(np.float32))
+        return row
+
+
+def _to_itk(image: torch.Tensor | np.ndarray, channel: int) -> sitk.Image:
+    """One channel as ITK's image with its spacing; where it lies in space does not matter to features."""
+    import SimpleITK as sitk
+
+    array = np.asarray(image[channel].cpu() if isinstance(image, torch.Tensor) else image[channel])
+    result = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
+    if isinstance(image, MetaTensor):
+        result.SetSpacing([float(step) for step in affine_to_spacing(image.affine, r=array.ndim)])
+    return result

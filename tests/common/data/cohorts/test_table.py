@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from common.data import load_datalist, table_datalist
+from common.errors import InputError
+
+
+def write(cohort, header: str, rows: list[str]):
+    path = cohort.folder / "table.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_a_table_with_modalities_mask_and_names_as_labels_becomes_a_datalist(cohort):
+    rows = [
+        f"s{i},s{i}_t1.nii.gz,s{i}_t2.nii.gz,s{i}_seg.nii.gz,{'benign' if i % 2 else 'malignant'},A" for i in range(6)
+    ]
+    table = write(cohort, "subject,t1,t2,mask,label,centre", rows)
+    path = table_datalist(table, cohort.folder / "new.json", images=("t1", "t2"), num_folds=3)
+    content = json.loads(path.read_text())
+    assert content["labels"] == {"0": "benign", "1": "malignant"} and content["modality"] == {"0": "t1", "1": "t2"}
+    loaded = load_datalist(path, mask="required", label="required", num_images=2)
+    assert [row["label"] for row in loaded] == [1, 0] * 3
+    assert loaded[2]["centre"] == "A" and {row["fold"] for row in loaded} == {0, 1, 2}
+
+
+def test_the_order_of_names_can_be_given_and_labels_can_be_their_indices(cohort):
+    table = write(
+        cohort, "subject,image,label", [f"s{i},s{i}_t1.nii.gz,{v}" for i, v in enumerate(["b", "a", "0", "1"])]
+    )
+    path = table_datalist(table, cohort.folder / "new.json", labels=("b", "a"), num_folds=2)
+    assert [row["label"] for row in load_datalist(path)] == [0, 1, 0, 1]
+
+
+def test_folds_of_the_table_are_kept_and_labels_may_be_absent(cohort):
+    table = write(cohort, "subject,image,fold", [f"s{i},s{i}_t1.nii.gz,{i // 3}" for i in range(6)])
+    loaded = load_datalist(table_datalist(table, cohort.folder / "new.json"))
+    assert [row["fold"] for row in loaded] == [0, 0, 0, 1, 1, 1]
+    assert all("label" not in row for row in loaded)
+
+
+def test_bad_lines_are_reported_all_at_once_by_the_number_in_a_spreadsheet(cohort):
+    rows = ["s0,s0_t1.nii.gz,0", "s1,gone.nii.gz,0", ",s2_t1.nii.gz,1", "s3,s3_t1.nii.gz,", "s4,s4_t1.nii.gz,1"]
+    table = write(cohort, "subject,image,label", rows)
+    with pytest.raises(InputError) as error:
+        table_datalist(table, cohort.folder / "new.json")
+    lines = [line.strip() for line in str(error.value).splitlines()]
+    assert lines[0].endswith("3 problems")
+    assert lines[1] == "line 3 (subject s1): no gone.nii.gz"
+    assert lines[2] == "line 4 (subject none): subject is empty"
+    assert lines[3] == "line 5 (subject s3): label is empty, expected one of 0, 1"
+
+
+def test_with_zeros_an_empty_cell_is_a_missing_modality(cohort):
+    rows = [f"s{i},s{i}_t1.nii.gz,{'' if i == 3 else f's{i}_t2.nii.gz'}" for i in range(6)]
+    table = write(cohort, "subject,t1,t2", rows)
+    settings = {"images": ("t1", "t2"), "num_folds": 2}
+    with pytest.raises(InputError, match=r"line 5 \(subject s3\): t2 is empty"):
+        table_datalist(table, cohort.folder / "new.json", **settings)
+    loaded = load_datalist(
+        table_datalist(table, cohort.folder / "new.json", **settings, missing="zeros"), missing="zeros"
+    )
+    assert loaded[3]["image"] == [str(cohort.folder / "s3_t1.nii.gz"), None]
+
+
+def test_a_line_without_any_modality_is_told_with_zeros_too(cohort):
+    table = write(cohort, "subject,t1,t2", [*(f"s{i},s{i}_t1.nii.gz,s{i}_t2.nii.gz" for i in range(5)), "s5,,"])
+    with pytest.raises(InputError, match=r"line 7 \(subject s5\): t1 is empty; t2 is empty"):
+        table_datalist(table, cohort.folder / "new.json", images=("t1", "t2"), missing="zeros")
+
+
+def test_a_slice_is_an_index(cohort):
+    table = write(cohort, "subject,image,slice", [f"s{i},s{i}_t1.nii.gz,{i}" for i in range(6)])
+    loaded = load_datalist(table_datalist(table, cohort.folder / "new.json", num_folds=2))
+    assert [row["slice"] for row in loaded] == list(range(6))
+    table = write(cohort, "subject,image,slice", ["s0,s0_t1.nii.gz,mid"])
+    with pytest.raises(InputError, match="slice is mid, expected an integer from 0"):
+        table_datalist(table, cohort.folder / "new.json")
+
+
+def test_an_unknown_policy_for_missing_modalities_is_told(cohort):
+    table = write(cohort, "subject,image", ["s0,s0_t1.nii.gz"])
+    with pytest.raises(InputError, match="missing: found 'drop', expected 'refuse' or 'zeros'"):
+        table_datalist(table, cohort.folder / "new.json", missing="drop")

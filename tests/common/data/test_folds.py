@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from common.data import assign_folds, hold_out
+from common.errors import InputError
+
+
+def cohort(num_low: int = 9, num_high: int = 31, visits: int = 1) -> list[dict]:
+    labels = [0] * num_low + [1] * num_high
+    return [
+        {"subject": f"s{i}", "label": label, "visit": visit}
+        for i, label in enumerate(labels)
+        for visit in range(visits)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_subject_is_never_in_two_folds(seed):
+    rows = assign_folds(cohort(visits=3), seed=seed)
+    folds = {}
+    for row in rows:
+        assert folds.setdefault(row["subject"], row["fold"]) == row["fold"]
+    assert set(folds.values()) == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_fold_holds_each_class_as_evenly_as_can_be(seed):
+    rows = assign_folds(cohort(9, 31), num_folds=5, seed=seed)
+    low = Counter(row["fold"] for row in rows if row["label"] == 0)
+    high = Counter(row["fold"] for row in rows if row["label"] == 1)
+    assert sorted(low.values()) == [1, 2, 2, 2, 2]
+    assert sorted(high.values()) == [6, 6, 6, 6, 7]
+
+
+def test_the_same_seed_gives_the_same_folds_and_another_seed_others():
+    one, again, other = ([row["fold"] for row in assign_folds(cohort(), seed=seed)] for seed in (0, 0, 1))
+    assert one == again != other
+
+
+def test_rows_keep_their_order_and_are_not_changed():
+    rows = cohort()
+    result = assign_folds(rows)
+    assert all("fold" not in row for row in rows)
+    assert [row["subject"] for row in result] == [row["subject"] for row in rows]
+
+
+def test_a_cohort_without_labels_is_dealt_out_evenly():
+    rows = assign_folds([{"subject": i} for i in range(10)], stratify=None)
+    assert sorted(Counter(row["fold"] for row in rows).values()) == [2] * 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "num_folds", "words"),
+    [
+        (cohort(4, 20), 5, ["4 subjects with label 0", "at least 5"]),
+        # Ten rows, but only two subjects.
+        (cohort(2, 20, visits=5), 5, ["2 subjects with label 0"]),
+        ([], 5, ["no rows"]),
+        (cohort(), 1, ["num_folds is 1"]),
+        ([*cohort(), {"subject": "x"}], 5, ["row 40", "label"]),
+    ],
+)
+def test_what_cannot_be_dealt_out_is_told(rows, num_folds, words):
+    with pytest.raises(InputError) as error:
+        assign_folds(rows, num_folds=num_folds)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.25, 0.5])
+def test_validation_rows_are_that_share_of_each_class_and_no_subject_is_on_both_sides(fraction):
+    rows = cohort(num_low=20, num_high=40, visits=2)
+    stay, held_out = hold_out(rows, fraction, seed=1)
+    assert not {row["subject"] for row in stay} & {row["subject"] for row in held_out}
+    assert sorted(map(str, stay + held_out)) == sorted(map(str, rows))
+    assert Counter(row["label"] for row in held_out) == {0: 2 * 20 * fraction, 1: 2 * 40 * fraction}
+
+
+def test_validation_rows_keep_the_fold_of_the_datalist():
+    rows = [{**row, "fold": 7} for row in cohort()]
+    assert {row["fold"] for part in hold_out(rows) for row in part} == {7}
+
+
+@pytest.mark.parametrize(("fraction", "rows"), [(0.0, cohort()), (0.6, cohort()), (0.2, cohort(num_low=3))])
+def test_validation_rows_that_cannot_be_had_are_one_line_that_names_the_option(fraction, rows):
+    with pytest.raises(InputError, match="validation_fraction") as error:
+        hold_out(rows, fraction)
+    assert "\n" not in str(error.value)

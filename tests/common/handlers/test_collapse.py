@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from ignite.engine import Engine
+
+from common.errors import InputError
+from common.handlers import CollapseMonitor
+from common.handlers.collapse import feature_std, knn_accuracy
+from common.networks import SiameseOutput
+
+
+def engine_of(features: torch.Tensor, labels: torch.Tensor | None = None) -> tuple[Engine, list]:
+    size = 4
+    batches = []
+    for start in range(0, len(features), size):
+        index = torch.arange(start, min(start + size, len(features)))
+        batches.append({"index": index} | ({} if labels is None else {"label": labels[index]}))
+
+    def step(engine, batch):
+        rows = features[batch["index"]]
+        return {"pred": SiameseOutput(rows, rows, rows, rows)}
+
+    return Engine(step), batches
+
+
+def test_an_even_spread_has_std_one_and_equal_features_zero():
+    torch.manual_seed(0)
+    assert feature_std(torch.randn(2000, 64)) == pytest.approx(1.0, abs=0.02)
+    assert feature_std(torch.ones(10, 64)) == 0.0
+
+
+def test_std_is_that_of_the_normalised_dimensions():
+    features = torch.tensor([[3.0, 0.0], [0.0, 5.0]])  # normalised: (1, 0) and (0, 1), std 1/2 in each dimension
+    assert feature_std(features) == pytest.approx(0.5 * 2**0.5)
+
+
+def test_knn_is_a_leave_one_out_vote():
+    features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, -0.1], [0.0, 1.0], [0.1, 1.0]])
+    labels = torch.tensor([0, 0, 0, 1, 0])
+    assert knn_accuracy(features, labels, num_neighbours=1) == pytest.approx(3 / 5)
+
+
+def test_metrics_of_an_epoch_are_those_of_all_its_samples():
+    torch.manual_seed(0)
+    features, labels = torch.randn(22, 8), torch.arange(22) % 2
+    engine, batches = engine_of(features, labels)
+    CollapseMonitor().attach(engine)
+    engine.run(batches)
+    assert engine.state.metrics["feature_std"] == pytest.approx(feature_std(features))
+    assert engine.state.metrics["knn_accuracy"] == pytest.approx(knn_accuracy(features, labels))
+    values = torch.linalg.svdvals(features - features.mean(0))
+    share = values / values.sum()
+    assert engine.state.metrics["effective_rank"] == pytest.approx(
+        float((-(share * share.log()).sum()).exp()), rel=1e-4
+    )
+
+
+def test_a_sample_that_is_seen_often_counts_once_with_its_latest_feature():
+    features = torch.randn(8, 4)
+    engine, batches = engine_of(features)
+    CollapseMonitor().attach(engine)
+    engine.run([*batches, *batches])
+    assert engine.state.metrics["feature_std"] == pytest.approx(feature_std(features))
+
+
+def test_collapse_warns_after_its_patience(caplog):
+    engine, batches = engine_of(torch.ones(8, 4))
+    CollapseMonitor(patience=2).attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=1)
+        assert "collapsing" not in caplog.text
+        engine.run(batches, max_epochs=2)
+    assert "collapsing" in caplog.text
+
+
+def test_collapse_stops_the_run_when_asked():
+    engine, batches = engine_of(torch.ones(8, 4))
+    CollapseMonitor(patience=2, stop=True).attach(engine)
+    with pytest.raises(InputError, match="epoch 2: the features are collapsing"):
+        engine.run(batches, max_epochs=5)
+
+
+def test_healthy_features_warn_of_nothing(caplog):
+    torch.manual_seed(0)
+    engine, batches = engine_of(torch.randn(16, 4))
+    CollapseMonitor(patience=1).attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=3)
+    assert "collapsing" not in caplog.text
+
+
+def test_features_that_are_not_finite_stop_the_run_in_one_line():
+    features = torch.randn(8, 4)
+    features[5, 2] = torch.nan
+    engine, batches = engine_of(features)
+    CollapseMonitor().attach(engine)
+    with pytest.raises(InputError, match="epoch 1: features of 1 of 8 samples are not finite; lower learning_rate"):
+        engine.run(batches)

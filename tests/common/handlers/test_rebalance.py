@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from common.errors import InputError
+from common.handlers import FeatureBank, RebalanceHandler
+from common.networks import SiameseOutput
+
+
+class Mean(nn.Module):
+    """Features are the means of the image's channels, and know in which mode they were computed."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert not self.training and not torch.is_grad_enabled()
+        return x.flatten(2).mean(2)
+
+
+def batch(values: list[float], labels: list[int] | None = None) -> dict[str, torch.Tensor]:
+    image = torch.tensor(values).view(-1, 1, 1, 1, 1).expand(-1, 2, 2, 2, 2).clone()
+    found = {"image": image, "index": torch.arange(len(values))}
+    return found | ({"label": torch.tensor(labels)} if labels else {})
+
+
+def run(handler: RebalanceHandler, data: dict, epochs: int = 2) -> tuple[list[dict], Engine]:
+    """The batches that a trainer would see, one step an epoch."""
+    seen = []
+
+    def step(engine, batch):
+        seen.append(batch)
+        views = batch["image"].flatten(2).mean(2)
+        return {"pred": SiameseOutput(views, views, views, views)}
+
+    engine = Engine(step)
+    engine.state.device, engine.non_blocking = torch.device("cpu"), False
+    engine.add_event_handler(Events.STARTED, lambda engine: setattr(engine.state, "device", torch.device("cpu")))
+    handler.attach(engine)
+    engine.run([data], max_epochs=epochs)
+    return seen, engine
+
+
+VALUES = [0.0, 0.1, 0.2, 0.3, 10.0, 10.1, 30.0, 30.1, 30.2, 30.3]  # groups of 4, 2 and 4
+LABELS = [0, 0, 0, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_re_weighs_a_hand_made_batch_after_the_warm_up():
+    handler = RebalanceHandler(Mean(), "re", batch_size=10)
+    seen, _ = run(handler, batch(VALUES))
+    assert "weight" not in seen[0] or seen[0] is seen[1]
+    assert seen[1]["weight"].tolist() == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1]
+
+
+def test_the_warm_up_is_plain():
+    seen, _ = run(RebalanceHandler(Mean(), "re", batch_size=10), batch(VALUES), epochs=1)
+    assert "weight" not in seen[0]
+
+
+def test_se_keeps_the_nearest_halves_of_a_hand_made_batch():
+    seen, _ = run(RebalanceHandler(Mean(), "se", batch_size=4, num_candidates=10), batch(VALUES))
+    assert len(seen[0]["index"]) == 10
+    chosen = seen[1]["index"].tolist()
+    assert {frozenset(chosen[:2]), frozenset(chosen[2:])} == {frozenset({1, 2}), frozenset({7, 8})}
+    assert torch.equal(seen[1]["image"], batch(VALUES)["image"][chosen])
+
+
+def test_plain_does_nothing():
+    seen, engine = run(RebalanceHandler(Mean(), "plain"), batch(VALUES))
+    assert set(seen[1]) == {"image", "index"} and not engine.state.metrics
+
+
+@pytest.mark.parametrize("strategy", ["re", "se"])
+def test_shares_and_purity_are_those_of_the_hand_made_batch(strategy):
+    handler = RebalanceHandler(Mean(), strategy, batch_size=4, num_candidates=10)
+    _, engine = run(handler, batch(VALUES, LABELS))
+    expected = {"cluster_share_1": 0.4, "cluster_share_2": 0.4, "cluster_share_3": 0.2, "cluster_purity": 0.9}
+    assert engine.state.metrics == pytest.approx(expected)
+
+
+def test_the_bank_gives_re_the_features_of_the_last_step_without_a_forward_pass():
+    class Never(nn.Module):
+        def forward(self, x):
+            raise AssertionError("a forward pass")
+
+    handler = RebalanceHandler(Never(), "re", features="bank", bank=FeatureBank(10, 2), batch_size=10)
+    seen, _ = run(handler, batch(VALUES))
+    assert seen[1]["weight"].tolist() == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1]
+
+
+def test_the_bank_chooses_among_candidates_before_they_are_loaded():
+    bank = FeatureBank(20, 2)
+    handler = RebalanceHandler(Mean(), "se", features="bank", bank=bank, batch_size=4, num_candidates=10)
+    cohort = torch.arange(10, 20)
+    bank.update(cohort, torch.tensor(VALUES)[:, None].expand(-1, 2), torch.tensor(LABELS))
+    chosen = cohort[handler.select_from_bank(cohort)].tolist()
+    assert {frozenset(chosen[:2]), frozenset(chosen[2:])} == {frozenset({11, 12}), frozenset({17, 18})}
+
+
+def test_the_bank_remembers_the_mean_of_the_two_views():
+    bank = FeatureBank(3, 2)
+    handler = RebalanceHandler(Mean(), "re", features="bank", bank=bank, batch_size=6)
+    engine = Engine(lambda engine, batch: None)
+    engine.state.batch = {"index": torch.tensor([2, 0])}
+    t = torch.zeros(2, 2)
+    engine.state.output = {"pred": SiameseOutput(t, t, torch.ones(2, 2), torch.full((2, 2), 3.0))}
+    handler.remember(engine)
+    assert bank.features.tolist() == [[2, 2], [0, 0], [2, 2]] and bank.seen.tolist() == [True, False, True]
+
+
+def test_an_unseen_sample_in_the_bank_is_an_error():
+    with pytest.raises(RuntimeError, match="lacks samples"):
+        FeatureBank(3, 2)(torch.tensor([1]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 5}, "batch_size: 5; SE takes half a batch"),
+        ({"batch_size": 30}, "m = 30 of num_candidates N = 30"),
+        ({"batch_size": 2, "num_candidates": 4, "num_clusters": 5}, "4 samples for num_clusters 5"),
+        ({"strategy": "re", "batch_size": 2}, "2 samples for num_clusters 3"),
+        ({"strategy": "both"}, "strategy: 'both'; expected one of plain, re, se"),
+        ({"features": "old"}, "features: 'old'"),
+        ({"features": "bank"}, "needs a bank"),
+    ],
+)
+def test_sizes_that_leave_it_undefined_are_one_line(arguments, message):
+    with pytest.raises(InputError, match=message) as error:
+        RebalanceHandler(Mean(), **{"strategy": "se", **arguments})
+    assert "\n" not in str(error.value)
+
+
+def test_sums_of_a_running_epoch_survive_a_checkpoint():
+    handler, other = (RebalanceHandler(Mean(), "re", batch_size=10) for _ in range(2))
+    engine = Engine(lambda engine, batch: None)
+    engine.state.epoch, engine.state.batch = 2, batch(VALUES)
+    engine.state.device, engine.non_blocking = torch.device("cpu"), False
+    handler.rebalance(engine)
+    other.load_state_dict(handler.state_dict())
+    other.report(engine)
+    assert engine.state.metrics["cluster_share_3"] == pytest.approx(0.2)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from common.files import write_atomically
+
+
+def test_the_file_is_whole_readable_and_alone(tmp_path):
+    path = write_atomically(tmp_path / "new" / "a.txt", "text")
+    assert path.read_text() == "text" and os.listdir(path.parent) == ["a.txt"]
+    assert path.stat().st_mode & 0o444 == 0o444 & ~os.umask(os.umask(0))
+
+
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    write_atomically(tmp_path / "a.txt", "old")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk")))
+    with pytest.raises(OSError, match="disk"):
+        write_atomically(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
