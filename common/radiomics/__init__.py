@@ -1,0 +1,25 @@
+"""Traditional radiomic features: extraction by PyRadiomics, cache, and the tables that hold features of any kind.
+
+Worker processes import this package: what needs scikit-learn is in :mod:`.scaling`.
+"""
+
+from .cohort import extract_table
+from .feature_table import feature_columns, read_table, write_table
+from .features import extract_features
+from .pairs import read_pairs
+from .schema import feature_names
+from .settings import RadiomicsSettings, available
+from .traditional_table import write_traditional_table
+
+__all__ = [
+    "RadiomicsSettings",
+    "available",
+    "extract_features",
+    "extract_table",
+    "feature_columns",
+    "feature_names",
+    "read_pairs",
+    "read_table",
+    "write_table",
+    "write_traditional_table",
+]

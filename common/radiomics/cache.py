@@ -1,0 +1,60 @@
+"""Results by content: the same voxels, mask and settings are measured once, whatever the files are called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ..files import write_atomically
+from .engine import ENGINE_VERSION, Measured
+from .settings import RadiomicsSettings
+
+__all__ = ["FeatureCache", "file_digest"]
+
+
+def file_digest(path: str | Path) -> str:
+    """BLAKE2b of a file's bytes, or of all files of a folder in the order of their names."""
+    if Path(path).is_dir():
+        digests = [file_digest(file) for file in sorted(Path(path).iterdir()) if file.is_file()]
+        return hashlib.blake2b("".join(digests).encode()).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+class FeatureCache:
+    """One JSON file per measured lesion, named by the hash of all that its values depend on.
+
+    That is: the bytes of image and mask, the channel, the settings, and the versions of the engine and of PyRadiomics.
+    Files are written whole or not at all, by any number of processes, so that a killed run goes on where it was.
+
+    Args:
+        folder: where the files are; made when missing.
+        settings: what is extracted.
+    """
+
+    def __init__(self, folder: str | Path, settings: RadiomicsSettings) -> None:
+        import radiomics
+
+        self.folder = Path(folder)
+        self._common = {"engine": ENGINE_VERSION, "pyradiomics": radiomics.__version__, **asdict(settings)}
+
+    def key(self, image_digest: str, mask_digest: str, channel: int = 0) -> str:
+        """The name under which the result for these bytes is kept."""
+        content = {**self._common, "image": image_digest, "mask": mask_digest, "channel": channel}
+        return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=20).hexdigest()
+
+    def load(self, key: str) -> Measured | None:
+        """What was measured and kept under ``key``, or ``None``."""
+        try:
+            return Measured(**json.loads(self._path(key).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def store(self, key: str, measured: Measured) -> None:
+        """Keep ``measured`` under ``key``."""
+        write_atomically(self._path(key), json.dumps(asdict(measured)))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"

@@ -1,0 +1,126 @@
+"""A datalist in, a feature table out: cached, in parallel, and one bad case does not cost the others."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .cache import FeatureCache
+from .cases import Case, find_case, modality_prefixes
+from .engine import Measured
+from .feature_table import feature_columns
+from .schema import feature_names
+from .settings import RadiomicsSettings
+from .workers import measure_cases
+
+__all__ = ["extract_table"]
+
+logger = logging.getLogger(__name__)
+
+
+def extract_table(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    cache_dir: str | Path,
+    settings: RadiomicsSettings | str | Path | Mapping[str, Any] | None = None,
+    mask_label: int | None = None,
+    modality: int | str = 0,
+    modality_names: Sequence[str] | None = None,
+    num_workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Traditional features of a cohort, one row per datalist row.
+
+    Jian et al. extract "107 traditional radiomics features" for "each volume" of BraTS with its four modalities, so
+    from one modality; which one they do not say. The first (``modality=0``) is **ours**.
+
+    A lesion that cannot be measured keeps its row, with NaN in all columns and the reason in ``status``; where only a
+    filter failed, its columns are NaN and ``status`` names it. All of them are listed at the end. A run that was killed
+    goes on where it was, and a second run only hashes the files.
+
+    Args:
+        rows: datalist rows with ``image`` (a file, a folder of DICOM, or one per modality), ``mask``, ``subject`` and
+            as known ``fold``, ``label``; see :func:`common.data.load_datalist`.
+        cache_dir: folder of the results, by content; several cohorts and settings may share it.
+        settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`.
+        mask_label: the mask's label to measure; by default all labels above 0 together.
+        modality: index of the modality to measure, or ``"all"``: columns are prefixed by modality, and shape, which is
+            the same for all, is kept once.
+        modality_names: names for the prefixes; by default ``modality0``, ``modality1``, ...
+        num_workers: processes; by default one per core.
+        scheduler: address of a Dask scheduler whose workers measure instead, e.g. ``tcp://host:8786``.
+        progress: show progress bars.
+
+    Returns:
+        ``subject, fold, label, status`` and one column per feature, the same columns for every cohort of 3D images,
+        and of 2D images.
+
+    Raises:
+        InputError: PyRadiomics is absent, the settings are bad, there is no row, or not one lesion could be measured.
+    """
+    if not rows:
+        raise InputError("radiomics: no row to measure; expected at least one in the datalist")
+    settings = RadiomicsSettings.load(settings, mask_label=mask_label)
+    prefixes = modality_prefixes(rows, modality, modality_names)
+    cases = [[find_case(row, index) for index in prefixes] for row in rows]
+    cache = FeatureCache(cache_dir, settings)
+    fit = [case for row in cases for case in row if isinstance(case, Case)]
+    results = measure_cases(fit, cache, settings, num_workers=num_workers, scheduler=scheduler, progress=progress)
+    dimension = _agree_on_dimension(results)
+    names = feature_names(settings, dimension)
+    records = []
+    for row, row_cases in zip(rows, cases, strict=True):
+        outcomes = {prefixes[index]: results.get(case, case) for index, case in zip(prefixes, row_cases, strict=True)}
+        keys = {"subject": str(row.get("subject", "")), "fold": row.get("fold"), "label": row.get("label")}
+        records.append({**keys, **_merge(outcomes, names)})
+    table = pd.DataFrame.from_records(records).astype({"fold": "Int64", "label": "Int64"})
+    _report_failures(table)
+    return table
+
+
+def _agree_on_dimension(results: dict[Case, Measured | str]) -> int:
+    """2 or 3, as most images have; the others fail, because their features have other names."""
+    counts = Counter(result.dimension for result in results.values() if isinstance(result, Measured))
+    dimension = counts.most_common(1)[0][0] if counts else 3
+    for case, result in results.items():
+        if isinstance(result, Measured) and result.dimension != dimension:
+            results[case] = f"{case.image}: {result.dimension}D, but most images are {dimension}D; extract them apart"
+    return dimension
+
+
+def _merge(outcomes: Mapping[str, Measured | str], names: Sequence[str]) -> dict[str, Any]:
+    """One row's ``status`` and features; what was not measured is NaN."""
+    problems: list[str] = []
+    row: dict[str, Any] = {}
+    for position, (prefix, result) in enumerate(outcomes.items()):
+        owner = f"{prefix[:-1]}: " if prefix else ""
+        measured = Measured() if isinstance(result, str) else result
+        if isinstance(result, str):
+            problems.append(owner + result)
+        problems += [f"{owner}{name}: {reason}" for name, reason in measured.problems.items()]
+        for name in names:
+            shape = prefix and name.startswith("original_shape")
+            if not shape or position == 0:
+                row[name if shape else prefix + name] = measured.features.get(name, np.nan)
+    empty = [name for name, value in row.items() if np.isnan(value)]
+    if not problems and empty:
+        problems = [f"{len(empty)} of {len(row)} features are not numbers ({', '.join(empty[:3])}, ...)"]
+    return {"status": "; ".join(problems) or "ok", **row}
+
+
+def _report_failures(table: pd.DataFrame) -> None:
+    failed = table[table["status"] != "ok"]
+    if failed.empty:
+        return
+    lines = [f"{row.subject}: {row.status}" for row in failed.itertuples()]
+    if len(failed) == len(table) and table[feature_columns(table)].isna().all(axis=None):
+        raise InputError.of_rows("radiomics: not one lesion could be measured", lines)
+    logger.warning("radiomics: %d of %d cases are incomplete\n  %s", len(failed), len(table), "\n  ".join(lines))

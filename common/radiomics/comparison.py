@@ -1,0 +1,77 @@
+"""One extraction by PyRadiomics or by this package's engine with its costs, in a worker process of a benchmark."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .features import measure_features, one_thread
+from .settings import RadiomicsSettings
+
+__all__ = ["timed_extraction", "warm_up"]
+
+
+def timed_extraction(engine: str, image: str, mask: str, parameters: str) -> dict[str, Any]:
+    """Read one case, extract its features, and say what it took.
+
+    Args:
+        engine: ``"stock"``: ``RadiomicsFeatureExtractor.execute`` of PyRadiomics without its diagnostics, as its users
+            call it but on one thread, as the engine; ``"ours"``: :func:`.features.measure_features`.
+        image: its file.
+        mask: its file, the lesion as label 1.
+        parameters: a PyRadiomics parameter file, which a process reads once.
+
+    Returns:
+        ``features`` by name, ``seconds`` on the wall, ``cpu_seconds``, ``process``, and ``peak``: the most memory that
+        this process has had so far, in bytes.
+    """
+    extract = {"stock": _stock, "ours": _ours}[engine](parameters)
+    start, cpu = time.perf_counter(), time.process_time()
+    features = extract(image, mask)
+    taken = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu}
+    return {"features": features, **taken, "process": os.getpid(), "peak": _peak_memory()}
+
+
+def warm_up(seconds: float = 0.3) -> None:
+    """Import what both engines need, and stay long enough for every process of a pool to get its turn."""
+    import pywt  # noqa: F401
+    from radiomics import featureextractor  # noqa: F401
+
+    from . import texture  # noqa: F401
+
+    logging.getLogger("radiomics").setLevel(logging.CRITICAL)
+    time.sleep(seconds)
+
+
+@cache
+def _stock(parameters: str) -> Callable[[str, str], dict[str, float]]:
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    extractor = RadiomicsFeatureExtractor(parameters, additionalInfo=False)
+
+    def extract(image: str, mask: str) -> dict[str, float]:
+        with one_thread():
+            return {name: float(value) for name, value in extractor.execute(image, mask).items()}
+
+    return extract
+
+
+@cache
+def _ours(parameters: str) -> Callable[[str, str], dict[str, float]]:
+    settings = RadiomicsSettings.load(parameters)
+    return lambda image, mask: measure_features(image, mask, settings).features
+
+
+def _peak_memory() -> int:
+    """Of this program alone: ``ru_maxrss`` would count what the parent held when it forked."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return int(lines["VmHWM"].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,148 @@
+"""PyRadiomics' features of one lesion: only its surroundings are filtered, and its grey levels are made once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from .box import Box
+from .filters import FILTERS, Source, filter_names
+from .settings import RadiomicsSettings
+
+__all__ = ["ENGINE_VERSION", "Measured", "measure_lesion"]
+
+#: Raise when the same input would give other values; 1 was PyRadiomics on the whole image.
+ENGINE_VERSION = 2
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one lesion.
+
+    Args:
+        features: values by PyRadiomics' names, in its order.
+        problems: by name of a (filtered) image or of a shape class, why it has no values.
+        dimension: of the image that was measured, 2 or 3.
+    """
+
+    features: dict[str, float] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    dimension: int = 3
+
+
+def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings) -> Measured:
+    """What ``RadiomicsFeatureExtractor.execute`` gives, by its own classes, without filtering the whole image.
+
+    The steps and their order are PyRadiomics' (3.0.1, ``featureextractor.py``); a type of image that
+    :data:`.filters.FILTERS` does not know is left to PyRadiomics, on the whole image, and the log says so.
+
+    Args:
+        image: scalar, normalised and resampled before, 2D or 3D.
+        mask: the lesion as label 1 on the image's grid.
+        settings: with classes for the image's dimension, see :meth:`RadiomicsSettings.for_dimension`.
+
+    Returns:
+        Features and problems; a filter that fails does not cost the others.
+
+    Raises:
+        ValueError: PyRadiomics refuses the lesion: too few axes or voxels, or resegmentation leaves nothing.
+    """
+    from radiomics import imageoperations
+
+    args = dict(settings.setting)
+    box = Box.of_mask(sitk.GetArrayViewFromImage(mask) == args["label"])
+    part, lesion = box.crop(image), box.crop(mask)
+    bounds, _ = imageoperations.checkMask(part, lesion, **args)
+    outline = lesion  # resegmentation changes what shape is measured of only when asked to
+    if args.get("resegmentRange") is not None:
+        lesion = imageoperations.resegmentMask(part, lesion, **args)
+        bounds, _ = imageoperations.checkMask(part, lesion, **args)
+        outline = lesion if args.get("resegmentShape") else outline
+    measured = Measured(dimension=image.GetDimension())
+    _measure_shape(part, outline, bounds, settings, measured)
+    kept = Box(tuple(bounds[0::2].tolist()), tuple((bounds[1::2] + 1).tolist()))
+    source = Source(image, kept.moved(box.lower))
+    for image_type, custom in settings.image_types.items():
+        _measure_type(image_type, source, kept.crop(lesion), settings, {**args, **(custom or {})}, measured)
+    return measured
+
+
+def _measure_shape(
+    image: sitk.Image, mask: sitk.Image, bounds: np.ndarray, settings: RadiomicsSettings, measured: Measured
+) -> None:
+    extractor = settings.extractor()
+    for name in ("shape", "shape2D"):
+        if name in settings.feature_classes:
+            extractor.enabledFeatures = {name: settings.feature_classes[name]}
+            try:
+                values = extractor.computeShape(image, mask, bounds, **settings.setting)
+            except Exception as error:  # shape2D of a lesion in several slices
+                measured.problems[name] = _in_one_line(error)
+            else:
+                measured.features.update({key: float(value) for key, value in values.items()})
+
+
+def _measure_type(
+    image_type: str,
+    source: Source,
+    mask: sitk.Image,
+    settings: RadiomicsSettings,
+    args: Mapping[str, Any],
+    measured: Measured,
+) -> None:
+    """Features of all images of one type; whatever goes wrong is told and the next type has its turn."""
+    known = image_type in FILTERS
+    names = filter_names(image_type, args, source.image.GetDimension()) if known else [image_type]
+    images = FILTERS[image_type](source, args) if known else _by_pyradiomics(image_type, source, mask, args)
+    done = set()
+    try:
+        for name, image in images:
+            done.add(name)
+            try:
+                measured.features.update(_texture(name, image, mask, settings, args))
+            except Exception as error:
+                measured.problems[name] = _in_one_line(error)
+    except Exception as error:
+        reason = _in_one_line(error)
+    else:
+        size = "x".join(str(length) for length in source.image.GetSize())
+        reason = f"PyRadiomics makes no such image of {size} voxels (too small, or a package it needs is absent)"
+    if known or not done:
+        measured.problems.update({name: reason for name in names if name not in done})
+
+
+def _texture(
+    name: str, image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, args: Mapping[str, Any]
+) -> dict[str, float]:
+    from .texture import GreyLevels, texture_features
+
+    levels = GreyLevels.of(image, sitk.GetArrayViewFromImage(mask) == args["label"], settings.max_levels, args)
+    values = texture_features(image, mask, settings.feature_classes, {**args, "grey_levels": levels})
+    return {f"{name}_{key}": value for key, value in values.items()}
+
+
+def _by_pyradiomics(
+    image_type: str, source: Source, mask: sitk.Image, args: Mapping[str, Any]
+) -> Iterator[tuple[str, sitk.Image]]:
+    from radiomics import imageoperations
+
+    logger.warning("radiomics: %s is left to PyRadiomics on the whole image, which takes its time", image_type)
+    whole = np.zeros(source.image.GetSize()[::-1], dtype=np.uint32)
+    place = zip(reversed(source.box.lower), reversed(source.box.upper), strict=True)
+    whole[tuple(slice(low, up) for low, up in place)] = sitk.GetArrayViewFromImage(mask)
+    lesion = sitk.GetImageFromArray(whole)
+    lesion.CopyInformation(source.image)
+    for image, name, _ in getattr(imageoperations, f"get{image_type}Image")(source.image, lesion, **args):
+        yield name, source.box.crop(image)
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"

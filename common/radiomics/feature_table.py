@@ -1,0 +1,124 @@
+"""Tables on disk: one row per subject, ``subject, fold, label`` first, then one column per feature."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import InputError
+from ..files import write_atomically
+
+__all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "write_table"]
+
+#: Columns that describe the subject; all others are features. ``status`` is ``ok``, or why features are missing.
+KEY_COLUMNS = ("subject", "fold", "label", "status")
+MISSING = ["", "nan", "NaN", "NA", "<NA>"]
+
+
+def feature_columns(table: pd.DataFrame) -> list[str]:
+    """Names of the columns that hold features, in the table's order."""
+    return [column for column in table.columns if column not in KEY_COLUMNS]
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write ``table``, key columns first, whole or not at all; floats are kept to the last bit.
+
+    Args:
+        table: a row per subject with ``subject`` and features, and ``fold``, ``label``, ``status`` where known.
+        path: ends in ``.parquet``, for which pyarrow is needed, or is a CSV.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: a Parquet file is asked for and pyarrow is not installed.
+    """
+    keys = [column for column in KEY_COLUMNS if column in table.columns]
+    table = table[keys + feature_columns(table)]
+    if not is_parquet(path):
+        return write_atomically(path, table.to_csv(index=False))
+    check_pyarrow(path)
+    return write_atomically(path, table.to_parquet(index=False, engine="pyarrow"))
+
+
+def is_parquet(path: str | Path) -> bool:
+    """Whether a table of this name is kept as Parquet and not as CSV."""
+    return Path(path).suffix.lower() in (".parquet", ".pq")
+
+
+def check_pyarrow(path: str | Path) -> None:
+    """Refuse to read or write a Parquet file where it cannot be done.
+
+    Raises:
+        InputError: pyarrow is not installed.
+    """
+    if is_parquet(path) and importlib.util.find_spec("pyarrow") is None:
+        raise InputError(f"{path}: Parquet needs pyarrow; run: pip install pyarrow, or name the table .csv")
+
+
+def read_table(path: str | Path, text_columns: Collection[str] = ("subject", "status")) -> pd.DataFrame:
+    """Read a table of one row per subject.
+
+    Args:
+        path: the CSV or Parquet file.
+        text_columns: columns that are text; ``fold`` and ``label`` are integers and all others numbers.
+
+    Returns:
+        ``subject`` as text (``007`` and ``NA`` stay what they are), ``fold`` and ``label`` as nullable integers,
+        features as float64 with NaN where empty.
+
+    Raises:
+        InputError: no such file, not a table, no column ``subject``, a fold or label that is no integer, or a feature
+            that is not numeric.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a feature table; extract the features first")
+    table = _read_parquet(path) if is_parquet(path) else _read_csv(path)
+    if "subject" not in table.columns:
+        found = ", ".join(table.columns[:4])
+        raise InputError(f"{path}: no column 'subject'; found {found}, ...; expected subject, fold, label, features")
+    return _typed(path, table, text_columns)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    check_pyarrow(path)
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again") from error
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header = next(csv.reader(file), [])
+        # A subject may be called "NA": only the other columns have missing values. As text first, because not every
+        # pandas parses floats to the last bit.
+        missing = {column: MISSING for column in header if column != "subject"}
+        return pd.read_csv(path, dtype=object, keep_default_na=False, na_values=missing)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); write it again") from error
+
+
+def _typed(path: Path, table: pd.DataFrame, text_columns: Collection[str]) -> pd.DataFrame:
+    columns: dict[str, pd.Series] = {}
+    problems = []
+    for name, column in table.items():
+        if name in text_columns:
+            columns[name] = column.astype(str)
+            continue
+        try:
+            columns[name] = column.astype("float64")
+            if name in ("fold", "label"):
+                columns[name] = columns[name].astype("Int64")
+        except (TypeError, ValueError):
+            expected = "integers" if name in ("fold", "label") else "one number per subject"
+            problems.append(f"column '{name}': found values such as {column.dropna().iloc[0]!r}; expected {expected}")
+    if problems:
+        raise InputError.of_rows(str(path), problems)
+    return pd.DataFrame(columns)

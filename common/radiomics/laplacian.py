@@ -1,0 +1,58 @@
+"""The Laplacian of Gaussian of a lesion's box, as ITK computes it on the whole image."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import SimpleITK as sitk
+
+from .box import Box
+
+__all__ = ["laplacian_of_gaussian"]
+
+#: Margin around the box in sigmas. ITK's recursive filters never quite forget where a line began: at 12 sigmas one
+#: voxel in ten still differs in the last bit of float32, at 20 none did on the lungs and brains measured (**ours**).
+REACH = 20
+
+
+def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> sitk.Image:
+    """``LaplacianRecursiveGaussianImageFilter`` with ``NormalizeAcrossScale``, bit for bit, on ``box`` alone.
+
+    The Laplacian is a sum over the axes: the second derivative along one, smoothed along the others. Each is a pass of
+    ITK's recursive filter over lines, so after a pass along an axis this axis needs its margin no more and is cut; of
+    nine passes in three dimensions three see the whole margin.
+
+    Args:
+        image: scalar, with its spacing in mm.
+        box: the part wanted.
+        sigma: of the Gaussian, in mm.
+
+    Returns:
+        The filtered box, float32.
+    """
+    spacing, dimension = image.GetSpacing(), image.GetDimension()
+    outer = box.grown([math.ceil(REACH * sigma / step) for step in spacing], image.GetSize())
+    inner, window = box.within(outer), outer.crop(image)
+    total = np.zeros(1, dtype=np.float32)
+    for axis in range(dimension):
+        term = inner.crop_axis(_along(window, axis, sigma, order=2), axis)
+        for other in range(dimension):
+            if other != axis:
+                term = inner.crop_axis(_along(term, other, sigma, order=0), other)
+        # As ITK adds them: in double precision, kept in single.
+        weighted = sitk.GetArrayViewFromImage(term).astype(np.float64) * (1.0 / (spacing[axis] * spacing[axis]))
+        total = (total + weighted).astype(np.float32)
+    filtered = sitk.GetImageFromArray(total)
+    filtered.SetSpacing(spacing)
+    return filtered
+
+
+def _along(image: sitk.Image, axis: int, sigma: float, order: int) -> sitk.Image:
+    line = sitk.RecursiveGaussianImageFilter()
+    line.SetNormalizeAcrossScale(True)
+    line.SetSigma(sigma)
+    line.SetDirection(axis)
+    line.SetOrder(order)
+    result = line.Execute(image)
+    return result if result.GetPixelID() == sitk.sitkFloat32 else sitk.Cast(result, sitk.sitkFloat32)

@@ -1,0 +1,105 @@
+"""Whether a lesion can be measured: what PyRadiomics would measure wrongly without a word is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+from .box import Box
+from .settings import RadiomicsSettings
+
+__all__ = ["check_finite", "check_levels", "lesion_mask"]
+
+GEOMETRY_TOLERANCE = 1e-3  # of a voxel; headers hold float32, so that equal grids differ by some 1e-6
+
+
+def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, name: str = "mask") -> sitk.Image:
+    """The lesion as a binary mask on exactly the image's grid.
+
+    Args:
+        image: the volume or plane to measure.
+        mask: a label map on the same grid, to within PyRadiomics' ``geometryTolerance`` (by default a thousandth of a
+            voxel); with its ``correctMask`` on any grid.
+        settings: ``mask_label`` says what the lesion is, ``min_voxels`` how large it must be.
+        name: what to call the mask in an error: its file.
+
+    Raises:
+        InputError: another grid, values that are no labels, no such label, too few voxels, or nothing but lesion.
+    """
+    if image.GetDimension() != mask.GetDimension():
+        found, expected = mask.GetDimension(), image.GetDimension()
+        raise InputError(f"{name}: {found} axes, but the image has {expected}; expected the same")
+    if settings.setting.get("correctMask"):
+        mask = sitk.Resample(mask, image, sitk.Transform(), sitk.sitkNearestNeighbor)
+    _check_grid(image, mask, settings.setting.get("geometryTolerance") or GEOMETRY_TOLERANCE, name)
+    label, values = settings.mask_label, sitk.GetArrayViewFromImage(mask)
+    lesion = values != 0  # not a number is not 0
+    found = np.unique(values[lesion])
+    if found.size == 0:
+        raise InputError(f"{name}: empty; expected at least one label above 0")
+    if not np.isfinite(found).all() or (found != np.round(found)).any() or found.min() < 0:
+        raise InputError(f"{name}: values such as {found[0]:g} and {found[-1]:g}; expected labels 0, 1, 2, ...")
+    if label is not None and label not in found:
+        present = ", ".join(f"{value:g}" for value in found)
+        raise InputError(f"{name}: label {label} is absent; found {present}; choose mask_label among them")
+    lesion = lesion if label is None else values == label
+    count = int(np.count_nonzero(lesion))
+    if count < settings.min_voxels:
+        raise InputError(f"{name}: {count} voxels in the lesion; expected at least {settings.min_voxels} (min_voxels)")
+    if count == lesion.size:
+        raise InputError(f"{name}: covers the whole image; expected a lesion with background around it")
+    binary = sitk.GetImageFromArray(lesion.astype(np.uint8))
+    binary.CopyInformation(image)
+    return binary
+
+
+def check_finite(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSettings, name: str = "image") -> None:
+    """Refuse NaN and infinity: in the lesion's box, or anywhere if filters or preparation look further.
+
+    Raises:
+        InputError: with their number.
+    """
+    if settings.sees_lesion_only:
+        image = Box.of_mask(sitk.GetArrayViewFromImage(lesion) == 1).crop(image)
+    values = sitk.GetArrayViewFromImage(image)
+    bad = int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind == "f" else 0
+    if bad:
+        raise InputError(f"{name}: {bad} voxels in or around the lesion are NaN or infinite; expected finite values")
+
+
+def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSettings, name: str = "image") -> None:
+    """Few grey levels make texture degenerate, thousands make it slow (time is cubic) and sparse.
+
+    Raises:
+        InputError: one level, or more than ``max_levels``.
+    """
+    from .texture import count_levels
+
+    values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(lesion) == 1]
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        raise InputError(f"{name}: constant ({low:g}) in the lesion; expected intensities that vary")
+    levels = count_levels(low, high, settings.setting)
+    if settings.setting.get("resegmentRange") is not None:
+        return  # which cuts the range; what is left is looked at filter by filter
+    if not 2 <= levels <= settings.max_levels:
+        width = settings.setting.get("binWidth", 25)
+        raise InputError(
+            f"{name}: {levels} grey level{'s'[: levels != 1]} in the lesion ({low:g} to {high:g}, binWidth {width:g}); "
+            f"expected 2 to {settings.max_levels}; set binWidth to about {(high - low) / 32:.2g}, or binCount"
+        )
+
+
+def _check_grid(image: sitk.Image, mask: sitk.Image, tolerance: float, name: str) -> None:
+    if image.GetSize() != mask.GetSize():
+        raise InputError(f"{name}: size {mask.GetSize()}, but the image has {image.GetSize()}; resample the mask")
+    corner = [size - 1 for size in image.GetSize()]
+    corners = [[0] * len(corner), *(np.diag(corner).tolist())]
+    for index in corners:
+        distance = np.subtract(image.TransformIndexToPhysicalPoint(index), mask.TransformIndexToPhysicalPoint(index))
+        if np.linalg.norm(distance) > tolerance * min(image.GetSpacing()):
+            raise InputError(
+                f"{name}: voxel {tuple(index)} lies {np.linalg.norm(distance):.3g} mm from the image's; "
+                "expected the same origin, spacing and direction; resample the mask to the image's grid"
+            )

@@ -1,0 +1,61 @@
+"""The names of all features that settings give: the columns of every table, whatever a case lacks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import SimpleITK as sitk
+
+from .engine import measure_lesion
+from .filters import FILTERS, filter_names
+from .settings import RadiomicsSettings
+
+__all__ = ["feature_names"]
+
+_known: dict[str, list[str]] = {}  # by settings, for measuring takes some 20 ms
+
+
+def feature_names(settings: RadiomicsSettings, dimension: int = 3) -> list[str]:
+    """Names of all features that ``settings`` give, in PyRadiomics' order.
+
+    Which features a class has, and what images an unknown filter makes, comes from measuring a small lesion.
+
+    Args:
+        settings: what is extracted.
+        dimension: of the images, 2 or 3.
+    """
+    settings = settings.for_dimension(dimension)
+    key = json.dumps([dimension, asdict(settings)], default=str)
+    if key not in _known:
+        _known[key] = _names(settings, dimension)
+    return list(_known[key])
+
+
+def _names(settings: RadiomicsSettings, dimension: int) -> list[str]:
+    names = _measured_names(settings, dimension, {"Original": {}})
+    shape = [name for name in names if name.startswith("original_shape")]
+    texture = [name.removeprefix("original") for name in names if name not in shape]
+    found = list(shape)
+    for image_type, custom in settings.image_types.items():
+        if image_type in FILTERS:
+            prefixes = filter_names(image_type, {**settings.setting, **(custom or {})}, dimension)
+            found += [prefix + name for prefix in prefixes for name in texture]
+        else:
+            own = _measured_names(settings, dimension, {image_type: custom})
+            found += [name for name in own if name not in shape]
+    return found
+
+
+def _measured_names(settings: RadiomicsSettings, dimension: int, image_types: dict) -> list[str]:
+    grid = np.linalg.norm(np.indices((16,) * dimension) - 7.5, axis=0)
+    image = np.random.default_rng(0).integers(0, 255, grid.shape).astype(np.float32)
+    mask = (grid < 5).astype(np.uint8)
+    if dimension == 3 and settings.setting.get("force2D") and "shape2D" in settings.feature_classes:
+        plane = np.indices(grid.shape)[settings.setting.get("force2Ddimension", 0)] == 7
+        mask = mask * plane.astype(np.uint8)  # only then shape2D exists
+    # Settings for real intensities would leave nothing of this lesion.
+    plain = {"resegmentRange": None, "binWidth": 25, "binCount": None, "minimumROISize": None}
+    settings = replace(settings, setting={**settings.setting, **plain}, image_types=image_types, max_levels=512)
+    return list(measure_lesion(sitk.GetImageFromArray(image), sitk.GetImageFromArray(mask), settings).features)

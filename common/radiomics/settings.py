@@ -1,0 +1,147 @@
+"""What is extracted and how: PyRadiomics parameters, checked once, and the limits beyond which a lesion is refused."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError
+
+__all__ = ["RadiomicsSettings", "available"]
+
+logger = logging.getLogger(__name__)
+
+INSTALL = "pip install numpy wheel setuptools && pip install --no-build-isolation pyradiomics==3.0.1"
+
+
+def available() -> bool:
+    """Whether PyRadiomics can be imported; without it there are no traditional features, only learnt ones."""
+    try:
+        importlib.import_module("radiomics")
+    except ImportError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class RadiomicsSettings:
+    """PyRadiomics parameters in full (defaults filled in) and our limits; made by :meth:`load`.
+
+    Args:
+        setting: PyRadiomics' ``setting`` section, e.g. ``binWidth`` and ``resampledPixelSpacing``.
+        image_types: its ``imageType`` section: ``Original`` and filters.
+        feature_classes: its ``featureClass`` section: an empty list of names means all of the class.
+        mask_label: the mask's label to measure; ``None``: all labels above 0 together.
+        min_voxels: a lesion needs as many voxels; PyRadiomics itself describes 4 voxels without a word. The default,
+            a cube of 3 voxels, is ours.
+        max_levels: grey levels a lesion may have after discretisation; time grows with their cube. The default is ours.
+    """
+
+    setting: Mapping[str, Any]
+    image_types: Mapping[str, Any]
+    feature_classes: Mapping[str, Any]
+    mask_label: int | None = None
+    min_voxels: int = 27
+    max_levels: int = 512
+
+    @classmethod
+    def load(
+        cls,
+        parameters: str | Path | Mapping[str, Any] | RadiomicsSettings | None = None,
+        *,
+        mask_label: int | None = None,
+        **limits: int,
+    ) -> RadiomicsSettings:
+        """Check parameters with PyRadiomics' own schema and fill in its defaults.
+
+        Args:
+            parameters: a PyRadiomics parameter file (YAML), its content, or ``None`` for PyRadiomics' defaults: the
+                original image, ``binWidth`` 25, every class but ``shape2D``, which are the 107 features of the paper.
+            mask_label: the mask's label to measure; by default the parameters' ``label``, and without it all labels
+                above 0 together.
+            limits: ``min_voxels`` and ``max_levels``.
+
+        Raises:
+            InputError: PyRadiomics is not installed, or the parameters are not what it understands.
+        """
+        if isinstance(parameters, RadiomicsSettings):
+            changes = limits if mask_label is None else {"mask_label": mask_label, **limits}
+            return replace(parameters, **changes)
+        if not available():
+            raise InputError(f"PyRadiomics is not installed: no traditional features, only learnt ones; run: {INSTALL}")
+        from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+        source = "radiomics settings" if parameters is None or isinstance(parameters, Mapping) else str(parameters)
+        content = _read_parameters(parameters, source)
+        # PyRadiomics and pykwalify report a bad file through their loggers too: the one line below says it all.
+        logging.getLogger("radiomics").setLevel(logging.ERROR)
+        logging.getLogger("pykwalify.core").setLevel(logging.CRITICAL)
+        try:
+            extractor = RadiomicsFeatureExtractor(content) if content else RadiomicsFeatureExtractor()
+        except Exception as error:
+            reason = " ".join(str(getattr(error, "msg", error)).split())
+            raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; mend the named entry") from error
+        # The mask is binarised before PyRadiomics sees it, and provenance would hash every voxel again.
+        setting = {**extractor.settings, "label": 1, "additionalInfo": False}
+        if setting.get("preCrop"):
+            logger.warning("%s: preCrop changes the values of filters (up to threefold); it is quick without", source)
+        if mask_label is None:
+            mask_label = content.get("setting", {}).get("label")
+        return cls(setting, extractor.enabledImagetypes, extractor.enabledFeatures, mask_label, **limits)
+
+    @property
+    def prepares_image(self) -> bool:
+        """Whether PyRadiomics normalises, resamples or crops the image before it filters it."""
+        resampled = self.setting.get("resampledPixelSpacing") is not None
+        return bool(self.setting.get("normalize") or resampled or self.setting.get("preCrop"))
+
+    @property
+    def sees_lesion_only(self) -> bool:
+        """Whether features depend on the lesion's voxels alone: no filter, no preparation."""
+        return list(self.image_types) == ["Original"] and not self.prepares_image
+
+    def for_dimension(self, dimension: int) -> RadiomicsSettings:
+        """These settings for images of ``dimension`` axes: in 2D with ``shape2D`` instead of ``shape``.
+
+        PyRadiomics leaves ``shape2D`` off by default and would give a 2D image no shape at all; with ``force2D`` it
+        would filter along one of the two axes only.
+        """
+        if dimension == 3:
+            return self
+        classes = {"shape2D" if name == "shape" else name: wanted for name, wanted in self.feature_classes.items()}
+        if "shape" in self.feature_classes:
+            classes["shape2D"] = self.feature_classes.get("shape2D") or []
+        spacing = self.setting.get("resampledPixelSpacing")
+        setting = {**self.setting, "force2D": False, "resampledPixelSpacing": spacing and list(spacing)[:2]}
+        return replace(self, setting=setting, feature_classes=classes)
+
+    def extractor(self):
+        """A PyRadiomics extractor with exactly these parameters."""
+        from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+        logging.getLogger("radiomics").setLevel(logging.CRITICAL)  # a worker that has just imported it would chat
+        extractor = RadiomicsFeatureExtractor()
+        extractor.settings = dict(self.setting)
+        extractor.enabledImagetypes = dict(self.image_types)
+        extractor.enabledFeatures = dict(self.feature_classes)
+        return extractor
+
+
+def _read_parameters(parameters: str | Path | Mapping[str, Any] | None, source: str) -> dict[str, Any]:
+    if parameters is None or isinstance(parameters, Mapping):
+        return dict(parameters or {})
+    try:
+        content = yaml.safe_load(Path(parameters).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{source}: {error.strerror}; expected a PyRadiomics parameter file (YAML)") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: not YAML ({' '.join(str(error).split())}); mend the file") from error
+    if not isinstance(content, Mapping):
+        raise InputError(f"{source}: found {type(content).__name__}; expected setting, imageType, featureClass")
+    return dict(content)

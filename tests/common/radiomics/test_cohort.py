@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.errors import InputError
+from common.radiomics import extract_features, extract_table, feature_columns, read_table, workers, write_table
+from common.radiomics.features import measure_features
+
+pytest.importorskip("radiomics")
+
+AFFINE = np.diag([-1.5, -1.0, 2.0, 1.0])
+
+
+def save(path: Path, array: np.ndarray, affine: np.ndarray = AFFINE) -> str:
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return str(path)
+
+
+def ball(size: int = 14, radius: float = 4) -> np.ndarray:
+    return (np.linalg.norm(np.indices((size,) * 3) - (size - 1) / 2, axis=0) <= radius).astype(np.uint8)
+
+
+@pytest.fixture
+def make_rows(tmp_path):
+    """Make ``count`` datalist rows, each with ``modalities`` images."""
+
+    def make(count: int, modalities: int = 1) -> list[dict]:
+        rows = []
+        for index in range(count):
+            rng = np.random.default_rng(index)
+            images = [
+                save(tmp_path / f"{index}_{m}.nii.gz", rng.normal(500 + 100 * m, 80, (14,) * 3).astype(np.float32))
+                for m in range(modalities)
+            ]
+            mask = save(tmp_path / f"{index}_mask.nii.gz", ball(radius=4 + index % 2))
+            image = images if modalities > 1 else images[0]
+            rows.append({"image": image, "mask": mask, "subject": f"0{index}", "fold": index % 2, "label": index % 2})
+        return rows
+
+    return make
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The images that were really measured, in this process."""
+    calls = []
+
+    def count(image, *args, **kwargs):
+        calls.append(image)
+        return measure_features(image, *args, **kwargs)
+
+    monkeypatch.setattr(workers, "measure_features", count)
+    return calls
+
+
+def extract(rows, tmp_path, **options):
+    return extract_table(rows, **{"cache_dir": tmp_path / "cache", "num_workers": 1, "progress": False, **options})
+
+
+def test_a_row_per_case_with_keys_first_and_the_107_features(make_rows, tmp_path):
+    rows = make_rows(3)
+    table = extract(rows, tmp_path)
+    assert list(table.columns[:4]) == ["subject", "fold", "label", "status"]
+    assert table["subject"].tolist() == ["00", "01", "02"] and (table["status"] == "ok").all()
+    assert len(feature_columns(table)) == 107
+    direct = extract_features(rows[1]["image"], rows[1]["mask"])
+    assert table.loc[1, list(direct)].to_dict() == direct
+    pd.testing.assert_frame_equal(read_table(write_table(table, tmp_path / "t.csv")), table, check_exact=True)
+
+
+def test_a_second_run_measures_nothing_and_gives_the_same_table(make_rows, tmp_path, measured):
+    rows = make_rows(3)
+    first = extract(rows, tmp_path)
+    assert len(measured) == 3
+    pd.testing.assert_frame_equal(extract(rows, tmp_path), first, check_exact=True)
+    assert len(measured) == 3
+
+
+def test_the_cache_goes_by_content_settings_and_mask_not_by_name(make_rows, tmp_path, measured):
+    rows = make_rows(2)
+    extract(rows, tmp_path)
+    renamed = shutil.copy(rows[0]["image"], tmp_path / "renamed.nii.gz")
+    extract([{**rows[0], "image": str(renamed)}], tmp_path)
+    assert len(measured) == 2
+    extract(rows[:1], tmp_path, settings={"setting": {"binWidth": 10}})
+    extract(rows[:1], tmp_path, mask_label=1)
+    extract([{**rows[0], "mask": rows[1]["mask"]}], tmp_path)
+    assert len(measured) == 5
+    save(tmp_path / "0_0.nii.gz", np.random.default_rng(9).normal(500, 80, (14,) * 3))
+    extract(rows[:1], tmp_path)
+    assert len(measured) == 6
+
+
+def test_one_and_two_workers_give_the_same_table(make_rows, tmp_path):
+    rows = make_rows(4)
+    one = extract(rows, tmp_path)
+    two = extract(rows, tmp_path, cache_dir=tmp_path / "other", num_workers=2)
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_bad_cases_are_all_listed_and_the_rest_is_kept(make_rows, tmp_path, caplog):
+    rows = make_rows(5)
+    save(tmp_path / "empty.nii.gz", np.zeros((14,) * 3, dtype=np.uint8))
+    save(tmp_path / "moved.nii.gz", ball(), np.diag([-1.5, -1.0, 3.0, 1.0]))
+    rows[0]["mask"] = str(tmp_path / "empty.nii.gz")
+    rows[1]["mask"] = str(tmp_path / "moved.nii.gz")
+    rows[2]["image"] = str(tmp_path / "absent.nii.gz")
+    del rows[3]["mask"]
+    table = extract(rows, tmp_path)
+    for row, reason in enumerate(["empty", "mm from the image", "no such file", "no mask in the datalist"]):
+        assert reason in table.loc[row, "status"] and f"0{row}: {table.loc[row, 'status']}" in caplog.text
+        assert table.loc[row, feature_columns(table)].isna().all()
+    assert "4 of 5 cases are incomplete" in caplog.text
+    assert table.loc[4, "status"] == "ok" and table.loc[4, feature_columns(table)].notna().all()
+    assert len(feature_columns(table)) == 107
+
+
+def test_where_no_case_can_be_measured_there_is_no_table(make_rows, tmp_path):
+    rows = [{**row, "mask": "absent.nii.gz"} for row in make_rows(2)]
+    with pytest.raises(InputError, match=r"not one lesion could be measured: 2 problems\n.*00: absent.nii.gz"):
+        extract(rows, tmp_path)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(make_rows, tmp_path, monkeypatch, measured):
+    rows = make_rows(4)
+    counting = workers.measure_features
+
+    def interrupted(*args, **kwargs):
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return counting(*args, **kwargs)
+
+    monkeypatch.setattr(workers, "measure_features", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        extract(rows, tmp_path)
+    monkeypatch.setattr(workers, "measure_features", counting)
+    table = extract(rows, tmp_path)
+    assert len(measured) == 4 == len(set(measured))
+    pd.testing.assert_frame_equal(table, extract(rows, tmp_path, cache_dir=tmp_path / "other"), check_exact=True)
+
+
+def test_a_run_killed_with_sigkill_leaves_whole_results_only(make_rows, tmp_path, project, measured):
+    rows = make_rows(12)
+    (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    code = (
+        "import json, pathlib, sys; from common.radiomics import extract_table\n"
+        "folder = pathlib.Path(sys.argv[1]); rows = json.loads((folder / 'rows.json').read_text())\n"
+        "extract_table(rows, cache_dir=folder / 'cache', num_workers=1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=project, stderr=subprocess.DEVNULL)
+    while len(list(tmp_path.glob("cache/*.json"))) < 2 and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = len(list(tmp_path.glob("cache/*.json")))
+    assert kept >= 2
+    table = extract(rows, tmp_path)
+    assert len(measured) == 12 - kept
+    assert table[feature_columns(table)].notna().all(axis=None)
+
+
+def test_the_modality_asked_for_is_measured(make_rows, tmp_path):
+    rows = make_rows(2, modalities=3)
+    second = extract(rows, tmp_path, modality=1)
+    assert second["original_firstorder_Mean"].between(580, 620).all()
+    with pytest.raises(InputError, match="3 images in the datalist; expected one with index 3"):
+        extract(rows, tmp_path, modality=3)
+    with pytest.raises(InputError, match="modality is 'flair'; expected an index from 0, or 'all'"):
+        extract(rows, tmp_path, modality="flair")
+
+
+def test_all_modalities_share_shape_and_prefix_the_rest(make_rows, tmp_path, measured):
+    rows = make_rows(2, modalities=2)
+    first = extract(rows, tmp_path)
+    both = extract(rows, tmp_path, modality="all", modality_names=["FLAIR", "T1"])
+    assert len(measured) == 4  # the first modality came from the cache
+    assert len(feature_columns(both)) == 14 + 2 * 93
+    assert both["FLAIR_original_firstorder_Mean"].tolist() == first["original_firstorder_Mean"].tolist()
+    assert both["original_shape_Sphericity"].tolist() == first["original_shape_Sphericity"].tolist()
+    assert both["T1_original_firstorder_Mean"].between(580, 620).all()
+
+
+def test_a_filter_that_fails_leaves_its_columns_empty_and_is_named_in_the_status(make_rows, tmp_path, caplog):
+    rows = make_rows(2)
+    save(tmp_path / "1_0.nii.gz", np.random.default_rng(1).normal(500, 80, (14, 14, 14)).astype(np.float32), np.eye(4))
+    save(tmp_path / "1_mask.nii.gz", ball(), np.eye(4))
+    settings = {"imageType": {"Original": {}, "LoG": {"sigma": [14.5]}}, "featureClass": {"firstorder": None}}
+    table = extract(rows, tmp_path, settings=settings)  # 14 voxels of 2 mm on one axis, but the other image has 1 mm
+    columns = [f"{image}_firstorder_Mean" for image in ("original", "log-sigma-14-5-mm-3D")]
+    assert table["original_firstorder_Mean"].notna().all() and len(feature_columns(table)) == 2 * 18
+    assert table[columns].notna().to_numpy().tolist() == [[True, False], [True, False]]
+    assert table.loc[1, "status"].startswith("log-sigma-14-5-mm-3D: PyRadiomics makes no such image of 14x14x14 voxels")
+    assert f"01: {table.loc[1, 'status']}" in caplog.text
+    again = extract(rows, tmp_path, settings=settings)  # from the cache, with the reason
+    pd.testing.assert_frame_equal(again, table, check_exact=True)
+
+
+def test_images_of_another_dimension_than_most_fail(make_rows, tmp_path):
+    rows = make_rows(3)
+    save(tmp_path / "2_0.nii.gz", np.random.default_rng(1).normal(500, 80, (14, 14, 1)).astype(np.float32))
+    save(tmp_path / "2_mask.nii.gz", ball()[:, :, 6:7])
+    table = extract(rows, tmp_path)
+    assert "2D, but most images are 3D" in table.loc[2, "status"] and len(feature_columns(table)) == 107
+    planes = extract(rows[2:], tmp_path)
+    assert planes.loc[0, "status"] == "ok" and len(feature_columns(planes)) == 9 + 93
+
+
+def test_a_cohort_of_another_engine_is_measured_anew(make_rows, tmp_path, measured, monkeypatch):
+    from common.radiomics import cache
+
+    rows = make_rows(1)
+    extract(rows, tmp_path)
+    monkeypatch.setattr(cache, "ENGINE_VERSION", cache.ENGINE_VERSION + 1)
+    extract(rows, tmp_path)
+    assert len(measured) == 2

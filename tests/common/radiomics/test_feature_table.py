@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.errors import InputError
+from common.radiomics import feature_columns, read_table, write_table
+from common.radiomics.feature_table import check_pyarrow
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_a_table_comes_back_bit_for_bit_with_subjects_as_text(tmp_path, name):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "b": rng.normal(size=4) * 1e9,
+            "a": [1 / 3, np.nan, 1e-300, -0.0],
+            "label": pd.array([0, 1, None, 1], dtype="Int64"),
+            "subject": ["007", "NA", "nan", "8"],
+            "fold": pd.array([0, 1, 1, None], dtype="Int64"),
+        }
+    )
+    back = read_table(write_table(table, tmp_path / name))
+    assert list(back.columns) == ["subject", "fold", "label", "b", "a"]
+    assert back["subject"].tolist() == ["007", "NA", "nan", "8"]
+    assert feature_columns(back) == ["b", "a"]
+    pd.testing.assert_frame_equal(back, table[back.columns], check_exact=True, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("patient,a\n1,2\n", "no column 'subject'"),
+        ("subject,a\n1,high\n", "column 'a': found values such as 'high'; expected one number"),
+        ("subject,fold,a\n1,0.5,2\n", "column 'fold': found values such as '0.5'; expected integers"),
+        ("", "cannot be read as CSV"),
+    ],
+)
+def test_a_bad_table_is_named_with_its_fault(tmp_path, text, message):
+    (tmp_path / "table.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        read_table(tmp_path / "table.csv")
+    assert "table.csv" in str(caught.value)
+
+
+def test_without_pyarrow_a_parquet_file_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"t.parquet: Parquet needs pyarrow; run: pip install pyarrow"):
+        check_pyarrow(tmp_path / "t.parquet")
+    check_pyarrow(tmp_path / "t.csv")
+
+
+def test_a_broken_parquet_file_is_named(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "t.parquet").write_text("subject,a", encoding="utf-8")
+    with pytest.raises(InputError, match=r"t.parquet: cannot be read as Parquet"):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_an_absent_table_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"absent.csv: no such file"):
+        read_table(tmp_path / "absent.csv")

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from common.errors import InputError
+from common.radiomics import read_pairs
+
+
+def test_paths_are_relative_to_the_csv_and_other_columns_may_be_absent(tmp_path):
+    (tmp_path / "pairs.csv").write_text("image,mask\na.png,masks/a.png\n/x/b.nrrd,b_mask.nrrd\n", encoding="utf-8")
+    assert read_pairs(tmp_path / "pairs.csv") == [
+        {
+            "image": str(tmp_path / "a.png"),
+            "mask": str(tmp_path / "masks/a.png"),
+            "subject": "a.png",
+            "fold": None,
+            "label": None,
+        },
+        {
+            "image": "/x/b.nrrd",
+            "mask": str(tmp_path / "b_mask.nrrd"),
+            "subject": "/x/b.nrrd",
+            "fold": None,
+            "label": None,
+        },
+    ]
+
+
+def test_subject_fold_and_label_are_kept(tmp_path):
+    (tmp_path / "pairs.csv").write_text("subject,image,mask,label,fold\n007,a,b,1,\nNA,c,d,0,2\n", encoding="utf-8")
+    rows = read_pairs(tmp_path / "pairs.csv")
+    assert [(row["subject"], row["label"], row["fold"]) for row in rows] == [("007", 1, None), ("NA", 0, 2)]
+
+
+def test_all_bad_lines_are_told_at_once(tmp_path):
+    (tmp_path / "pairs.csv").write_text("subject,image,mask,label\n1,a,,1\n1,c,d,high\n", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_pairs(tmp_path / "pairs.csv")
+    told = str(caught.value)
+    assert "pairs.csv: 3 problems" in told and "line 2: no mask; expected a path" in told
+    assert "line 3: label is 'high'; expected an integer" in told and "line 3: subject 1 is there twice" in told
+
+
+@pytest.mark.parametrize(("text", "message"), [("image\na\n", "no column 'mask'"), ("", "cannot be read as CSV")])
+def test_a_file_that_is_no_list_of_pairs_is_named(tmp_path, text, message):
+    (tmp_path / "pairs.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_pairs(tmp_path / "pairs.csv")
+    with pytest.raises(InputError, match=r"absent.csv: No such file"):
+        read_pairs(tmp_path / "absent.csv")
