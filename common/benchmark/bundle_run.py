@@ -1,0 +1,111 @@
+"""The real training run of a bundle, built from its config."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.engines import SupervisedTrainer
+
+from ..data.phantoms import make_brain_phantoms, make_liver_phantoms
+from ..data.phantoms.brain_mr import MR_MODALITIES
+from ..errors import InputError
+
+__all__ = ["BundleRun", "merged_config", "phantom_overrides", "read_setting"]
+
+_ENDLESS = 1_000_000  # epochs: the benchmark decides when a run stops
+
+
+class BundleRun:
+    """The trainer that ``python -m monai.bundle run training`` would run, with all its handlers, and not yet started.
+
+    Args:
+        config_files: the config and its overlays.
+        overrides: config ids and their values, as on the command line.
+        output_dir: folder for what the run writes, instead of the user's.
+        dataset: take this one, built by another run, instead of caching the cohort again.
+    """
+
+    def __init__(
+        self, config_files: Sequence[str], overrides: Mapping[str, Any], output_dir: Path, dataset: Any = None
+    ) -> None:
+        own = {"output_dir": str(output_dir), "max_epochs": _ENDLESS}
+        if dataset is not None:
+            own["train#dataset"] = dataset
+        logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # it tells of each logging.conf
+        workflow = ConfigWorkflow(list(config_files), **{**overrides, **own})
+        workflow.initialize()
+        self.parser: ConfigParser = workflow.parser
+        self.trainer: SupervisedTrainer = workflow.trainer
+        self.dataset = workflow.train_dataset
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps before anything is timed: the epochs without RE/SE, at least one."""
+        return self.trainer.state.epoch_length * max(1, self.setting("warmup_epochs", 1))
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """The value of a config id, ``default`` where the config has none."""
+        return self.parser.get_parsed_content(name) if name in self.parser else default
+
+
+def merged_config(config_files: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as it is written, with overlays and overrides.
+
+    Args:
+        config_files: the config and its overlays.
+        overrides: config ids and their values.
+    """
+    parser = ConfigParser()
+    parser.read_config(list(config_files))
+    parser.update(dict(overrides))
+    return parser.get()
+
+
+def read_setting(config_files: Sequence[str], overrides: Mapping[str, Any], name: str, default: Any = None) -> Any:
+    """The value of a config id, without building the run.
+
+    Args:
+        config_files: the config and its overlays.
+        overrides: config ids and their values.
+        name: the config id.
+        default: where the config has none.
+    """
+    parser = ConfigParser(merged_config(config_files, overrides))
+    return parser.get_parsed_content(name) if name in parser else default
+
+
+def phantom_overrides(
+    config_files: Sequence[str], overrides: Mapping[str, Any], folder: Path, num_subjects: int
+) -> dict[str, Any]:
+    """Make a cohort of phantoms with the modalities that the config asks for, and say where it is.
+
+    Where the config names its modalities they are slices of the liver, else 64^3 voxels of the brain; the run's own
+    preprocessing crops, pads or resizes them. What a step costs depends on shapes alone.
+
+    Args:
+        config_files: the config and its overlays.
+        overrides: config ids and their values.
+        folder: of the cohort.
+        num_subjects: all of them train.
+
+    Returns:
+        Overrides for :class:`BundleRun`.
+
+    Raises:
+        InputError: when the config wants other modalities than phantoms have.
+    """
+    if modalities := read_setting(config_files, overrides, "modalities"):
+        make_liver_phantoms(folder, num_subjects=num_subjects, modalities=modalities, num_folds=2)
+    else:
+        channels = read_setting(config_files, overrides, "in_channels")
+        if channels not in range(1, len(MR_MODALITIES) + 1):
+            raise InputError(
+                f"in_channels: {channels!r}; phantoms have 1 to {len(MR_MODALITIES)} modalities; name a cohort of your "
+                "own by --dataset_dir"
+            )
+        make_brain_phantoms(folder, num_subjects=num_subjects, modalities=MR_MODALITIES[:channels], num_folds=2)
+    return {"dataset_dir": str(folder), "cache_dir": str(folder / "cache"), "transductive": True}

@@ -1,0 +1,220 @@
+"""What PyRadiomics features cost by PyRadiomics itself and by ``common.radiomics``, and that they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+import yaml
+from joblib.externals.loky import ProcessPoolExecutor
+from scipy.ndimage import zoom
+from tqdm import tqdm
+
+from ..errors import InputError
+from ..files import write_atomically
+from ..radiomics.comparison import timed_extraction, warm_up
+from ..radiomics.lesion import lesion_mask
+from ..radiomics.settings import RadiomicsSettings
+from ..radiomics.volumes import as_plane, read_mask, read_volume
+
+__all__ = ["make_radiomics_phantoms", "measure_radiomics", "prepare_cases", "radiomics_table"]
+
+VARIANTS = {
+    "stock": ("stock", 1),
+    "stock, 2 processes": ("stock", 2),
+    "ours": ("ours", 1),
+    "ours, 2 processes": ("ours", 2),
+}
+TEXTURE = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")  # 93 features of each filtered image
+FEW, MANY = ("Original", "Wavelet"), ("Square", "SquareRoot", "Logarithm", "Exponential", "Gradient")
+# Sigmas of LoG in mm that bring the filtered images to 11 and to 17; a wavelet gives 8 images in 3D and 4 in 2D.
+SIGMAS = {3: {"about 1000": 2, "about 1600": 3}, 2: {"about 1000": 6, "about 1600": 7}}
+
+
+def parameters_of(size: str, dimension: int) -> dict[str, Any]:
+    """PyRadiomics parameters for ``"about 1000"`` or ``"about 1600"`` features of an image."""
+    filters = FEW if size == "about 1000" else FEW + MANY
+    shape = "shape" if dimension == 3 else "shape2D"
+    sigmas = [1.0, 3.0, 5.0, 2.0, 4.0, 1.5, 2.5][: SIGMAS[dimension][size]]
+    return {
+        "setting": {"binWidth": 25},
+        "imageType": {**{name: {} for name in filters}, "LoG": {"sigma": sigmas}},
+        "featureClass": {name: [] for name in (shape, *TEXTURE)},
+    }
+
+
+def prepare_cases(rows: Sequence[Mapping[str, Any]], folder: str | Path) -> dict[int, list[tuple[str, str]]]:
+    """Copies that both engines can read: the lesion as label 1, 8 bits as 16, one slice as 2D.
+
+    PyRadiomics' bin edges of 8 bits wrap around with numpy 2, and it would find fewer grey levels than there are.
+
+    Args:
+        rows: with ``image`` and ``mask``.
+        folder: where they go, as compressed NRRD.
+
+    Returns:
+        Pairs of files, by dimension.
+
+    Raises:
+        InputError: PyRadiomics is not installed, or lesions that cannot be measured, all at once.
+    """
+    settings, problems = RadiomicsSettings.load(), []
+    cases: dict[int, list[tuple[str, str]]] = {}
+    for number, row in enumerate(rows):
+        image = read_volume(row["image"] if isinstance(row["image"], str) else row["image"][0], 0)
+        mask = read_mask(row["mask"], image)
+        image, mask = as_plane(image), as_plane(mask)
+        try:
+            mask = lesion_mask(image, mask, settings, row["mask"])
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        if sitk.GetArrayViewFromImage(image).dtype.itemsize == 1:
+            image = sitk.Cast(image, sitk.sitkInt16)
+        files = tuple(str(Path(folder) / f"{number}_{name}.nrrd") for name in ("image", "mask"))
+        for file, content in zip(files, (image, mask), strict=True):
+            sitk.WriteImage(content, file, useCompression=True)
+        cases.setdefault(image.GetDimension(), []).append(files)
+    if problems:
+        raise InputError.of_rows("radiomics", problems)
+    return cases
+
+
+def make_radiomics_phantoms(folder: str | Path, num_volumes: int, num_planes: int, seed: int = 0) -> list[dict]:
+    """Noise of several scales with an ellipsoid in it: volumes as a chest CT has them, planes as ultrasound.
+
+    Args:
+        folder: where the files go.
+        num_volumes: of 512 x 512 x 64 voxels of 0.7 x 0.7 x 2.5 mm, int16.
+        num_planes: of 256 x 256 pixels, 8 bits.
+        seed: of the noise and the ellipsoids.
+    """
+    rng, rows = np.random.default_rng(seed), []
+    kinds = [((64, 512, 512), (0.7, 0.7, 2.5))] * num_volumes + [((256, 256), (1.0, 1.0))] * num_planes
+    for number, (shape, spacing) in enumerate(kinds):
+        fine = zoom(rng.normal(size=[length // 4 for length in shape]), 4, order=1)
+        coarse = zoom(rng.normal(size=[length // 16 for length in shape]), 16, order=1)
+        values = 60 * fine + 120 * coarse
+        values = np.clip(128 + values / 3, 0, 255).astype(np.uint8) if len(shape) == 2 else values.astype(np.int16)
+        centre = [length * part for length, part in zip(shape, rng.uniform(0.35, 0.65, len(shape)), strict=True)]
+        radius = rng.uniform(12, 22) * np.array([0.3, 1, 1.2])[-len(shape) :]
+        grid = np.ogrid[tuple(slice(length) for length in shape)]
+        inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip(grid, centre, radius, strict=True)) <= 1
+        row = {name: str(Path(folder) / f"phantom{number}_{name}.nrrd") for name in ("image", "mask")}
+        for name, array in (("image", values), ("mask", inside.astype(np.uint8))):
+            image = sitk.GetImageFromArray(array)
+            image.SetSpacing(spacing)
+            sitk.WriteImage(image, row[name], useCompression=True)
+        rows.append(row)
+    return rows
+
+
+def measure_radiomics(cases: Mapping[int, Sequence[tuple[str, str]]], rounds: int = 2) -> dict[str, Any]:
+    """Seconds and peak memory of stock and ours, in one process and in two, in turns.
+
+    Each turn is new processes, which have imported everything before the clock starts, and ends when all cases are
+    done, from the files to the features.
+
+    Args:
+        cases: files of image and mask by dimension, of :func:`prepare_cases`.
+        rounds: turns of each.
+
+    Returns:
+        ``settings`` and ``rows``, one for each dimension and number of features, as plain values for JSON.
+    """
+    rows = []
+    for dimension, files in sorted(cases.items(), reverse=True):
+        for size in SIGMAS[dimension]:
+            parameters = str(Path(files[0][0]).parent / f"{dimension}D {size}.yaml")
+            write_atomically(parameters, yaml.safe_dump(parameters_of(size, dimension)))
+            turns: dict[str, list[dict[str, Any]]] = {name: [] for name in VARIANTS}
+            for _ in tqdm(range(rounds), desc=f"{dimension}D, {size}", unit="round"):
+                for name, (engine, processes) in VARIANTS.items():
+                    turns[name].append(_turn(engine, processes, files, parameters))
+            rows.append(_summary(dimension, files, turns))
+    return {"settings": {"rounds": rounds}, "rows": rows}
+
+
+def _turn(engine: str, processes: int, files: Sequence[tuple[str, str]], parameters: str) -> dict[str, Any]:
+    with ProcessPoolExecutor(max_workers=processes, env={"OMP_NUM_THREADS": "1"}) as pool:
+        list(pool.map(warm_up, [0.3] * 2 * processes))
+        start = perf_counter()
+        jobs = [pool.submit(timed_extraction, engine, *pair, parameters) for pair in files]
+        results = [job.result() for job in jobs]
+        seconds = perf_counter() - start
+    peaks = pd.DataFrame(results).groupby("process")["peak"].max()
+    return {
+        "seconds": seconds,
+        "cpu_seconds": sum(result["cpu_seconds"] for result in results),
+        "peak": int(peaks.sum()),
+        "features": [result["features"] for result in results],
+    }
+
+
+def _summary(
+    dimension: int, files: Sequence[tuple[str, str]], turns: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Medians of the rounds, speed over stock in one process, peak over stock's in as many, the largest difference."""
+    variants = {}
+    for name, found in turns.items():
+        variants[name] = {key: float(np.median([turn[key] for turn in found])) for key in ("seconds", "cpu_seconds")}
+        variants[name]["seconds_of_rounds"] = [round(turn["seconds"], 3) for turn in found]
+        variants[name]["peak"] = max(turn["peak"] for turn in found)
+    for name, found in variants.items():
+        found["times_as_fast"] = variants["stock"]["seconds"] / found["seconds"]
+        found["part_of_peak"] = found["peak"] / variants[name.replace("ours", "stock")]["peak"]
+    stock, ours = (turns[name][0]["features"] for name in ("stock", "ours"))
+    return {
+        "dimension": dimension,
+        "cases": len(files),
+        "voxels": float(np.mean([np.prod(_size(image), dtype=float) for image, _ in files])),
+        "features": len(stock[0]),
+        "largest_relative_difference": max(map(_difference, stock, ours)),
+        "variants": variants,
+    }
+
+
+def _size(path: str) -> tuple[int, ...]:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(path)
+    reader.ReadImageInformation()
+    return reader.GetSize()
+
+
+def _difference(stock: Mapping[str, float], ours: Mapping[str, float]) -> float:
+    if list(stock) != list(ours):
+        return float("inf")
+    expected, found = np.array(list(stock.values())), np.array(list(ours.values()))
+    same = (expected == found) | (np.isnan(expected) & np.isnan(found))
+    return float(np.where(same, 0, np.abs(found - expected) / np.maximum(np.abs(expected), 1e-12)).max())
+
+
+def radiomics_table(result: Mapping[str, Any]) -> str:
+    """One line for each variant of :func:`measure_radiomics`; seconds for all cases, peak in GB (1e9 bytes)."""
+    lines = []
+    for row in result["rows"]:
+        table = pd.DataFrame(
+            {
+                "variant": name,
+                "s": f"{found['seconds']:.2f}",
+                "CPU s": f"{found['cpu_seconds']:.2f}",
+                "times as fast": f"{found['times_as_fast']:.1f}",
+                "peak": f"{found['peak'] / 1e9:.2f}",
+                "part of stock's": f"{found['part_of_peak']:.2f}",
+            }
+            for name, found in row["variants"].items()
+        )
+        lines += [
+            f"{row['cases']} cases in {row['dimension']}D of {row['voxels']:.3g} voxels, {row['features']} features, "
+            f"largest relative difference {row['largest_relative_difference']:.1e}",
+            table.to_string(index=False),
+            "",
+        ]
+    rounds = result["settings"]["rounds"]
+    note = f"medians of {rounds} rounds; times as fast as stock in one process; GB of all processes, libraries included"
+    return "\n".join([*lines, note])

@@ -1,0 +1,91 @@
+"""What one benchmark works with: config, overrides, a cohort, and a folder that is gone afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .. import bundle_root
+from ..errors import InputError
+from .bundle_run import BundleRun, merged_config, phantom_overrides
+from .environment import describe_environment
+
+__all__ = ["Session", "find_configs", "open_session"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One benchmark's ground.
+
+    Attributes:
+        config_files: the config and its overlays.
+        overrides: config ids and their values, as the user gave them and for the cohort.
+        environment: the machine before the benchmark began.
+        folder: for all that the runs write.
+    """
+
+    config_files: list[str]
+    overrides: dict[str, Any]
+    environment: dict[str, Any]
+    folder: Path
+
+    def build(self, name: str, overrides: Mapping[str, Any] | None = None, dataset: Any = None) -> BundleRun:
+        """A run with further overrides, writing to a folder of its own."""
+        return BundleRun(self.config_files, {**self.overrides, **(overrides or {})}, self.folder / name, dataset)
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as plain values for JSON."""
+        return {
+            "environment": self.environment,
+            "config_files": self.config_files,
+            "overrides": self.overrides,
+            "config": merged_config(self.config_files, self.overrides),
+        }
+
+
+@contextmanager
+def open_session(config_files: Sequence[str], overrides: Mapping[str, Any], num_subjects: int) -> Iterator[Session]:
+    """Make a cohort of phantoms unless the overrides name one, and send what the runs log to a file.
+
+    Args:
+        config_files: the config and its overlays.
+        overrides: config ids and their values.
+        num_subjects: of the cohort of phantoms.
+    """
+    environment = describe_environment()
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    with TemporaryDirectory(prefix="benchmark-") as name, (Path(name) / "log").open("w") as log, redirect_stdout(log):
+        folder, values = Path(name), dict(overrides)
+        if not {"dataset_dir", "datalist"} & values.keys():
+            values |= phantom_overrides(config_files, values, folder / "phantoms", num_subjects)
+        try:
+            yield Session(list(config_files), values, environment, folder)
+        finally:
+            root.handlers[:] = handlers  # without those of logging.conf, which write to the file
+
+
+def find_configs(bundle: str, names: Sequence[str]) -> list[str]:
+    """Paths of a bundle's configs.
+
+    Args:
+        bundle: folder below ``bundles/``.
+        names: paths, or names in the bundle's ``configs``, with or without ``.yaml``.
+
+    Raises:
+        InputError: when there is none of that name.
+    """
+    configs = Path(bundle_root(bundle)) / "configs"
+    found = []
+    for name in names:
+        candidates = [path for path in (Path(name), configs / name, configs / f"{name}.yaml") if path.is_file()]
+        if not candidates:
+            known = ", ".join(sorted(path.stem for path in configs.glob("*.yaml"))) or "none: no such bundle"
+            raise InputError(f"config: {name!r} is neither a path nor one of {configs} ({known}); correct it")
+        found.append(str(candidates[0]))
+    return found

@@ -1,0 +1,139 @@
+"""What is timed: steps of a real trainer, of its bare network, and forward passes alone."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.engines import IterationEvents, SupervisedTrainer
+from monai.inferers import Inferer
+from monai.utils import CommonKeys
+from torch import nn
+
+__all__ = ["BareSteps", "ForwardPasses", "TrainerSteps"]
+
+
+class TrainerSteps:
+    """Let a real run of a trainer go on for so many steps, and stop it there (Ignite's ``interrupt``).
+
+    A step is all that the run does between one step's end and the next one's: loading, collating, RE/SE, augmentation,
+    forward, backward and optimizer, every handler, and at an epoch's end the metrics, checkpoints and logs. The run's
+    progress bars are drawn, but into the void.
+
+    Args:
+        trainer: a trainer that has not run yet.
+        clock: gives seconds.
+
+    Attributes:
+        epoch_ends: seconds from the end of each epoch's last step to the start of the next epoch.
+    """
+
+    def __init__(self, trainer: SupervisedTrainer, clock: Callable[[], float]) -> None:
+        self.trainer = trainer
+        self.clock = clock
+        self.epoch_ends: list[float] = []
+        self._left = 0
+        self._last_step = 0.0
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._count)
+        trainer.add_event_handler(Events.EPOCH_STARTED, self._close_epoch)
+
+    def __call__(self, num_steps: int) -> None:
+        """Do ``num_steps`` more steps of the run.
+
+        Raises:
+            RuntimeError: when the run ends before.
+        """
+        self._left = num_steps
+        self._last_step = self.clock()
+        with open(os.devnull, "w") as void, redirect_stderr(void):
+            self.trainer.run()
+        if self._left:
+            raise RuntimeError(f"the run ended {self._left} steps early; raise max_epochs")
+
+    def finish(self) -> None:
+        """End the run as a real one ends."""
+        self.trainer.terminate()
+        with open(os.devnull, "w") as void, redirect_stderr(void):
+            self.trainer.run()
+
+    def step_and_keep(self) -> tuple[Any, Any]:
+        """Do one more step, and give the ``(inputs, targets)`` that network and loss got in it."""
+        kept = []
+
+        def keep(engine: Engine) -> None:
+            output = engine.state.output  # whole here; at the step's end, handlers may have put less in its place
+            kept.append((output[CommonKeys.IMAGE], output[CommonKeys.LABEL]))
+
+        handle = self.trainer.add_event_handler(IterationEvents.FORWARD_COMPLETED, keep)
+        self(1)
+        handle.remove()
+        return kept[0]
+
+    def _count(self, engine: Engine) -> None:
+        self._left -= 1
+        if engine.state.iteration % engine.state.epoch_length == 0:
+            self._last_step = self.clock()
+        if self._left == 0:
+            engine.interrupt()
+
+    def _close_epoch(self, engine: Engine) -> None:
+        if engine.state.epoch > 1:
+            self.epoch_ends.append(self.clock() - self._last_step)
+
+
+class BareSteps:
+    """Forward, backward and optimizer step of a trainer's network on one batch, and nothing else.
+
+    Network and optimizer are copies; loss and inferer (so autocast) are the trainer's own.
+
+    Args:
+        trainer: whose step to take.
+        inputs: what the network gets, as the trainer's ``prepare_batch`` made it.
+        targets: what the loss gets.
+    """
+
+    def __init__(self, trainer: SupervisedTrainer, inputs: Any, targets: Any) -> None:
+        # one call: the copied optimizer must hold the copied parameters
+        self.network, self.optimizer = copy.deepcopy((trainer.network, trainer.optimizer))
+        self.inferer = trainer.inferer
+        self.loss_function = trainer.loss_function
+        self.set_to_none = trainer.optim_set_to_none
+        self.inputs = inputs
+        self.targets = targets
+        self.network.train()
+
+    def __call__(self, num_steps: int) -> None:
+        """Do ``num_steps`` steps."""
+        for _ in range(num_steps):
+            self.optimizer.zero_grad(set_to_none=self.set_to_none)
+            self.loss_function(self.inferer(self.inputs, self.network), self.targets).backward()
+            self.optimizer.step()
+
+
+class ForwardPasses:
+    """Forward passes of an encoder in evaluation mode without gradient: the least that fresh features can cost.
+
+    Args:
+        encoder: network from ``B[C]HWD`` to ``B[F]``; a copy of it is used.
+        inferer: runs it.
+        images: ``B[C]HWD``, on the device and in the memory format of training.
+        num_samples: images in each step, in batches of B.
+    """
+
+    def __init__(self, encoder: nn.Module, inferer: Inferer, images: torch.Tensor, num_samples: int) -> None:
+        self.encoder = copy.deepcopy(encoder).eval()
+        self.inferer = inferer
+        whole, rest = divmod(num_samples, len(images))
+        self.batches = [images] * whole + ([images[:rest]] if rest else [])
+
+    @torch.no_grad()
+    def __call__(self, num_steps: int) -> None:
+        """Do the forward passes of ``num_steps`` steps."""
+        for _ in range(num_steps):
+            for batch in self.batches:
+                self.inferer(batch, self.encoder)

@@ -1,0 +1,91 @@
+"""What a comparison compares: pre-trained encoders under linear evaluation, and fine-tuned networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MODALITY", "Encoder", "FineTuning", "part_name"]
+
+MODALITY = "{modality}"
+
+
+def part_name(fold: int | str | None) -> str:
+    """Folder of a fold, ``all`` where pre-training holds none out."""
+    return "all" if fold is None else f"fold{fold}"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A pre-training, and rows of linear evaluation (paper 003, Table 2; paper 000, Table 1).
+
+    Args:
+        name: of the row.
+        overlay: on ``pretrain.yaml``.
+        start: what rows of fine-tuning call it, such as paper 000's MCL for SimSiam+.
+        per_modality: whether there is one for each modality ("Without MDA [...], the network will be trained separately
+            on each type of MR images", paper 000, section 4.2) or one for all.
+        modalities: those that have a feature table and a row each; none where there is one table of all.
+        settings: further ids of ``pretrain.yaml``.
+    """
+
+    name: str
+    overlay: str
+    start: str
+    per_modality: bool = False
+    modalities: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Where its outputs go."""
+        return "_".join([self.overlay, *(f"{key}={value}" for key, value in self.settings.items())])
+
+    @property
+    def runs(self) -> tuple[str | None, ...]:
+        """Modalities to pre-train on one by one, or ``None`` for all at once."""
+        return self.modalities if self.per_modality else (None,)
+
+    def checkpoint(self, root: Path, fold: int | None, modality: str | None) -> Path:
+        """Weights of the encoder that has not seen ``fold``, the one of ``modality`` where there are several."""
+        return root / self.folder / (modality if self.per_modality and modality else "") / part_name(fold) / "model.pt"
+
+    def table(self, root: Path, fold: int | str | None, modality: str = MODALITY) -> str:
+        """Feature table of its encoder; by default with ``{modality}`` in it where there are several."""
+        column = f"_{modality}" if self.modalities else ""
+        return str(root / self.folder / f"learnt_{part_name(fold)}{column}.csv")
+
+    def rows(self, root: Path, fold: int | str | None) -> dict[str, str]:
+        """Rows of the report and the table of each."""
+        if not self.modalities:
+            return {self.name: self.table(root, fold)}
+        return {f"{self.name} ({modality})": self.table(root, fold, modality) for modality in self.modalities}
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """A row of fine-tuning (paper 000, Tables 2 to 4).
+
+    Args:
+        name: of the row.
+        folder: where its outputs go.
+        start: the encoder to start from, or ``"scratch"`` or ``"imagenet"``.
+        overlays: on ``train.yaml`` and ``evaluate.yaml``.
+        modality: the one that it takes; ``None`` for all.
+    """
+
+    name: str
+    folder: str
+    start: Encoder | str
+    overlays: tuple[str, ...] = ()
+    modality: str | None = None
+
+    def checkpoint(self, root: Path, fold: int) -> Path:
+        """Weights of the classifier that has not seen ``fold``."""
+        return root / self.folder / part_name(fold) / "model.pt"
+
+    def predictions(self, root: Path, fold: int | str) -> Path:
+        """What it says of ``fold``."""
+        return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"

@@ -1,0 +1,74 @@
+"""One look for all figures: 900 pixels wide, colours that the colour-blind can tell apart, files written whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["GREY", "figure", "line_style"]
+
+#: Okabe and Ito's palette without its yellow, which is hard to see on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", ":", "-.")
+GREY = "#8A8A8A"
+WIDTH = 9.0  # inches, 100 dots each
+
+STYLE: dict[str, Any] = {
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#4D4D4D",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.linewidth": 2,
+}
+
+
+@contextmanager
+def figure(
+    path: str | Path, height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **options: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """Give a figure and its axes (always an array of them); save it as PNG when the block ends well.
+
+    Args:
+        path: the PNG to write.
+        height: inches.
+        rows: of axes.
+        columns: of axes.
+        width: inches.
+        options: of ``Figure.subplots``.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawing)  # no window and no global state, whatever backend the process uses
+        yield drawing, drawing.subplots(rows, columns, squeeze=False, **options)
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            drawing.savefig(temporary, format="png")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def line_style(index: int) -> dict[str, str]:
+    """Colour and dashes of the method with this index: the same in every figure of a report."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}

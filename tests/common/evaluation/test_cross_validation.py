@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common import bundle_root
+from common.errors import InputError
+from common.evaluation import CrossValidation
+
+ROWS = [{"subject": str(i), "label": i % 2, "fold": i % 3} for i in range(6)]
+
+
+class Recorded(CrossValidation):
+    """Stages are noted instead of run; each leaves the files that the real one would."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.stages: list[tuple[str, list[str], dict]] = []
+
+    def _run(self, stage, overlays, **overrides):
+        self.stages.append((stage, [Path(file).stem for file in overlays], overrides))
+        folder = Path(overrides["output_dir"])
+        folder.mkdir(parents=True, exist_ok=True)
+        if stage in ("pretrain", "train"):
+            (folder / "model.pt").touch()
+        if stage == "extract_features":
+            Path(overrides["learnt_table"]).touch()
+        if stage == "evaluate":
+            (folder / "predictions.csv").touch()
+
+    def _figures(self, report):
+        pass
+
+
+@pytest.fixture
+def dataset(tmp_path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "datalist.json").write_text(json.dumps({"training": ROWS}))
+    return tmp_path / "data"
+
+
+def recorded(dataset: Path, **kwargs) -> Recorded:
+    return Recorded(bundle_root("siam3d_imbalance"), dataset, dataset.parent / "out", **kwargs)
+
+
+def test_each_fold_is_pre_trained_without_itself_and_probed_with_its_own_features(dataset):
+    run = recorded(dataset, methods=["se"])
+    run.run()
+    pretraining = [(overlay, s["fold"], s["transductive"]) for name, overlay, s in run.stages if name == "pretrain"]
+    assert pretraining == [(["se"], fold, False) for fold in range(3)]
+    extraction = [s for name, _, s in run.stages if name == "extract_features"]
+    assert all(s["checkpoint"].endswith(f"se/fold{s['fold']}/model.pt") for s in extraction)
+    assert all(s["learnt_table"].endswith(f"se/learnt_fold{s['fold']}.csv") for s in extraction)
+    probe = run.stages[-1][2]
+    assert probe["learnt_tables"] == {"3DSiam + SE": str(dataset.parent / "out/se/learnt_fold{fold}.csv")}
+    assert probe["transductive"] is False
+
+
+def test_transductive_pre_training_happens_once_and_the_report_is_told(dataset):
+    run = recorded(dataset, methods=["plain", "re"], transductive=True)
+    run.run()
+    assert [s["transductive"] for name, _, s in run.stages if name == "pretrain"] == [True, True]
+    assert run.stages[-1][2]["transductive"] is True
+    assert run.stages[-1][2]["learnt_tables"]["3DSiam + RE"].endswith("re/learnt_all.csv")
+
+
+def test_supervised_is_trained_and_evaluated_on_every_fold_and_reported_beside(dataset):
+    run = recorded(dataset, methods=["supervised"])
+    run.run()
+    assert [name for name, _, _ in run.stages] == ["train", "evaluate"] * 3 + ["linear_probe"]
+    beside = run.stages[-1][2]["extra_predictions"]["Supervised"]
+    assert beside.endswith("supervised/fold{fold}/evaluate/predictions.csv")
+
+
+def test_what_is_done_is_not_done_again(dataset):
+    recorded(dataset, methods=["se"]).run()
+    again = recorded(dataset, methods=["se", "re"])
+    again.run()
+    assert [overlay for name, overlay, _ in again.stages if name == "pretrain"] == [["re"]] * 3
+
+
+def test_a_sweep_tries_each_value_under_its_own_name(dataset):
+    run = recorded(dataset, methods=["se"], sweep={"num_clusters": [2, 3]}, transductive=True)
+    run.run()
+    assert [s["num_clusters"] for name, _, s in run.stages if name == "pretrain"] == [2, 3]
+    assert list(run.stages[-1][2]["learnt_tables"]) == ["3DSiam + SE, num_clusters 2", "3DSiam + SE, num_clusters 3"]
+
+
+def test_another_comparison_in_the_same_folder_is_refused(dataset):
+    recorded(dataset, methods=["se"], max_epochs=2).run()
+    with pytest.raises(InputError, match="of another comparison"):
+        recorded(dataset, methods=["se"], max_epochs=3).run()
+
+
+def test_an_unknown_method_is_one_line_that_names_the_known(dataset):
+    with pytest.raises(InputError, match=r"both: the bundle has no such config; expected one of .*plain"):
+        recorded(dataset, methods=["both"])
+
+
+def test_a_cohort_without_folds_is_one_line(dataset):
+    (dataset / "datalist.json").write_text(json.dumps({"training": [{"subject": "a"}]}))
+    with pytest.raises(InputError, match="no fold for 1 subjects, a first"):
+        recorded(dataset)
