@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from common.data import load_datalist
+
+
+def test_a_cohort_is_made_from_any_working_directory_and_left_alone_the_second_time(
+    project, tmp_path, monkeypatch, capsys, caplog
+):
+    script = str(project / "scripts" / "make_phantom.py")
+    arguments = ["brain", "--output", "out/cohort", "--num_subjects", "12", "--shape", "16,16,16", "--num_folds", "2"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            runpy.run_path(script, run_name="__main__")
+        assert capsys.readouterr().out == "datalist: out/cohort/datalist.json\n"
+    assert "nothing to do" in caplog.text
+    assert (tmp_path / "out" / "cohort" / "datalist.json").is_file()
+
+
+def test_bad_input_ends_with_one_line_and_exit_code_1(project, tmp_path):
+    command = [sys.executable, str(project / "scripts" / "make_phantom.py"), "lung", "--output", "out", "--shape", "64"]
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == "error: shape: found 64, expected three integers from 16, such as 64,64,64\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_tells_each_option(project, monkeypatch, capsys):
+    script = str(project / "scripts" / "make_phantom.py")
+    monkeypatch.setattr(sys, "argv", [script, "brain", "--help"])
+    monkeypatch.setenv("PAGER", "cat")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(script, run_name="__main__")
+    text = "".join(capsys.readouterr())
+    assert end.value.code == 0
+    assert all(word in text for word in ("OUTPUT", "--num_subjects", "--spacing", "voxel size", "Default: 40"))
+
+
+def test_liver_slices_and_volumes_are_made(project, tmp_path, monkeypatch):
+    script = str(project / "scripts" / "make_phantom.py")
+    arguments = ["--num_subjects", "6", "--num_folds", "2", "--sizes", "32,40", "--modalities", "T2,OUT"]
+    for dims in (2, 3):
+        monkeypatch.setattr(
+            sys, "argv", [script, "liver", str(tmp_path / f"{dims}d"), *arguments, "--spatial_dims", str(dims)]
+        )
+        runpy.run_path(script, run_name="__main__")
+        assert len(load_datalist(tmp_path / f"{dims}d" / "datalist.json", spatial_dims=dims, num_images=2)) == 6
