@@ -1,0 +1,136 @@
+"""Tiny phantom cohorts, made once, and a way to run a config in this process."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
+from tests.bundles.commands import bundle_command, environment
+
+
+@pytest.fixture(scope="session")
+def brain_phantoms(tmp_path_factory) -> Path:
+    """Folder of 20 subjects with four modalities of 32^3 voxels: 8 of low and 12 of high grade, four folds."""
+    folder = tmp_path_factory.mktemp("brain")
+    centres = {"A": (5, 8), "B": (3, 4)}
+    make_brain_phantoms(folder, num_subjects=20, shape=(32, 32, 32), num_folds=4, centres=centres, num_workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lung_phantoms(tmp_path_factory) -> Path:
+    """Folder of 18 chest CTs of 32^3 voxels at 10 mm, six of each stage, two folds."""
+    folder = tmp_path_factory.mktemp("lung")
+    sizes = {"shape": (32, 32, 32), "spacing": (10.0, 10.0, 10.0)}
+    make_lung_phantoms(folder, num_subjects=18, stage_counts=(1, 1, 1), num_folds=2, num_workers=1, **sizes)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def liver_phantoms(tmp_path_factory) -> Path:
+    """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
+    folder = tmp_path_factory.mktemp("liver")
+    make_liver_phantoms(folder, num_subjects=20, sizes=(24, 40), stage_counts=(3, 2), num_folds=4, num_workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory) -> Path:
+    """What the runs of all tests remember of the files."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def open_bundle(cache_dir) -> Callable[..., ConfigWorkflow]:
+    """Gives a workflow of config files, ready to ``initialize``; ``__`` in an override's name stands for ``#``."""
+
+    def open_bundle(*configs: Path, workflow_type: str | None = "train", **overrides: object) -> ConfigWorkflow:
+        values = {key.replace("__", "#"): plain(value) for key, value in overrides.items()}
+        return ConfigWorkflow(
+            config_file=[str(config) for config in configs],
+            meta_file=str(configs[0].parent / "metadata.json"),
+            logging_file=False,  # pytest looks after the log
+            workflow_type=workflow_type,
+            **({"device": "cpu"} | values),
+        )
+
+    return open_bundle
+
+
+@pytest.fixture
+def run_config(open_bundle) -> Callable[..., ConfigWorkflow]:
+    """Opens config files as ``open_bundle`` does, runs them to the end and gives the workflow."""
+
+    def run_config(*configs: Path, **overrides: object) -> ConfigWorkflow:
+        workflow = open_bundle(*configs, **overrides)
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+        return workflow
+
+    return run_config
+
+
+@pytest.fixture
+def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
+    """Run configs by ``python -m monai.bundle run`` in an empty folder: gives the output folder."""
+
+    def run_elsewhere(run_id: str, names: list[str], **overrides) -> Path:
+        elsewhere, output_dir = tmp_path / "elsewhere", tmp_path / "output"
+        elsewhere.mkdir()
+        values = tiny | {"output_dir": output_dir, "device": "cpu", "amp": "true"} | overrides
+        command = bundle_command(run_id, [configs / name for name in names], **values)
+        result = subprocess.run(command, cwd=elsewhere, env=environment(), capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert not list(elsewhere.iterdir())
+        return output_dir
+
+    return run_elsewhere
+
+
+@pytest.fixture
+def one_process_group(monkeypatch) -> None:
+    """What torchrun tells the only process that it starts."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = str(server.getsockname()[1])
+    told = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def told(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
+    """Run a config that must fail: gives the lines that the user reads instead of a traceback."""
+
+    def told(config: Path, **overrides) -> list[str]:
+        monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+        output_dir = tmp_path / "output"
+        before = files_of(output_dir)
+        with pytest.raises(RuntimeError) as caught:  # MONAI wraps the InputError
+            run_config(config, output_dir=output_dir, **overrides)
+        capsys.readouterr()
+        sys.excepthook(caught.type, caught.value, caught.tb)
+        assert files_of(output_dir) == before
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0].startswith("error: ") and not any("Traceback" in line for line in lines)
+        return lines
+
+    return told
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    """What each file in a folder holds."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def plain(value: object) -> object:
+    """An override as the command line gives it: paths are text."""
+    return str(value) if isinstance(value, Path) else value

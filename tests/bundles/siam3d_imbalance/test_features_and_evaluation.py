@@ -1,0 +1,133 @@
+"""From weights to feature tables, the linear probe's report and an evaluated classifier."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.bundles.commands import run_bundle
+
+
+@pytest.fixture(scope="module")
+def features(configs, tiny, pretrained, tmp_path_factory):
+    """Folder of the tables of extract_features.yaml, started on the command line."""
+    output_dir = tmp_path_factory.mktemp("features")
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
+    result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
+    assert result.returncode == 0, result.stderr
+    return output_dir
+
+
+@pytest.fixture
+def rows(tiny):
+    return json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
+
+
+def test_the_table_of_learnt_features_has_a_row_for_each_subject(features, rows):
+    table = pd.read_csv(features / "learnt_fold0.csv", dtype={"subject": str})
+    names = [f"learnt_{column:03d}" for column in range(256)]
+    assert list(table) == ["subject", "fold", "label", *names]
+    known = {row["subject"]: (row["fold"], row["label"]) for row in rows}
+    assert {row.subject: (row.fold, row.label) for row in table.itertuples()} == known
+    assert np.isfinite(table[names]).all(axis=None) and table[names].std().gt(0).any()
+
+
+def test_the_features_are_those_of_the_encoder_in_evaluation_mode(features, open_bundle, configs, tiny, pretrained):
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": features}
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **overrides)
+    workflow.initialize()
+    table = pd.read_csv(features / "learnt_fold0.csv").filter(like="learnt_")
+    encoder = workflow.parser.get_parsed_content("network").eval()
+    with torch.no_grad():
+        expected = encoder(workflow.dataset[3]["image"][None].float())
+    np.testing.assert_allclose(table.iloc[3], expected[0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_table_of_traditional_features_has_107_columns(features, rows):
+    pytest.importorskip("radiomics")
+    table = pd.read_csv(features / "traditional.csv", dtype={"subject": str})
+    assert sum(column.startswith("original_") for column in table) == 107
+    assert sorted(table["subject"]) == sorted(row["subject"] for row in rows)
+
+
+def test_without_pyradiomics_the_learnt_features_stand_alone(
+    monkeypatch, caplog, run_config, configs, tiny, pretrained, tmp_path
+):
+    monkeypatch.setitem(__import__("sys").modules, "radiomics", None)
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": tmp_path / "features"}
+    run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides)
+    assert (tmp_path / "features/learnt_fold0.csv").is_file()
+    assert not (tmp_path / "features/traditional.csv").exists()
+    told = [record.message for record in caplog.records if "radiomics" in record.message.lower()]
+    assert len(told) == 1 and "\n" not in told[0]
+
+
+def test_the_probe_reports_each_set_beside_the_majority(features, run_config, configs, tiny, tmp_path):
+    pytest.importorskip("radiomics")
+    for fold in range(1, 4):  # as if each fold had its own encoder
+        shutil.copy(features / "learnt_fold0.csv", features / f"learnt_fold{fold}.csv")
+    overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, **overrides)
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    sets = [result["set"] for result in summary["results"]]
+    assert len(sets) == 3 and any("+" in name and name.startswith("Trad") for name in sets)
+    for result in summary["results"]:
+        auc = result["metrics"]["auc"]
+        assert 0 <= auc["low"] <= auc["value"] <= auc["high"] <= 1
+    assert summary["majority_class"]["accuracy"]["value"] == pytest.approx(12 / 20)
+    report = (tmp_path / "report.md").read_text()
+    assert "Majority class" in report and "low grade" in report
+    assert list((tmp_path / "figures").iterdir())
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    assert len(predictions) == 3 * 20
+
+
+def test_the_probe_of_learnt_features_alone_runs_from_one_transductive_table(
+    features, run_config, configs, tiny, tmp_path
+):
+    alone = tmp_path / "features"
+    alone.mkdir()
+    shutil.copy(features / "learnt_fold0.csv", alone / "learnt_all.csv")
+    overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": alone, "num_workers": 1, "quiet": True}
+    output_dir = tmp_path / "probe"
+    run_config(
+        configs / "linear_probe.yaml", workflow_type=None, output_dir=output_dir, transductive="true", **overrides
+    )
+    assert len(json.loads((output_dir / "metrics.json").read_text())["results"]) == 1
+    assert "transductive" in (output_dir / "report.md").read_text()
+
+
+def test_shuffled_labels_are_told_as_a_negative_control(features, run_config, configs, tiny, tmp_path):
+    overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    options = {"shuffle_labels": "true", "traditional_table": tmp_path / "none.csv"}
+    run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path / "probe", **overrides, **options)
+    assert "Negative control" in (tmp_path / "probe/report.md").read_text()
+
+
+def test_evaluation_writes_predictions_and_a_report_of_the_held_out_fold(
+    run_config, configs, tiny, classifier, rows, tmp_path
+):
+    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
+    run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str})
+    held_out = {row["subject"]: row["label"] for row in rows if row["fold"] == 0}
+    assert dict(zip(table["subject"], table["label"], strict=True)) == held_out
+    np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1, atol=1e-5)
+    assert (table["prediction"] == (table["probability_1"] > 0.5)).all()
+    assert [row["subject"] for row in json.loads((tmp_path / "predictions.json").read_text())] == list(table["subject"])
+    summary = json.loads((tmp_path / "report/metrics.json").read_text())
+    assert summary["subjects"] == len(held_out) and summary["results"][0]["set"] == "Supervised"
+    assert "Majority class" in (tmp_path / "report/report.md").read_text()
+
+
+def test_the_zoo_may_run_training_and_evaluation_as_one(run_config, configs, tiny, classifier, tmp_path):
+    """The model zoo's check of ``[train, evaluate]``: the second file on top of the first gives an evaluation."""
+    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
+    workflow = run_config(configs / "train.yaml", configs / "evaluate.yaml", workflow_type="infer", **overrides)
+    assert workflow.check_properties() == []
+    assert (tmp_path / "predictions.csv").is_file() and not (tmp_path / "checkpoint.pt").exists()

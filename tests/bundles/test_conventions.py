@@ -1,0 +1,74 @@
+"""What all bundles' configs have in common, so that who knows one knows the others."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from monai.bundle.workflows import _reject_executable_logging_config
+
+from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
+
+CONFIGS = {f"{path.parents[1].name}/{path.name}": path for bundle in BUNDLES for path in config_files(bundle)}
+MAIN = {name: path for name, path in CONFIGS.items() if not is_overlay(read_config(path))}
+OVERLAYS = {name: path for name, path in CONFIGS.items() if name not in MAIN}
+EVERYWHERE = ("bundle_root", "dataset_dir", "datalist", "output_dir", "device", "amp", "initialize", "run")
+NO_NETWORK = ("amp", "device")  # ids that a config without a network needs not have
+
+
+@pytest.mark.parametrize("name", MAIN)
+def test_a_config_has_the_ids_that_every_command_line_may_set(name):
+    config = read_config(MAIN[name])
+    missing = [key for key in EVERYWHERE if key not in config]
+    if "network_def" not in config:
+        missing = [key for key in missing if key not in NO_NETWORK]
+    assert not missing
+    trains = "train" in config
+    assert config["training" if trains else "evaluating"] == "%run"  # `run training` and MONAI Label's `run` are one
+    assert ("max_epochs" in config) == trains
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(MAIN, 2)))
+def test_siblings_have_the_ids_that_they_share_in_the_same_order(one, other):
+    ids, others = list(read_config(MAIN[one])), list(read_config(MAIN[other]))
+    assert [key for key in ids if key in others] == [key for key in others if key in ids]
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_sets_only_ids_that_a_config_of_its_bundle_has(name):
+    siblings = (read_config(path) for key, path in MAIN.items() if key.split("/")[0] == name.split("/")[0])
+    known = {"finalize"}.union(*siblings)
+    assert {key.lstrip("+").split("#")[0] for key in read_config(OVERLAYS[name])} <= known
+
+
+@pytest.mark.parametrize("name", [name for name, path in MAIN.items() if "train" in read_config(path)])
+def test_training_has_the_form_that_monai_label_and_tracking_patch(name):
+    train = read_config(MAIN[name])["train"]
+    assert train["trainer"]["train_handlers"] == "@train#handlers"
+    assert all(isinstance(handler, dict) for handler in train["handlers"])
+    assert {"trainer", "dataset", "inferer", "preprocessing"} <= train.keys()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_holds_no_path_of_a_machine_and_no_macro_of_another_file(name):
+    text = CONFIGS[name].read_text()
+    assert not re.search(r"(/home/|/root/|/work/|/mnt/|/data/\w|[A-Z]:\\\\)", text)
+    assert not re.search(r"%[\w./]+\.(json|ya?ml)", text)  # such macros depend on the working directory
+
+
+@pytest.mark.parametrize("name", [name for name in MAIN if name.endswith("/inference.json")])
+def test_inference_uses_nothing_but_monai_and_torch(name):
+    text = MAIN[name].read_text()
+    assert "common" not in text and "scripts" not in text  # hospital platforms refuse archives with Python
+    targets = [target for target in re.findall(r'"_target_": "([^"]+)"', text) if "." in target]
+    assert all(target.split(".")[0] in ("monai", "torch") for target in targets)
+    assert set(re.findall(r"\$import (\w+)", text)) <= {"os", "json", "torch", "monai"}
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_a_bundle_has_the_files_that_the_model_zoo_asks_for(bundle):
+    for name in ("LICENSE", "configs/metadata.json", "configs/logging.conf", "docs/README.md", "docs/data_license.txt"):
+        assert (bundle / name).is_file(), name
+    assert config_files(bundle) and (bundle / "configs/inference.json").is_file()
+    _reject_executable_logging_config(str(bundle / "configs/logging.conf"))
