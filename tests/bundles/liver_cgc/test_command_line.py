@@ -1,0 +1,39 @@
+"""Configs and overlays as a user starts them, from any working directory."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("overlay", "overrides"),
+    [
+        ("byol.yaml", {"modality": "OUT", "num_workers": 2}),
+        ("byol_mda.yaml", {"pairs": "independent", "cache_rate": 0.5}),
+        ("simclr.yaml", {"modality": "T1", "storage_dtype": "$torch.float16"}),
+        ("simclr_mda.yaml", {"transductive": "true"}),
+        ("simsiam.yaml", {"modality": "T2"}),
+    ],
+)
+def test_pretraining_runs_with_each_overlay(overlay, overrides, run_elsewhere):
+    output_dir = run_elsewhere("training", ["pretrain.yaml", overlay], max_epochs=2, batch_size=4, **overrides)
+    assert (output_dir / "model.pt").is_file() and len(pd.read_csv(output_dir / "metrics.csv")) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("overlays", "overrides"),
+    [(["cmc.yaml"], {}), (["dense.yaml"], {}), (["single.yaml", "linear.yaml"], {"modality": "OUT"})],
+)
+def test_training_runs_from_scratch_with_each_overlay(overlays, overrides, run_elsewhere):
+    output_dir = run_elsewhere("training", ["train.yaml", *overlays], max_epochs=1, batch_size=4, **overrides)
+    assert (output_dir / "model.pt").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["evaluate.yaml", "explain.yaml"])
+def test_evaluation_and_explanation_run(config, run_elsewhere, classifier):
+    output_dir = run_elsewhere("evaluating", [config], checkpoint=classifier)
+    assert any(output_dir.iterdir())
