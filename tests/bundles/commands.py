@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+SECONDS = 600  # a command that takes longer is stuck
 
 
 def bundle_command(run_id: str, configs: list[str | Path], *, processes: int = 1, **overrides: object) -> list[str]:
@@ -22,9 +23,8 @@ def bundle_command(run_id: str, configs: list[str | Path], *, processes: int = 1
 
 def run_bundle(run_id: str, configs: list[str | Path], **kwargs: object) -> subprocess.CompletedProcess[str]:
     """Run it to the end in the project's folder, on one thread for each process."""
-    return subprocess.run(
-        bundle_command(run_id, configs, **kwargs), cwd=PROJECT, env=environment(), capture_output=True, text=True
-    )
+    command = bundle_command(run_id, configs, **kwargs)
+    return subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=SECONDS)
 
 
 def export_classifier(path: Path, configs: Path, classifier: Path, **overrides: object) -> Path:
@@ -39,7 +39,7 @@ def export_classifier(path: Path, configs: Path, classifier: Path, **overrides: 
     }
     command = [sys.executable, "-m", "monai.bundle", "ckpt_export", "network_def"]
     command += [text for key, value in options.items() for text in (f"--{key}", str(value))]
-    result = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS)
     assert result.returncode == 0, result.stderr
     return path
 

@@ -2,28 +2,23 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from common.handlers.joined_batch import exchange_rows, gather_rows, own_rows
+from tests.two_processes import run_two_processes
 
 ROWS = torch.arange(12.0).view(6, 2)
 CHOSEN = torch.tensor([5, 0, 2, 3])
 
 
 def process(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", world_size=2, rank=rank)
-    try:
-        rows = own_rows(ROWS)
-        results = {"own": rows, "gathered": gather_rows(rows), "exchanged": exchange_rows(rows, CHOSEN)}
-        torch.save(results, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+    rows = own_rows(ROWS)
+    results = {"own": rows, "gathered": gather_rows(rows), "exchanged": exchange_rows(rows, CHOSEN)}
+    torch.save(results, f"{folder}/{rank}.pt")
 
 
 @pytest.mark.slow
 def test_two_processes_share_the_rows_of_one(tmp_path):
-    mp.spawn(process, args=(str(tmp_path),), nprocs=2)
+    run_two_processes(process, tmp_path)
     results = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     for rank, result in enumerate(results):
         assert torch.equal(result["own"], ROWS[rank::2])

@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from monai.losses import ContrastiveLoss
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -13,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from common.errors import InputError
 from common.losses import NTXentLoss
 from common.networks import SiameseNetwork
+from tests.two_processes import run_two_processes
 
 
 def naive(t1: list, t2: list, temperature: float, weights: list[float]) -> float:
@@ -97,20 +96,16 @@ def network() -> nn.Module:
 
 
 def step(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", world_size=2, rank=rank)
-    try:
-        net = DistributedDataParallel(network())
-        loss = NTXentLoss(0.2)(net([x[rank::2] for x in vectors(BATCH, 5)]))
-        loss.backward()
-        gradients = {name: parameter.grad for name, parameter in net.module.named_parameters()}
-        torch.save({"loss": loss.detach(), "gradients": gradients}, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+    net = DistributedDataParallel(network())
+    loss = NTXentLoss(0.2)(net([x[rank::2] for x in vectors(BATCH, 5)]))
+    loss.backward()
+    gradients = {name: parameter.grad for name, parameter in net.module.named_parameters()}
+    torch.save({"loss": loss.detach(), "gradients": gradients}, f"{folder}/{rank}.pt")
 
 
 @pytest.mark.slow
 def test_two_processes_have_loss_and_gradients_of_the_joined_batch(tmp_path):
-    mp.spawn(step, args=(str(tmp_path),), nprocs=2)
+    run_two_processes(step, tmp_path)
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     net = network()
     loss = NTXentLoss(0.2)(net(vectors(BATCH, 5)))

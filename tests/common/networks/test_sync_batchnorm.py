@@ -4,11 +4,10 @@ import copy
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 
 from common.networks import convert_sync_batchnorm
+from tests.two_processes import run_two_processes
 
 
 def network() -> nn.Module:
@@ -22,20 +21,16 @@ def batch() -> torch.Tensor:
 
 
 def process(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", world_size=2, rank=rank)
-    try:
-        net, x = convert_sync_batchnorm(network(), torch.device("cpu")), batch()[rank::2].requires_grad_()
-        output = net(x)
-        output.square().sum().backward()
-        gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
-        torch.save({"output": output, "x": x.grad, "gradients": gradients, **net.state_dict()}, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
+    net, x = convert_sync_batchnorm(network(), torch.device("cpu")), batch()[rank::2].requires_grad_()
+    output = net(x)
+    output.square().sum().backward()
+    gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
+    torch.save({"output": output, "x": x.grad, "gradients": gradients, **net.state_dict()}, f"{folder}/{rank}.pt")
 
 
 @pytest.mark.slow
 def test_two_processes_normalise_as_one_does_the_joined_batch(tmp_path):
-    mp.spawn(process, args=(str(tmp_path),), nprocs=2)
+    run_two_processes(process, tmp_path)
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     net, x = network(), batch().requires_grad_()
     output = net(x)
