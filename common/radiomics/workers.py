@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 
 import joblib
 from tqdm import tqdm
@@ -54,25 +54,30 @@ def measure_cases(
     keys = {case: cache.key(digests[case.image], digests[case.mask], case.channel) for case in cases}
     kept = {key: measured for key in set(keys.values()) if (measured := cache.load(key)) is not None}
     todo = {key: case for case, key in keys.items() if key not in kept}
-    done: dict[str, Measured | str] = {}
-    if todo:
-        with _backend(max(min(num_workers or joblib.cpu_count(), len(todo)), 1), scheduler):
-            parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-            jobs = (joblib.delayed(_measure_one)(case, key, cache, settings) for key, case in todo.items())
-            done = dict(tqdm(parallel(jobs), total=len(todo), desc="radiomics", unit="case", disable=not progress))
+    measure = partial(_measure_one, cache=cache, settings=settings)
+    if scheduler is None:
+        found = _by_processes(measure, todo, max(min(num_workers or joblib.cpu_count(), len(todo)), 1))
+    else:
+        found = _by_cluster(measure, todo, scheduler)
+    done = dict(tqdm(found, total=len(todo), desc="radiomics", unit="case", disable=not progress)) if todo else {}
     logger.info("radiomics: %d lesions from the cache, %d measured", len(kept), len(done))
     return {case: kept.get(key, done.get(key)) for case, key in keys.items()}
 
 
-@contextmanager
-def _backend(num_workers: int, scheduler: str | None) -> Iterator[None]:
-    """Where joblib's tasks run; the Dask workers' number is the cluster's own."""
-    if scheduler is None:
-        with joblib.parallel_config(n_jobs=num_workers):
-            yield
-        return
+def _by_processes(measure: partial, todo: Mapping[str, Case], num_workers: int) -> Iterator[tuple[str, Measured | str]]:
+    """Results from this machine's processes, in the order in which they are done."""
+    parallel = joblib.Parallel(n_jobs=num_workers, return_as="generator_unordered", batch_size=1)
+    yield from parallel(joblib.delayed(measure)(key, case) for key, case in todo.items())
+
+
+def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> Iterator[tuple[str, Measured | str]]:
+    """Results from a Dask cluster, in the order in which they are done.
+
+    The scheduler gives a lost worker's cases to the others, and gives up on a case that has killed several. (joblib's
+    own backend for Dask leaves its arguments with the workers, and may wait for ever for those of a worker that died.)
+    """
     try:
-        from distributed import Client
+        from distributed import Client, as_completed
     except ImportError as error:
         raise InputError("scheduler: Dask is not installed; run: pip install distributed") from error
     try:
@@ -80,11 +85,17 @@ def _backend(num_workers: int, scheduler: str | None) -> Iterator[None]:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"scheduler: {scheduler} cannot be reached ({reason}); expected tcp://host:port") from error
-    with client, joblib.parallel_config(backend="dask", n_jobs=-1):
-        yield
+    with client:
+        futures = {client.submit(measure, key, case, pure=False): key for key, case in todo.items()}
+        for future in as_completed(futures):
+            if future.status == "finished":
+                yield future.result()
+            else:
+                error = future.exception()
+                yield futures[future], f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _measure_one(case: Case, key: str, cache: FeatureCache, settings: RadiomicsSettings) -> tuple[str, Measured | str]:
+def _measure_one(key: str, case: Case, cache: FeatureCache, settings: RadiomicsSettings) -> tuple[str, Measured | str]:
     try:
         measured = measure_features(case.image, case.mask, settings, channel=case.channel)
     except InputError as error:
