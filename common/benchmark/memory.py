@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from tqdm import tqdm
 
-from ..errors import InputError
+from ..errors import InputError, flag
 from .bundle_run import BundleRun, read_setting
 from .efficiency import describe_step, first_tensor
 from .environment import available_memory
@@ -28,6 +28,7 @@ from .turns import Clock
 __all__ = ["measure_memory", "peak_of_run", "smallest_cohort"]
 
 _SAFE_SHARE = 0.9  # of the available memory that an estimate may take
+_OPTIONS = ("amp", "activation_checkpointing")
 _LEAST = 16  # voxels along an axis of the small run
 
 
@@ -46,7 +47,7 @@ def measure_memory(
 
     Args:
         config_files: the config and its overlays.
-        overrides: config ids and their values; ``amp`` and ``activation_checkpointing`` are set here.
+        overrides: config ids and their values; ``amp`` and ``activation_checkpointing``, where not given, are both.
         steps: training steps after the warm-up epochs; the first one makes the optimizer's state.
         limit_gb: what the peak is compared with, in 1e9 bytes.
 
@@ -56,7 +57,8 @@ def measure_memory(
     found = {name: read_setting(config_files, overrides, name) for name in ("box_size", "image_size")}
     sizes = {name: size for name, size in found.items() if size}
     rows = []
-    for amp, checkpointing in tqdm(list(product((True, False), (True, False))), desc="memory", unit="run"):
+    options = [[flag(name, overrides[name])] if name in overrides else [True, False] for name in _OPTIONS]
+    for amp, checkpointing in tqdm(list(product(*options)), desc="memory", unit="run"):
         own = {**overrides, "amp": amp, "activation_checkpointing": checkpointing}
         row: dict[str, Any] = {"precision": "bf16" if amp else "fp32", "checkpointing": checkpointing}
         row |= _expectation(config_files, own, steps, sizes)

@@ -34,6 +34,8 @@ def test_what_would_not_fit_is_skipped_and_what_is_over_the_limit_is_told(monkey
     assert len(asked) == 8 + 3
     lines = memory_table(result).splitlines()
     assert sum("skipped" in line for line in lines) == 1
+    (row,) = measure_memory([str(config)], {"amp": "false", "activation_checkpointing": True}, limit_gb=6.0)["rows"]
+    assert row["precision"] == "fp32" and row["peak"] == 5 * GB
 
 
 def test_a_peak_stays_when_the_memory_is_given_back():
