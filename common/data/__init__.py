@@ -1,42 +1,79 @@
 """Datalists, subject-wise folds, phantom cohorts, readers of public cohorts, and which samples a step sees."""
 
+from .balance import balance_classes
 from .class_names import class_names
 from .cohorts import (
+    adni_datalist,
+    bids_datalist,
     brats_datalist,
+    busi_datalist,
     dicom_datalist,
+    isbi_datalist,
+    kits_datalist,
     lgg_datalist,
+    npz_datalist,
     nsclc_datalist,
+    oasis_datalist,
     slice_datalist,
     table_datalist,
+    tn_scui_datalist,
 )
 from .datalist import load_datalist
+from .datalist_parts import keep_label_fraction
 from .datalist_writer import write_datalist
 from .folds import assign_folds, hold_out
 from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
 from .modalities import selected_modalities
-from .phantoms import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
+from .phantoms import (
+    make_brain_phantoms,
+    make_dementia_phantoms,
+    make_kidney_phantoms,
+    make_lesion_phantoms,
+    make_liver_phantoms,
+    make_lung_phantoms,
+    make_thyroid_phantoms,
+)
 from .samplers import CandidateBatchSampler
+from .subject_index import subject_index
+from .volume_cache import DiskCacheDataset, cached_dataset
 
 __all__ = [
     "CandidateBatchSampler",
     "Clusters",
+    "DiskCacheDataset",
+    "adni_datalist",
     "assign_folds",
+    "balance_classes",
+    "bids_datalist",
     "brats_datalist",
+    "busi_datalist",
+    "cached_dataset",
     "class_names",
     "cluster_features",
     "cluster_purity",
     "dicom_datalist",
     "hold_out",
+    "isbi_datalist",
+    "keep_label_fraction",
+    "kits_datalist",
     "lgg_datalist",
     "load_datalist",
     "make_brain_phantoms",
+    "make_dementia_phantoms",
+    "make_kidney_phantoms",
+    "make_lesion_phantoms",
     "make_liver_phantoms",
     "make_lung_phantoms",
+    "make_thyroid_phantoms",
+    "npz_datalist",
     "nsclc_datalist",
+    "oasis_datalist",
     "reweight",
     "select_balanced",
     "selected_modalities",
     "slice_datalist",
+    "subject_index",
     "table_datalist",
+    "tn_scui_datalist",
     "write_datalist",
 ]

@@ -19,7 +19,7 @@ __all__ = ["load_datalist"]
 
 CHOICES = {
     "mask": ("required", "optional", "ignored"),
-    "label": ("required", "optional", "ignored"),
+    "label": ("required", "optional", "ignored", "mask"),
     "check": ("none", "header", "content"),
     "missing": ("refuse", "zeros"),
 }
@@ -68,8 +68,10 @@ def load_datalist(
             :class:`~common.transforms.LoadModalitiesd` makes zeros. A row without any modality is always refused.
         mask: "required", "optional", or "ignored" (dropped from the rows).
         mask_label: value that each mask must hold; of several values one is enough. Default: any but 0.
-        label: "required", "optional" or "ignored".
-        num_classes: labels must be 0..num_classes-1; default: the number of the datalist's ``labels``.
+        label: "required", "optional" or "ignored" for classes; "mask" where each row's label is the path of a label map
+            on the image's grid, for segmentation. A map may be empty: 0 everywhere.
+        num_classes: labels, or the values of label maps, must be 0..num_classes-1; default: the number of the
+            datalist's ``labels``.
         check: "none" opens no file, "header" compares geometries, "content" reads all voxels too.
         cache_dir: folder to remember what files hold, by path, size and time of change, so that the next run only
             calls ``stat``.
@@ -79,8 +81,8 @@ def load_datalist(
         min_rows: fewer rows than this are an error.
 
     Returns:
-        The rows in the file's order, each with absolute paths in ``image`` and ``mask``, ``subject`` as text, its
-        ``index`` in this list, and its other keys as they are.
+        The rows in the file's order, each with absolute paths in ``image``, ``mask`` and a ``label`` that is a map,
+        ``subject`` as text, its ``index`` in this list, and its other keys as they are.
 
     Raises:
         InputError: when the file, an argument or any row is wrong.
@@ -96,13 +98,14 @@ def load_datalist(
     labels, modality = _indexed_names(path, content, "labels"), _indexed_names(path, content, "modality")
     if modalities and modality:
         _check_modalities(path, list(modality.values()), list(modalities))
+    num_classes = _num_classes(path, labels, num_classes)
     problems = Problems(section, content[section])
     check_rows(
         problems,
         labels=labels,
         modality=modality,
         missing=missing,
-        num_classes=_num_classes(path, labels, num_classes),
+        num_classes=num_classes,
         mask=mask,
         label=label,
         need_fold=part != "all",
@@ -110,7 +113,8 @@ def load_datalist(
     )
     dropped = {name for name, policy in (("mask", mask), ("label", label)) if policy == "ignored"}
     base = Path(os.path.abspath(path)).parent if base_dir is None else Path(os.path.abspath(base_dir))
-    problems.rows = [_resolved(row, base, dropped) if isinstance(row, Mapping) else row for row in problems.rows]
+    keys = ("image", "mask", "label") if label == "mask" else ("image", "mask")
+    problems.rows = [_resolved(row, base, keys, dropped) if isinstance(row, Mapping) else row for row in problems.rows]
     if missing == "zeros":
         leave_out_absent_files(problems)
     if check != "none":
@@ -120,6 +124,8 @@ def load_datalist(
             num_images=num_images or len(modalities or modality) or None,
             modality=modality,
             mask_label=mask_label,
+            maps=label == "mask",
+            num_classes=num_classes,
             content=check == "content",
             cache=FactsCache(cache_dir),
             num_workers=num_workers,
@@ -184,10 +190,10 @@ def _subjects(content: Mapping[str, Any], section: str) -> list[str]:
     return [str(row["subject"]) for row in rows if isinstance(row, Mapping) and row.get("subject") is not None]
 
 
-def _resolved(row: Mapping[str, Any], base: Path, dropped: set[str]) -> dict[str, Any]:
+def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: set[str]) -> dict[str, Any]:
     """A row with absolute paths; fields of a wrong type, reported already, are left as they are."""
     result = {key: value for key, value in row.items() if key not in dropped}
-    for key in ("image", "mask"):
+    for key in keys:
         value = result.get(key)
         if isinstance(value, str):
             result[key] = os.path.normpath(base / value)

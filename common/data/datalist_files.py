@@ -32,6 +32,8 @@ def check_files(
     content: bool,
     cache: FactsCache,
     num_workers: int | None,
+    maps: bool = False,
+    num_classes: int | None = None,
 ) -> None:
     """Check that every row's files exist, load, and agree with each other.
 
@@ -46,10 +48,13 @@ def check_files(
         content: read voxels too, for truncated files, NaN, constant images and empty masks.
         cache: the facts known already.
         num_workers: threads; ``None`` for as many as this process has cores.
+        maps: whether each ``label`` is the path of a label map.
+        num_classes: values of label maps must be in 0..num_classes-1; ``None``: any non-negative integer.
     """
-    rows = {i: row for i, row in enumerate(problems.rows) if _has_paths(row)}
+    rows = {i: row for i, row in enumerate(problems.rows) if _has_paths(row, maps)}
     wanted = [(path, False) for row in rows.values() for path in _paths(row["image"])]
-    wanted += [(row["mask"], True) for row in rows.values() if row.get("mask")]
+    keys = ("mask", "label") if maps else ("mask",)
+    wanted += [(row[key], True) for row in rows.values() for key in keys if row.get(key)]
     facts = _read_all(list(dict.fromkeys(wanted)), content, cache, num_workers)
     counts = {i: _num_images(row, facts) for i, row in rows.items()}
     if num_images is None:
@@ -63,12 +68,17 @@ def check_files(
             coloured = isinstance(row["image"], list) and several and found > num_images
             remedy = f"store {several[0]} in grey" if coloured else "complete the row or drop it"
             problems.add(position, "image", text + remedy)
-        if row.get("mask"):
-            _check_mask(problems, position, row, facts, mask_label)
+        for key in keys:
+            if row.get(key) and (region := _region(problems, position, row, facts, key)):
+                text = _mask_problem(region, mask_label) if key == "mask" else _map_problem(region, num_classes)
+                if text:
+                    problems.add(position, key, f"{row[key]}: {text}")
 
 
-def _has_paths(row: Any) -> bool:
+def _has_paths(row: Any, maps: bool) -> bool:
     if not isinstance(row, Mapping) or not isinstance(row.get("mask"), str | None):
+        return False
+    if maps and not (isinstance(row.get("label"), str) and row["label"]):
         return False
     paths = row["image"] if isinstance(row.get("image"), list) else [row.get("image")]
     return any(paths) and all(path is None or (isinstance(path, str) and path) for path in paths)
@@ -142,32 +152,46 @@ def _check_images(
             problems.add(position, "image", f"{path}: {text}")
 
 
-def _check_mask(
-    problems: Problems, position: int, row: Mapping[str, Any], facts: Facts, mask_label: int | Sequence[int] | None
-) -> None:
-    path = row["mask"]
+def _region(problems: Problems, position: int, row: Mapping[str, Any], facts: Facts, key: str) -> ImageFacts | None:
+    """Facts of a mask or label map whose voxels can be looked at, after a check of its grid."""
+    path = row[key]
     found, image = facts[path, True], facts[_paths(row["image"])[0], False]
     if isinstance(found, str):
-        problems.add(position, "mask", f"{path}: {found}")
-        return
+        problems.add(position, key, f"{path}: {found}")
+        return None
     if found.channels != 1:
         text = f"found {found.channels} channels, expected one of integer labels; convert it"
-        problems.add(position, "mask", f"{path}: {text}")
-        return
+        problems.add(position, key, f"{path}: {text}")
+        return None
     if isinstance(image, ImageFacts):
         name = os.path.basename(_paths(row["image"])[0])
         if text := grid_problem(found, image, f"as the image {name}", is_mask=True):
-            problems.add(position, "mask", f"{path}: {text}")
-    if found.nonfinite is not None and (text := _mask_problem(found, mask_label)):
-        problems.add(position, "mask", f"{path}: {text}")
+            problems.add(position, key, f"{path}: {text}")
+    return None if found.nonfinite is None else found
 
 
-def _mask_problem(found: ImageFacts, mask_label: int | Sequence[int] | None) -> str | None:
-    """What is wrong with a mask's values, if anything."""
+def _values_problem(found: ImageFacts) -> str | None:
+    """Why a file's values are no labels, if they aren't."""
     if found.nonfinite:
         return f"found {found.nonfinite} voxels that are NaN or infinite, expected integer labels; mend the mask"
     if found.values is None or any(value != int(value) for value, _ in found.values):
         return "found values that are no labels, expected a few integers; give a label map, not an image"
+    return None
+
+
+def _map_problem(found: ImageFacts, num_classes: int | None) -> str | None:
+    """What is wrong with a label map's values, if anything; one without any label is right."""
+    if text := _values_problem(found):
+        return text
+    wrong = [int(v) for v, _ in found.values if v < 0 or (num_classes is not None and v >= num_classes)]
+    expected = f"0..{num_classes - 1}" if num_classes else "integers from 0"
+    return f"found the values {wrong}, expected {expected}; mend the map or num_classes" if wrong else None
+
+
+def _mask_problem(found: ImageFacts, mask_label: int | Sequence[int] | None) -> str | None:
+    """What is wrong with a mask's values, if anything."""
+    if text := _values_problem(found):
+        return text
     present = {int(value): count for value, count in found.values}
     if set(present) <= {0}:
         return "found an empty mask (0 everywhere), expected a region; draw it or drop the row"

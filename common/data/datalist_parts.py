@@ -44,7 +44,8 @@ def keep_label_fraction(rows: Sequence[dict[str, Any]], fraction: float, seed: i
     same seed, 50 % of the labels holds the 20 %.
 
     Args:
-        rows: rows with ``subject`` and ``label``; a subject counts to the class of its first row.
+        rows: rows with ``subject`` and ``label``; a subject counts to the class of its first row. Label maps are of
+            one class.
         fraction: part of the subjects to keep, in (0, 1].
         seed: seed of the order.
 
@@ -61,7 +62,7 @@ def keep_label_fraction(rows: Sequence[dict[str, Any]], fraction: float, seed: i
             raise InputError(
                 f"label_fraction: subject {row['subject']} has no label; a fraction needs label='required'"
             )
-        classes.setdefault(row["subject"], row["label"])
+        classes.setdefault(row["subject"], 0 if isinstance(row["label"], str) else row["label"])
     members: dict[int, list[str]] = defaultdict(list)
     for subject, label in sorted(classes.items()):
         members[label].append(subject)

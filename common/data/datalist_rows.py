@@ -53,7 +53,7 @@ def check_rows(
         labels: the datalist's class names by index as text, for the messages; may be empty.
         num_classes: labels must be in 0..num_classes-1; ``None``: any non-negative integer.
         mask: "required", "optional" or "ignored".
-        label: "required", "optional" or "ignored".
+        label: "required", "optional" or "ignored" for classes, "mask" for paths of label maps.
         need_fold: whether each row needs an integer ``fold``.
         other_subjects: subjects of the datalist's other section.
         modality: the datalist's names of modalities by index as text, for the messages; may be empty.
@@ -66,7 +66,10 @@ def check_rows(
         _check_subject(problems, position, row.get("subject"), other_subjects)
         _check_image(problems, position, row.get("image"), modality or {}, missing)
         _check_mask(problems, position, row.get("mask"), mask)
-        _check_label(problems, position, row.get("label"), label, labels, num_classes)
+        if label == "mask":
+            _check_map(problems, position, row.get("label"))
+        else:
+            _check_label(problems, position, row.get("label"), label, labels, num_classes)
         fold = row.get("fold")
         if need_fold and (not _is_integer(fold) or fold < 0):
             text = f"found {_kind(fold)}, expected an integer from 0; assign folds with scripts/make_datalist.py"
@@ -109,6 +112,12 @@ def _check_mask(problems: Problems, position: int, path: Any, policy: str) -> No
         problems.add(position, "mask", f"found {_kind(path)}, expected one path")
 
 
+def _check_map(problems: Problems, position: int, path: Any) -> None:
+    if not isinstance(path, str) or not path:
+        text = f"found {_kind(path)}, expected the path of a label map; add it, or set label to 'ignored'"
+        problems.add(position, "label", text)
+
+
 def _check_label(
     problems: Problems, position: int, value: Any, policy: str, labels: Mapping[str, str], num_classes: int | None
 ) -> None:
@@ -122,6 +131,8 @@ def _check_label(
     elif not _is_integer(value):
         index = next((index for index, name in labels.items() if value == name), None)
         remedy = f"; write {index}" if index is not None else "; write an integer without quotes"
+        if index is None and isinstance(value, str) and value.endswith((".nii", ".nii.gz")):
+            remedy = "; a label map needs label 'mask' (segmentation) or 'ignored' (pre-training)"
         problems.add(position, "label", f"found {_kind(value)}, expected {expected}{remedy}")
     elif value < 0 or (num_classes is not None and value >= num_classes):
         problems.add(position, "label", f"found {value}, expected {expected}; mend the label or num_classes")

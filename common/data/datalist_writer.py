@@ -12,7 +12,7 @@ from ..files import write_atomically
 
 __all__ = ["write_datalist"]
 
-PATH_KEYS = ("image", "mask")
+PATH_KEYS = ("image", "mask", "label")
 
 
 def write_datalist(
@@ -32,9 +32,9 @@ def write_datalist(
     Args:
         path: the JSON to write.
         training: rows with ``image`` (a path, or one path or ``None`` per modality), ``subject``, and as known
-            ``mask``, ``label``, ``fold`` and further keys.
+            ``mask``, ``label`` (an index, or the path of a label map), ``fold`` and further keys.
         testing: rows of a test set that takes no part in folds.
-        labels: class names; ``label`` is an index into them.
+        labels: class names; ``label`` is an index into them, or a map of such.
         name: the cohort's name.
         modality: names of the modalities in the order of ``image``.
 
@@ -57,8 +57,8 @@ def write_datalist(
 
 def _portable_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
     def portable(value: Any) -> Any:
-        if value is None:  # a missing modality
-            return None
+        if value is None or isinstance(value, int):  # a missing modality; a class
+            return value
         if isinstance(value, list | tuple):
             return [portable(item) for item in value]
         path = Path(os.path.normpath(value))

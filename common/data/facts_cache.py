@@ -12,7 +12,7 @@ from typing import Any
 from ..files import write_atomically
 from .image_facts import ImageFacts, read_image_facts
 
-__all__ = ["FactsCache"]
+__all__ = ["FactsCache", "file_stamp"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class FactsCache:
 
     def facts(self, path: str, *, is_mask: bool, content: bool) -> ImageFacts:
         """The facts of one file, remembered or read; arguments and errors as :func:`read_image_facts`."""
-        key, stamp = f"{'mask' if is_mask else 'image'}:{path}", _stamp(path)
+        key, stamp = f"{'mask' if is_mask else 'image'}:{path}", file_stamp(path)
         entry = self._entries.get(key)
         if entry is not None and entry["stamp"] == stamp:
             facts = ImageFacts.from_json(entry["facts"])
@@ -70,7 +70,7 @@ class FactsCache:
             return {}
 
 
-def _stamp(path: str) -> list[int]:
+def file_stamp(path: str) -> list[int]:
     """Size and time of change; of a folder, over its files."""
     if os.path.isdir(path):
         stats = [entry.stat() for entry in os.scandir(path) if entry.is_file()]

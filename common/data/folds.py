@@ -83,7 +83,7 @@ def hold_out(
     """Part the training rows into those that fit the weights and those that choose the epoch, stratified by subject.
 
     Args:
-        rows: training rows, each with ``subject`` and ``label``.
+        rows: training rows, each with ``subject`` and ``label``; label maps, which are text, are not stratified.
         fraction: share of the rows held out, at most 0.5; the nearest ``1 / n`` is taken.
         seed: of the choice.
 
@@ -95,8 +95,10 @@ def hold_out(
     """
     if not 0 < fraction <= 0.5:
         raise InputError(f"validation_fraction: found {fraction}, expected more than 0 and at most 0.5; change it")
+    stratify = None if any(isinstance(row.get("label"), str) for row in rows) else "label"
     try:
-        parts = [row["fold"] for row in assign_folds(rows, num_folds=round(1 / fraction), seed=seed)]
+        folds = assign_folds(rows, num_folds=round(1 / fraction), seed=seed, stratify=stratify)
+        parts = [row["fold"] for row in folds]
     except InputError as error:
         raise InputError(f"validation_fraction {fraction:g} is one of {round(1 / fraction)} {error}") from None
     stay = [row for row, part in zip(rows, parts, strict=True) if part != 0]

@@ -1,10 +1,33 @@
 """Datalists of public cohorts as they lie on disk, and of any cohort that a table describes."""
 
+from .adni import adni_datalist
+from .bids import bids_datalist
 from .brats import brats_datalist
+from .busi import busi_datalist
 from .dicom import dicom_datalist
+from .isbi import isbi_datalist
+from .kits import kits_datalist
 from .lgg import lgg_datalist
+from .npz import npz_datalist
 from .nsclc import nsclc_datalist
+from .oasis import oasis_datalist
 from .slices import slice_datalist
 from .table import table_datalist
+from .tn_scui import tn_scui_datalist
 
-__all__ = ["brats_datalist", "dicom_datalist", "lgg_datalist", "nsclc_datalist", "slice_datalist", "table_datalist"]
+__all__ = [
+    "adni_datalist",
+    "bids_datalist",
+    "brats_datalist",
+    "busi_datalist",
+    "dicom_datalist",
+    "isbi_datalist",
+    "kits_datalist",
+    "lgg_datalist",
+    "npz_datalist",
+    "nsclc_datalist",
+    "oasis_datalist",
+    "slice_datalist",
+    "table_datalist",
+    "tn_scui_datalist",
+]

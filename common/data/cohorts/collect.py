@@ -14,7 +14,7 @@ from ...errors import InputError
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
 
-__all__ = ["existing_folder", "expect_choice", "missing_files", "read_table", "write_cohort"]
+__all__ = ["existing_folder", "expect_choice", "missing_files", "read_age", "read_table", "write_cohort"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ def expect_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise InputError(f"{name}: found {value!r}, expected {' or '.join(map(repr, choices))}")
 
 
-def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV with a header, as text, blanks stripped.
+def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:
+    """Rows of a CSV with a header (or of a TSV, with its delimiter), as text, blanks stripped.
 
     Raises:
         InputError: when the file is not there, is no CSV, or lacks one of ``columns``.
@@ -51,7 +51,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise InputError(f"{path}: found no such file, expected a CSV with the columns {', '.join(columns)}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, delimiter=delimiter)
             header = [name.strip() for name in reader.fieldnames or ()]
             rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k} for row in reader]
     except (csv.Error, UnicodeDecodeError, AttributeError) as error:
@@ -66,6 +66,19 @@ def missing_files(paths: Sequence[Path]) -> list[str]:
     return [path.name for path in paths if not path.exists()]
 
 
+def read_age(column: str, text: str) -> tuple[dict[str, float], list[str]]:
+    """The key ``age`` of a row in years, none where ``text`` is empty, and why it can't be read.
+
+    "89+", as BIDS has it to hide how old the oldest are, is 89.
+    """
+    if not text:
+        return {}, []
+    try:
+        return {"age": float(text.removesuffix("+"))}, []
+    except ValueError:
+        return {}, [f"{column} is {text}, expected a number of years"]
+
+
 def write_cohort(
     source: Path,
     output: str | os.PathLike,
@@ -78,6 +91,7 @@ def write_cohort(
     modality: Sequence[str],
     num_folds: int,
     seed: int,
+    testing: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """Write the datalist of the complete patients.
 
@@ -87,11 +101,12 @@ def write_cohort(
         rows: rows of the complete patients.
         problems: one line for each incomplete patient.
         incomplete: "report" stops with all of them; "drop" goes on without them and logs each.
-        labels: class names.
+        labels: class names, of the values of label maps where rows have those; only numbers are stratified.
         name: the cohort's name.
         modality: names of the modalities in the order of ``image``.
         num_folds: subject-wise stratified folds, unless the rows have theirs.
         seed: of the folds.
+        testing: rows of a test set that takes no part in folds.
 
     Raises:
         InputError: for incomplete patients that are to be reported, or when none is complete.
@@ -104,10 +119,12 @@ def write_cohort(
         logger.warning("dropped %s", problem)
     if not rows:
         raise InputError(f"{source}: found no complete patient, expected at least one; mend the path or the layout")
+    maps = any(isinstance(row.get("label"), str) for row in rows)
     if not all("fold" in row for row in rows):
-        rows = assign_folds(rows, num_folds, seed, stratify="label" if labels else None)
-    path = write_datalist(output, rows, labels=labels or None, name=name, modality=modality)
+        rows = assign_folds(rows, num_folds, seed, stratify="label" if labels and not maps else None)
+    path = write_datalist(output, rows, testing, labels=labels or None, name=name, modality=modality)
     counts = Counter(row.get("label") for row in rows)
-    shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels)) or "no labels"
+    shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)
+    shares = shares or ("label maps" if maps else "no labels")
     logger.info("%s: %d rows (%s), %d dropped", path, len(rows), shares, len(problems))
     return path

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from common.data.datalist_parts import keep_label_fraction
+from common.data import keep_label_fraction
 from common.errors import InputError
 
 

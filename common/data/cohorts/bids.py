@@ -1,0 +1,143 @@
+"""Any cohort in the Brain Imaging Data Structure (BIDS; Gorgolewski et al. 2016)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from .bids_files import Scan, Visit, find_derivative, scans, visits
+from .bids_tables import BidsTables
+from .collect import existing_folder, expect_choice, read_age, write_cohort
+
+__all__ = ["bids_datalist"]
+
+SEGMENTS = ("background", "lesion")
+
+
+def bids_datalist(
+    root: str | os.PathLike,
+    output: str | os.PathLike,
+    images: Sequence[str] = ("T1w",),
+    label: str | None = None,
+    class_names: Sequence[str] = (),
+    age: str = "age",
+    columns: Sequence[str] = (),
+    person: str = "participant_id",
+    sessions: Sequence[str] = (),
+    entities: Mapping[str, str] | None = None,
+    mask: str | None = None,
+    segmentation: str | None = None,
+    missing: str = "refuse",
+    incomplete: str = "report",
+    num_folds: int = 5,
+    seed: int = 0,
+) -> Path:
+    """Write the datalist of a BIDS folder: a row for each visit, or for each run of it, subjects never split.
+
+    Files are ``sub-<name>[/ses-<name>]/<any folder>/sub-<name>[_ses-<name>][_<entity>-<value>...]_<suffix>.nii[.gz]``.
+    Values come from ``sub-<name>/sub-<name>_sessions.tsv`` where that has the column, else from ``participants.tsv``;
+    ``n/a`` is none.
+
+    Args:
+        root: the folder with the ``sub-`` folders.
+        output: the JSON to write.
+        images: suffixes of the modalities, such as T1w, T2w, FLAIR, in the order of the datalist's ``image``. A visit
+            with several files of the first one (runs) is several rows.
+        label: the column of the class; ``None`` for a cohort without labels.
+        class_names: values of that column in the order of their index; visits with another value are incomplete.
+            Default: all values in the alphabet's order. With ``segmentation``, names of the map's values from 0.
+        age: the column that becomes the number ``age``, where there is one; "89+" is 89.
+        columns: further columns to keep, as text.
+        person: the column of ``participants.tsv`` that names the person, where one has several participant names.
+        sessions: only these, such as baseline; default: all.
+        entities: only files with these, such as ``{"acq": "mprage"}``.
+        mask: how names of masks below ``derivatives`` end, such as ``desc-brain_mask``; they become ``mask``.
+        segmentation: the same for label maps, such as ``label-lesion_mask``: they become ``label``, see
+            :func:`~common.data.load_datalist`.
+        missing: "zeros" keeps visits without some modality, with null in its place; "refuse" takes them for
+            incomplete.
+        incomplete: "report" stops with a list of the visits with missing files or unknown label; "drop" leaves them
+            out and logs which and why.
+        num_folds: folds by person, stratified by label where there is one.
+        seed: of the folds.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: for a folder that isn't BIDS, a missing table or column, and for incomplete visits unless they are
+            dropped.
+    """
+    root = existing_folder(root)
+    expect_choice("missing", missing, ("refuse", "zeros"))
+    if label and segmentation:
+        raise InputError("label: found both label and segmentation, expected one of them; a row has one label")
+    found = visits(root, images, entities or {}, sessions)
+    tables = BidsTables(root, list(found))
+    tables.expect([name for name in (label, *columns) if name], person)
+    if label and not class_names:
+        class_names = sorted({value for visit in found if (value := tables.value(visit, label))})
+    rows, problems = [], []
+    for visit, files in found.items():
+        values, reasons = _values(tables, visit, label, class_names, age, columns)
+        for scan in scans(files, images):
+            row, more = _row(root, visit, scan, missing, {"mask": mask, "label": segmentation})
+            if reasons or more:
+                problems.append(f"{visit}: {'; '.join([*reasons, *more])}")
+            else:
+                rows.append(row | {"subject": tables.person(visit, person)} | values)
+    return write_cohort(
+        root,
+        output,
+        rows,
+        problems,
+        incomplete=incomplete,
+        labels=class_names or SEGMENTS if segmentation else class_names if label else (),
+        name=root.name,
+        modality=images,
+        num_folds=num_folds,
+        seed=seed,
+    )
+
+
+def _values(
+    tables: BidsTables, visit: Visit, label: str | None, class_names: Sequence[str], age: str, columns: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """What the tables say of a visit, and why it can't be used."""
+    values: dict[str, Any] = {}
+    reasons = []
+    if label:
+        found = tables.value(visit, label)
+        if found in class_names:
+            values["label"] = list(class_names).index(found)
+        else:
+            reasons.append(f"{label} is {found or 'empty'}, expected one of {', '.join(class_names)}")
+    years, more = read_age(age, tables.value(visit, age))
+    values |= {column: value for column in columns if (value := tables.value(visit, column))}
+    return values | years, reasons + more
+
+
+def _row(
+    root: Path, visit: Visit, scan: Scan, missing: str, endings: Mapping[str, str | None]
+) -> tuple[dict[str, Any], list[str]]:
+    """A scan's files as a row, and why it can't be used."""
+    reasons = []
+    paths: list[str | None] = []
+    for suffix, files in scan.items():
+        paths.append(str(files[0].path) if files else None)
+        if len(files) > 1:
+            names = ", ".join(file.path.name for file in files)
+            reasons.append(f"found {len(files)} {suffix} ({names}), expected one; choose by entities")
+    lacking = [suffix for suffix, files in scan.items() if not files]
+    if lacking and (missing == "refuse" or len(lacking) == len(scan)):
+        reasons.append(f"no {', '.join(lacking)}")
+    row: dict[str, Any] = {"image": paths[0] if len(paths) == 1 else paths}
+    for key, ending in endings.items():
+        if ending:
+            file, reason = find_derivative(root, visit, scan, ending)
+            row[key] = str(file)
+            reasons += [reason] if reason else []
+    return (row | {"session": visit.session} if visit.session else row), reasons

@@ -1,0 +1,149 @@
+"""KiTS19: CT of kidney tumours, four histologic subtypes, and a cohort without labels to pre-train on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ..balance import balance_classes
+from ..datalist_writer import write_datalist
+from .collect import existing_folder, missing_files, write_cohort
+
+__all__ = ["KITS_LABELS", "KITS_OTHERS", "KITS_TABLE", "kits_datalist", "kits_pretraining_path"]
+
+KITS_TABLE = "kits.json"
+# As kits.json spells them; the releases after 2019 write papillary_rcc and chromophobe_rcc.
+KITS_LABELS = ("clear_cell_rcc", "papillary", "chromophobe", "oncocytoma")
+RENAMED = {"papillary_rcc": "papillary", "chromophobe_rcc": "chromophobe"}
+KITS_OTHERS = (
+    "angiomyolipoma",
+    "clear_cell_papillary_rcc",
+    "collecting_duct_undefined",
+    "mest",
+    "multilocular_cystic_rcc",
+    "other",
+    "rcc_unclassified",
+    "spindle_cell_neoplasm",
+    "urothelial",
+    "wilms",
+)
+
+
+def kits_datalist(
+    root: str | os.PathLike,
+    output: str | os.PathLike,
+    incomplete: str = "report",
+    clear_cell: int | None = 20,
+    num_folds: int = 5,
+    seed: int = 0,
+) -> Path:
+    """Write two datalists of ``<root>/case_xxxxx/{imaging,segmentation}.nii.gz`` and ``<root>/kits.json``.
+
+    Paper 002, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with the
+    other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the KiTS19
+    dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second lies
+    beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no patient
+    with it: load it with ``part="all"``.
+
+    Args:
+        root: the folder ``data`` of the repository, with its images fetched.
+        output: the JSON to write.
+        incomplete: "report" stops with a list of the cases with missing files, unknown subtype or slices along another
+            axis than the first; "drop" leaves them out and logs which and why.
+        clear_cell: cases of clear cell carcinoma to keep for classification; ``None``: all of them.
+        num_folds: patient-wise stratified folds.
+        seed: of the choice and the folds.
+
+    Returns:
+        The path of the datalist with labels.
+
+    Raises:
+        InputError: for a missing or unreadable table, and for incomplete cases unless they are dropped.
+    """
+    root = existing_folder(root)
+    labelled, rest, problems = _rows(root)
+    names = list(KITS_LABELS)
+    if clear_cell is not None and any(row["label"] == 0 for row in labelled):
+        labelled, surplus = balance_classes(labelled, {names[0]: clear_cell}, seed, names)
+        rest = sorted(surplus + rest, key=lambda row: row["subject"])
+    path = write_cohort(
+        root,
+        output,
+        labelled,
+        problems,
+        incomplete=incomplete,
+        labels=names,
+        name="KiTS19",
+        modality=("CT",),
+        num_folds=num_folds,
+        seed=seed,
+    )
+    unlabelled = [{key: value for key, value in row.items() if key != "label"} for row in rest]
+    write_datalist(kits_pretraining_path(path), unlabelled, name="KiTS19, pre-training", modality=("CT",))
+    return path
+
+
+def kits_pretraining_path(output: str | os.PathLike) -> Path:
+    """Where the cohort for pre-training lies beside the datalist with labels."""
+    output = Path(output)
+    return output.with_name(f"{output.stem}_pretraining{output.suffix}")
+
+
+def _rows(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Rows of the four subtypes, rows of the others, and one line for each case that can't be used."""
+    labelled, rest, problems = [], [], []
+    entries = _read_entries(root / KITS_TABLE)
+    known = {str(entry.get("case_id")) for entry in entries}
+    for folder in sorted(path.name for path in root.glob("case_*") if path.is_dir()):
+        if folder not in known:
+            problems.append(f"case {folder}: not in {KITS_TABLE}")
+    for entry in entries:
+        case = str(entry.get("case_id"))
+        image, mask = (root / case / f"{name}.nii.gz" for name in ("imaging", "segmentation"))
+        reasons = [f"no {name}" for name in missing_files([image, mask])]
+        subtype = str(entry.get("tumor_histologic_subtype") or "")
+        subtype = RENAMED.get(subtype, subtype)
+        if subtype not in (*KITS_LABELS, *KITS_OTHERS):
+            expected = f"expected {', '.join(KITS_LABELS)} or another of KiTS19"
+            reasons.append(f"tumor_histologic_subtype is {subtype or 'empty'}, {expected}")
+        if image.exists() and (problem := _slices_problem(image)):
+            reasons.append(f"{image.name}: {problem}")
+        if reasons:
+            problems.append(f"case {case}: {'; '.join(reasons)}")
+            continue
+        row = {"image": str(image), "mask": str(mask), "subject": case, "histology": subtype}
+        if subtype in KITS_LABELS:
+            labelled.append({**row, "label": KITS_LABELS.index(subtype)})
+        else:
+            rest.append(row)
+    return labelled, rest, problems
+
+
+def _read_entries(path: Path) -> list[dict[str, Any]]:
+    expected = "expected a list of cases with case_id and tumor_histologic_subtype"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}, {expected}; mend the path") from error
+    except ValueError as error:
+        raise InputError(f"{path}: found no JSON ({error}), {expected}; fetch it again") from error
+    entries = [entry for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []
+    if not entries or len(entries) != len(content):
+        raise InputError(f"{path}: found {type(content).__name__} without cases, {expected}; fetch it again")
+    return entries
+
+
+def _slices_problem(image: Path) -> str | None:
+    """What is wrong with the order of the axes: files of the first release say nothing true of it."""
+    import nibabel
+
+    try:
+        axes = nibabel.aff2axcodes(nibabel.load(image).affine)
+    except (OSError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+        return f"found an unreadable file ({str(error).splitlines()[0]}), expected NIfTI; fetch it again"
+    if axes[0] in ("S", "I"):
+        return None
+    return f"found axes {''.join(map(str, axes))}, expected slices along the first (IPL); fetch the current release"

@@ -1,0 +1,126 @@
+"""MedMNIST archives (Yang et al. 2023) as NIfTI files with a datalist."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ...errors import InputError
+from ...files import write_atomically
+from ..datalist_writer import write_datalist
+from ..folds import assign_folds
+from ..nifti_writer import write_nifti
+
+__all__ = ["npz_datalist"]
+
+SOURCE = "source.json"
+
+
+def npz_datalist(
+    archive: str | os.PathLike,
+    output_dir: str | os.PathLike,
+    class_names: Sequence[str] = (),
+    testing: str | None = None,
+    spacing: float = 1.0,
+    num_folds: int = 5,
+    seed: int = 0,
+) -> Path:
+    """Write the images of an ``.npz`` as NIfTI, and the datalist of its parts.
+
+    The archive holds ``<part>_images`` ``[N, H, W(, D)]`` and ``<part>_labels`` ``[N, 1]`` for the parts train, val and
+    test, as far as there are any. Each image is a subject, as the archive tells no more.
+
+    A run that was interrupted goes on where it was; a finished one does nothing but write the datalist again.
+
+    Args:
+        archive: the ``.npz``; it is read without pickles.
+        output_dir: where ``datalist.json`` and the folder ``images`` go.
+        class_names: in the order of their index; default: the indices.
+        testing: the part that becomes the section ``testing``; default: test, or else val. All others are for training.
+        spacing: of voxels in mm, which the archive does not tell.
+        num_folds: stratified folds of the section ``training``.
+        seed: of the folds.
+
+    Returns:
+        The path of ``datalist.json``.
+
+    Raises:
+        InputError: for an archive of another kind, or a folder that holds another archive's images.
+    """
+    archive, output_dir = Path(archive), Path(os.path.abspath(output_dir))
+    parts = _read(archive)
+    testing = testing or ("test" if "test" in parts else "val")
+    if testing not in parts or len(parts) < 2:
+        raise InputError(f"{archive}: found the parts {', '.join(parts)}, expected {testing} and another for training")
+    count = max(int(labels.max()) for _, labels in parts.values()) + 1
+    class_names = list(class_names) or [str(index) for index in range(count)]
+    if len(class_names) < count:
+        raise InputError(f"class_names: found {len(class_names)}, expected {count} as the labels are; name them all")
+    _claim(output_dir, archive, spacing)
+    rows: dict[str, list[dict[str, Any]]] = {"training": [], "testing": []}
+    with tqdm(total=sum(len(labels) for _, labels in parts.values()), desc="writing images", unit="image") as bar:
+        for part, (images, labels) in parts.items():
+            for row in _written(part, images, labels, output_dir / "images", spacing):
+                rows["testing" if part == testing else "training"].append(row)
+                bar.update()
+    training = assign_folds(rows["training"], num_folds, seed)
+    name = archive.stem
+    return write_datalist(output_dir / "datalist.json", training, rows["testing"], labels=class_names, name=name)
+
+
+def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of each part."""
+    if not archive.is_file():
+        raise InputError(f"{archive}: found no such file, expected a MedMNIST .npz; mend the path")
+    try:
+        with np.load(archive, allow_pickle=False) as content:
+            names = [name.removesuffix("_images") for name in content.files if name.endswith("_images")]
+            parts = {name: (content[f"{name}_images"], content[f"{name}_labels"]) for name in names}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{archive}: found no MedMNIST archive ({error}), expected train_images, train_labels, ..."
+        ) from error
+    for name, (images, labels) in parts.items():
+        if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] <= 4):
+            raise InputError(
+                f"{archive}: {name}_images: found shape {images.shape}, expected [N, H, W] or [N, H, W, D]"
+            )
+        if labels.shape not in ((len(images),), (len(images), 1)) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{archive}: {name}_labels: found {labels.dtype} of shape {labels.shape}, expected one class for each "
+                f"of {len(images)} images"
+            )
+    if not parts:
+        raise InputError(f"{archive}: found no part, expected train_images, val_images, ...; give a MedMNIST archive")
+    return parts
+
+
+def _claim(output_dir: Path, archive: Path, spacing: float) -> None:
+    """Note whose images the folder holds, and refuse one that holds others."""
+    with archive.open("rb") as file:
+        wanted = {"archive": hashlib.file_digest(file, "blake2b").hexdigest(), "spacing": float(spacing)}
+    note = output_dir / SOURCE
+    if not note.is_file():
+        write_atomically(note, json.dumps(wanted) + "\n")
+    elif json.loads(note.read_text()) != wanted:
+        raise InputError(f"{output_dir}: found images of another archive or spacing; choose another folder")
+
+
+def _written(
+    part: str, images: np.ndarray, labels: np.ndarray, folder: Path, spacing: float
+) -> Iterator[dict[str, Any]]:
+    """Rows of a part, whose files are written where they aren't there yet."""
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    for number, (image, label) in enumerate(zip(images, labels.reshape(-1), strict=True)):
+        name = f"{part}_{number:05d}"
+        path = folder / f"{name}.nii.gz"
+        if not path.is_file():
+            write_nifti(path, image, affine)
+        yield {"image": str(path), "label": int(label), "subject": name}

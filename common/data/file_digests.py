@@ -1,0 +1,48 @@
+"""Hashes of files, remembered as long as the files stay as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from ..files import write_atomically
+from .facts_cache import file_stamp
+
+__all__ = ["FileDigests"]
+
+
+class FileDigests:
+    """BLAKE2b of files by content, read once: afterwards a file costs a ``stat`` until it changes.
+
+    Each is remembered in a small file of its own, whole or not at all, so that any number of processes may share the
+    folder and a killed run loses nothing.
+
+    Args:
+        folder: where they are remembered.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = Path(folder)
+
+    def __call__(self, path: str) -> str:
+        """The hash of a file's bytes, or of all files of a folder with a DICOM series.
+
+        Args:
+            path: of the file or folder.
+
+        Raises:
+            OSError: when it can't be read.
+        """
+        from ..radiomics.cache import file_digest  # here, as radiomics needs the datalists of this package
+
+        path = os.path.abspath(path)
+        known = json.dumps([path, file_stamp(path)])
+        note = self.folder / hashlib.blake2b(known.encode(), digest_size=20).hexdigest()
+        try:
+            return note.read_text()
+        except FileNotFoundError:
+            digest = file_digest(path)
+            write_atomically(note, digest)
+            return digest

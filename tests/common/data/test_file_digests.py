@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import hashlib
+
+from common.data.file_digests import FileDigests
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    path = tmp_path / "a.nii"
+    path.write_bytes(b"one")
+    digests = FileDigests(tmp_path / "notes")
+    assert digests(str(path)) == hashlib.blake2b(b"one").hexdigest()
+    monkeypatch.setattr("common.radiomics.cache.file_digest", lambda path: "read again")
+    assert FileDigests(tmp_path / "notes")(str(path)) == hashlib.blake2b(b"one").hexdigest()
+    path.write_bytes(b"three")
+    assert digests(str(path)) == "read again"
+
+
+def test_copies_have_the_same_digest_and_so_have_copies_of_folders(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.dcm").write_bytes(b"slice")
+    digests = FileDigests(tmp_path / "notes")
+    assert digests(str(tmp_path / "a")) == digests(str(tmp_path / "b"))
+    (tmp_path / "b" / "2.dcm").write_bytes(b"slice")
+    assert digests(str(tmp_path / "a")) != digests(str(tmp_path / "b"))
