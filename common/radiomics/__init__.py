@@ -3,6 +3,7 @@
 Worker processes import this package: what needs scikit-learn is in :mod:`.scaling`.
 """
 
+from .attach import attach_radiomics
 from .cohort import extract_table
 from .feature_table import feature_columns, read_table, write_table
 from .features import extract_features
@@ -13,6 +14,7 @@ from .traditional_table import write_traditional_table
 
 __all__ = [
     "RadiomicsSettings",
+    "attach_radiomics",
     "available",
     "extract_features",
     "extract_table",
