@@ -1,5 +1,20 @@
+from .clips import PrepareClipPair, PrepareClips, PrepareRestoration
+from .denoising import PrepareDenoising
+from .image_and_radiomics import PrepareImageAndRadiomics
 from .inferers import AutocastInferer
+from .jigsaw import PrepareJigsaw
 from .modality_views import PrepareModalityViews
 from .prepare_batch import PrepareImage, PrepareViews
 
-__all__ = ["AutocastInferer", "PrepareImage", "PrepareModalityViews", "PrepareViews"]
+__all__ = [
+    "AutocastInferer",
+    "PrepareClipPair",
+    "PrepareClips",
+    "PrepareDenoising",
+    "PrepareImage",
+    "PrepareImageAndRadiomics",
+    "PrepareJigsaw",
+    "PrepareModalityViews",
+    "PrepareRestoration",
+    "PrepareViews",
+]

@@ -1,7 +1,11 @@
 from .checkpoint import ResumableCheckpoint
 from .collapse import CollapseMonitor
 from .feature_bank import FeatureBank
+from .image_metrics import ImageMetrics
 from .keep_loss import KeepLoss
+from .key_queue import KeyQueue, KeyQueueHandler
+from .memory_bank import MemoryBank
+from .memory_bank_handler import MemoryBankHandler
 from .metrics_writer import MetricsWriter
 from .momentum_update import MomentumUpdate
 from .random_state import RandomState
@@ -12,7 +16,12 @@ __all__ = [
     "CollapseMonitor",
     "FeatureBank",
     "FeatureWriter",
+    "ImageMetrics",
     "KeepLoss",
+    "KeyQueue",
+    "KeyQueueHandler",
+    "MemoryBank",
+    "MemoryBankHandler",
     "MetricsWriter",
     "MomentumUpdate",
     "PredictionWriter",

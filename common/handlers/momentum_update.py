@@ -18,7 +18,7 @@ class MomentumUpdate:
     """After each step, move the target's parameters towards the online network's: ``target = tau * target + (1 - tau) *
     online`` (Grill et al. 2020, Eq. 1).
 
-    All parameters in one fused operation. Buffers, as the running statistics of batch norms, are copied.
+    All parameters in one fused operation. Buffers, as the running statistics of batch norms, are copied likewise.
     :class:`ignite.handlers.EMAHandler` goes parameter by parameter, on a copy that it makes itself, and has no cosine.
     The momentum follows from the engine's iteration, so there is no state to save: a resumed run goes on alike.
 
@@ -50,10 +50,17 @@ class MomentumUpdate:
     def __call__(self, engine: Engine) -> None:
         """Move the target."""
         step, num_steps = engine.state.iteration - 1, engine.state.max_epochs * engine.state.epoch_length
-        update = get_ema_multi_avg_fn(self.momentum_at(step, num_steps))
+        self.move(self.momentum_at(step, num_steps))
+
+    @torch.no_grad()
+    def move(self, momentum: float) -> None:
+        """One step with this tau."""
+        update = get_ema_multi_avg_fn(momentum)
         update(list(self.target.parameters()), list(self.online.parameters()), None)
-        if buffers := list(self.target.buffers()):
-            torch._foreach_copy_(buffers, list(self.online.buffers()))
+        pairs = list(zip(self.target.buffers(), self.online.buffers(), strict=True))
+        for dtype in {new.dtype for _, new in pairs}:  # one kernel for each: mixed lists would be copied one by one
+            old, new = zip(*[pair for pair in pairs if pair[1].dtype == dtype], strict=True)
+            torch._foreach_copy_(old, new)
 
     def momentum_at(self, step: int, num_steps: int) -> float:
         """Tau of a step, counted from 0.

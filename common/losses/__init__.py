@@ -1,9 +1,19 @@
+from .age_aware import AgeAwareLoss
+from .feature_correspondence import FeatureCorrespondenceLoss
+from .info_nce import info_nce
+from .long_short import LongShortLoss
 from .negative_cosine import NegativeCosineLoss
 from .normalized_mse import NormalizedMSELoss
 from .nt_xent import NTXentLoss
+from .queue_info_nce import QueueInfoNCELoss
 
 __all__ = [
+    "AgeAwareLoss",
+    "FeatureCorrespondenceLoss",
+    "LongShortLoss",
     "NTXentLoss",
     "NegativeCosineLoss",
     "NormalizedMSELoss",
+    "QueueInfoNCELoss",
+    "info_nce",
 ]

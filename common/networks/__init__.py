@@ -1,15 +1,28 @@
+from .autoencoder import DenoisingAutoencoder
 from .classifier import EncoderClassifier
 from .cross_modality import CrossModalityConv, CrossModalityGroupConv
 from .each_modality import EachModality
 from .efficientnet import EfficientNetBackbone
 from .encoder import BottleneckBlock, BottleneckEncoder
+from .encoder_weights import load_encoder_weights
 from .fusion import FusionClassifier
 from .heads import PredictionHead, ProjectionHead
+from .hybrid import HybridNetwork, HybridOutput
+from .hybrid_classifier import HybridClassifier
 from .imagenet_weights import load_imagenet_weights
+from .jigsaw import JigsawNetwork
+from .long_short import LongShortNetwork, LongShortOutput, clip_views, key_views
+from .momentum_contrast import MomentumContrastNetwork, MomentumContrastOutput
 from .momentum_siamese import MomentumSiameseNetwork
+from .pretrained_unet import PretrainedUNet
 from .projection import ProjectedEncoder
+from .radiomics_encoder import RadiomicsEncoder
+from .resnet import ResNetBackbone
+from .restoration import RestorationNetwork
 from .siamese import SiameseNetwork, SiameseOutput
 from .sync_batchnorm import convert_sync_batchnorm
+from .unet_encoder import UNetEncoder
+from .volume_resnet import VolumeResNet
 from .weights import load_weights, read_checkpoint
 
 __all__ = [
@@ -17,17 +30,35 @@ __all__ = [
     "BottleneckEncoder",
     "CrossModalityConv",
     "CrossModalityGroupConv",
+    "DenoisingAutoencoder",
     "EachModality",
     "EfficientNetBackbone",
     "EncoderClassifier",
     "FusionClassifier",
+    "HybridClassifier",
+    "HybridNetwork",
+    "HybridOutput",
+    "JigsawNetwork",
+    "LongShortNetwork",
+    "LongShortOutput",
+    "MomentumContrastNetwork",
+    "MomentumContrastOutput",
     "MomentumSiameseNetwork",
     "PredictionHead",
+    "PretrainedUNet",
     "ProjectedEncoder",
     "ProjectionHead",
+    "RadiomicsEncoder",
+    "ResNetBackbone",
+    "RestorationNetwork",
     "SiameseNetwork",
     "SiameseOutput",
+    "UNetEncoder",
+    "VolumeResNet",
+    "clip_views",
     "convert_sync_batchnorm",
+    "key_views",
+    "load_encoder_weights",
     "load_imagenet_weights",
     "load_weights",
     "read_checkpoint",

@@ -1,4 +1,4 @@
-"""Starting an EfficientNet from ImageNet weights in a file."""
+"""Starting an encoder from ImageNet weights in a file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from .efficientnet import EfficientNetBackbone
+from .imagenet_resnet import load_resnet_weights
+from .resnet import ResNetBackbone
 from .weights import check_architecture, read_checkpoint
 
 __all__ = ["load_imagenet_weights"]
@@ -35,11 +37,13 @@ _MBCONV = {
 _OUTSIDE_BLOCKS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}
 
 
-def load_imagenet_weights(encoder: EfficientNetBackbone, path: str | Path | None) -> EfficientNetBackbone:
+def load_imagenet_weights(
+    encoder: EfficientNetBackbone | ResNetBackbone, path: str | Path | None
+) -> EfficientNetBackbone | ResNetBackbone:
     """Fill the encoder from a file of ImageNet weights; with no path, leave the random start and say so in the log.
 
-    "The weight of the encoder is initialized by ImageNet pre-trained" (paper 000, section 4.1.1). Three layouts are
-    told apart by their keys, and the classifier's keys are dropped:
+    "The weight of the encoder is initialized by ImageNet pre-trained" (paper 000, section 4.1.1). Layouts are told
+    apart by their keys, and the classifier's keys are dropped. Of an EfficientNet:
 
     - torchvision (``features.0.0.weight``). Its batch norms have an epsilon of 1e-5, ours of 1e-3: their weights are
       scaled so that the network computes the same, which no option has to remember later. One difference stays: at
@@ -47,6 +51,16 @@ def load_imagenet_weights(encoder: EfficientNetBackbone, path: str | Path | None
       less in front, so these see the image shifted by one pixel. At sizes such as 193 or 225 nothing differs.
     - MONAI (``_blocks.0.0._depthwise_conv.weight``).
     - EfficientNet-PyTorch (``_blocks.0._depthwise_conv.weight``): the files that MONAI's ``pretrained=True`` downloads.
+
+    Of a ResNet, with torchvision's keys (``layer1.0.conv1.weight``):
+
+    - torchvision, and MONAI without biases, which are the same.
+    - MONAI with biases in the shortcuts (``layer1.0.downsample.0.bias``), its default: the batch norms that follow take
+      them into their means, and the network computes the same.
+
+    For another number of channels than the file's the first convolution gets, for each channel, the mean of what the
+    file's channels have together: one channel is the image repeated to RGB. A small stem can't take the 7x7
+    convolution of the large one, so it starts from random weights, and the log says so.
 
     Args:
         encoder: network to fill, in place.
@@ -61,6 +75,8 @@ def load_imagenet_weights(encoder: EfficientNetBackbone, path: str | Path | None
     if path is None:
         logger.info("The encoder starts from random weights: no file of ImageNet weights was named.")
         return encoder
+    if isinstance(encoder, ResNetBackbone):
+        return load_resnet_weights(encoder, path)
     state = {key: value for key, value in read_checkpoint(path).items() if not _unused(key)}
     layout, name_of = _layout(encoder, state)
     own = encoder.state_dict()

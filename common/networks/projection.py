@@ -12,7 +12,8 @@ class ProjectedEncoder(nn.Module):
     """``g(f(x))``: feature map, global average pool, projector (paper 000, Algorithm 1 and section 4.1.1).
 
     Args:
-        encoder: network from ``B[C]HW`` to a feature map ``BFhw``.
+        encoder: network from ``B[C]HW`` to a feature map ``BFhw``, or, where it pools by itself, from images of any
+            number of dimensions to ``B[F]``.
         projector: network from ``B[F]`` to ``B[out_features]``, which tells ``out_features``.
 
     Shape:
@@ -28,4 +29,7 @@ class ProjectedEncoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The projections of a batch of images."""
-        return self.projector(self.global_pool(self.encoder(x)).flatten(1))
+        features = self.encoder(x)
+        if features.ndim > 2:
+            features = self.global_pool(features).flatten(1)
+        return self.projector(features)

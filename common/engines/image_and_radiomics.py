@@ -1,0 +1,65 @@
+"""From a batch of the loader to what a hybrid network and its loss take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+
+from ..errors import InputError
+from .prepare_batch import PrepareImage
+
+__all__ = ["PrepareImageAndRadiomics"]
+
+_TARGETS = ("index", "label")
+
+
+class PrepareImageAndRadiomics(PrepareImage):
+    """Move ``image`` and ``radiomics`` to the device, augmenting the image there; MONAI's engines then call
+    ``network(image, radiomics)``.
+
+    Args:
+        augment: from a batch ``B[C]HW`` of floats to its random variant; ``None`` for no augmentation.
+        memory_format: layout of the image in memory.
+        target: what the loss gets: ``index``, the sample's row in the memory bank, for pre-training, or ``label``,
+            which may be missing where nothing is trained.
+
+    Raises:
+        InputError: for an unknown target, or a batch without ``radiomics`` or ``index``.
+    """
+
+    def __init__(
+        self,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        memory_format: torch.memory_format = torch.contiguous_format,
+        target: str = "index",
+    ) -> None:
+        super().__init__(augment, memory_format)
+        if target not in _TARGETS:
+            raise InputError(f"target: {target!r}; expected one of {', '.join(_TARGETS)}; correct it")
+        self.target = target
+
+    def __call__(
+        self,
+        batchdata: dict[str, Any],
+        device: str | torch.device | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, tuple[torch.Tensor], dict[str, Any]]:
+        """``(image, target, (radiomics,), {})``."""
+        required = ["radiomics", *(["index"] if self.target == "index" else [])]
+        if missing := [key for key in required if key not in batchdata]:
+            raise InputError(
+                f"PrepareImageAndRadiomics: a batch without {' and '.join(missing)}, only {', '.join(batchdata)}; "
+                "attach radiomics to the datalist's rows and keep both keys in the preprocessing"
+            )
+        image = self._view(self._image(batchdata, device, non_blocking))
+        radiomics = batchdata["radiomics"]
+        if isinstance(radiomics, MetaTensor):
+            radiomics = radiomics.as_tensor()
+        target = batchdata.get(self.target)
+        if target is not None:
+            target = target.to(device, non_blocking=non_blocking)
+        return image, target, (radiomics.to(device, non_blocking=non_blocking).float(),), {}

@@ -1,0 +1,36 @@
+"""Batches for jigsaw puzzles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..transforms import JigsawTiles
+from .prepare_batch import PrepareImage
+
+__all__ = ["PrepareJigsaw"]
+
+
+class PrepareJigsaw(PrepareImage):
+    """Cut each image into shuffled tiles, on the device; the target is how they were shuffled (Noroozi & Favaro 2016).
+
+    Args:
+        tiles: cuts and shuffles.
+        augment: before it, of the whole image; ``None`` for no augmentation.
+    """
+
+    def __init__(self, tiles: JigsawTiles, augment: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:
+        super().__init__(augment)
+        self.tiles = tiles
+
+    def __call__(
+        self,
+        batchdata: dict[str, Any],
+        device: str | torch.device | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """``(tiles, permutation)``: ``B[T][C]hw`` and ``B``."""
+        return self.tiles(self._view(self._image(batchdata, device, non_blocking)))

@@ -1,0 +1,50 @@
+"""The loss of MoCo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from .info_nce import check_temperature, info_nce
+
+if TYPE_CHECKING:
+    from ..handlers import KeyQueue
+    from ..networks import MomentumContrastOutput
+
+__all__ = ["QueueInfoNCELoss"]
+
+
+class QueueInfoNCELoss(nn.Module):
+    """InfoNCE of each query with its key, against the queue (He et al. 2020, Eq. 1), see :func:`~.info_nce.info_nce`.
+
+    Args:
+        queue: that holds the negatives, among them those of ``view``; filled by
+            :class:`~common.handlers.KeyQueueHandler` after the loss.
+        temperature: "we set tau = 0.07".
+        mask_same_subject: keys of the query's own subject don't count, see :class:`LongShortLoss`.
+        view: of the queue.
+
+    Raises:
+        InputError: for a temperature that is not above 0.
+
+    Shape:
+        - output: a :class:`~common.networks.MomentumContrastOutput` of ``BxF``.
+        - subjects: ``B``, a whole number from 0 for each subject.
+        - result: a scalar.
+    """
+
+    def __init__(
+        self, queue: KeyQueue, temperature: float = 0.07, mask_same_subject: bool = True, view: str = "image"
+    ) -> None:
+        super().__init__()
+        self.queue = queue
+        self.temperature = check_temperature(temperature, "MoCo takes 0.07")
+        self.mask_same_subject = mask_same_subject
+        self.view = view
+
+    def forward(self, output: MomentumContrastOutput, subjects: torch.Tensor) -> torch.Tensor:
+        """The mean over the batch."""
+        allowed = self.queue.allowed(subjects if self.mask_same_subject else None)
+        return info_nce(output.q, output.k, self.queue.negatives(self.view), allowed, self.temperature)

@@ -1,0 +1,50 @@
+"""Denoising autoencoder, a pretext task to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn.functional import interpolate
+
+__all__ = ["DenoisingAutoencoder"]
+
+
+class DenoisingAutoencoder(nn.Module):
+    """Tell the clean image from a corrupted one (Vincent et al. 2008; paper 002, Table 1).
+
+    The corruption is :class:`~common.engines.PrepareDenoising`'s, the loss :class:`torch.nn.MSELoss`. The decoder
+    (**ours**; Vincent's is one layer with the encoder's weights transposed) doubles the feature map once in each layer
+    and the last layer brings it to the image's size: bilinear, 3x3 convolution, batch norm, ReLU.
+
+    Args:
+        encoder: network from ``B[C]HW`` to a feature map ``BKhw`` that tells ``K`` as ``num_features`` and ``C`` as
+            ``in_channels``; after training its weights are under ``encoder.``.
+        channels: of the decoder's layers.
+
+    Shape:
+        ``B[C]HW -> B[C]HW``, in [0, 1].
+    """
+
+    def __init__(self, encoder: nn.Module, channels: Sequence[int] = (256, 128, 64, 32)) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+            )
+            for before, after in pairwise([encoder.num_features, *channels])
+        )
+        self.head = nn.Conv2d(channels[-1], encoder.in_channels, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The clean image."""
+        height, width = x.shape[2], x.shape[3]
+        x = self.encoder(x)
+        for layer in self.decoder:
+            size = [min(2 * x.shape[2], height), min(2 * x.shape[3], width)]
+            x = layer(interpolate(x, size=size, mode="bilinear", align_corners=False))
+        x = interpolate(x, size=[height, width], mode="bilinear", align_corners=False)
+        return self.head(x).float().sigmoid()

@@ -1,0 +1,55 @@
+"""Pre-trained weights for an encoder of other modalities."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from .weights import check_architecture, read_checkpoint
+
+__all__ = ["load_encoder_weights"]
+
+logger = logging.getLogger(__name__)
+
+
+def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: str = "encoder.encoder.") -> nn.Module:
+    """Load a pre-trained encoder and return it, also into one with another number of modalities.
+
+    Where the first convolution has another number of channels, its weights are averaged over those of the file and
+    shared out evenly: equal modalities then give what the pre-trained encoder gives for one of them. With no path,
+    leave the random start and say so in the log.
+
+    Args:
+        encoder: network to fill, in place.
+        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
+        prefix: of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has encoder
+            and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
+
+    Raises:
+        InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
+    """
+    if path is None:
+        logger.info(f"{type(encoder).__name__} starts from random weights: no checkpoint was named.")
+        return encoder
+    state = read_checkpoint(path)
+    state = state.get("network", state)
+    state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    first = next(name for name, parameter in encoder.named_parameters() if parameter.ndim > 2)
+    if first in state:
+        state[first] = _share_out(state[first], encoder.get_parameter(first), path)
+    check_architecture(encoder.state_dict(), state, encoder, path)
+    encoder.load_state_dict(state)
+    logger.info(f"{type(encoder).__name__}: loaded {len(state)} tensors from {path}.")
+    return encoder
+
+
+def _share_out(found: torch.Tensor, expected: torch.Tensor, path: str | Path) -> torch.Tensor:
+    """The first convolution's weights, ``out x in x kernel``, for the number of input channels that is expected."""
+    before, after = found.shape[1], expected.shape[1]
+    if before == after or found.ndim != expected.ndim:
+        return found
+    logger.info(f"{path}: the first convolution's {before} input channels were averaged for {after}.")
+    return found.mean(dim=1, keepdim=True).repeat(1, after, *[1] * (found.ndim - 2)) * (before / after)

@@ -1,0 +1,129 @@
+"""A hybrid network with a linear classifier, whole, in part or not at all frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from .hybrid import HybridNetwork, unit_vectors
+
+__all__ = ["HybridClassifier"]
+
+_VIEWS = ("both", "image", "radiomics", "pooled")
+_FINE_TUNING = ("image_encoder.layer4", "radiomics_encoder.1", "radiomics_encoder.2")
+
+
+class HybridClassifier(nn.Module):
+    """One fully connected layer on the vectors of a hybrid network (paper 002, sections 2.3, 3.3 and 3.4).
+
+    "Upon convergence, we add a fully-connected layer at the end of the pre-trained network and use it for tumor
+    classification." Four of the paper's rows are this class: fine-tuning, with the default ``frozen``; the linear
+    probe, with all three parts of the network frozen; from scratch, with nothing frozen; and ResNet-50 alone, with the
+    view ``pooled``.
+
+    Args:
+        hybrid: the network, with the weights to start from.
+        num_classes: number of classes.
+        view: what the classifier sees: ``both``: the vectors of image and radiomics, one after the other; ``image`` or
+            ``radiomics``: one of them; ``pooled``: the image encoder's pooled feature map, before the projection, as in
+            a plain ResNet and where other pretext tasks trained the encoder alone; it is never normalised. Parts that
+            no class score depends on are frozen too.
+        frozen: names of modules of ``hybrid`` that keep weights and batch statistics. The default is the paper's: "the
+            best results were obtained without fine-tuning the last group of convolutions layers in ResNet-50 and the
+            last two layers in fully connected network for processing radiomics" (section 3.4), read literally.
+        normalize: give the classifier vectors of length 1, as in pre-training. **Ours**: the paper normalises "before
+            calculating the contrastive loss" and does not say what the classifier sees; ``False`` leaves their lengths.
+        batch_norm: standardise each feature before the layer, by a batch norm that learns no weights (He et al. 2022,
+            appendix A.1). **Ours**: features of unit vectors are so small and unequal that few steps of a linear probe
+            hardly tell the informative ones.
+        dropout: probability of dropping a feature in training.
+        softmax: return probabilities, for evaluation and export, instead of logits, which cross-entropy wants. Both
+            have the same weights.
+
+    Raises:
+        InputError: for an unknown view, or a name in ``frozen`` that is no module; in ``forward``, when the view needs
+            radiomics and there are none.
+
+    Shape:
+        - image: ``B[C]HW``.
+        - radiomics: ``B[R]``, standardised; may be missing where the view is of the image alone.
+        - result: ``B[num_classes]``.
+    """
+
+    def __init__(
+        self,
+        hybrid: HybridNetwork,
+        num_classes: int,
+        view: str = "both",
+        frozen: Sequence[str] = _FINE_TUNING,
+        normalize: bool = True,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        softmax: bool = False,
+    ) -> None:
+        super().__init__()
+        if view not in _VIEWS:
+            raise InputError(f"view: {view!r}; expected one of {', '.join(_VIEWS)}; correct it")
+        self.hybrid = hybrid
+        self.view = view
+        self.normalize = normalize
+        self.dropout = nn.Dropout(dropout)
+        width = {"both": 2 * hybrid.out_features, "pooled": hybrid.num_features}.get(view, hybrid.out_features)
+        # weights that stay 1 and 0 instead of none, which the synchronised one of several processes does not know
+        self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
+        self.head = nn.Linear(width, num_classes)
+        self.softmax = softmax
+        self.frozen = (*_checked(hybrid, frozen), *_unused(view))
+        for name in self.frozen:
+            hybrid.get_submodule(name).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> HybridClassifier:
+        """Put into training mode what is trained: frozen batch norms keep their statistics and use them."""
+        super().train(mode)
+        for name in self.frozen:
+            self.hybrid.get_submodule(name).eval()
+        return self
+
+    def forward(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits, or probabilities, ``B[num_classes]``."""
+        features = self.dropout(self.norm(self.features(image, radiomics)))
+        logits = self.head(features).float()  # under autocast a softmax would not add up to 1
+        return logits.softmax(dim=1) if self.softmax else logits
+
+    @torch.jit.export
+    def features(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
+        """What the classifier sees, before its batch norm."""
+        if self.view == "pooled":
+            return self.hybrid.pooled_features(image)
+        vectors = []
+        if self.view != "radiomics":
+            vectors.append(self.hybrid.image_projection(self.hybrid.pooled_features(image)))
+        if self.view != "image":
+            if radiomics is None:
+                raise InputError(
+                    f"radiomics: none, and the view is {self.view}; give them, or train a view of the image"
+                )
+            vectors.append(self.hybrid.radiomics_encoder(radiomics))
+        if self.normalize:
+            vectors = [unit_vectors(vector) for vector in vectors]
+        return torch.cat(vectors, dim=1)
+
+
+def _checked(hybrid: nn.Module, frozen: Sequence[str]) -> list[str]:
+    known = dict(hybrid.named_modules())
+    if unknown := [name for name in frozen if name not in known or not name]:
+        raise InputError(
+            f"frozen: no module {', '.join(map(repr, unknown))} in the hybrid network; expected names such as "
+            f"{', '.join(_FINE_TUNING)}; correct them"
+        )
+    return list(frozen)
+
+
+def _unused(view: str) -> tuple[str, ...]:
+    """Parts of the network that no class score depends on."""
+    without = {"image": ("radiomics_encoder",), "radiomics": ("image_encoder", "image_projection")}
+    without["pooled"] = ("image_projection", "radiomics_encoder")
+    return without.get(view, ())

@@ -1,0 +1,68 @@
+"""Jigsaw puzzles, a pretext task to compare with."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+
+__all__ = ["JigsawNetwork"]
+
+
+class JigsawNetwork(nn.Module):
+    """Tell from an image's shuffled tiles how they were shuffled (Noroozi & Favaro 2016; paper 002, Table 1).
+
+    Their context-free network: the tiles go through one encoder each on its own, and only the last layers see all of
+    them, so that the encoder must learn the parts and not the edges between them. Tiles and targets are
+    :class:`~common.engines.PrepareJigsaw`'s, the loss :class:`torch.nn.CrossEntropyLoss`.
+
+    Args:
+        encoder: network from ``B[C]hw`` to a feature map ``BKuv`` that tells ``K`` as ``num_features``; after training
+            its weights are under ``encoder.``.
+        grid: tiles along each axis.
+        num_permutations: in which the tiles can be; the number of classes.
+        tile_features: length of a tile's vector. **Ours**, as ``hidden_features``: theirs, 1024 and 4096, are made for
+            1.3 million images.
+        hidden_features: width of the layer that sees all tiles.
+        dropout: probability of dropping a feature of the last layers in training.
+
+    Raises:
+        InputError: in ``forward``, for another number of tiles.
+
+    Shape:
+        ``B[T][C]hw -> B[num_permutations]`` with ``T = grid * grid``.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        grid: int = 3,
+        num_permutations: int = 100,
+        tile_features: int = 128,
+        hidden_features: int = 512,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.num_tiles = grid * grid
+        self.global_pool = nn.AdaptiveAvgPool2d(1)
+        self.tile_head = nn.Sequential(nn.Linear(encoder.num_features, tile_features), nn.ReLU(inplace=True))
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(self.num_tiles * tile_features, hidden_features),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_features, num_permutations),
+        )
+
+    def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+        """A score for each permutation."""
+        if tiles.dim() != 5 or tiles.shape[1] != self.num_tiles:
+            raise InputError(
+                f"grid: tiles of shape {list(tiles.shape)}; expected [B, {self.num_tiles}, C, h, w]; "
+                "set the same grid for the network and for the tiles"
+            )
+        maps = self.encoder(tiles.flatten(0, 1))  # [B*T]Kuv
+        features = self.tile_head(self.global_pool(maps).flatten(1))
+        return self.head(features.unflatten(0, (-1, self.num_tiles)).flatten(1)).float()

@@ -1,0 +1,58 @@
+"""MoCo: a query encoder, and a momentum encoder of keys."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from .unit_vectors import unit_vectors
+
+__all__ = ["MomentumContrastNetwork", "MomentumContrastOutput"]
+
+
+class MomentumContrastOutput(NamedTuple):
+    """Queries and keys, named as in MoCo's Algorithm 1, ``BxF``, L2-normalised."""
+
+    q: torch.Tensor
+    k: torch.Tensor  # no gradient
+
+    @property
+    def queue_keys(self) -> dict[str, torch.Tensor]:
+        """What goes into the queue, by view."""
+        return {"image": self.k}
+
+    @property
+    def r1(self) -> torch.Tensor:
+        """The vectors by which :class:`~common.handlers.CollapseMonitor` judges."""
+        return self.k
+
+
+class MomentumContrastNetwork(nn.Module):
+    """MoCo: "the key encoder is a slowly progressing encoder", of one of two views (He et al. 2020, Algorithm 1).
+
+    The encoder ends in a 2-layer MLP, as MoCo v2's. :class:`~common.handlers.MomentumUpdate` moves the target, a
+    :class:`~common.handlers.KeyQueue` holds the keys. Batches are not shuffled among processes: over several, batch
+    norms are synchronised in all our bundles, and so no query shares its statistics with its own key alone.
+
+    Args:
+        encoder: network from ``B[C]HWD`` to ``B[F]``, with the projector and with the weights to start from.
+
+    Shape:
+        two views, each ``B[C]HWD``, to a :class:`MomentumContrastOutput` of two ``B[F]``.
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.target = copy.deepcopy(encoder).requires_grad_(False)
+
+    def forward(self, views: Sequence[torch.Tensor]) -> MomentumContrastOutput:
+        """Queries of the first view, keys of the second."""
+        x_q, x_k = views
+        with torch.no_grad():
+            k = unit_vectors(self.target(x_k))
+        return MomentumContrastOutput(unit_vectors(self.encoder(x_q)), k)

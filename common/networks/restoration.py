@@ -1,0 +1,35 @@
+"""The network of Models Genesis."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from .pretrained_unet import PretrainedUNet
+
+__all__ = ["RestorationNetwork"]
+
+
+class RestorationNetwork(nn.Module):
+    """Models Genesis: an encoder-decoder restores the original of a distorted image (Zhou et al. 2019, section 2).
+
+    "Trained to restore the original sub-volume by MSE loss"; as there, a sigmoid ends it, so images are in [0, 1]. Only
+    the encoder goes on to other tasks here, as in the paper's comparison (001, Table 1 and 2).
+
+    Args:
+        encoder: with ``feature_maps`` and ``feature_channels``, see :class:`~common.networks.PretrainedUNet`.
+        out_channels: number of modalities.
+
+    Shape:
+        ``B[C]HWD -> B[out_channels]HWD``, in [0, 1].
+    """
+
+    def __init__(self, encoder: nn.Module, out_channels: int = 1) -> None:
+        super().__init__()
+        unet = PretrainedUNet(encoder, out_channels)
+        self.encoder = unet.encoder
+        self.decoder = unet.decoder
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The restored images, in float32 also under autocast."""
+        return self.decoder(self.encoder.feature_maps(x), x.shape[2:]).float().sigmoid()
