@@ -10,6 +10,7 @@ import fire
 
 from common import brief_input_errors, bundle_root
 from common.evaluation import CrossValidation
+from common.evaluation.read_methods import several
 
 
 def cross_validate(
@@ -55,24 +56,17 @@ def cross_validate(
         bundle_root(bundle),
         dataset_dir,
         output_dir,
-        methods=_several(methods if methods is not None else () if finetune else ("plain", "re", "se")),
-        finetune=_several(finetune),
-        seeds=_several(seeds),
+        methods=several(methods if methods is not None else () if finetune else ("plain", "re", "se")),
+        finetune=several(finetune),
+        seeds=several(seeds),
         folds=folds,
         transductive=transductive,
-        overlays=_several(overlays),
+        overlays=several(overlays),
         sweep=sweep,
         probe=probe,
         **settings,
     ).run()
     print(f"\nReport: {report}\nFigures: {report.parent / 'figures'}")
-
-
-def _several(value: Any) -> list[Any]:
-    """One value or several: Fire makes a tuple of ``a,b``, and leaves ``a`` and ``a+b,c+d`` alone."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def main(words: list[str]) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 from ..errors import InputError
 
-__all__ = ["BundleConfigs"]
+__all__ = ["PRETRAIN", "BundleConfigs"]
+
+#: The config of pre-training; among the starts of a row: that config as it stands, without an overlay.
+PRETRAIN = "pretrain"
 
 
 class BundleConfigs:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import write_atomically
-from .bundle_configs import BundleConfigs
 from .feature_figures import feature_correlation_density, sweep_figure
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
-from .repetitions import Repetition, deal_folds, modality_names, repetitions
+from .repetitions import Repetition, deal_folds, repetitions
+from .stages import Stages
 
 __all__ = ["CrossValidation"]
 
 logger = logging.getLogger(__name__)
 
 
-class CrossValidation:
+class CrossValidation(Stages):
     """Pre-train, probe and fine-tune on each fold, for each seed, and report all in one table.
 
     The stages are the bundle's configs. Linear evaluation (paper 003, Table 2; paper 000, Table 1): ``pretrain.yaml``
@@ -72,18 +70,14 @@ class CrossValidation:
         probe: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        self.configs = BundleConfigs(bundle_root)
-        self.dataset_dir, self.output_dir = Path(dataset_dir).resolve(), Path(output_dir).resolve()
-        self.datalist = self.dataset_dir / "datalist.json"
-        self.overlays = [self.configs.path(name) for name in overlays]
-        self.sweep, self.probe, self.settings = dict(sweep or {}), dict(probe or {}), settings
-        self.seeds, self.transductive = list(dict.fromkeys(seeds)), transductive
+        folders = (bundle_root, dataset_dir, output_dir)
+        super().__init__(*folders, overlays=overlays, transductive=transductive, settings=settings)
+        self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
         pretrained = [name for name in methods if name != SUPERVISED]
         trained = [*finetune, *(["scratch"] if SUPERVISED in methods else [])]
         for name in pretrained:
             self.configs.path(name)
         self.repetitions, self.root = repetitions(self.datalist, self.output_dir, self.seeds, folds)
-        self.modalities = modality_names(self.datalist)
         self.encoders = list(read_encoders(self.configs, pretrained, self.modalities, self.sweep))
         self.fine_tunings = list(read_fine_tunings(self.configs, trained, self.modalities))
         self._check()
@@ -121,76 +115,14 @@ class CrossValidation:
                         yield f"{repetition.name}features of {what}", partial(self._extract, *run)
         for row in self.fine_tunings:
             for fold in repetition.folds:
-                yield f"{repetition.name}{row.name}, {part_name(fold)}", partial(self._fine_tune, repetition, row, fold)
+                yield (
+                    f"{repetition.name}{row.name}, {part_name(fold)}",
+                    partial(self._fine_tuned, repetition, row, fold),
+                )
 
-    def _pretrain(self, repetition: Repetition, encoder: Encoder, modality: str | None, fold: int | None) -> None:
-        checkpoint = encoder.checkpoint(repetition.output_dir, fold, modality)
-        if not checkpoint.is_file():
-            overrides = {**self._cohort(repetition, fold, modality), **encoder.settings}
-            overlays = [self.configs.path(encoder.overlay)]
-            self._run("pretrain", overlays, **overrides, output_dir=str(checkpoint.parent))
-
-    def _extract(self, repetition: Repetition, encoder: Encoder, modality: str | None, fold: int | None) -> None:
-        root = repetition.output_dir
-        names = [modality] if modality else encoder.modalities or [""]
-        if all(Path(encoder.table(root, fold, name)).is_file() for name in names):
-            return
-        checkpoint = encoder.checkpoint(root, fold, modality)
-        self._run(
-            "extract_features",
-            [],
-            **self._cohort(repetition, fold, modality),
-            checkpoint=str(checkpoint),
-            output_dir=str(checkpoint.parent),
-            learnt_table=encoder.table(root, fold),
-            traditional_table=str(root / "traditional.csv"),
-        )
-
-    def _fine_tune(self, repetition: Repetition, row: FineTuning, fold: int) -> None:
-        root = repetition.output_dir
-        checkpoint, predictions = row.checkpoint(root, fold), row.predictions(root, fold)
-        if predictions.is_file():
-            return
-        common = {**repetition.overrides, "fold": fold, **({"modality": row.modality} if row.modality else {})}
-        overlays = [self.configs.path(name) for name in row.overlays]
-        # Even where there are weights: those of the best epoch so far are written before the training has ended.
+    def _fine_tuned(self, repetition: Repetition, row: FineTuning, fold: int) -> None:
         start = self._start(repetition, row, fold)
-        self._run("train", overlays, **common, **start, output_dir=str(checkpoint.parent))
-        paths = {"checkpoint": str(checkpoint), "output_dir": str(predictions.parent)}
-        self._run("evaluate", overlays, **common, **paths)
-
-    def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
-        """One stage, as ``python -m monai.bundle run`` would do it, with the settings that its config knows."""
-        from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
-
-        files = [self.configs.path(stage), *self.overlays, *overlays]
-        known = ConfigParser.load_config_files(files)
-        wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
-        settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
-        workflow = ConfigWorkflow(
-            config_file=files,
-            logging_file=str(self.configs.folder / "logging.conf"),
-            workflow_type="train" if stage in ("pretrain", "train") else "infer",
-            **{**settings, "dataset_dir": str(self.dataset_dir), **overrides},
-        )
-        workflow.initialize()
-        workflow.run()
-        workflow.finalize()
-        del workflow
-        gc.collect()  # a cohort in memory, which the trainer's reference cycles keep
-
-    def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
-        """Whom a pre-training sees."""
-        held_out = {"transductive": fold is None, "fold": repetition.folds[0] if fold is None else fold}
-        return {**repetition.overrides, **held_out, **({"modality": modality} if modality else {})}
-
-    def _start(self, repetition: Repetition, row: FineTuning, fold: int) -> dict[str, Any]:
-        """Which weights ``train.yaml`` starts from."""
-        if isinstance(row.start, Encoder):
-            part = None if self.transductive else fold
-            return {"pretrained_encoder": str(row.start.checkpoint(repetition.output_dir, part, row.modality))}
-        random = row.start == "scratch" and "pretrained_weights" in self.configs.ids("train")
-        return {"pretrained_encoder": None, **({"pretrained_weights": None} if random else {})}
+        self._fine_tune(row, repetition.output_dir, fold, start, **repetition.overrides)
 
     def _probe_settings(self) -> dict[str, Any]:
         fold = None if self.transductive else "{fold}"
@@ -228,16 +160,7 @@ class CrossValidation:
         names += [row.name for row in self.fine_tunings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
-        if any(row.start == "imagenet" for row in self.fine_tunings) and not self.settings.get("pretrained_weights"):
-            raise InputError("finetune: imagenet without a file of weights; set pretrained_weights")
-
-    def _keep_identity(self) -> None:
-        """Refuse to mix two comparisons in one folder."""
-        identity = json.loads(json.dumps({"settings": self.settings, "overlays": self.overlays}, default=str))
-        path = self.output_dir / "settings.json"
-        if path.is_file() and (found := json.loads(path.read_text())) != identity:
-            raise InputError(f"{path}: of another comparison: {found}, now {identity}; name another output_dir")
-        write_atomically(path, json.dumps(identity, indent=1))
+        self._check_weights(self.fine_tunings)
 
     @staticmethod
     def _say(done: int, total: int, what: str) -> None:

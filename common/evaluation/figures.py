@@ -10,12 +10,13 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from .metrics import METRIC_NAMES, headline_metrics
+from .label_fraction_figure import label_fraction_figure
+from .metrics import headline_metrics
 from .plotting import GREY, figure, line_style
 from .predictions import Outcome
 from .resampling import resample_counts
 
-__all__ = ["confusion_matrices", "draw_all", "label_fraction_curve", "reliability_diagram", "roc_curves"]
+__all__ = ["confusion_matrices", "draw_all", "reliability_diagram", "roc_curves"]
 
 GRID = np.linspace(0, 1, 101)
 
@@ -35,7 +36,8 @@ def draw_all(
         "Calibration": reliability_diagram(here, folder / "calibration.png"),
     }
     if len(summary["fractions"]) > 1:
-        drawn["Label fractions"] = label_fraction_curve(summary, folder / "label_fractions.png")
+        metrics = ["auc", *headline_metrics(len(names))]
+        drawn["Label fractions"] = label_fraction_figure(summary, folder / "label_fractions.png", metrics)
     return drawn
 
 
@@ -121,32 +123,6 @@ def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int
         axis.set(xlabel="Probability of the predicted class", ylabel="Share of correct predictions")
         axis.set_title(f"Calibration, {bins} bins of as many subjects each", loc="left")
         axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=min(10, 230 / len(outcomes)))
-    return Path(path)
-
-
-def label_fraction_curve(summary: Mapping[str, Any], path: str | Path) -> Path:
-    """The AUC and the paper's two metrics over the share of training labels, with intervals over subjects."""
-    names = ["auc", *headline_metrics(len(summary["classes"]))]
-    methods = list(dict.fromkeys(entry["set"] for entry in summary["results"]))
-    with figure(path, 4.4, 1, len(names), sharey=True) as (drawing, axes):
-        for axis, name in zip(axes.flat, names, strict=True):
-            axis.axhline(summary["majority_class"][name]["value"], color=GREY, linestyle=":", label="Majority class")
-            for index, method in enumerate(methods):
-                entries = [entry for entry in summary["results"] if entry["set"] == method]
-                found = sorted((100 * entry["fraction"], entry["metrics"][name]) for entry in entries)
-                x, values = zip(*found, strict=True)
-                # Apart by a point, so that the bars of several methods can be told apart.
-                shifted = np.array(x) + 1.2 * (index - (len(methods) - 1) / 2)
-                y = np.array([value["value"] for value in values])
-                bars = [y - [value["low"] for value in values], [value["high"] for value in values] - y]
-                axis.errorbar(
-                    shifted, y, np.clip(bars, 0, None), marker="o", capsize=3, **line_style(index), label=method
-                )
-            axis.set(xlabel="Training labels (%)", ylim=(0, 1.02), xticks=[100 * f for f in summary["fractions"]])
-            axis.set_title(METRIC_NAMES[name])
-        axes[0, 0].set_ylabel(f"Value, {summary['confidence']:.0%} interval")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return Path(path)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MODALITY", "Encoder", "FineTuning", "part_name"]
+__all__ = ["MODALITY", "Encoder", "FineTuning", "Probe", "part_name"]
 
 MODALITY = "{modality}"
 
@@ -29,6 +29,7 @@ class Encoder:
             on each type of MR images", paper 000, section 4.2) or one for all.
         modalities: those that have a feature table and a row each; none where there is one table of all.
         settings: further ids of ``pretrain.yaml``.
+        features: overlays on ``extract_features.yaml``.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Encoder:
     per_modality: bool = False
     modalities: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -55,7 +57,8 @@ class Encoder:
     def table(self, root: Path, fold: int | str | None, modality: str = MODALITY) -> str:
         """Feature table of its encoder; by default with ``{modality}`` in it where there are several."""
         column = f"_{modality}" if self.modalities else ""
-        return str(root / self.folder / f"learnt_{part_name(fold)}{column}.csv")
+        name = "+".join(["learnt", *self.features])
+        return str(root / self.folder / f"{name}_{part_name(fold)}{column}.csv")
 
     def rows(self, root: Path, fold: int | str | None) -> dict[str, str]:
         """Rows of the report and the table of each."""
@@ -85,6 +88,31 @@ class FineTuning:
     def checkpoint(self, root: Path, fold: int) -> Path:
         """Weights of the classifier that has not seen ``fold``."""
         return root / self.folder / part_name(fold) / "model.pt"
+
+    def predictions(self, root: Path, fold: int | str) -> Path:
+        """What it says of ``fold``."""
+        return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A row of a linear classifier on what needs no further training: a frozen encoder's or traditional features.
+
+    Args:
+        name: of the row.
+        folder: where its outputs go.
+        start: the encoder; ``None``: traditional features.
+        modality: the one whose features it takes, where there is a table for each.
+    """
+
+    name: str
+    folder: str
+    start: Encoder | None = None
+    modality: str | None = None
+
+    def table(self, root: Path, fold: int | None) -> Path:
+        """Features of all subjects, by the encoder that has not seen ``fold``."""
+        return Path(self.start.table(root, fold, self.modality or "")) if self.start else root / "traditional.csv"
 
     def predictions(self, root: Path, fold: int | str) -> Path:
         """What it says of ``fold``."""

@@ -194,7 +194,7 @@ class LinearProbe:
 
     def _training_rows(self, fraction: float, seed: int, fold: int) -> np.ndarray:
         """Rows of the cohort to train on: the same subjects for all feature sets, and for a supervised network."""
-        from ..data.datalist_parts import keep_label_fraction
+        from ..data import keep_label_fraction
 
         cohort = self.sets[seed].cohort
         rows = cohort[cohort["fold"] != fold].reset_index(names="row").to_dict("records")

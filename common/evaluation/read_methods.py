@@ -8,12 +8,14 @@ from typing import Any
 
 from ..errors import InputError
 from .bundle_configs import BundleConfigs
-from .methods import MODALITY, Encoder, FineTuning
+from .methods import MODALITY, Encoder, FineTuning, Probe
 
-__all__ = ["SUPERVISED", "read_encoders", "read_fine_tunings"]
+__all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows", "several"]
 
 #: Among the methods: ``scratch`` among the fine-tunings, the row "Supervised" of paper 003.
 SUPERVISED = "supervised"
+#: Rows without a network of their own: traditional features alone; and the last part of rows of frozen encoders.
+RADIOMICS, PROBE = "radiomics", "linear_probe"
 STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
 
 
@@ -45,8 +47,8 @@ def read_encoders(
 def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning]:
     """Rows of ``<start>[+<overlay>...]``, one for each modality where an overlay says ``per_modality``.
 
-    ``<start>`` is ``scratch``, ``imagenet``, an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets;
-    without an overlay the network is that of ``train.yaml`` as it stands.
+    ``<start>`` is ``scratch``, ``imagenet``, ``pretrain`` (``pretrain.yaml`` as it stands), an overlay of it or the
+    ``encoder_name`` that one sets; without an overlay the network is that of ``train.yaml`` as it stands.
 
     Args:
         configs: of the bundle.
@@ -77,6 +79,56 @@ def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: 
             yield FineTuning(" + ".join(names), folder, start, tuple(overlays))
         for modality in _needed(modalities, text) if each else ():
             yield FineTuning(" + ".join([*names, modality]), f"{folder}/{modality}", start, tuple(overlays), modality)
+
+
+def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
+    """Rows of a comparison over label fractions.
+
+    ``radiomics`` is a linear classifier of the traditional features, ``<start>[+<overlay>...]+linear_probe`` one of the
+    features of a frozen encoder, with overlays on ``extract_features.yaml``; others: see :func:`read_fine_tunings`.
+
+    Args:
+        configs: of the bundle.
+        texts: of the rows.
+        modalities: names of the cohort's modalities.
+
+    Raises:
+        InputError: as :func:`read_fine_tunings`, or a probe of no encoder.
+    """
+    for text in dict.fromkeys(texts):
+        start, *overlays = text.split("+")
+        if text == RADIOMICS:
+            yield Probe("Radiomics", RADIOMICS)
+        elif overlays and overlays[-1] == PROBE:
+            yield from _probes(configs, start, overlays[:-1], modalities)
+        else:
+            yield from read_fine_tunings(configs, [text], modalities)
+
+
+def several(value: Any) -> list[Any]:
+    """One value or several: Fire makes a tuple of ``a,b``, and leaves ``a`` and ``a+b,c+d`` alone.
+
+    Example:
+        >>> several("a+b, c"), several((0.5, 1)), several(3)
+        (['a+b', 'c'], [0.5, 1], [3])
+    """
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:
+    if start in STARTS:
+        raise InputError(f"{start}+{PROBE}: no encoder to probe; expected an overlay of pretrain.yaml")
+    encoder = _encoder(configs, configs.overlay_of_encoder(start), modalities)
+    configs.check_overlays("extract_features", overlays)
+    encoder = replace(encoder, features=tuple(overlays))
+    names = [encoder.start, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else []), "linear probe"]
+    folder = "+".join([encoder.folder, *overlays, PROBE])
+    if not encoder.modalities:
+        yield Probe(" + ".join(names), folder, encoder)
+    for modality in encoder.modalities:
+        yield Probe(" + ".join([*names, modality]), f"{folder}/{modality}", encoder, modality)
 
 
 def _encoder(configs: BundleConfigs, overlay: str, modalities: Sequence[str]) -> Encoder:

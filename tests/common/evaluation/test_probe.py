@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.data.datalist_parts import keep_label_fraction
+from common.data import keep_label_fraction
 from common.errors import InputError
 from common.evaluation import LinearProbe
 from common.radiomics import read_table, write_table

@@ -30,7 +30,7 @@ class Counted(CrossValidation):
 def no_garbage_collection():
     """It would take most of the time, and there is nothing to collect."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.evaluation.cross_validation.gc", SimpleNamespace(collect=lambda: 0))
+        patch.setattr("common.evaluation.stages.gc", SimpleNamespace(collect=lambda: 0))
         yield
 
 
