@@ -1,9 +1,10 @@
-"""Measure a bundle's training: pipeline beside network, RE and SE, peak memory; the NT-Xent loss; radiomics."""
+"""Measure a bundle's training: pipeline beside network, RE and SE, peak memory; losses; radiomics."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,7 +12,7 @@ import fire
 
 from common import benchmark
 from common.data import load_datalist
-from common.errors import brief_input_errors
+from common.errors import brief_input_errors, flag
 from common.files import write_atomically
 from common.radiomics import read_pairs
 
@@ -70,8 +71,8 @@ def rebalance(
 ) -> None:
     """Cost of RE and SE with fresh and remembered features, over plain training.
 
-    Real runs of all five take turns in one process, and with them the forward passes alone that fresh features need:
-    fresh may add at most these, the bank at most 5 % of a plain step.
+    Real runs of all five take turns in one process, and with them plain runs that do the forward passes that fresh
+    features need before each step: fresh may add at most these, the bank at most 5 % of a plain step.
 
     Args:
         bundle: folder below bundles/
@@ -104,7 +105,8 @@ def memory(
 
     Each combination is a process of its own; on a CPU the peak is all its resident memory, on a GPU what torch gave
     out. Each is tried at a quarter and half of the box first, and what would not fit is skipped. At the paper's
-    6 x 4 x 96^3 a combination takes several minutes on two cores.
+    6 x 4 x 96^3 a combination takes several minutes on two cores; --amp false --activation_checkpointing true measures
+    that one alone.
 
     Args:
         bundle: folder below bundles/
@@ -121,6 +123,36 @@ def memory(
     with benchmark.open_session(files, overrides, num_subjects) as session:
         result = benchmark.measure_memory(files, session.overrides, steps, limit_gb)
     _tell("memory", benchmark.memory_table(result), result, session, output)
+
+
+def cohort(
+    bundle: str = "mlsscl_3d",
+    config_file: str = "pretrain",
+    overlay: str | tuple[str, ...] = (),
+    sizes: tuple[int, ...] = (100, 1000),
+    caches: tuple[str, ...] = ("memory", "disk"),
+    output: str | None = None,
+    **overrides: Any,
+) -> None:
+    """Peak memory of a training epoch as the cohort grows: kept in memory, and on disk.
+
+    Each run is a process of its own, with small volumes and a small network, and its peak is all its resident memory.
+
+    Args:
+        bundle: folder below bundles/
+        config_file: a config of the bundle, or a path
+        overlay: one or more (a,b) configs of the bundle, or paths, merged over it
+        sizes: volumes of the cohorts, such as 100,1000
+        caches: values of the config's id cache
+        output: JSON to write, with hardware, versions, settings and all numbers
+        overrides: config ids and values, such as --batch_size 4 --image_size "[96,96,96]"
+    """
+    files, environment = _configs(bundle, config_file, overlay), benchmark.describe_environment()
+    with TemporaryDirectory() as folder:
+        kinds = (caches,) if isinstance(caches, str) else caches
+        result = benchmark.measure_cohort_memory(files, overrides, Path(folder), sizes, kinds)
+    content = {"environment": environment, "config_files": files, **result}
+    _print("cohort", benchmark.cohort_table(result), content, output)
 
 
 def ntxent(
@@ -149,6 +181,42 @@ def ntxent(
     environment = benchmark.describe_environment()
     result = benchmark.measure_nt_xent(batch_size, num_features, temperature, device, rounds, steps)
     _print("ntxent", benchmark.nt_xent_table(result), {"environment": environment, **result}, output)
+
+
+def bank(
+    batch_size: int = 64,
+    num_samples: int = 2916,
+    num_features: int = 128,
+    negatives: int = 2048,
+    temperature: float = 0.07,
+    device: str = "cpu",
+    rounds: int = 5,
+    steps: int = 3,
+    cpu_time: bool = False,
+    output: str | None = None,
+) -> None:
+    """Full softmax over both memory banks, over CMC's sampled NCE: forward and backward.
+
+    NCE is measured twice: as CMC computes it, with each anchor's rows copied out of the bank for a batched product, and
+    as the option ``negatives`` does, with one product whose scores are picked. All take turns in one process. Told are
+    times, the peak that torch's allocator gave out, and the difference of the values of both NCE.
+
+    Args:
+        batch_size: anchors of each direction
+        num_samples: rows of the bank; 2916 is the paper's thyroid training set
+        num_features: length of a vector
+        negatives: K of NCE
+        temperature: by which the similarities are divided
+        device: where to measure, such as cpu or cuda
+        rounds: how often to measure
+        steps: steps of each in a round
+        cpu_time: count this process's seconds on the CPU, not those on the wall: where others use the machine too
+        output: JSON to write, with hardware, versions and the numbers of all rounds
+    """
+    environment = benchmark.describe_environment()
+    sizes = (batch_size, num_samples, num_features, negatives)
+    result = benchmark.measure_memory_bank(*sizes, temperature, device, rounds, steps, cpu_time)
+    _print("bank", benchmark.memory_bank_table(result), {"environment": environment, **result}, output)
 
 
 def radiomics(
@@ -184,6 +252,45 @@ def radiomics(
     _print("radiomics", benchmark.radiomics_table(result), {"environment": environment, **result}, output)
 
 
+def clips(
+    backbone: str = "resnet18",
+    batch_size: int = 4,
+    num_slices: int = 16,
+    clip_size: tuple[int, int] = (128, 128),
+    num_keys: int = 2048,
+    amp: bool = False,
+    device: str = "cpu",
+    rounds: int = 5,
+    steps: int = 3,
+    turn: int = 1,
+    cpu_time: bool = False,
+    output: str | None = None,
+) -> None:
+    """A step of mlsscl_3d's pre-training: the target's clips in one pass and moved at once, over a naive step.
+
+    The naive step has six passes, one for each clip of each network, and moves the target parameter by parameter. All
+    take turns in one process. Told are seconds and the peak of the memory that torch's allocator gave out.
+
+    Args:
+        backbone: resnet18 or unet
+        batch_size: of clips of each view
+        num_slices: of a clip
+        clip_size: in plane, in voxels
+        num_keys: length of the queues
+        amp: bfloat16
+        device: where to measure, such as cpu or cuda
+        rounds: how often to measure
+        steps: steps of each in a round
+        turn: steps before it is the next one's turn; on a GPU better the whole round
+        cpu_time: count this process's seconds on the CPU, not those on the wall: where others use the machine too
+        output: JSON to write, with hardware, versions and the numbers of all rounds
+    """
+    environment = benchmark.describe_environment()
+    sizes = (backbone, batch_size, num_slices, tuple(clip_size), num_keys, flag("amp", amp), device)
+    result = benchmark.measure_clips(*sizes, rounds, steps, turn, flag("cpu_time", cpu_time))
+    _print("clips", benchmark.clips_table(result), {"environment": environment, **result}, output)
+
+
 def _configs(bundle: str, config_file: str, overlay: str | tuple[str, ...]) -> list[str]:
     overlays = (overlay,) if isinstance(overlay, str) else overlay
     return benchmark.find_configs(bundle, [config_file, *overlays])
@@ -205,7 +312,7 @@ def main(words: list[str]) -> None:
     """Run the command line ``words``."""
     if {"-h", "--help"} & set(words):  # Fire would take it for an override
         words = [word for word in words if word not in ("-h", "--help")] + ["--", "--help"]
-    commands = (pipeline, rebalance, memory, ntxent, radiomics)
+    commands = (pipeline, rebalance, memory, ntxent, bank, radiomics, cohort, clips)
     fire.Fire({command.__name__: command for command in commands}, words)
 
 

@@ -1,8 +1,11 @@
 from .bundle_run import BundleRun
+from .cohort_memory import cohort_table, measure_cohort_memory
 from .complexity import complexity_table, count_macs, measure_complexity
 from .efficiency import measure_efficiency
 from .environment import describe_environment
+from .long_short import clips_table, measure_clips
 from .memory import measure_memory, smallest_cohort
+from .memory_bank import measure_memory_bank, memory_bank_table
 from .nt_xent import measure_nt_xent, nt_xent_table, peak_memory
 from .radiomics import make_radiomics_phantoms, measure_radiomics, prepare_cases, radiomics_table
 from .rebalance_cost import measure_rebalance_cost
@@ -19,6 +22,8 @@ __all__ = [
     "Session",
     "Spread",
     "TrainerSteps",
+    "clips_table",
+    "cohort_table",
     "complexity_table",
     "count_macs",
     "describe_environment",
@@ -26,12 +31,16 @@ __all__ = [
     "find_configs",
     "hardware_line",
     "make_radiomics_phantoms",
+    "measure_clips",
+    "measure_cohort_memory",
     "measure_complexity",
     "measure_efficiency",
     "measure_memory",
+    "measure_memory_bank",
     "measure_nt_xent",
     "measure_radiomics",
     "measure_rebalance_cost",
+    "memory_bank_table",
     "memory_table",
     "nt_xent_table",
     "open_session",

@@ -10,7 +10,13 @@ from typing import Any
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.engines import SupervisedTrainer
 
-from ..data.phantoms import make_brain_phantoms, make_liver_phantoms
+from ..data.phantoms import (
+    make_brain_phantoms,
+    make_dementia_phantoms,
+    make_kidney_phantoms,
+    make_liver_phantoms,
+    make_thyroid_phantoms,
+)
 from ..data.phantoms.brain_mr import MR_MODALITIES
 from ..errors import InputError
 
@@ -83,8 +89,9 @@ def phantom_overrides(
 ) -> dict[str, Any]:
     """Make a cohort of phantoms with the modalities that the config asks for, and say where it is.
 
-    Where the config names its modalities they are slices of the liver, else 64^3 voxels of the brain; the run's own
-    preprocessing crops, pads or resizes them. What a step costs depends on shapes alone.
+    They are thyroid nodules or kidney tumours where the config wants radiomics, one visit of a brain where it samples
+    clips, slices of the liver where it names its modalities, else brains with a tumour; the run's own preprocessing
+    crops, pads or resizes them. What a step costs depends on shapes alone.
 
     Args:
         config_files: the config and its overlays.
@@ -98,8 +105,14 @@ def phantom_overrides(
     Raises:
         InputError: when the config wants other modalities than phantoms have.
     """
-    if modalities := read_setting(config_files, overrides, "modalities"):
-        make_liver_phantoms(folder, num_subjects=num_subjects, modalities=modalities, num_folds=2)
+    cohort = {"num_subjects": num_subjects, "num_folds": 2}
+    if read_setting(config_files, overrides, "radiomics_settings"):
+        volumes = read_setting(config_files, overrides, "lesion_slices")
+        make_kidney_phantoms(folder, clear_cell=None, **cohort) if volumes else make_thyroid_phantoms(folder, **cohort)
+    elif read_setting(config_files, overrides, "num_slices"):
+        make_dementia_phantoms(folder, visits=1, **cohort)
+    elif modalities := read_setting(config_files, overrides, "modalities"):
+        make_liver_phantoms(folder, modalities=modalities, **cohort)
     else:
         channels = read_setting(config_files, overrides, "in_channels")
         if channels not in range(1, len(MR_MODALITIES) + 1):
@@ -107,5 +120,5 @@ def phantom_overrides(
                 f"in_channels: {channels!r}; phantoms have 1 to {len(MR_MODALITIES)} modalities; name a cohort of your "
                 "own by --dataset_dir"
             )
-        make_brain_phantoms(folder, num_subjects=num_subjects, modalities=MR_MODALITIES[:channels], num_folds=2)
+        make_brain_phantoms(folder, modalities=MR_MODALITIES[:channels], **cohort)
     return {"dataset_dir": str(folder), "cache_dir": str(folder / "cache"), "transductive": True}

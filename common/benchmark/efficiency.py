@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -75,7 +76,9 @@ def default_steps(run: BundleRun, steps: int | None, turn: int | None) -> tuple[
 
 def first_tensor(inputs: Any) -> torch.Tensor:
     """The batch, or the first of several views of it."""
-    return inputs if isinstance(inputs, torch.Tensor) else first_tensor(inputs[0])
+    if isinstance(inputs, torch.Tensor):
+        return inputs
+    return first_tensor(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs[0])
 
 
 def describe_step(run: BundleRun, image: torch.Tensor) -> dict[str, Any]:

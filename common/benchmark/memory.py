@@ -119,7 +119,7 @@ def _run_and_measure(config_files: list[str], overrides: dict[str, Any], steps: 
         found["baseline"] = _memory(device).now
         driver = TrainerSteps(run.trainer, Clock(device))
         driver(run.warmup_steps + steps - 1)
-        inputs, _ = driver.step_and_keep()
+        inputs, *_ = driver.step_and_keep()
         found["peak"] = _memory(device).peak
         driver.finish()
     return found | describe_step(run, first_tensor(inputs))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from monai.engines import IterationEvents, SupervisedTrainer
+from monai.engines import SupervisedTrainer
 from monai.inferers import Inferer
-from monai.utils import CommonKeys
 from torch import nn
 
 __all__ = ["BareSteps", "ForwardPasses", "TrainerSteps"]
@@ -61,18 +60,20 @@ class TrainerSteps:
         with open(os.devnull, "w") as void, redirect_stderr(void):
             self.trainer.run()
 
-    def step_and_keep(self) -> tuple[Any, Any]:
-        """Do one more step, and give the ``(inputs, targets)`` that network and loss got in it."""
-        kept = []
+    def step_and_keep(self) -> tuple[Any, ...]:
+        """Do one more step, and give what ``prepare_batch`` made for it: inputs and targets, and for a network of
+        several inputs further arguments and keywords.
+        """
+        prepare, kept = self.trainer.prepare_batch, []
 
-        def keep(engine: Engine) -> None:
-            output = engine.state.output  # whole here; at the step's end, handlers may have put less in its place
-            kept.append((output[CommonKeys.IMAGE], output[CommonKeys.LABEL]))
+        def prepare_and_keep(*args: Any, **kwargs: Any) -> Any:
+            kept.append(prepare(*args, **kwargs))
+            return kept[-1]
 
-        handle = self.trainer.add_event_handler(IterationEvents.FORWARD_COMPLETED, keep)
+        self.trainer.prepare_batch = prepare_and_keep
         self(1)
-        handle.remove()
-        return kept[0]
+        self.trainer.prepare_batch = prepare
+        return tuple(kept[0])
 
     def _count(self, engine: Engine) -> None:
         self._left -= 1
@@ -95,9 +96,18 @@ class BareSteps:
         trainer: whose step to take.
         inputs: what the network gets, as the trainer's ``prepare_batch`` made it.
         targets: what the loss gets.
+        args: further arguments of the network.
+        kwargs: further keywords of it.
     """
 
-    def __init__(self, trainer: SupervisedTrainer, inputs: Any, targets: Any) -> None:
+    def __init__(
+        self,
+        trainer: SupervisedTrainer,
+        inputs: Any,
+        targets: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
         # one call: the copied optimizer must hold the copied parameters
         self.network, self.optimizer = copy.deepcopy((trainer.network, trainer.optimizer))
         self.inferer = trainer.inferer
@@ -105,13 +115,16 @@ class BareSteps:
         self.set_to_none = trainer.optim_set_to_none
         self.inputs = inputs
         self.targets = targets
+        self.args = args
+        self.kwargs = kwargs or {}
         self.network.train()
 
     def __call__(self, num_steps: int) -> None:
         """Do ``num_steps`` steps."""
         for _ in range(num_steps):
             self.optimizer.zero_grad(set_to_none=self.set_to_none)
-            self.loss_function(self.inferer(self.inputs, self.network), self.targets).backward()
+            output = self.inferer(self.inputs, self.network, *self.args, **self.kwargs)
+            self.loss_function(output, self.targets).backward()
             self.optimizer.step()
 
 

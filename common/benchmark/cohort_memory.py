@@ -1,0 +1,95 @@
+"""Peak memory of a training epoch as the cohort grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from ..data import load_datalist, make_dementia_phantoms, write_datalist
+from ..errors import InputError
+from .memory import peak_of_run
+
+__all__ = ["cohort_table", "measure_cohort_memory"]
+
+# Small volumes and a small network: what grows with the cohort is neither.
+SMALL = {
+    "image_size": [64, 64, 64],
+    "clip_size": [32, 32],
+    "num_slices": 4,
+    "channels": [4, 8, 16, 32],
+    "batch_size": 20,
+    "amp": False,
+}
+PHANTOM_SHAPE = (32, 32, 32)  # padded to the image's size
+
+
+def measure_cohort_memory(
+    config_files: Sequence[str],
+    overrides: Mapping[str, Any],
+    folder: Path,
+    sizes: Sequence[int] = (100, 1000),
+    caches: Sequence[str] = ("memory", "disk"),
+) -> dict[str, Any]:
+    """Peak memory of the real run's first epoch, for cohorts of several sizes and each kind of cache.
+
+    Each is a process of its own, of which the peak resident memory is told with all that is in it. The cohorts are the
+    first phantoms of the largest one, a volume each.
+
+    Args:
+        config_files: the config and its overlays.
+        overrides: config ids and their values, on top of :data:`SMALL`.
+        folder: for phantoms and all that the runs write.
+        sizes: of the cohorts.
+        caches: values of the config id ``cache``.
+
+    Returns:
+        ``settings``, ``rows`` and, for each cache, ``growth`` in bytes for each further volume, as plain values.
+
+    Raises:
+        InputError: for fewer than two sizes or a size below 20.
+    """
+    sizes = sorted(set(sizes))
+    if len(sizes) < 2 or sizes[0] < 20:
+        raise InputError(
+            f"sizes: found {list(sizes)}, expected two or more numbers of volumes from 20, a batch; change them"
+        )
+    datalists = _cohorts(folder, sizes)
+    rows = []
+    for cache, size in tqdm([(cache, size) for cache in caches for size in sizes], desc="cohort", unit="run"):
+        own = {
+            **SMALL,
+            **overrides,
+            "cache": cache,
+            "dataset_dir": str(folder),
+            "datalist": str(datalists[size]),
+            "cache_dir": str(folder / f"cache_{cache}_{size}"),
+            "transductive": True,
+        }
+        rows.append({"cache": cache, "volumes": size, **peak_of_run(config_files, own, steps=1)})
+    peaks = {(row["cache"], row["volumes"]): row["peak"] for row in rows}
+    growth = {cache: (peaks[cache, sizes[-1]] - peaks[cache, sizes[0]]) / (sizes[-1] - sizes[0]) for cache in caches}
+    return {"settings": {**SMALL, **overrides, "sizes": sizes}, "rows": rows, "growth": growth}
+
+
+def _cohorts(folder: Path, sizes: Sequence[int]) -> dict[int, Path]:
+    """A datalist for each size, of one cohort."""
+    path = make_dementia_phantoms(folder / "phantoms", sizes[-1], visits=1, shape=PHANTOM_SHAPE, num_folds=2)
+    rows = load_datalist(path, check="none")
+    return {size: write_datalist(folder / f"cohort_{size}.json", rows[:size]) for size in sizes}
+
+
+def cohort_table(result: dict[str, Any]) -> str:
+    """One line for each run of :func:`measure_cohort_memory`, in MB (1e6 bytes), and what they come to."""
+    rows = [
+        {"cache": row["cache"], "volumes": row["volumes"]}
+        | {name: f"{row[name] / 1e6:.0f}" for name in ("libraries", "baseline", "peak")}
+        for row in result["rows"]
+    ]
+    lines = [", ".join(f"{name} {value}" for name, value in result["settings"].items()), ""]
+    lines += [pd.DataFrame(rows).to_string(index=False), "", "MB of resident memory; baseline = before the first step"]
+    lines += [f"{cache}: {size / 1e3:.1f} kB for each further volume" for cache, size in result["growth"].items()]
+    return "\n".join(lines)
