@@ -1,0 +1,72 @@
+"""From weights to a feature table, the linear probe's report and an evaluated classifier."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+
+@pytest.fixture
+def subjects(tiny):
+    """The first visit of each person: subject -> (fold, label)."""
+    rows = json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
+    assert len({row["subject"] for row in rows}) < len(rows)  # some came twice
+    return {row["subject"]: (row["fold"], row["label"]) for row in reversed(rows)}
+
+
+@pytest.fixture
+def features(run_config, configs, tiny, pretrained, tmp_path):
+    """Folder of the table of extract_features.yaml, and the workflow that wrote it."""
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": tmp_path / "features", "amp": "false"}
+    return run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides), tmp_path / "features"
+
+
+def test_the_table_of_features_has_a_row_for_each_person_by_the_backbone(features, subjects):
+    workflow, folder = features
+    table = pd.read_csv(folder / "learnt_fold0.csv", dtype={"subject": str})
+    names = [f"learnt_{column:03d}" for column in range(8)]
+    assert list(table) == ["subject", "fold", "label", *names]
+    assert {row.subject: (row.fold, row.label) for row in table.itertuples()} == subjects
+    backbone = workflow.parser.get_parsed_content("network").eval()
+    with torch.no_grad():
+        expected = backbone(workflow.dataset[3]["image"][None].float())
+    np.testing.assert_allclose(table[names].iloc[3], expected[0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_probe_reports_the_features_beside_the_majority(features, run_config, configs, tiny, tmp_path):
+    _, folder = features
+    for fold in (1, 2):  # as if each fold had its own encoder
+        shutil.copy(folder / "learnt_fold0.csv", folder / f"learnt_fold{fold}.csv")
+    overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": folder, "num_workers": 1, "quiet": True}
+    options = {"validation_fraction": 0.5, "label_fractions": [0.5, 1.0]}
+    run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path / "probe", **overrides, **options)
+    summary = json.loads((tmp_path / "probe/metrics.json").read_text())
+    assert {(row["set"], row["fraction"]) for row in summary["results"]} == {("MLSSCL", 0.5), ("MLSSCL", 1.0)}
+    assert "Majority class" in (tmp_path / "probe/report.md").read_text()
+
+
+def test_evaluation_writes_predictions_and_a_report_of_the_held_out_people(
+    run_config, configs, tiny, classifier, subjects, tmp_path
+):
+    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
+    run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str})
+    held_out = {subject: label for subject, (fold, label) in subjects.items() if fold == 0}
+    assert dict(zip(table["subject"], table["label"], strict=True)) == held_out
+    np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1, atol=1e-5)
+    summary = json.loads((tmp_path / "report/metrics.json").read_text())
+    assert summary["subjects"] == len(held_out)
+    assert {"accuracy", "sensitivity", "specificity", "auc"} <= set(summary["results"][0]["metrics"])
+
+
+def test_the_zoo_may_run_training_and_evaluation_as_one(run_config, configs, tiny, classifier, tmp_path):
+    """The model zoo's check of ``[train, evaluate]``: the second file on top of the first gives an evaluation."""
+    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
+    workflow = run_config(configs / "train.yaml", configs / "evaluate.yaml", workflow_type="infer", **overrides)
+    assert workflow.check_properties() == []
+    assert (tmp_path / "predictions.csv").is_file() and not (tmp_path / "checkpoint.pt").exists()
