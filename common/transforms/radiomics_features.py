@@ -22,8 +22,9 @@ __all__ = ["RadiomicsFeaturesd"]
 class RadiomicsFeaturesd(Transform):
     """Add the radiomic features of a loaded image's lesion, for a network that takes them beside the image.
 
-    Put it before anything changes the image or the grid: features belong to the scanner's units and voxels. For a whole
-    cohort, ``scripts/extract_radiomics.py`` does it once, on all cores, and remembers.
+    Put it before anything changes the image or the grid: features belong to the scanner's units and voxels. Load with
+    ``dtype=None``, so that integers stay integers: PyRadiomics rounds what it resamples to the image's own type. For a
+    whole cohort, ``scripts/extract_radiomics.py`` does it once, on all cores, and remembers.
 
     Args:
         image_key: of the image, ``CHW`` or ``CHWD``, as ``LoadImaged`` and ``EnsureChannelFirstd`` give it.
@@ -42,7 +43,7 @@ class RadiomicsFeaturesd(Transform):
         InputError: PyRadiomics is absent, settings or scaling are bad, or the lesion is not fit to be measured.
 
     Example:
-        >>> compose = Compose([LoadImaged(["image", "mask"]), EnsureChannelFirstd(["image", "mask"]),
+        >>> compose = Compose([LoadImaged(["image", "mask"], dtype=None), EnsureChannelFirstd(["image", "mask"]),
         ...                    RadiomicsFeaturesd(settings="parameters.yaml", scaling="models/scaling.json")])
     """
 
@@ -89,11 +90,19 @@ class RadiomicsFeaturesd(Transform):
 
 
 def _to_itk(image: torch.Tensor | np.ndarray, channel: int) -> sitk.Image:
-    """One channel as ITK's image with its spacing; where it lies in space does not matter to features."""
+    """One channel as ITK's image with its geometry.
+
+    Where a volume lies in space matters in the last digit: resampling decides by it which of two voxels is nearer.
+    """
     import SimpleITK as sitk
 
     array = np.asarray(image[channel].cpu() if isinstance(image, torch.Tensor) else image[channel])
     result = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
     if isinstance(image, MetaTensor):
-        result.SetSpacing([float(step) for step in affine_to_spacing(image.affine, r=array.ndim)])
+        spacing = affine_to_spacing(image.affine, r=array.ndim)
+        result.SetSpacing([float(step) for step in spacing])
+        if array.ndim == 3:
+            to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
+            result.SetDirection((to_lps[:3, :3] / np.asarray(spacing)).ravel().tolist())
+            result.SetOrigin(to_lps[:3, 3].tolist())
     return result

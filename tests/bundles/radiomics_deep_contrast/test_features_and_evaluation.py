@@ -1,0 +1,120 @@
+"""From weights to feature tables, the linear probe's report and an evaluated classifier."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.bundles.commands import run_bundle
+
+
+@pytest.fixture(scope="module")
+def features(configs, tiny, pretrained, tmp_path_factory):
+    """Folder of the tables of extract_features.yaml, started on the command line."""
+    output_dir = tmp_path_factory.mktemp("features")
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
+    result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
+    assert result.returncode == 0, result.stderr
+    return output_dir
+
+
+@pytest.fixture
+def rows(tiny):
+    return json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
+
+
+def test_the_tables_have_a_row_for_each_subject(features, rows):
+    known = {row["subject"]: (row["fold"], row["label"]) for row in rows}
+    for name, count in (("learnt_fold0.csv", 256), ("traditional.csv", 29)):
+        table = pd.read_csv(features / name, dtype={"subject": str})
+        assert {row.subject: (row.fold, row.label) for row in table.itertuples()} == known
+        values = table.drop(columns=["subject", "fold", "label", "status"], errors="ignore")
+        assert values.shape[1] == count and np.isfinite(values).all(axis=None)
+
+
+def test_the_features_are_both_vectors_in_evaluation_mode(features, open_bundle, configs, tiny, pretrained):
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": features}
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **overrides)
+    workflow.initialize()
+    network = workflow.parser.get_parsed_content("network").hybrid.eval()
+    row = workflow.dataset[3]
+    with torch.no_grad():
+        expected = torch.cat(network(row["image"][None], row["radiomics"][None]), dim=1)[0]
+    table = pd.read_csv(features / "learnt_fold0.csv").filter(like="learnt_")
+    np.testing.assert_allclose(table.iloc[3], expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("view", "count"), [("image", 128), ("radiomics", 128), ("pooled", 128)])
+def test_each_view_has_features_of_its_own(view, count, run_config, configs, tiny, pretrained, tmp_path):
+    overrides = tiny | {"checkpoint": pretrained, "output_dir": tmp_path, "view": view}
+    run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides)
+    assert pd.read_csv(tmp_path / "learnt_fold0.csv").filter(like="learnt_").shape == (20, count)
+
+
+def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, open_bundle):
+    overrides = tiny | {"checkpoint": "nowhere.pt", "output_dir": tmp_path}
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type=None, run_id="traditional", **overrides)
+    workflow.initialize()
+    workflow.run()
+    assert len(pd.read_csv(tmp_path / "traditional.csv")) == 20
+
+
+def test_the_probe_reports_learnt_and_traditional_features_beside_the_majority(
+    features, run_config, configs, tiny, tmp_path
+):
+    for fold in range(1, 4):  # as if each fold had its own network
+        shutil.copy(features / "learnt_fold0.csv", features / f"learnt_fold{fold}.csv")
+    overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    overrides |= {"seeds": [0, 1], "label_fractions": [0.5, 1.0]}
+    run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, **overrides)
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    names = {"Radiomics-deep", "Trad. radiomics", "Trad. + Radiomics-deep"}
+    assert {result["set"] for result in summary["results"]} == names and summary["subjects"] == 20
+    assert "Majority class" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_shuffled_labels_score_like_chance(features, run_config, configs, many_features, tmp_path):
+    overrides = {"dataset_dir": many_features, "features_dir": many_features, "num_workers": 1, "quiet": True}
+    overrides |= {"learnt_tables": {"Radiomics": str(many_features / "traditional.csv")}, "traditional_table": "none"}
+    areas = {}
+    for shuffle in ("false", "true"):
+        options = overrides | {"shuffle_labels": shuffle, "output_dir": tmp_path / shuffle}
+        run_config(configs / "linear_probe.yaml", workflow_type=None, **options)
+        (result,) = json.loads((tmp_path / shuffle / "metrics.json").read_text())["results"]
+        areas[shuffle] = result["metrics"]["auc"]["value"]
+    assert areas["false"] > 0.75 and 0.3 < areas["true"] < 0.7, areas
+
+
+@pytest.fixture
+def many_features(many_phantoms, configs, tiny, open_bundle):
+    """The larger cohort, with its radiomics beside it."""
+    overrides = tiny | {"dataset_dir": many_phantoms, "checkpoint": "nowhere.pt", "output_dir": many_phantoms}
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type=None, run_id="traditional", **overrides)
+    workflow.initialize()
+    workflow.run()
+    return many_phantoms
+
+
+def test_evaluation_predicts_the_held_out_subjects_and_reports(run_config, configs, tiny, classifier, rows, tmp_path):
+    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
+    run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str})
+    held_out = {row["subject"]: row["label"] for row in rows if row["fold"] == 0}
+    assert dict(zip(table["subject"], table["label"], strict=True)) == held_out
+    np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1)
+    summary = json.loads((tmp_path / "report/metrics.json").read_text())
+    assert summary["subjects"] == len(held_out) and summary["results"][0]["set"] == "Hybrid"
+
+
+def test_the_zoo_may_run_training_and_evaluation_as_one(run_config, configs, tiny, classifier, tmp_path):
+    """The model zoo's check of ``[train, evaluate]``: the second file on top of the first gives an evaluation."""
+    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
+    workflow = run_config(configs / "train.yaml", configs / "evaluate.yaml", workflow_type="infer", **overrides)
+    assert workflow.check_properties() == []
+    assert (tmp_path / "predictions.csv").is_file() and not (tmp_path / "checkpoint.pt").exists()

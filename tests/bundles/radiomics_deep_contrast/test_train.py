@@ -1,0 +1,120 @@
+"""train.yaml fine-tunes the hybrid network, or trains it and its rivals from scratch."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import torch
+
+
+@pytest.fixture
+def train(run_config, configs, tiny, tmp_path):
+    """Train on the phantoms: gives the workflow and the weights."""
+
+    def train(*overlays: str, output: str = "output", **overrides):
+        output_dir = tmp_path / output
+        files = [configs / name for name in ("train.yaml", *overlays)]
+        workflow = run_config(*files, output_dir=output_dir, **tiny | {"max_epochs": 1, "batch_size": 8} | overrides)
+        return workflow, torch.load(output_dir / "model.pt", weights_only=True)
+
+    return train
+
+
+def changed(weights: dict[str, torch.Tensor], source: dict[str, torch.Tensor], prefix: str = "hybrid.") -> set[str]:
+    """Names of the tensors of ``source`` that are others in ``weights``."""
+    return {name for name in source if not torch.equal(weights[prefix + name], source[name])}
+
+
+def test_fine_tuning_leaves_the_frozen_layers_and_their_statistics_as_they_were(train, pretrained):
+    _, weights = train(pretrained_encoder=pretrained)
+    moved = changed(weights, torch.load(pretrained, weights_only=True))
+    assert any(name.startswith("image_encoder.layer3.") for name in moved)
+    assert any(name.startswith("radiomics_encoder.0.") for name in moved)
+    assert any(name.startswith("image_projection.") for name in moved)
+    frozen = ("image_encoder.layer4.", "radiomics_encoder.1.", "radiomics_encoder.2.")
+    assert not any(name.startswith(frozen) for name in moved)
+
+
+def test_fine_tuning_starts_from_the_pretrained_network_and_its_scaling(train, pretrained, tmp_path):
+    _, weights = train(pretrained_encoder=pretrained, learning_rate=0.0, label_fraction=0.4)
+    moved = changed(weights, torch.load(pretrained, weights_only=True))
+    assert all(name.endswith(("running_mean", "running_var", "num_batches_tracked")) for name in moved)
+    assert (tmp_path / "output/scaling.json").read_bytes() == pretrained.with_name("scaling.json").read_bytes()
+
+
+def test_from_scratch_everything_is_trained_on_a_scaling_of_its_own(train, tmp_path):
+    workflow, _ = train("hybrid.yaml")
+    assert all(parameter.requires_grad for parameter in workflow.network_def.parameters())
+    assert (tmp_path / "output/scaling.json").is_file()
+
+
+def test_all_can_be_fine_tuned_and_all_be_frozen(train, pretrained):
+    source = torch.load(pretrained, weights_only=True)
+    frozen = ["image_encoder", "image_projection", "radiomics_encoder"]
+    workflow, weights = train(pretrained_encoder=pretrained, frozen_layers=frozen)
+    assert changed(weights, source) == set()
+    assert [name for name, p in workflow.network_def.named_parameters() if p.requires_grad] == [
+        "head.weight",
+        "head.bias",
+    ]
+    workflow, _ = train(pretrained_encoder=pretrained, frozen_layers=[], output="all")
+    assert all(parameter.requires_grad for parameter in workflow.network_def.parameters())
+
+
+@pytest.mark.parametrize("peer", [None, "autoencoder", "simclr"])
+def test_resnet_alone_needs_no_radiomics_and_starts_from_the_peers(peer, train, run_config, configs, tiny, tmp_path):
+    options = {"radiomics_settings": "nowhere.yaml", "learning_rate": 0.0, "frozen_layers": []}
+    if peer:
+        files = [configs / "pretrain.yaml", configs / f"{peer}.yaml"]
+        run_config(*files, **tiny | {"output_dir": tmp_path / peer, "batch_size": 8, "max_epochs": 1})
+        options["pretrained_encoder"] = tmp_path / peer / "model.pt"
+    workflow, weights = train("image_only.yaml", **options)
+    assert weights["head.weight"].shape == (2, workflow.network_def.hybrid.num_features)
+    assert workflow.network_def.view == "pooled"
+    if peer:
+        source = torch.load(tmp_path / peer / "model.pt", weights_only=True)
+        source = {name.removeprefix("encoder."): v for name, v in source.items() if name.startswith("encoder.")}
+        moved = changed(weights, source, "hybrid.image_encoder.")
+        assert all(name.endswith(("running_mean", "running_var", "num_batches_tracked")) for name in moved)
+
+
+def test_few_labels_make_a_small_batch_and_smaller_parts_lie_in_larger_ones(open_bundle, configs, tiny, tmp_path):
+    kept = {}
+    for fraction in (0.1, 0.5):
+        options = tiny | {"output_dir": tmp_path / str(fraction), "label_fraction": fraction}
+        workflow = open_bundle(configs / "train.yaml", **options)
+        workflow.initialize()
+        kept[fraction] = {row["subject"] for row in workflow.parser.get_parsed_content("labelled")}
+        labels = [row["label"] for row in workflow.parser.get_parsed_content("labelled")]
+        assert set(labels) == {0, 1}
+        sampler = workflow.parser.get_parsed_content("train#sampler")
+        assert sampler.batch_size == min(16, len(labels))
+    assert kept[0.1] < kept[0.5] and len(kept[0.1]) == 2
+
+
+def test_without_validation_the_weights_are_those_of_the_last_epoch(train, tmp_path):
+    workflow, weights = train(max_epochs=2)
+    last = workflow.network_def.state_dict()
+    assert all(torch.equal(weights[name], last[name]) for name in last)
+    assert "val_auc" not in pd.read_csv(tmp_path / "output/metrics.csv")
+
+
+def test_a_validation_part_chooses_the_epoch(train, tmp_path):
+    train(max_epochs=2, validation_fraction=0.34)
+    metrics = pd.read_csv(tmp_path / "output/metrics.csv")
+    assert metrics["val_auc"].between(0, 1).all()
+    checkpoint = torch.load(tmp_path / "output/checkpoint.pt", weights_only=True)
+    assert checkpoint["best"]["epoch"] == 1 + metrics["val_auc"].argmax()
+
+
+def test_the_learning_rate_falls_by_a_factor_of_ten_after_seventy_percent(train, tmp_path):
+    train(max_epochs=10, label_fraction=0.2, learning_rate=0.01)
+    rates = pd.read_csv(tmp_path / "output/metrics.csv")["learning_rate"].round(9)
+    assert list(rates) == [0.01] * 7 + [0.001] * 3
+
+
+def test_an_unknown_layer_to_freeze_is_told(run_config, configs, tiny, pretrained, tmp_path):
+    options = tiny | {"pretrained_encoder": pretrained, "frozen_layers": ["layer9"], "output_dir": tmp_path}
+    with pytest.raises(RuntimeError) as caught:  # MONAI wraps the InputError
+        run_config(configs / "train.yaml", **options)
+    assert "no module 'layer9'" in str(caught.value.__cause__)
