@@ -71,8 +71,8 @@ def rebalance(
 ) -> None:
     """Cost of RE and SE with fresh and remembered features, over plain training.
 
-    Real runs of all five take turns in one process, and with them plain runs that do the forward passes that fresh
-    features need before each step: fresh may add at most these, the bank at most 5 % of a plain step.
+    Real runs of all five take turns in one process, and with them the forward passes alone that fresh features need:
+    fresh may add at most these, the bank at most 5 % of a plain step.
 
     Args:
         bundle: folder below bundles/

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from ignite.engine import Events
-
 from ..handlers import RebalanceHandler
 from .bundle_run import BundleRun
 from .efficiency import default_steps, describe_step, first_tensor, warm_up
@@ -33,11 +30,10 @@ def measure_rebalance_cost(
     turn: int | None = None,
     cpu_time: bool = False,
 ) -> dict[str, Any]:
-    """Time real runs of all strategies by turns, and plain runs with the forward passes that fresh features need.
+    """Time real runs of all strategies by turns, and the forward passes alone that fresh features need.
 
     ``fresh`` may add at most its forward passes (N for SE, m for RE, in evaluation mode), ``bank`` at most 5 % of a
-    plain step. What forward passes cost is told by plain runs that do nothing but them before each step: alone, in a
-    loop, they cost less, since they find their memory where the last ones left it. All runs share one cached cohort.
+    plain step. All runs share one cached cohort.
 
     Args:
         build: from a variant's name, its overrides and the dataset of the first run (or ``None``) to the run.
@@ -52,18 +48,15 @@ def measure_rebalance_cost(
     runs: dict[str, BundleRun] = {}
     for name, overrides in VARIANTS.items():
         runs[name] = build(name, overrides, runs["plain"].dataset if runs else None)
-        if "fresh" in name:
-            runs[_floor(name)] = build(_floor(name), VARIANTS["plain"], runs["plain"].dataset)
     clock = Clock(runs["plain"].trainer.state.device, cpu_time)
     steps, turn = default_steps(runs["plain"], steps, turn)
     drivers = {name: TrainerSteps(run.trainer, clock) for name, run in runs.items()}
     for name, driver in drivers.items():
         warm_up(driver, runs[name].warmup_steps, f"{name}: warm-up")
     image = first_tensor(drivers["plain"].step_and_keep()[0])
-    for name in VARIANTS:
-        if "fresh" in name:
-            _add_forward_passes(runs[_floor(name)], runs[name], image)
-    seconds = take_turns(drivers, rounds, steps, turn, clock)
+    floors = {name: _forward_passes(runs[name], image) for name in ("re fresh", "se fresh")}
+    contestants = {**drivers, **{_floor(name): floor for name, floor in floors.items()}}
+    seconds = take_turns(contestants, rounds, steps, turn, clock)
     for driver in drivers.values():
         driver.finish()
     per_step = [
@@ -77,16 +70,14 @@ def measure_rebalance_cost(
     }
 
 
-def _add_forward_passes(plain: BundleRun, fresh: BundleRun, image: torch.Tensor) -> None:
-    """Let a plain run do, before each step, the forward passes that ``fresh`` needs, and nothing else of it."""
-    (handler,) = (h for h in fresh.setting("train#handlers") if isinstance(h, RebalanceHandler))
-    num_samples = fresh.setting("train#sampler").num_candidates or len(image)
-    passes = ForwardPasses(handler.encoder, fresh.trainer.inferer, image, num_samples)
-    plain.trainer.add_event_handler(Events.ITERATION_STARTED, lambda: passes(1))
+def _forward_passes(run: BundleRun, image: Any) -> ForwardPasses:
+    (handler,) = (h for h in run.setting("train#handlers") if isinstance(h, RebalanceHandler))
+    num_samples = run.setting("train#sampler").num_candidates or len(image)
+    return ForwardPasses(handler.encoder, run.trainer.inferer, image, num_samples)
 
 
 def _floor(name: str) -> str:
-    return f"{name}: plain and its forward passes"
+    return f"{name}: forward passes"
 
 
 def _summary(name: str, rounds: list[dict[str, float]]) -> dict[str, Any]:
@@ -97,7 +88,7 @@ def _summary(name: str, rounds: list[dict[str, float]]) -> dict[str, Any]:
     }
     if name == "plain":
         return summary
-    limits = [row.get(_floor(name), (1 + _BANK_LIMIT) * row["plain"]) / row["plain"] - 1 for row in rounds]
+    limits = [row.get(_floor(name), _BANK_LIMIT * row["plain"]) / row["plain"] for row in rounds]
     beyond = Spread.of(row[name] / row["plain"] - 1 - limit for row, limit in zip(rounds, limits, strict=True))
     summary["limit"] = Spread.of(limits)._asdict()
     summary["beyond_limit"] = beyond._asdict()
