@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.python_commands import run_python
+
 PROJECT = Path(__file__).resolve().parents[2]
-SECONDS = 600  # a command that takes longer is stuck
 
 
 def bundle_command(run_id: str, configs: list[str | Path], *, processes: int = 1, **overrides: object) -> list[str]:
@@ -23,8 +24,8 @@ def bundle_command(run_id: str, configs: list[str | Path], *, processes: int = 1
 
 def run_bundle(run_id: str, configs: list[str | Path], **kwargs: object) -> subprocess.CompletedProcess[str]:
     """Run it to the end in the project's folder, on one thread for each process."""
-    command = bundle_command(run_id, configs, **kwargs)
-    return subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    _, *command = bundle_command(run_id, configs, **kwargs)
+    return run_python(command, PROJECT, environment())
 
 
 def export_classifier(path: Path, configs: Path, classifier: Path, **overrides: object) -> Path:
@@ -35,11 +36,12 @@ def export_classifier(path: Path, configs: Path, classifier: Path, **overrides: 
         "meta_file": configs / "metadata.json",
         "config_file": configs / "inference.json",
         "network_def": f"%{configs}/evaluate.yaml#network_def",
+        "probabilities": f"%{configs}/evaluate.yaml#probabilities",
         **overrides,
     }
-    command = [sys.executable, "-m", "monai.bundle", "ckpt_export", "network_def"]
+    command = ["-m", "monai.bundle", "ckpt_export", "network_def"]
     command += [text for key, value in options.items() for text in (f"--{key}", str(value))]
-    result = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+    result = run_python(command, PROJECT, environment())
     assert result.returncode == 0, result.stderr
     return path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from monai.bundle import ConfigWorkflow
 
 from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
 from tests.bundles.commands import bundle_command, environment
+from tests.python_commands import run_python
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +86,8 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
         elsewhere, output_dir = tmp_path / "elsewhere", tmp_path / "output"
         elsewhere.mkdir()
         values = tiny | {"output_dir": output_dir, "device": "cpu", "amp": "true"} | overrides
-        command = bundle_command(run_id, [configs / name for name in names], **values)
-        result = subprocess.run(command, cwd=elsewhere, env=environment(), capture_output=True, text=True)
+        _, *command = bundle_command(run_id, [configs / name for name in names], **values)
+        result = run_python(command, elsewhere, environment())
         assert result.returncode == 0, result.stderr
         assert not list(elsewhere.iterdir())
         return output_dir

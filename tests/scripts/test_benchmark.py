@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
 import subprocess
 import sys
@@ -9,14 +8,13 @@ import sys
 import pytest
 
 from common.errors import InputError
+from tests.python_commands import run_python
 
 SIZES = ["--box_size", "[16,16,16]", "--num_subjects", "8", "--batch_size", "2", "--device", "cpu"]
 
 
 def benchmark(project, tmp_path, *args: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(project / "scripts" / "benchmark.py"), *args]
-    environment = os.environ | {"PYTHONPATH": str(project)}
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    return run_python([project / "scripts" / "benchmark.py", *args], tmp_path)
 
 
 @pytest.mark.slow

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from scripts import cross_validate
+from tests.python_commands import run_python
 
 
 def test_help_tells_the_options_and_runs_nothing(project):
-    command = [sys.executable, str(project / "scripts" / "cross_validate.py"), "siam3d_imbalance", "--help"]
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = run_python([project / "scripts" / "cross_validate.py", "siam3d_imbalance", "--help"], project)
     assert result.returncode == 0
     assert all(option in result.stdout + result.stderr for option in ("--methods", "--finetune", "--seeds", "--sweep"))
 

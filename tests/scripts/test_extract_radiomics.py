@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
-import subprocess
 import sys
 
 import nibabel
@@ -12,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from common.radiomics import feature_columns, read_table
+from tests.python_commands import run_python
 
 pytest.importorskip("radiomics")
 
@@ -98,10 +97,8 @@ def test_a_dicom_series_with_its_segmentation_is_measured(project, shared_data, 
 
 def test_bad_settings_end_with_one_line_and_exit_code_1(project, cohort):
     (cohort / "parameters.yaml").write_text("setting: {binWidht: 5}", encoding="utf-8")
-    script = str(project / "scripts" / "extract_radiomics.py")
-    command = [sys.executable, script, "datalist.json", "out/features.csv", "--settings", "parameters.yaml"]
-    environment = os.environ | {"PYTHONPATH": str(project)}
-    found = subprocess.run(command, cwd=cohort, env=environment, capture_output=True, text=True, check=False)
+    script = project / "scripts" / "extract_radiomics.py"
+    found = run_python([script, "datalist.json", "out/features.csv", "--settings", "parameters.yaml"], cohort)
     assert found.returncode == 1
     assert found.stderr.startswith("error: parameters.yaml: ") and found.stderr.count("\n") == 1
     assert not (cohort / "out").exists()

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from common.data import load_datalist, make_brain_phantoms
 from tests.common.data.cohorts.dicom_studies import write_patient
+from tests.python_commands import run_python
 
 
 @pytest.fixture
@@ -38,9 +37,7 @@ def test_brats_writes_a_datalist_relative_to_the_working_directory(brats, run, t
 def test_a_patient_without_mask_ends_with_its_name_and_exit_code_1(brats, project, tmp_path):
     victim = next((brats / "LGG").iterdir())
     (victim / f"{victim.name}_seg.nii.gz").unlink()
-    command = [sys.executable, str(project / "scripts" / "make_datalist.py"), "brats", "brats", "list.json"]
-    environment = os.environ | {"PYTHONPATH": str(project)}
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    result = run_python([project / "scripts" / "make_datalist.py", "brats", "brats", "list.json"], tmp_path)
     assert result.returncode == 1
     assert f"patient {victim.name}: no {victim.name}_seg.nii.gz" in result.stderr
     assert "Traceback" not in result.stderr and not (tmp_path / "list.json").exists()

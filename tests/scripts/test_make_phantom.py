@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
 import runpy
-import subprocess
 import sys
 
 import pytest
 
 from common.data import load_datalist
+from tests.python_commands import run_python
 
 
 def test_a_cohort_is_made_from_any_working_directory_and_left_alone_the_second_time(
@@ -27,9 +26,8 @@ def test_a_cohort_is_made_from_any_working_directory_and_left_alone_the_second_t
 
 
 def test_bad_input_ends_with_one_line_and_exit_code_1(project, tmp_path):
-    command = [sys.executable, str(project / "scripts" / "make_phantom.py"), "lung", "--output", "out", "--shape", "64"]
-    environment = os.environ | {"PYTHONPATH": str(project)}
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    script = project / "scripts" / "make_phantom.py"
+    result = run_python([script, "lung", "--output", "out", "--shape", "64"], tmp_path)
     assert result.returncode == 1
     assert result.stderr == "error: shape: found 64, expected three integers from 16, such as 64,64,64\n"
     assert not (tmp_path / "out").exists()
