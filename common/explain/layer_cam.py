@@ -41,10 +41,10 @@ class LayerCAM(GradCAM):
     """
 
     def __init__(self, nn_module: nn.Module, target_layer: int | str = 11) -> None:
-        if getattr(nn_module, "softmax", False):
+        if getattr(nn_module, "probabilities", None) is not None:
             raise InputError(
-                f"{type(nn_module).__name__}: found softmax true; expected logits, whose gradients belong to one "
-                "class; set softmax to false"
+                f"{type(nn_module).__name__}: found probabilities; expected logits, whose gradients belong to "
+                "one class; set probabilities to null"
             )
         super().__init__(nn_module, layer_name(nn_module, target_layer), postprocessing=lambda maps: maps)
 

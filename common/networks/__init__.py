@@ -1,4 +1,5 @@
 from .autoencoder import DenoisingAutoencoder
+from .calibrated_softmax import CalibratedSoftmax
 from .classifier import EncoderClassifier
 from .cross_modality import CrossModalityConv, CrossModalityGroupConv
 from .each_modality import EachModality
@@ -28,6 +29,7 @@ from .weights import load_weights, read_checkpoint
 __all__ = [
     "BottleneckBlock",
     "BottleneckEncoder",
+    "CalibratedSoftmax",
     "CrossModalityConv",
     "CrossModalityGroupConv",
     "DenoisingAutoencoder",

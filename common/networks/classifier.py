@@ -15,21 +15,24 @@ class EncoderClassifier(nn.Module):
         encoder: network from ``B[C]HWD`` to ``B[F]`` that tells ``F`` as ``out_features``.
         num_classes: number of classes.
         dropout: probability of dropping a feature in training.
-        softmax: return probabilities, for evaluation and export, instead of logits, which cross-entropy wants. Both
-            have the same weights.
+        probabilities: what makes probabilities of the logits, for evaluation and export: ``torch.nn.Softmax`` or
+            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
+            the same weights.
 
     Shape:
-        ``B[C]HWD -> B[num_classes]``.
+        ``B[C]HWD -> B[num_classes]``, or what ``probabilities`` makes of it.
     """
 
-    def __init__(self, encoder: nn.Module, num_classes: int, dropout: float = 0.0, softmax: bool = False) -> None:
+    def __init__(
+        self, encoder: nn.Module, num_classes: int, dropout: float = 0.0, probabilities: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.out_features, num_classes)
-        self.softmax = softmax
+        self.probabilities = probabilities
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits, or probabilities, ``B[num_classes]``."""
+        """Logits, or probabilities."""
         logits = self.head(self.dropout(self.encoder(x))).float()  # under autocast a softmax would not add up to 1
-        return logits.softmax(dim=1) if self.softmax else logits
+        return logits if self.probabilities is None else self.probabilities(logits)

@@ -25,8 +25,9 @@ class FusionClassifier(nn.Module):
         projector: network from ``B[C]`` to ``B[F]`` that tells ``F`` as ``out_features``, between pooling and
             classifier; ``None`` for none.
         dropout: probability of dropping a feature in training; "a dropout rate of 0.3".
-        softmax: return probabilities, for evaluation and export, instead of logits, which cross-entropy wants. Both
-            have the same weights.
+        probabilities: what makes probabilities of the logits, for evaluation and export: ``torch.nn.Softmax`` or
+            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
+            the same weights.
         frozen: train the linear classifier alone, "on the top of the frozen base network" (section 4.2): all else keeps
             its weights and batch statistics.
 
@@ -35,7 +36,7 @@ class FusionClassifier(nn.Module):
             without fusion.
 
     Shape:
-        ``BMHW -> B[num_classes]``.
+        ``BMHW -> B[num_classes]``, or what ``probabilities`` makes of it.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class FusionClassifier(nn.Module):
         num_classes: int,
         projector: nn.Module | None = None,
         dropout: float = 0.3,
-        softmax: bool = False,
+        probabilities: nn.Module | None = None,
         frozen: bool = False,
     ) -> None:
         super().__init__()
@@ -60,7 +61,7 @@ class FusionClassifier(nn.Module):
         self.projector = nn.Identity() if projector is None else projector
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.num_features if projector is None else projector.out_features, num_classes)
-        self.softmax = softmax
+        self.probabilities = probabilities
         self.frozen = frozen
         if frozen:
             self.requires_grad_(False)
@@ -75,13 +76,13 @@ class FusionClassifier(nn.Module):
         return self
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits, or probabilities, ``B[num_classes]``."""
+        """Logits, or probabilities."""
         num_modalities = x.shape[1]
         features = self.encoder(x.flatten(0, 1).unsqueeze(1))  # [B*M]Chw
         features = features.unflatten(0, (-1, num_modalities)).transpose(1, 2)  # BCMhw
         pooled = self.projector(self.global_pool(self.fusion(features)).flatten(1))
         logits = self.head(self.dropout(pooled)).float()  # under autocast a softmax would not add up to 1
-        return logits.softmax(dim=1) if self.softmax else logits
+        return logits if self.probabilities is None else self.probabilities(logits)
 
 
 class OneModality(nn.Module):

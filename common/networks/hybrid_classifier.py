@@ -40,8 +40,9 @@ class HybridClassifier(nn.Module):
             appendix A.1). **Ours**: features of unit vectors are so small and unequal that few steps of a linear probe
             hardly tell the informative ones.
         dropout: probability of dropping a feature in training.
-        softmax: return probabilities, for evaluation and export, instead of logits, which cross-entropy wants. Both
-            have the same weights.
+        probabilities: what makes probabilities of the logits, for evaluation and export: ``torch.nn.Softmax`` or
+            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
+            the same weights.
 
     Raises:
         InputError: for an unknown view, or a name in ``frozen`` that is no module; in ``forward``, when the view needs
@@ -50,7 +51,7 @@ class HybridClassifier(nn.Module):
     Shape:
         - image: ``B[C]HW``.
         - radiomics: ``B[R]``, standardised; may be missing where the view is of the image alone.
-        - result: ``B[num_classes]``.
+        - result: ``B[num_classes]``, or what ``probabilities`` makes of it.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class HybridClassifier(nn.Module):
         normalize: bool = True,
         batch_norm: bool = False,
         dropout: float = 0.0,
-        softmax: bool = False,
+        probabilities: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if view not in _VIEWS:
@@ -75,7 +76,7 @@ class HybridClassifier(nn.Module):
         # weights that stay 1 and 0 instead of none, which the synchronised one of several processes does not know
         self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
         self.head = nn.Linear(width, num_classes)
-        self.softmax = softmax
+        self.probabilities = probabilities
         self.frozen = (*_checked(hybrid, frozen), *_unused(view))
         for name in self.frozen:
             hybrid.get_submodule(name).requires_grad_(False)
@@ -88,10 +89,10 @@ class HybridClassifier(nn.Module):
         return self
 
     def forward(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits, or probabilities, ``B[num_classes]``."""
+        """Logits, or probabilities."""
         features = self.dropout(self.norm(self.features(image, radiomics)))
         logits = self.head(features).float()  # under autocast a softmax would not add up to 1
-        return logits.softmax(dim=1) if self.softmax else logits
+        return logits if self.probabilities is None else self.probabilities(logits)
 
     @torch.jit.export
     def features(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:

@@ -9,13 +9,13 @@ from torch import nn
 class SharedEncoder(nn.Module):
     """All modalities through one small encoder as rows of one batch, then fused; batch norm as in the real one."""
 
-    def __init__(self, modalities: int, softmax: bool = False) -> None:
+    def __init__(self, modalities: int, probabilities: nn.Module | None = None) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.SiLU())
         self.layer = nn.Conv2d(4, 5, 3, stride=2, padding=1)
         self.last = nn.Sequential(nn.SiLU(), nn.Conv2d(5, 6, 3))
         self.head = nn.Linear(6 * modalities, 3)
-        self.softmax = softmax
+        self.probabilities = probabilities
 
     def rest(self, activations: torch.Tensor, patients: int) -> torch.Tensor:
         return self.head(self.last(activations).mean((2, 3)).reshape(patients, -1))

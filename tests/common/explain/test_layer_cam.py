@@ -87,5 +87,5 @@ def test_a_wrong_layer_a_missing_class_and_probabilities_are_told():
         LayerCAM(network, "fc")
     with pytest.raises(ValueError, match="class_idx: found none"):
         LayerCAM(network, "layer")(torch.rand(1, 1, 8, 8))
-    with pytest.raises(InputError, match="found softmax true; expected logits"):
-        LayerCAM(SharedEncoder(1, softmax=True), "layer")
+    with pytest.raises(InputError, match="found probabilities; expected logits"):
+        LayerCAM(SharedEncoder(1, probabilities=nn.Softmax(dim=1)), "layer")

@@ -27,9 +27,11 @@ def network(kind) -> nn.Module:
     torch.manual_seed(0)
     encoder = EfficientNetBackbone("efficientnet-b0")
     if kind == "fusion":
-        net = FusionClassifier(encoder, CrossModalityGroupConv(1280, 3, groups=8), num_classes=2, softmax=True)
+        net = FusionClassifier(
+            encoder, CrossModalityGroupConv(1280, 3, groups=8), num_classes=2, probabilities=nn.Softmax(dim=1)
+        )
     else:
-        net = FusionClassifier(encoder, None, 2, projector=ProjectionHead(1280, 24, 8), softmax=True)
+        net = FusionClassifier(encoder, None, 2, projector=ProjectionHead(1280, 24, 8), probabilities=nn.Softmax(dim=1))
     return with_statistics(net, images(kind, 6))
 
 

@@ -23,7 +23,7 @@ def images(count: int = 6, modalities: int = 3) -> torch.Tensor:
 def network() -> FusionClassifier:
     torch.manual_seed(0)
     encoder = EfficientNetBackbone("efficientnet-b0")
-    net = FusionClassifier(encoder, CrossModalityGroupConv(1280, 3, groups=8), num_classes=2, softmax=True)
+    net = FusionClassifier(encoder, CrossModalityGroupConv(1280, 3, groups=8), 2, probabilities=nn.Softmax(dim=1))
     return with_statistics(net, images())
 
 
@@ -68,9 +68,9 @@ def test_the_encoder_is_called_once():
 
 def test_probabilities_are_the_softmax_of_the_logits(network):
     probabilities = network(images())
-    network.softmax = False
+    softmax, network.probabilities = network.probabilities, None
     logits = network(images())
-    network.softmax = True
+    network.probabilities = softmax
     torch.testing.assert_close(probabilities, logits.softmax(dim=1))
     assert probabilities[:, 0].std() > 1e-3  # the network tells the images apart
 

@@ -119,7 +119,7 @@ def test_synchronised_batch_norms_stay_frozen_where_these_were(hybrid):
 @pytest.mark.slow
 @pytest.mark.parametrize("view", ["both", "image"])
 def test_torch_export_gives_the_same_for_any_batch_size(view, hybrid):
-    network = HybridClassifier(hybrid, 3, view, softmax=True).eval()
+    network = HybridClassifier(hybrid, 3, view, probabilities=nn.Softmax(dim=1)).eval()
     inputs = (IMAGE, RADIOMICS) if view == "both" else (IMAGE,)
     dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
     exported = torch.export.export(network, inputs, dynamic_shapes=dynamic).module()
@@ -129,7 +129,8 @@ def test_torch_export_gives_the_same_for_any_batch_size(view, hybrid):
 
 
 def test_probabilities_are_the_softmax_with_the_same_weights(hybrid):
-    network, softmax = HybridClassifier(hybrid, 3).eval(), HybridClassifier(hybrid, 3, softmax=True).eval()
+    network = HybridClassifier(hybrid, 3).eval()
+    softmax = HybridClassifier(hybrid, 3, probabilities=nn.Softmax(dim=1)).eval()
     softmax.load_state_dict(network.state_dict())
     with torch.autocast("cpu", torch.bfloat16):
         found, expected = softmax(IMAGE, RADIOMICS), network(IMAGE, RADIOMICS).softmax(1)
@@ -139,7 +140,7 @@ def test_probabilities_are_the_softmax_with_the_same_weights(hybrid):
 
 @pytest.mark.parametrize("view", ["both", "image", "radiomics", "pooled"])
 def test_torchscript_gives_the_same_and_a_view_of_the_image_takes_an_image_alone(view, hybrid, tmp_path):
-    network = HybridClassifier(hybrid, 3, view, softmax=True).eval()
+    network = HybridClassifier(hybrid, 3, view, probabilities=nn.Softmax(dim=1)).eval()
     torch.jit.script(network).save(tmp_path / "model.ts")
     inputs = (IMAGE,) if view in ("image", "pooled") else (IMAGE, RADIOMICS)
     torch.testing.assert_close(torch.jit.load(tmp_path / "model.ts")(*inputs), network(*inputs))
