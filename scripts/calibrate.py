@@ -1,0 +1,49 @@
+"""Calibrate a classifier's probabilities on held-out predictions, and choose below which confidence it abstains."""
+
+from __future__ import annotations
+
+import fire
+
+from common import brief_input_errors
+from common.evaluation.calibration_report import write_calibration
+from common.evaluation.calibration_rows import read_calibration_rows
+from common.evaluation.calibration_summary import judge_calibration
+
+
+def calibrate(
+    *predictions: str,
+    output: str,
+    target_accuracy: float | None = None,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> None:
+    """Write calibration.json for scripts/package.py, and beside it a page and figures: what abstaining costs.
+
+    Args:
+        predictions: predictions.csv of evaluate.yaml, one for each held-out fold; "{fold}" in a name stands for all
+        output: calibration.json
+        target_accuracy: that called cases must reach, e.g. 0.9; by default all are called
+        resamples: of the bootstrap over subjects
+        confidence: of the intervals
+        seed: of the bootstrap, and of the parts of a single fold
+    """
+    rows = read_calibration_rows(predictions, seed=seed)
+    judged = judge_calibration(rows, target_accuracy, resamples=resamples, confidence=confidence, seed=seed)
+    found = write_calibration(judged, output)
+    error = found["expected_calibration_error"]
+    print(f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}")
+    print(f"expected calibration error {error['before']:.3f} before, {error['after']:.3f} after, on unseen cases")
+    right = "" if found["accuracy_of_calls"] is None else f", {found['accuracy_of_calls']:.1%} of them rightly"
+    print(f"called: {found['coverage']:.1%} of unseen cases{right}")
+    print(output)
+
+
+def main() -> None:
+    """Run the command line."""
+    brief_input_errors()
+    fire.Fire(calibrate, name="calibrate.py")
+
+
+if __name__ == "__main__":
+    main()
