@@ -78,7 +78,11 @@ def test_help_is_the_comment_at_the_top_and_does_nothing(script, copy):
 @pytest.mark.parametrize(
     ("script", "argument", "expected"),
     [
-        ("scripts/install.sh", "gpu", "error: found gpu, expected radiomics, dask, dicom, parquet, mlflow or test\n"),
+        (
+            "scripts/install.sh",
+            "gpu",
+            "error: found gpu, expected radiomics, dask, dicom, parquet, deploy, mlflow or test\n",
+        ),
         ("scripts/quickstart.sh", "--fast", "error: found --fast, expected no argument\n"),
     ],
 )

@@ -1,0 +1,60 @@
+"""Codes for what a report says: those of SNOMED CT where one truly exists, else private ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom.sr.coding import Code
+
+__all__ = ["SCHEME", "class_code", "private_code"]
+
+#: Designator of our own coding scheme; DICOM keeps names that begin with 99 for private ones (PS3.16, section 8).
+SCHEME = "99CLINSSL"
+
+# Keywords of pydicom's SNOMED CT dictionary, which is made from the standard's context groups. What is not there
+# (low and high grade, Alzheimer's disease, the subtypes of kidney tumours) stays private: a code that nobody could
+# verify here would be worse than none.
+SNOMED = {
+    "benign": "Benign",  # CID 6063, results of a procedure
+    "malignant": "Malignant",
+    "normal": "Normal",  # CID 222, normality
+    "hyperplasia": "Hyperplasia",
+    "stage 1": "Stage1",  # CID 3778, stages
+    "stage 2": "Stage2",
+    "stage 3": "Stage3",
+    "stage 4": "Stage4",
+}
+PRIVATE = {
+    "NO-CALL": "no call",
+    "INTENDED-USE": "Intended use",
+    "RESEARCH-ONLY": "Research only, not for clinical use",
+}
+
+
+def class_code(name: str) -> Code:
+    """The code of a class: SNOMED CT's, or a private one whose value and meaning are the name.
+
+    Args:
+        name: as in ``channel_def`` of the metadata.
+
+    Example:
+        >>> class_code("malignant").value, class_code("high grade").scheme_designator
+        ('21594007', '99CLINSSL')
+    """
+    from pydicom.sr.codedict import codes
+    from pydicom.sr.coding import Code
+
+    keyword = SNOMED.get(name.strip().lower())
+    return getattr(codes.SCT, keyword) if keyword else Code(name, SCHEME, name[:64])
+
+
+def private_code(value: str) -> Code:
+    """One of our own concepts.
+
+    Args:
+        value: ``NO-CALL``, ``INTENDED-USE`` or ``RESEARCH-ONLY``.
+    """
+    from pydicom.sr.coding import Code
+
+    return Code(value, SCHEME, PRIVATE[value])

@@ -1,0 +1,134 @@
+"""Cases of NIfTI files and pictures: one folder each, or rows of a datalist."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .studies import all_files
+
+__all__ = ["datalist_rows", "folder_row", "image_folders", "is_image", "is_mask", "mask_files"]
+
+SUFFIXES = (".nii", ".nii.gz", ".png", ".jpg", ".jpeg")
+MASK = re.compile(r"(^|[\W_])(mask|seg|segmentation)$", re.IGNORECASE)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name is that of an image, other than DICOM."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def is_mask(path: Path) -> bool:
+    """Whether an image's name says that it is a mask: ``mask.nii.gz``, ``patient7_seg.nii.gz``."""
+    return is_image(path) and MASK.search(_stem(path)) is not None
+
+
+def mask_files(folder: Path) -> list[Path]:
+    """Masks in a DICOM study's folder; those that lie with images of their own are not the study's."""
+    return [path for files in _by_folder(folder).values() if all(map(is_mask, files)) for path in files]
+
+
+def image_folders(root: Path, skip: Path | None, taken: Collection[Path]) -> dict[Path, list[Path]]:
+    """Images by folder.
+
+    Args:
+        root: the tree to look in.
+        skip: a folder that is not looked at.
+        taken: folders of DICOM studies: masks without image in them, or below, are theirs.
+    """
+    folders = _by_folder(root, skip)
+    return {
+        folder: files
+        for folder, files in folders.items()
+        if not (all(map(is_mask, files)) and any(folder.is_relative_to(study) for study in taken))
+    }
+
+
+def _by_folder(root: Path, skip: Path | None = None) -> dict[Path, list[Path]]:
+    folders: dict[Path, list[Path]] = {}
+    for path in filter(is_image, all_files(root, skip)):
+        folders.setdefault(path.parent, []).append(path)
+    return folders
+
+
+def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, Any]:
+    """The row of one folder's images, matched by their names.
+
+    ``T2.nii.gz`` and ``patient7_t2.nii.gz`` are T2; ``image.nii.gz`` holds all modalities as channels; where there is
+    one modality and one image, its name does not matter.
+
+    Args:
+        files: images of the folder.
+        modalities: in the order of the channels.
+
+    Raises:
+        InputError: a modality has no file or several, or there are several masks.
+    """
+    masks, images = [path for path in files if is_mask(path)], [path for path in files if not is_mask(path)]
+    found = {name: [path for path in images if _is_called(path, name)] for name in modalities}
+    if not any(found.values()):
+        whole = [path for path in images if _is_called(path, "image")]
+        if whole or len(modalities) == len(images) == 1:
+            found = {"image": whole or images}
+    problems = [
+        f"found {len(paths)} files of {name}, expected one named {name}.nii.gz or *_{name}.nii.gz"
+        for name, paths in found.items()
+        if len(paths) != 1
+    ]
+    if len(masks) > 1:
+        problems.append(f"found {len(masks)} masks, expected one")
+    if problems:
+        names = ", ".join(path.name for path in files)
+        raise InputError(f"{'; '.join(problems)} (the folder has {names})")
+    row: dict[str, Any] = {"image": [str(paths[0]) for paths in found.values()]}
+    return row | ({"mask": str(masks[0])} if masks else {})
+
+
+def datalist_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Rows to predict, those of ``testing``, or of ``training`` where there are none; and their names.
+
+    Args:
+        path: the JSON; paths in it are relative to its folder.
+
+    Raises:
+        InputError: it is no datalist.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = [dict(row) for row in content.get("testing") or content["training"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: found no datalist ({' '.join(str(error).split())[:80]}), expected JSON with rows in testing or "
+            "training; give one, or a folder"
+        ) from error
+    return [(_name(row, index), _absolute(row, path.parent)) for index, row in enumerate(rows)]
+
+
+def _name(row: dict[str, Any], index: int) -> str:
+    parts = [str(row[key]) for key in ("subject", "session") if row.get(key) is not None]
+    return "_".join(parts) or f"row {index}"
+
+
+def _absolute(row: dict[str, Any], base: Path) -> dict[str, Any]:
+    """What inference looks at, paths absolute."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(item) for item in value]
+        return str((base / value).absolute()) if isinstance(value, str) else value
+
+    kept = {key: absolute(row[key]) for key in ("image", "mask") if row.get(key) is not None}
+    return kept | ({"slice": row["slice"]} if "slice" in row else {})
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    return next(name[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len)[::-1] if name.lower().endswith(suffix))
+
+
+def _is_called(path: Path, name: str) -> bool:
+    return re.search(rf"(^|[\W_]){re.escape(name)}$", _stem(path), re.IGNORECASE) is not None

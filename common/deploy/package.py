@@ -1,0 +1,150 @@
+"""From trained weights to one archive that works alone."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .archive import write_archive
+from .archive_configs import as_json, portable_settings, write_configs
+from .documents import write_documents
+from .forms import FORMS, write_forms
+from .large_files import write_large_files
+from .manifest import write_manifest
+from .model_info import ZOO_ADDRESS, write_model_info
+from .plain_inference import plain_inference
+from .scan import scan_folder
+from .signature import read_private_key, sign
+from .trained_classifier import TrainedClassifier, bundle_folder, read_classifier
+
+__all__ = ["TARGETS", "package_bundle"]
+
+#: What an archive is called by default, after its bundle, and the forms of the weights that it holds.
+TARGETS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "zoo": ("{bundle}", tuple(FORMS)),
+    "monailabel": ("{bundle}_classification", ("model.ts",)),
+    "inference": ("{bundle}_inference", tuple(name for name in FORMS if name != "model.pt")),
+    "monailabel_training": ("{bundle}_classification", ("model.pt",)),
+}
+
+
+def package_bundle(
+    bundle: str | Path,
+    target: str,
+    output: str | Path = "dist",
+    weights: str | Path | None = None,
+    name: str | None = None,
+    calibration: str | Path | None = None,
+    run: str | Path | None = None,
+    key: str | Path | None = None,
+    *,
+    metrics: str | Path | None = None,
+    overlays: Sequence[str] = (),
+    address: str | None = None,
+    progress: bool = False,
+    **settings: Any,
+) -> Path:
+    """Write the archive of a trained classifier for one kind of receiver.
+
+    The same inputs give the same bytes. Nothing is left behind when a step fails.
+
+    Args:
+        bundle: its name, or its folder.
+        target: ``zoo``: everything, with the parts of this package that it needs; ``monailabel``: for the stock
+            ``monaibundle`` app; ``inference``: no Python, for those who accept none; ``monailabel_training``: for that
+            app too, with what it needs to train on.
+        output: folder for the archive, ``<name>.zip``; for the zoo also for its ``model_info.json``.
+        weights: ``model.pt`` of ``train.yaml``; by default ``models/model.pt`` of the bundle.
+        name: of the archive and the folder in it; by default after the bundle, see :data:`TARGETS`.
+        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without one it never abstains.
+        run: output folder of ``train.yaml``, for the provenance; by default the weights' folder if it is one.
+        key: private Ed25519 key (PEM) that signs the manifest.
+        metrics: ``metrics.json`` of an evaluation on subjects that training has not seen.
+        overlays: of ``train.yaml``, with which the classifier was trained.
+        address: URL of the folder where the archive and its large files will be.
+        progress: whether to tell what is being done.
+        settings: ids with which it was trained, and their values; those of metadata begin with ``_meta_#``.
+
+    Returns:
+        Path of the zip.
+
+    Raises:
+        InputError: see :func:`~common.deploy.trained_classifier.read_classifier` and
+            :func:`~common.deploy.forms.write_forms`; an unknown target; a name that the target can't have; the archive
+            holds what the target's receivers refuse.
+    """
+    if target not in TARGETS:
+        raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")
+    folder, (pattern, forms) = bundle_folder(bundle), TARGETS[target]
+    name = _checked(name or pattern.format(bundle=folder.name), target)
+    if key is not None:
+        read_private_key(key)
+    portable, own_files = portable_settings(settings)
+    say = _Steps(f"{name}.zip", progress)
+    say("reading configs and weights, running the network on golden inputs")
+    files = {"calibration": calibration, "metrics": metrics}
+    classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, **files)
+    Path(output).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=f".{name}.") as temporary:
+        archive = Path(temporary) / name
+        _write_weights(classifier, archive, forms, progress)
+        say("writing configs and documents")
+        write_configs(classifier, archive, target, own_files)
+        write_documents(classifier, archive, target=target, forms=forms, run=run, settings=settings)
+        say("scanning, hashing and zipping")
+        _seal(archive, target, key, address)
+        path = write_archive(archive, Path(output) / f"{name}.zip")
+    if target == "zoo":
+        version = classifier.metadata["version"]
+        write_model_info(Path(output) / "model_info.json", path, version, address or ZOO_ADDRESS)
+    return path
+
+
+class _Steps:
+    """Tells what is being done, on stderr."""
+
+    def __init__(self, name: str, progress: bool) -> None:
+        self.name, self.progress = name, progress
+
+    def __call__(self, text: str) -> None:
+        if self.progress:
+            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+
+
+def _checked(name: str, target: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        raise InputError(f"{name}: no name of an archive; expected letters, digits and _; give another --name")
+    if target.startswith("monailabel") and not name.endswith("_classification"):
+        raise InputError(
+            f"{name}: MONAI Label would take it for a segmentation; expected a name that ends in _classification; give "
+            "another --name"
+        )
+    return name
+
+
+def _write_weights(classifier: TrainedClassifier, archive: Path, forms: Sequence[str], progress: bool) -> None:
+    contents = {"metadata": classifier.metadata, "inference": plain_inference(classifier.configs["inference"])}
+    write_forms(
+        classifier.network,
+        classifier.golden,
+        archive / "models",
+        forms=forms,
+        extra_files={f"{name}.json": as_json(content) for name, content in contents.items()},
+        progress=progress,
+    )
+
+
+def _seal(archive: Path, target: str, key: str | Path | None, address: str | None) -> None:
+    """Make sure that nothing is in it that should not be, and that nothing can be changed unseen."""
+    if target == "zoo":
+        write_large_files(archive, address or "")
+    elif target != "monailabel_training" and (problems := scan_folder(archive)):
+        raise InputError.of_rows(f"{archive.name}: not packaged, as receivers would refuse it", problems)
+    write_manifest(archive)
+    if key is not None:
+        sign(archive, key)

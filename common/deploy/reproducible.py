@@ -1,0 +1,79 @@
+"""Exported networks without what differs from run to run, or tells of the machine that exported them."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from torch import nn
+
+__all__ = ["save_script", "without_stack_traces"]
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+_NUMBER = re.compile(rb"___torch_mangle_\d+")
+_CONSTANT = re.compile(rb"  \w+ : Final\[")
+_LEFT_OUT = (".debug_pkl", ".data/serialization_id")  # source lines with their paths; a hash that covers them
+
+
+def save_script(network: nn.Module, path: str | Path, extra_files: Mapping[str, str]) -> None:
+    """Save a network as TorchScript so that the same network gives the same bytes.
+
+    torch names a class as Python does where no other was compiled under that name before, and numbers it otherwise, by
+    all that the process has compiled; lists a class's constants in the order of the process's hash seed; and adds the
+    source's paths and lines for error messages. None of it changes what the network computes. Here every class has a
+    number, in the order in which the file names them; constants are sorted; paths are left out.
+
+    Args:
+        network: to script.
+        path: of the file.
+        extra_files: texts to put into it, by name.
+    """
+    torch.jit.script(network)  # takes the names that have no number yet
+    compiled, recursive = torch.jit._recursive.concrete_type_store, torch.jit._recursive
+    recursive.concrete_type_store = type(compiled)()  # knows no class, so that all are compiled again
+    try:
+        torch.jit.save(torch.jit.script(network), path, _extra_files=dict(extra_files))
+    finally:
+        recursive.concrete_type_store = compiled
+    _normalise(Path(path))
+
+
+def _normalise(path: Path) -> None:
+    unfinished = Path(f"{path}.unfinished")
+    numbers: dict[bytes, bytes] = {}
+
+    def renumber(content: bytes) -> bytes:
+        return _NUMBER.sub(lambda m: numbers.setdefault(m[0], b"___torch_mangle_%d" % len(numbers)), content)
+
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(unfinished, "w") as target:
+        for entry in source.infolist():
+            if entry.filename.endswith(_LEFT_OUT):
+                continue
+            content, name = source.read(entry), entry.filename
+            if name.endswith("data.pkl"):  # names classes on lines of their own, whatever their length
+                content = renumber(content)
+            elif "/code/" in name:
+                content, name = _sorted_constants(renumber(content)), renumber(name.encode()).decode()
+            new = zipfile.ZipInfo(name, _DATE)
+            new.compress_type, new.create_system = entry.compress_type, 3
+            target.writestr(new, content)
+    os.replace(unfinished, path)
+
+
+def _sorted_constants(source: bytes) -> bytes:
+    parts = groupby(source.splitlines(keepends=True), lambda line: bool(_CONSTANT.match(line)))
+    return b"".join(line for constant, lines in parts for line in (sorted(lines) if constant else lines))
+
+
+def without_stack_traces(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """An exported program, changed in place: no lines of source with their paths, and no inputs to try it with."""
+    for module in exported.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)
+    exported.example_inputs = None
+    return exported

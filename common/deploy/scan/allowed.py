@@ -1,0 +1,90 @@
+"""What a config without code may say: these components with these arguments, these expressions, word for word.
+
+A component is not safe by its name alone: ``LoadImaged`` imports what its ``reader`` names. So arguments are allowed
+one by one, and those that name code (``reader``, ``select_fn``, ``collate_fn``, ``prepare_batch``) are not among them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["EXPRESSIONS", "FIXED", "FIXED_ARGUMENTS", "IMPORTS", "MACROS", "TARGETS"]
+
+TARGETS: dict[str, frozenset[str]] = {
+    name: frozenset(arguments.split())
+    for name, arguments in {
+        "Compose": "transforms",
+        "LoadImaged": "keys ensure_channel_first allow_missing_keys",
+        "EnsureChannelFirstd": "keys channel_dim allow_missing_keys",
+        "Orientationd": "keys axcodes labels allow_missing_keys",
+        "Spacingd": "keys pixdim mode padding_mode align_corners allow_missing_keys",
+        "LabelToMaskd": "keys select_labels allow_missing_keys",
+        "MaskIntensityd": "keys mask_key allow_missing_keys",
+        "CropForegroundd": "keys source_key margin allow_smaller allow_missing_keys",
+        "ScaleIntensityd": "keys minv maxv channel_wise allow_missing_keys",
+        "ScaleIntensityRanged": "keys a_min a_max b_min b_max clip allow_missing_keys",
+        "ScaleIntensityRangePercentilesd": "keys lower upper b_min b_max clip channel_wise allow_missing_keys",
+        "NormalizeIntensityd": "keys subtrahend divisor nonzero channel_wise allow_missing_keys",
+        "SpatialPadd": "keys spatial_size method mode allow_missing_keys",
+        "Resized": "keys spatial_size size_mode mode align_corners anti_aliasing allow_missing_keys",
+        "ResizeWithPadOrCropd": "keys spatial_size method mode allow_missing_keys",
+        "Transposed": "keys indices allow_missing_keys",
+        "EnsureTyped": "keys data_type dtype track_meta allow_missing_keys",
+        "SelectItemsd": "keys allow_missing_keys",
+        "CopyItemsd": "keys names",
+        "ConcatItemsd": "keys name",
+        "SplitDimd": "keys dim output_postfixes",
+        "SqueezeDimd": "keys dim update_meta",
+        "DeleteItemsd": "keys",
+        "Dataset": "data transform",
+        "monai.data.load_decathlon_datalist": "data_list_file_path is_segmentation data_list_key base_dir",
+        "DataLoader": "dataset batch_size num_workers",
+        "SimpleInferer": "",
+        "torch.jit.load": "f map_location",
+        "StatsHandler": "iteration_log output_transform",
+        "ClassificationSaver": "output_dir filename batch_transform output_transform",
+        "SupervisedEvaluator": "device val_data_loader network inferer postprocessing val_handlers amp",
+        "monai.data.CSVDataset": "src kwargs_read_csv",
+    }.items()
+}
+
+IMPORTS = frozenset({"$import os"})
+MACROS = frozenset({"%run"})  # another id of the same file, which is scanned where it stands
+
+EXPRESSIONS = frozenset(
+    {
+        # where things are, below the archive's folder
+        "$@bundle_root + '/data'",
+        "$@bundle_root + '/models/model.ts'",
+        "$@bundle_root + '/outputs/inference'",
+        "$@dataset_dir + '/datalist.json'",
+        "$@output_dir + '/predictions.csv'",
+        # device and types
+        "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "$@network_def.to(@device)",
+        "$torch.float32",
+        # settings
+        "$max(@image_size)",
+        "$[size // 2 + 1 for size in @box_size]",
+        "$@image_size == @box_size",
+        "$@mask_label is None",
+        "$@spacing is None",
+        "$str(@amp).lower() == 'true'",
+        "$str(@apply_mask).lower() != 'true'",
+        "$str(@crop).lower() != 'true'",
+        "$str(@crop_foreground).lower() == 'false'",
+        # results
+        "$lambda output: None",
+        "$lambda batch: [{'filename_or_obj': os.path.basename(row['subject'])} for row in batch]",
+        "$lambda batch: [{'filename_or_obj': '_'.join(os.path.basename(str(row[key])) for key in "
+        "('subject', 'session') if key in row)} for row in batch]",
+        "$monai.handlers.from_engine('pred')",
+        "$['subject'] + [f'probability_{k}' for k in range(@num_classes)]",
+        "$monai.utils.set_determinism(seed=0)",
+        "$@evaluator.run()",
+        "$monai.bundle.ConfigParser.export_config_file([dict(row) for row in @table], @output_dir + "
+        "'/predictions.json', fmt='json', indent=1)",
+    }
+)
+
+# Ids and arguments that must be exactly this: else torch.jit.load could read a file that nobody has scanned.
+FIXED = {"bundle_root": ".", "checkpoint": "$@bundle_root + '/models/model.ts'"}
+FIXED_ARGUMENTS = {"torch.jit.load": {"f": "@checkpoint"}}

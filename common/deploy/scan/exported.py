@@ -1,0 +1,128 @@
+"""``torch.export``'s files: a zip file with a graph in JSON, whose strings torch looks up and evaluates."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .pickles import open_zip, scan_saved_tensors
+
+__all__ = ["scan_exported"]
+
+# torch looks a target up attribute by attribute, from the module torch on
+_OPERATORS = re.compile(
+    r"torch\.ops\.aten\.(?!from_file\b|save\b)\w+\.\w+|_operator\.(getitem|add|sub|mul|floordiv|mod|eq|ge|gt|le|lt|ne)"
+)
+# torch evaluates a size's expression as Python, by sympy
+_SYMPY = frozenset({"Symbol", "Integer", "Add", "Mul", "Pow", "Mod", "PythonMod", "FloorDiv", "CleanDiv", "Max", "Min"})
+_TREE_TYPES = (None, "builtins.tuple", "builtins.list", "builtins.dict")  # of others torch imports modules
+_EMPTY = ("guards_code", "as_custom_obj", "custom_obj", "custom_obj_values", "class_fqn")
+
+
+def scan_exported(content: bytes) -> list[str]:
+    """Problems of a ``.pt2`` file: of its names, operators, expressions of sizes, and pickled tensors."""
+    try:
+        members = open_zip(content)
+    except ValueError as error:
+        return [str(error)]
+    problems = []
+    for name, member in members.items():
+        inner = name.partition("/")[2]
+        scan = next((scan for pattern, scan in _MEMBERS if re.fullmatch(pattern, inner)), None)
+        found = ["no member of this name belongs into an exported program"] if scan is None else scan(member)
+        problems += [f"{name}: {problem}" for problem in dict.fromkeys(found)]
+    return problems
+
+
+def _scan_graph(content: bytes) -> list[str]:
+    try:
+        return list(_walk(json.loads(content)))
+    except (ValueError, RecursionError) as error:
+        return [f"not JSON ({type(error).__name__})"]
+
+
+def _walk(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _walk(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _problems(key, item)
+            yield from _walk(item)
+
+
+def _problems(key: str, value: Any) -> Iterator[str]:
+    if key in ("target", "as_operator") and not (isinstance(value, str) and _OPERATORS.fullmatch(value)):
+        yield f"the operator {value!r} is not aten's"
+    if key == "expr_str" and not _is_arithmetic(value):
+        yield f"{value!r} is no arithmetic of sizes"
+    if key in ("in_spec", "out_spec") and not _is_plain_tree(value):
+        yield f"{value!r} has other types than tuple, list and dict"
+    if key in _EMPTY and value:
+        yield f"{key} is not empty: {value!r}"
+
+
+def _is_arithmetic(text: Any) -> bool:
+    """Whether an expression only calls sympy's functions of sizes, by their names, with numbers and names of sizes."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return False
+    plain = (ast.Expression, ast.keyword, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            good = isinstance(node.func, ast.Name)
+        elif isinstance(node, ast.Name):
+            good = node.id in _SYMPY or bool(re.fullmatch(r"[su]\d+", node.id))
+        elif isinstance(node, ast.Constant):
+            good = not isinstance(node.value, str | bytes) or bool(re.fullmatch(r"[su]\d+", str(node.value)))
+        else:
+            good = isinstance(node, plain)
+        if not good:
+            return False
+    return True
+
+
+def _is_plain_tree(text: Any) -> bool:
+    try:
+        version, tree = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, dict) or node.get("type") not in _TREE_TYPES or not _is_plain_context(node["context"]):
+            return False
+        nodes += node["children_spec"]
+    return isinstance(version, int)
+
+
+def _is_plain_context(text: str | None) -> bool:
+    """Whether a node of a tree is described by nothing more than the keys of a dictionary."""
+    keys = None if text is None else json.loads(text)
+    return keys is None or (isinstance(keys, list) and all(isinstance(key, str) for key in keys))
+
+
+def _scan_payloads(content: bytes) -> list[str]:
+    """Which files hold the weights: a pickled one is refused, as these files' tensors are plain bytes."""
+    try:
+        entries = json.loads(content)["config"].values()
+        return [f"{entry['path_name']} is pickled" for entry in entries if entry["use_pickle"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return [f"no list of tensors ({type(error).__name__})"]
+
+
+def _scan_bytes(content: bytes) -> list[str]:
+    return []  # a tensor's, or a number
+
+
+_MEMBERS: tuple[tuple[str, Callable[[bytes], list[str]]], ...] = (
+    (r"data/weights/weight_\d+|data/constants/tensor_\d+", _scan_bytes),
+    (r"archive_format|archive_version|version|byteorder|\.data/\w+", _scan_bytes),
+    (r"data/weights/\w+_weights_config\.json|data/constants/\w+_constants_config\.json", _scan_payloads),
+    (r"data/sample_inputs/\w+\.pt", scan_saved_tensors),
+    (r"models/\w+\.json", _scan_graph),
+)

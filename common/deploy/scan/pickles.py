@@ -1,0 +1,79 @@
+"""Pickles and the zip files that torch writes, read without unpickling."""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+import zipfile
+
+__all__ = ["OBJECTS", "TENSORS", "open_zip", "scan_pickle", "scan_saved_tensors"]
+
+# The globals of tensors, by whose names a pickle asks for code.
+TENSORS = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch(\.storage)? (\w+Storage|Size)"
+)
+# Opcodes that make plain values, call a global of the allow-list with them, or name a tensor's bytes. Left out are
+# those that find a global in other ways (STACK_GLOBAL, INST, EXT1, ...), since which one it is can't be told from here.
+_PLAIN = """PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4
+    FLOAT BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES EMPTY_TUPLE TUPLE TUPLE1
+    TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS EMPTY_SET ADDITEMS PUT BINPUT
+    LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL REDUCE BINPERSID"""
+_OPCODES = frozenset(_PLAIN.split())
+OBJECTS = frozenset({"NEWOBJ", "BUILD"})  # make objects and set their attributes
+_SAVED = re.compile(r"[^/]+/(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/\w+)")
+
+
+def open_zip(content: bytes) -> dict[str, bytes]:
+    """The members of a zip file by name.
+
+    Raises:
+        ValueError: not a readable zip file, or one that another reader may read otherwise.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [info.filename for info in archive.infolist()]
+            if len(set(names)) != len(names):
+                raise ValueError("a zip file with two members of one name")
+            return {name: archive.read(name) for name in names}
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+        raise ValueError(f"no readable zip file ({error})") from error
+
+
+def scan_pickle(
+    content: bytes, allowed: re.Pattern[str] = TENSORS, more_opcodes: frozenset[str] = frozenset()
+) -> list[str]:
+    """Problems of a pickle: an opcode or a global that is not on the allow-list, or bytes behind its end.
+
+    Args:
+        content: the pickle's bytes.
+        allowed: matches the globals, as ``module name``.
+        more_opcodes: that are allowed besides those of plain values and tensors.
+    """
+    problems: list[str] = []
+    end = 0
+    try:
+        for opcode, argument, position in pickletools.genops(content):
+            end = position + 1
+            if opcode.name not in _OPCODES | more_opcodes:
+                problems.append(f"a pickle with the opcode {opcode.name}")
+            elif opcode.name == "GLOBAL" and not allowed.fullmatch(argument):
+                problems.append(f"a pickle that names {argument.replace(' ', '.')}")
+    except ValueError as error:
+        return [f"no readable pickle ({error})"]
+    return problems or ([] if end == len(content) else ["a pickle with bytes behind its end"])
+
+
+def scan_saved_tensors(content: bytes) -> list[str]:
+    """Problems of a file of ``torch.save``; an empty one, where nothing was saved, has none."""
+    if not content:
+        return []
+    try:
+        members = open_zip(content)
+    except ValueError as error:
+        return [str(error)]
+    problems = [f"has {name}" for name in members if not _SAVED.fullmatch(name)]
+    pickles = [name for name in members if name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        problems.append(f"{len(pickles)} pickles; expected one")
+    return problems + [f"{name}: {problem}" for name in pickles for problem in scan_pickle(members[name])]

@@ -1,0 +1,66 @@
+"""A picture as DICOM Secondary Capture, beside the images that it explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .prediction import ModelIdentity
+from .structured_report import MANUFACTURER, complete_header
+
+if TYPE_CHECKING:
+    import highdicom as hd
+    from pydicom import Dataset
+
+__all__ = ["secondary_capture"]
+
+SERIES_NUMBER = 9102  # after the report's
+
+
+def secondary_capture(
+    picture: np.ndarray, images: Sequence[Dataset], model: ModelIdentity, description: str
+) -> hd.sc.SCImage:
+    """Wrap a picture in colours.
+
+    Args:
+        picture: ``[rows, columns, 3]`` bytes.
+        images: headers of the instances that it was made of; patient and study are those of the first.
+        model: that explains itself.
+        description: how it was made.
+
+    Returns:
+        The image, in a series of its own.
+    """
+    import highdicom as hd
+    from pydicom import Dataset
+
+    capture = hd.sc.SCImage.from_ref_dataset(
+        complete_header(images[0]),
+        pixel_array=picture,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "P"),
+        series_instance_uid=hd.UID(),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=model.name[:64],
+        software_versions=model.version,
+        device_serial_number=model.sha256,
+        series_description=f"RESEARCH ONLY, heat map: {model.name}"[:64],
+        specific_character_set="ISO_IR 192",
+    )
+    capture.PatientOrientation = None  # several planes have no common one
+    capture.Laterality = None  # may be of paired organs
+    capture.BurnedInAnnotation = "NO"  # names classes and model, not the patient
+    capture.DerivationDescription = description
+    capture.SourceImageSequence = []
+    for header in images:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+        capture.SourceImageSequence.append(item)
+    return capture

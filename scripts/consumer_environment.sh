@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Make an environment with a program that our archives are for, to serve or to try them: the MONAI Label server, or the
+# MONAI Deploy App SDK. Each takes about a minute and 200 MB; docs/monai_label.md and docs/monai_deploy.md say what to do.
+#
+# usage: bash scripts/consumer_environment.sh monai-label|monai-deploy [FOLDER]
+#
+# FOLDER is by default one of that name in the project's environment. What is made stands beside the project's
+# environment (scripts/install.sh) and uses its torch, MONAI and readers: MONAI Label wants an older pydicom than the
+# project. The versions are those that were tried together.
+#
+#   VENV=...   the project's environment; default: .venv beside setup.cfg
+set -euo pipefail
+
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+base=${VENV:-$root/.venv}
+
+stop() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+install_packages() { # into the new environment
+    "$base/bin/python" -m pip --python "$folder/bin/python" install --quiet --disable-pip-version-check --retries 1 \
+        --no-compile "$@"
+}
+
+see_base() { # from now on what the project has counts as installed
+    "$base/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' >"$packages/base.pth"
+}
+
+monai_label() {
+    # What the project has not. Without their dependencies: some are of other apps (SAM 2), some don't build everywhere.
+    install_packages --no-deps monailabel==0.8.5 \
+        bcrypt==5.0.0 dicomweb-client==0.59.1 diskcache==5.6.3 einops==0.8.2 expiring-dict==1.1.2 expiringdict==1.2.2 \
+        gdown==6.5.1 girder-client==5.0.21 httpcore==1.0.9 httpx==0.28.1 imageio==2.38.1 lazy-loader==0.6 lmdb==3.0.0 \
+        numpymaxflow==0.0.7 openslide-python==1.4.7 passlib==1.7.4 pydantic-settings==2.16.3 pydicom==2.4.4 \
+        pydicom-seg==0.4.1 PyJWT==2.15.1 pynetdicom==2.1.1 pynrrd==1.1.3 python-multipart==0.0.34 \
+        requests-toolbelt==1.0.0 retrying==1.4.2 schedule==1.2.2 scikit-image==0.26.0 shapely==2.2.0 tifffile==2026.3.3 \
+        timeloop==1.0.2 torchvision==0.28.0 watchdog==7.1.0
+    see_base
+    # Its web server, unless the project's extra mlflow has brought it.
+    install_packages --constraint "$root/constraints.txt" \
+        cachetools fastapi filelock google-auth pydantic python-dotenv requests uvicorn
+    # torchvision's compiled part does not load with every torch; its Python part wants only to know these operators.
+    cat >"$packages/torchvision_operators.py" <<'PY'
+import torch
+
+_library = torch.library.Library("torchvision", "DEF")
+for _name in ("nms", "qnms"):
+    _library.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+PY
+    echo "import torchvision_operators" >"$packages/torchvision_operators.pth"
+    "$folder/bin/python" -W ignore -c "import monailabel.app" >/dev/null
+}
+
+monai_deploy() {
+    # The SDK is a part of the package monai, so this has a MONAI of its own. Without CuPy, which wants a GPU.
+    install_packages --no-deps monai-deploy-app-sdk==4.0.0 \
+        brotli==1.2.1 colorama==0.4.6 gevent==26.9.0 geventhttpclient==2.6.1 greenlet==3.5.6 holoscan-cli==5.0.0 \
+        holoscan-cu13==4.6.0 monai==1.6.1 python-rapidjson==1.25 tritonclient==2.73.0 typeguard==4.6.0 \
+        wheel-axle-runtime==0.0.13 zope.event==6.2 zope.interface==8.7
+    see_base
+    install_packages --constraint "$root/constraints.txt" cloudpickle
+    "$folder/bin/python" -c pass # Holoscan completes its installation when Python starts for the first time
+    "$folder/bin/python" -W ignore -c "import monai.deploy.core" >/dev/null
+}
+
+case ${1:-} in
+    monai-label | monai-deploy) ;;
+    *) stop "found ${1:-nothing}, expected monai-label or monai-deploy" ;;
+esac
+folder=${2:-$base/$1}
+if [ -f "$folder/ready" ]; then
+    echo "$folder/bin/python"
+    exit
+fi
+"$base/bin/python" -c 'import monai' 2>/dev/null ||
+    stop "found no MONAI in $base, expected the project's environment: run scripts/install.sh first, or set VENV"
+"$base/bin/python" -m venv --clear --without-pip "$folder"
+packages=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+"${1/-/_}"
+touch "$folder/ready"
+echo "$folder/bin/python"

@@ -1,0 +1,89 @@
+"""The real MONAI Label server, asked over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SECONDS = 300
+
+
+class LabelServer:
+    """A server of the stock ``monaibundle`` app, in a folder of its own.
+
+    Args:
+        environment: folder of the environment.
+        folder: for app, models and log.
+        studies: folder of the images.
+    """
+
+    def __init__(self, environment: Path, folder: Path, studies: Path) -> None:
+        self.python, self.folder, self.studies = environment / "bin/python", folder, studies
+        shutil.copytree(environment / "monailabel/sample-apps/monaibundle", folder / "app")
+        self.models = folder / "app/model"
+        self.models.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it with all models in the app's folder; :meth:`wait` comes back when it is ready."""
+        names = ",".join(sorted(path.name for path in self.models.iterdir()))
+        options = ["--host", "127.0.0.1", "--port", self.port, "--app", self.folder / "app", "--studies", self.studies]
+        conf = [word for pair in (("models", names), ("zoo_source", "ngc")) for word in ("--conf", *pair)]
+        words = [str(word) for word in (self.python, "-m", "monailabel.main", "start_server", *options, *conf)]
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+        with (self.folder / "server.log").open("w") as log:
+            self.process = subprocess.Popen(words, cwd=self.folder, env=env, stdout=log, stderr=log)
+            try:
+                yield
+            finally:
+                self.process.terminate()
+                self.process.wait()
+
+    def wait(self) -> None:
+        """Until it answers."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.ask("GET", "/info/")
+                return
+            except urllib.error.URLError:
+                time.sleep(0.2)
+        pytest.fail(f"no answer from MONAI Label: {self.log_text()[-4000:]}")
+
+    def log_text(self) -> str:
+        """All that it has logged."""
+        return (self.folder / "server.log").read_text()
+
+    def ask(self, method: str, path: str, content: bytes | None = None, content_type: str = "application/json") -> Any:
+        """What it answers, read as JSON."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", content, method=method)
+        request.add_header("Content-Type", content_type)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=SECONDS) as answer:
+            return json.load(answer)
+
+    def scores(self, model: str, image: str) -> dict[str, float]:
+        """Each class's score of an image."""
+        answer = self.ask("POST", f"/infer/{model}?image={image}&output=json")
+        return {entry["label"]: entry["score"] for entry in answer["prediction"]}
+
+    def save_label(self, image: str, path: Path) -> None:
+        """Upload a label."""
+        head = f'--part\r\nContent-Disposition: form-data; name="label"; filename="{path.name}"\r\n\r\n'
+        body = head.encode() + path.read_bytes() + b"\r\n--part--\r\n"
+        self.ask("PUT", f"/datastore/label?image={image}", body, "multipart/form-data; boundary=part")
