@@ -12,7 +12,10 @@ __all__ = ["InputError", "brief_input_errors", "bundle_root", "flag"]
 def bundle_root(name: str) -> str:
     """Folder of a bundle of this checkout, so that its configs work from any working directory.
 
+    Under another name this package is the library of one bundle's archive, and gives that archive's folder.
+
     Args:
         name: folder below ``bundles/``.
     """
-    return str(Path(__file__).resolve().parent.parent / "bundles" / name)
+    above = Path(__file__).resolve().parent.parent
+    return str(above / "bundles" / name if __name__ == "common" else above)

@@ -22,6 +22,7 @@ def cross_validate(
     seeds: Sequence[int] | int = (),
     folds: int | None = None,
     transductive: bool = False,
+    pretraining_datalist: str | None = None,
     overlays: Sequence[str] | str = (),
     sweep: Mapping[str, Sequence[Any]] | None = None,
     probe: Mapping[str, Any] | None = None,
@@ -47,6 +48,7 @@ def cross_validate(
         seeds: each deals the folds anew and seeds the training, e.g. 0,1,2,3,4; by default the datalist's folds.
         folds: number of folds that each seed deals; by default as many as the datalist has, or five.
         transductive: pre-train once, on all subjects, as the papers do, instead of once for each fold.
+        pretraining_datalist: pre-train once, on the subjects of this datalist, who must be others.
         overlays: cohort overlays for all stages, e.g. brats or lung.
         sweep: an id and its values, e.g. "{num_clusters: [2, 3, 4, 5]}", each tried with every method.
         probe: settings of the linear probe, e.g. "{label_fractions: [1.0, 0.5], seeds: [0, 1, 2]}".
@@ -61,6 +63,7 @@ def cross_validate(
         seeds=several(seeds),
         folds=folds,
         transductive=transductive,
+        pretraining_datalist=pretraining_datalist,
         overlays=several(overlays),
         sweep=sweep,
         probe=probe,

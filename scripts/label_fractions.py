@@ -22,6 +22,7 @@ def label_fractions(
     seeds: Sequence[int] | int = (0, 1, 2),
     fold: Sequence[int] | int = 0,
     transductive: bool = False,
+    pretraining_datalist: str | None = None,
     overlays: Sequence[str] | str = (),
     pretrain: Mapping[str, Any] | None = None,
     train: Mapping[str, Any] | None = None,
@@ -40,11 +41,12 @@ def label_fractions(
         methods: rows to compare, separated by commas, the first of which others are compared with. To fine-tune:
             start+overlay of train.yaml; the start is scratch, imagenet (--pretrained_weights), pretrain (pretrain.yaml
             as it stands), an overlay of pretrain.yaml or its encoder_name. To freeze: start+linear_probe. Features
-            without a network: radiomics.
+            without a network: radiomics, or radiomics+overlay of extract_features.yaml.
         fractions: of the training subjects that keep their label.
         seeds: each chooses those subjects and seeds the training.
         fold: held out as the test set; of several folds, e.g. 0,1,2,3,4, the predictions are pooled.
         transductive: pre-train once, on all subjects, instead of once for each held-out fold.
+        pretraining_datalist: pre-train once, on the subjects of this datalist, who must be others.
         overlays: cohort overlays for all stages.
         pretrain: ids of pretrain.yaml alone, e.g. "{max_epochs: 100}".
         train: ids of train.yaml alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
@@ -60,6 +62,7 @@ def label_fractions(
         seeds=several(seeds),
         folds=several(fold),
         transductive=transductive,
+        pretraining_datalist=pretraining_datalist,
         overlays=several(overlays),
         pretrain=pretrain,
         train=train,

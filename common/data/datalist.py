@@ -82,7 +82,8 @@ def load_datalist(
 
     Returns:
         The rows in the file's order, each with absolute paths in ``image``, ``mask`` and a ``label`` that is a map,
-        ``subject`` as text, its ``index`` in this list, and its other keys as they are.
+        ``subject`` as text, its ``index`` in this list, its ``row`` in the file's section, which tells images of one
+        subject apart, and its other keys as they are.
 
     Raises:
         InputError: when the file, an argument or any row is wrong.
@@ -214,7 +215,7 @@ def _chosen(
     min_rows: int,
 ) -> list[dict[str, Any]]:
     try:
-        chosen = select_part(rows, part, fold)
+        chosen = select_part([{**row, "row": position} for position, row in enumerate(rows)], part, fold)
         if label_fraction != 1 and part == "held_out":
             raise InputError("label_fraction: found part 'held_out', expected 'train'; the test rows stay the same")
         chosen = keep_label_fraction(chosen, label_fraction, seed)

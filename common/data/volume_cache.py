@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 CACHE_VERSION = 1  # raise it when what is stored changes
 FILE_KEYS = ("image", "mask", "label")  # whose text is a path
-RUN_KEYS = ("index", "fold", "subject_index")  # of a run, not of the image: never stored
+RUN_KEYS = ("index", "row", "fold", "subject_index")  # of a run, not of the image: never stored
 
 
 def cached_dataset(
@@ -76,8 +76,8 @@ class DiskCacheDataset(PersistentDataset):
 
     Here a file is named by the hash of the bytes of the row's files, the row's other keys, and all settings of the
     deterministic transforms. It is an ``.npz`` without pickles, written under a temporary name and renamed; any number
-    of processes and runs may share the folder, and a damaged file is computed again. ``index``, ``fold`` and
-    ``subject_index`` always come from the row. Nothing is kept in memory.
+    of processes and runs may share the folder, and a damaged file is computed again. ``index``, ``row``,
+    ``fold`` and ``subject_index`` always come from the row. Nothing is kept in memory.
 
     Args:
         data: a datalist's rows; ``image``, ``mask``, and ``label`` where it is text, are paths.

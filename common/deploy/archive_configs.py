@@ -14,6 +14,7 @@ from ..files import write_atomically
 from .bundle_twins import with_known_sizes
 from .library import copy_library
 from .plain_inference import plain_inference
+from .references import evaluated, references
 from .trained_classifier import TrainedClassifier
 
 __all__ = ["as_json", "portable_settings", "write_configs"]
@@ -80,7 +81,8 @@ def write_configs(classifier: TrainedClassifier, archive: Path, target: str, fil
         configs["train"] = with_known_sizes(configs["train"], classifier.inference)
         configs = copy_library(archive, f"{archive.name}_lib", configs)
         of_bundle = ["configs/logging.conf", *_named_files(classifier.bundle, configs)]
-        for place, file in {**{name: classifier.bundle / name for name in of_bundle}, **files}.items():
+        places = {name: classifier.bundle / name for name in of_bundle} | _files_of_weights(classifier) | dict(files)
+        for place, file in places.items():
             (archive / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, archive / place)
     for config, content in {**configs, "metadata": classifier.metadata}.items():
@@ -89,6 +91,14 @@ def write_configs(classifier: TrainedClassifier, archive: Path, target: str, fil
 
 def _is_place(value: str) -> bool:
     return "/" in value and (Path(value).is_absolute() or Path(value).exists())
+
+
+def _files_of_weights(classifier: TrainedClassifier) -> dict[str, Path]:
+    """Files that ``evaluate`` looks for beside the weights, such as the scaling of radiomics."""
+    config = {**classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
+    names = [name for name, value in config.items() if isinstance(value, str) and references(value) == {"checkpoint"}]
+    files = [Path(evaluated(config, name)) for name in names]
+    return {f"models/{file.name}": file for file in files if file.is_file()}
 
 
 def _named_files(bundle: Path, configs: Mapping[str, Any]) -> Sequence[str]:

@@ -63,9 +63,7 @@ def eager_inference(
     inference, evaluation = dict(configs["inference"]), dict(configs["evaluate"])
     whole = {**evaluation, **inference, "probabilities": dict(probabilities), "checkpoint": str(weights)}
     whole |= {"network_def": evaluation["network_def"], "imports": evaluation["imports"]}
-    for name in closure(whole, ["network_def"]):
-        if set(closure(whole, [name])) & set(_FILES) and is_plain(value := evaluated(whole, name)):
-            whole[name] = value
+    whole |= {name: size for name in _counted(whole) if is_plain(size := evaluated(whole, name))}
     network = {name: whole[name] for name in closure(whole, ["network_def"]) if name not in inference}
     columns = "$['subject'] + [f'probability_{k}' for k in range(@num_classes)] + ['no_call']"
     changed = {
@@ -94,8 +92,13 @@ def with_known_sizes(config: Mapping[str, Any], eager: Mapping[str, Any]) -> dic
 
     So ``monai.bundle.load`` can build the network without data.
     """
-    counted = [name for name in closure(config, ["network_def"]) if set(closure(config, [name])) & set(_FILES)]
-    return {**config, **{name: eager[name] for name in counted if is_plain(eager.get(name)) and name in eager}}
+    return {**config, **{name: eager[name] for name in _counted(config) if name in eager and is_plain(eager[name])}}
+
+
+def _counted(config: Mapping[str, Any]) -> list[str]:
+    """Ids that a network needs and whose values are read from files that are not in the archive."""
+    needed = [name for name in closure(config, ["network_def"]) if not isinstance(config[name], Mapping)]
+    return [name for name in needed if name not in _FILES and set(closure(config, [name])) & set(_FILES)]
 
 
 def _set(configs: Mapping[str, dict[str, Any]], key: str, value: Any, bundle: str) -> None:

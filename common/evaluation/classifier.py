@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ..errors import InputError
+from .subject_splits import SubjectSplits
 
 __all__ = ["CLASSIFIERS", "FittedProbe", "fit_probe", "linear_classifier"]
 
@@ -86,6 +87,7 @@ def linear_classifier(kind: str = "svm", c: float = 1.0, class_weight: str | Non
 def fit_probe(
     features: np.ndarray,
     labels: np.ndarray,
+    subjects: np.ndarray | None = None,
     *,
     c_grid: Sequence[float],
     classifier: str = "svm",
@@ -99,8 +101,9 @@ def fit_probe(
     criterion is balanced accuracy (**ours**); of penalties that tie, the smallest is taken.
 
     Args:
-        features: training subjects only, shape ``[n, d]``, float64, NaN where missing.
+        features: images of training subjects only, shape ``[n, d]``, float64, NaN where missing.
         labels: their classes, shape ``[n]``.
+        subjects: whose images these are, shape ``[n]``: splits never part a subject; by default each is another's.
         c_grid: penalties to choose from.
         classifier: see :func:`linear_classifier`.
         class_weight: see there.
@@ -110,15 +113,17 @@ def fit_probe(
     Raises:
         InputError: no feature varies, or a class has fewer than two subjects.
     """
-    counts = np.bincount(labels)
+    splits = SubjectSplits(labels, subjects)
+    counts = splits.counts
     if counts[counts > 0].min() < 2 or np.count_nonzero(counts) < 2:
         raise InputError(f"{counts.tolist()} training subjects per class; expected two or more of each")
     spread = np.nanmax(features, axis=0, initial=-np.inf) - np.nanmin(features, axis=0, initial=np.inf)
     if not (spread > 0).any():
         raise InputError("every feature is constant over the training subjects (has the encoder collapsed?)")
     with _expected_warnings():
-        c = _choose_c(features, labels, sorted(c_grid), (classifier, class_weight), validation_fraction, seed)
-        folds = StratifiedKFold(min(5, counts[counts > 0].min()), shuffle=True, random_state=seed)
+        split = splits.of(StratifiedShuffleSplit(n_splits=1, test_size=validation_fraction, random_state=seed))[0]
+        c = _choose_c(features, labels, sorted(c_grid), (classifier, class_weight), split)
+        folds = splits.of(StratifiedKFold(min(5, counts[counts > 0].min()), shuffle=True, random_state=seed))
         calibrated = CalibratedClassifierCV(linear_classifier(classifier, c, class_weight), cv=folds, ensemble=False)
         calibrated.fit(features, labels)
     return FittedProbe(calibrated.calibrated_classifiers_[0].estimator, calibrated, c)
@@ -129,12 +134,10 @@ def _choose_c(
     labels: np.ndarray,
     c_grid: Sequence[float],
     kind: tuple[str, str | None],
-    validation_fraction: float,
-    seed: int,
+    split: tuple[np.ndarray, np.ndarray],
 ) -> float:
     """The smallest of the best penalties; preparation does not depend on it and is fitted once."""
-    split = StratifiedShuffleSplit(n_splits=1, test_size=validation_fraction, random_state=seed)
-    fitting, validation = next(split.split(features, labels))
+    fitting, validation = split
     prepared = linear_classifier()[:-1].fit(features[fitting]).transform(features)
     classifier, class_weight = kind
     found = []

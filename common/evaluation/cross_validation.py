@@ -46,6 +46,8 @@ class CrossValidation(Stages):
             states", paper 000, section 4.1); without any, the datalist's folds and the configs' seed.
         folds: number of folds that a seed deals; by default as many as the datalist has, or five.
         transductive: pre-train once on all subjects, as the papers do; the report says so.
+        pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other ("The
+            remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", paper 002).
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
         sweep: an id of ``pretrain.yaml`` and the values to try it at, with each method (paper 003, Fig. 4).
         probe: settings of ``linear_probe.yaml``.
@@ -65,13 +67,15 @@ class CrossValidation(Stages):
         seeds: Sequence[int] = (),
         folds: int | None = None,
         transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
         sweep: Mapping[str, Sequence[Any]] | None = None,
         probe: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         folders = (bundle_root, dataset_dir, output_dir)
-        super().__init__(*folders, overlays=overlays, transductive=transductive, settings=settings)
+        seen = {"transductive": transductive, "pretraining_datalist": pretraining_datalist}
+        super().__init__(*folders, overlays=overlays, settings=settings, **seen)
         self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
         pretrained = [name for name in methods if name != SUPERVISED]
         trained = [*finetune, *(["scratch"] if SUPERVISED in methods else [])]
@@ -107,7 +111,7 @@ class CrossValidation(Stages):
         starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
         for folder, encoder in {**starts, **probed}.items():
             for modality in encoder.runs:
-                for fold in (None,) if self.transductive else repetition.folds:
+                for fold in (None,) if self.one_encoder else repetition.folds:
                     run = (repetition, encoder, modality, fold)
                     what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
                     yield f"{repetition.name}pre-training {what}", partial(self._pretrain, *run)
@@ -125,7 +129,7 @@ class CrossValidation(Stages):
         self._fine_tune(row, repetition.output_dir, fold, start, **repetition.overrides)
 
     def _probe_settings(self) -> dict[str, Any]:
-        fold = None if self.transductive else "{fold}"
+        fold = None if self.one_encoder else "{fold}"
         rows = [encoder.rows(self.root, fold) for encoder in self.encoders]
         return {
             "learnt_tables": {name: table for row in rows for name, table in row.items()},
@@ -139,7 +143,7 @@ class CrossValidation(Stages):
     def _figures(self, report: Path) -> None:
         """Fig. 2 of paper 003, of the first fold's features, and its Fig. 4 of a sweep."""
         first = self.repetitions[0]
-        fold = None if self.transductive else first.folds[0]
+        fold = None if self.one_encoder else first.folds[0]
         tables = {row.name: row.table(first.output_dir, fold) for row in self.encoders if not row.modalities}
         if tables:
             path = report / "figures" / "feature_correlation.png"

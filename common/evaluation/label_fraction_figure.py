@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .metrics import METRIC_NAMES
-from .plotting import GREY, figure, line_style
+from .plotting import COLOURS, GREY, figure, line_style
 
 __all__ = ["label_fraction_figure"]
 
@@ -53,6 +53,7 @@ def label_fraction_figure(
                     np.clip(bars, 0, None),  # a mean over seeds may lie outside by a hair
                     **style,
                     marker=MARKERS[index % len(MARKERS)],
+                    markerfacecolor=style["color"] if index < len(COLOURS) else "white",  # which come round again
                     markersize=5,
                     capsize=2.5,
                     elinewidth=1,

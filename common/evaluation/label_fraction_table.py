@@ -56,7 +56,11 @@ def write_label_fraction_table(
 
 
 def label_fraction_notes(
-    pretrained: Sequence[str], probed: Sequence[str], seeds: Sequence[int], transductive: bool
+    pretrained: Sequence[str],
+    probed: Sequence[str],
+    seeds: Sequence[int],
+    transductive: bool = False,
+    elsewhere: bool = False,
 ) -> list[str]:
     """Sentences for the reports.
 
@@ -65,6 +69,7 @@ def label_fraction_notes(
         probed: names of those that are a linear classifier of given features.
         seeds: of labelled subjects and training.
         transductive: whether pre-training saw the test subjects' images.
+        elsewhere: whether it saw other subjects, of another datalist.
     """
     notes = [
         f"Seeds {list(seeds)}: each chooses the subjects that keep their label, stratified by class, the same ones for "
@@ -75,9 +80,11 @@ def label_fraction_notes(
         saw = (
             "**transductive**: it saw the images, not the labels, of all subjects, test subjects too"
             if transductive
+            else "without labels, on subjects of another datalist"
+            if elsewhere
             else "without labels, on all training subjects and no test subject"
         )
-        once = "one run" if transductive else "one run for each fold"
+        once = "one run" if transductive or elsewhere else "one run for each fold"
         notes.append(f"Pre-training was {saw}; {once}, the same at all fractions and seeds: {', '.join(pretrained)}.")
     if probed:
         notes.append(

@@ -52,7 +52,7 @@ class LabelFractions(Stages):
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
-        methods: rows, the first of which is the one that others are compared with: ``radiomics``; or
+        methods: rows, the first of which is the one that others are compared with: ``radiomics[+<overlay>...]``; or
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``, and
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` as it
@@ -61,6 +61,7 @@ class LabelFractions(Stages):
         seeds: each chooses the labelled subjects and seeds the training.
         folds: that are held out, one by one; the test set is all of them together.
         transductive: pre-train once on all subjects, test subjects too; the report says so.
+        pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other.
         overlays: further config files of the bundle for all stages.
         pretrain: ids to override in ``pretrain.yaml`` alone, such as ``max_epochs``.
         train: the same of ``train.yaml``.
@@ -82,6 +83,7 @@ class LabelFractions(Stages):
         seeds: Sequence[int] = (0, 1, 2),
         folds: Sequence[int] = (0,),
         transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
@@ -92,12 +94,13 @@ class LabelFractions(Stages):
         folders = (bundle_root, dataset_dir, output_dir)
         of_stage = {"pretrain": pretrain or {}, "train": train or {}}
         options = {"overlays": overlays, "transductive": transductive, "of_stage": of_stage}
+        options |= {"pretraining_datalist": pretraining_datalist}
         super().__init__(*folders, **options, settings={"quiet": True, **settings})
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(folds)))
         self.max_correlation, self.resamples = max_correlation, resamples
         rows = json.loads(self.datalist.read_text(encoding="utf-8"))["training"]
-        self.labelled = [row for row in rows if row.get("label") is not None]
+        self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
         self.rows = list(read_rows(self.configs, methods, self.modalities))
         self._check()
 
@@ -118,7 +121,7 @@ class LabelFractions(Stages):
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         """What to do, in order: a line to show, and a call."""
-        folds = (None,) if self.transductive else self.repetition.folds
+        folds = (None,) if self.one_encoder else self.repetition.folds
         starts = [row.start for row in self.rows if isinstance(row.start, Encoder)]
         for encoder in {encoder.folder: encoder for encoder in starts}.values():
             for modality, fold in itertools.product(encoder.runs, folds):
@@ -129,21 +132,23 @@ class LabelFractions(Stages):
             for modality, fold in itertools.product(encoder.runs, folds):
                 what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
                 yield f"features of {what}", partial(self._extract, self.repetition, encoder, modality, fold)
-        if self._of_radiomics():
-            yield "radiomics", self._measure
+        for row in self._of_radiomics():
+            yield row.name.lower(), partial(self._measure, row)
         runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
         for fraction, seed, row, fold in runs:
             what = f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}"
             yield what, partial(self._probe if isinstance(row, Probe) else self._train, row, fraction, seed, fold)
 
-    def _measure(self) -> None:
+    def _measure(self, row: Probe) -> None:
         """Traditional features of the cohort, as the bundle's ``extract_features.yaml`` has them measured."""
-        path = Probe("", "").table(self.output_dir, None)
+        path = row.table(self.output_dir, None)
         if path.is_file():
             return
         cohort = self._cohort(self.repetition, self.repetition.folds[0], None)
         folder = str(self.output_dir / "traditional")
-        self._run("extract_features", [], **cohort, run_id=TRADITIONAL, traditional_table=str(path), output_dir=folder)
+        overlays = [self.configs.path(name) for name in row.overlays]
+        paths = {"traditional_table": str(path), "output_dir": folder}
+        self._run("extract_features", overlays, **cohort, **paths, run_id=TRADITIONAL)
         if not path.is_file():
             raise InputError(f"{path}: not written, for want of PyRadiomics; install it, or leave radiomics out")
 
@@ -156,7 +161,7 @@ class LabelFractions(Stages):
         path = row.predictions(self._root(fraction, seed), fold)
         if path.is_file():
             return
-        table = row.table(self.output_dir, None if self.transductive and row.start else fold)
+        table = row.table(self.output_dir, None if self.one_encoder and row.start else fold)
         correlation = None if row.start else self.max_correlation
         found = predict_held_out(
             table,
@@ -184,7 +189,7 @@ class LabelFractions(Stages):
         table = table[table["seed"].isin(self.seeds) & table["fold"].isin(self.repetition.folds)]
         pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
         probed = [row.name for row in self.rows if isinstance(row, Probe)]
-        notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive)
+        notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
         options = {"classes": class_names(self.datalist), "notes": notes, "resamples": self.resamples}
         summary = write_report(table, report, **options)
         baselines = {row.name for row in self.rows} - set(pretrained)
@@ -238,5 +243,5 @@ class LabelFractions(Stages):
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
             yield f"fold: found {list(self.repetition.folds)}; expected of {known}, those of labelled subjects"
 
-    def _of_radiomics(self) -> bool:
-        return any(isinstance(row, Probe) and not row.start for row in self.rows)
+    def _of_radiomics(self) -> list[Probe]:
+        return [row for row in self.rows if isinstance(row, Probe) and not row.start]

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from ..errors import InputError
 from ..radiomics.feature_table import feature_columns, read_table
 from ..radiomics.scaling import FittedScaling, scaling_pipeline
+from .subject_splits import SubjectSplits
 
 __all__ = ["C_GRID", "fit_few_labels", "predict_held_out"]
 
@@ -33,12 +34,14 @@ def predict_held_out(
 ) -> pd.DataFrame:
     """Fit on a part of the labels of all other folds, predict ``fold``.
 
-    Where a subject has several rows, such as near duplicates of an image, all of them train and the first is predicted:
-    subjects are what is compared.
+    Where the table has several images of a subject, all of them train or are predicted; a report takes the subject's
+    mean, see :func:`~common.evaluation.subject_means.subject_means`.
 
     Args:
-        table: features, see :func:`~common.radiomics.read_table`.
-        rows: of the datalist, each with ``subject``, ``fold`` and ``label``.
+        table: features, see :func:`~common.radiomics.read_table`; of each image where it has a column ``row``, or else
+            of each subject.
+        rows: of the datalist, each with ``subject``, ``fold`` and ``label``, and ``row``, its place in the section,
+            where the table has that; see :func:`~common.data.load_datalist`.
         fold: held out.
         fraction: part of the labels, see :func:`~common.data.keep_label_fraction`.
         label_seed: of the choice of that part.
@@ -46,35 +49,31 @@ def predict_held_out(
         scaling: JSON file for the scaling that was fitted.
 
     Returns:
-        ``subject, fold, label, prediction, probability_0, ..., c``; the latter is the penalty.
+        ``subject, row, fold, label, prediction, probability_0, ..., c``; the latter is the penalty.
 
     Raises:
-        InputError: the table lacks subjects or features, has infinite values, or too few labels are left.
+        InputError: the table lacks images or features, has one twice or infinite values, or too few labels are left.
     """
     from ..data import keep_label_fraction
 
-    features = _features(table, rows)
-    subjects: dict[str, Mapping[str, Any]] = {}
-    for row in rows:
-        subjects.setdefault(str(row["subject"]), row)
-    training = keep_label_fraction([row for row in subjects.values() if row["fold"] != fold], fraction, label_seed)
-    held_out = [row for row in subjects.values() if row["fold"] == fold]
-    known, unknown = (features.loc[[str(row["subject"]) for row in part]] for part in (training, held_out))
-    unknown = unknown[~unknown.index.duplicated()]
-    labels = np.array([subjects[subject]["label"] for subject in known.index])
+    images, features = _features(table, rows)
+    training = [row for row in images.reset_index(names="image").to_dict("records") if row["fold"] != fold]
+    kept = [row["image"] for row in keep_label_fraction(training, fraction, label_seed)]
+    held_out = images[images["fold"] == fold]
+    known, unknown, labels = features.loc[kept], features.loc[held_out.index], images.loc[kept, "label"].to_numpy()
     pipeline = scaling_pipeline(max_correlation)
     try:
         scaled = pipeline.fit_transform(known.to_numpy())
     except ValueError as error:  # no feature is left
-        raise InputError(f"{table}: {str(error).splitlines()[0]} ({len(labels)} labelled subjects)") from error
+        raise InputError(f"{table}: {str(error).splitlines()[0]} ({len(labels)} labelled images)") from error
     fitted = FittedScaling.of(pipeline, list(features.columns))
     if scaling is not None:
         fitted.save(scaling)
-    classifier = fit_few_labels(scaled, labels, known.index.to_numpy(), seed=label_seed)
+    classifier = fit_few_labels(scaled, labels, images.loc[kept, "subject"].to_numpy(), seed=label_seed)
     probabilities = classifier.predict_proba(fitted.transform(unknown))
-    found = {"subject": list(unknown.index), "fold": fold, "label": [row["label"] for row in held_out]}
     columns = {f"probability_{column}": values for column, values in enumerate(probabilities.T)}
-    return pd.DataFrame({**found, "prediction": probabilities.argmax(1), **columns, "c": classifier.C})
+    found = held_out.reset_index(drop=True)
+    return found.assign(prediction=probabilities.argmax(1), **columns, c=classifier.C)
 
 
 def fit_few_labels(
@@ -101,34 +100,37 @@ def fit_few_labels(
     Raises:
         InputError: a class has no subject.
     """
-    names, first = np.unique(subjects, return_index=True)
-    classes = labels[first]
-    counts = np.bincount(classes)
+    subject_splits = SubjectSplits(labels, subjects)
+    counts = subject_splits.counts
     if len(counts) < 2 or counts.min() < 1:
         raise InputError(f"linear probe: {counts.tolist()} labelled subjects per class; expected one or more of each")
     grid = sorted(c_grid)
     classifier = LogisticRegression(C=grid[(len(grid) - 1) // 2], class_weight="balanced", max_iter=10_000)
     if counts.min() < 2:
         return classifier.fit(features, labels)
-    splitter = StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed)
-    splits = [
-        tuple(np.flatnonzero(np.isin(subjects, names[part])) for part in parts)
-        for parts in splitter.split(names, classes)
-    ]
+    splits = subject_splits.of(StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed))
     search = GridSearchCV(classifier, {"C": grid}, scoring="neg_log_loss", cv=splits)
     return search.fit(features, labels).best_estimator_
 
 
-def _features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Features of the subjects of ``rows``."""
+def _features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The labelled images, ``subject, fold, label`` and as known ``row``, and their features, in the datalist's order.
+
+    Without a column ``row`` the table is of subjects, whose first rows tell fold and label.
+    """
     table = read_table(path)
-    table = table.set_index("subject")[feature_columns(table)]
-    absent = sorted({str(row["subject"]) for row in rows} - set(table.index))
-    if absent:
-        shown = ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "")
-        raise InputError(f"{path}: lacks {len(absent)} of {len(rows)} labelled subjects: {shown}; extract them again")
-    if table.shape[1] == 0:
+    keys = ["subject", "row"] if "row" in table else ["subject"]
+    if not (names := feature_columns(table)):
         raise InputError(f"{path}: no feature; expected columns beside subject, fold and label")
-    if infinite := [name for name in table if np.isinf(table[name]).any()]:
+    if twice := sorted(table.loc[table.duplicated(keys), "subject"].unique()):
+        raise InputError(f"{path}: {', '.join(twice[:10])} there twice; expected one line for each {keys[-1]}")
+    images = pd.DataFrame([{**row, "subject": str(row["subject"])} for row in rows])[[*keys, "fold", "label"]]
+    images = images.drop_duplicates(keys, ignore_index=True)
+    features = images[keys].merge(table[[*keys, *names]], on=keys, how="left", indicator=True)
+    if absent := sorted(images.loc[(features.pop("_merge") == "left_only").to_numpy(), "subject"]):
+        shown = ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "")
+        of = "images, of" if "row" in keys else "subjects:"
+        raise InputError(f"{path}: lacks {len(absent)} of {len(images)} labelled {of} {shown}; extract them again")
+    if infinite := [name for name in names if np.isinf(features[name]).any()]:
         raise InputError(f"{path}: infinite values in {', '.join(infinite[:5])}; expected finite ones")
-    return table
+    return images, features[names]

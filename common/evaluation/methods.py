@@ -103,16 +103,20 @@ class Probe:
         folder: where its outputs go.
         start: the encoder; ``None``: traditional features.
         modality: the one whose features it takes, where there is a table for each.
+        overlays: on ``extract_features.yaml``, of traditional features.
     """
 
     name: str
     folder: str
     start: Encoder | None = None
     modality: str | None = None
+    overlays: tuple[str, ...] = ()
 
     def table(self, root: Path, fold: int | None) -> Path:
         """Features of all subjects, by the encoder that has not seen ``fold``."""
-        return Path(self.start.table(root, fold, self.modality or "")) if self.start else root / "traditional.csv"
+        if self.start:
+            return Path(self.start.table(root, fold, self.modality or ""))
+        return root / f"{'+'.join(['traditional', *self.overlays])}.csv"
 
     def predictions(self, root: Path, fold: int | str) -> Path:
         """What it says of ``fold``."""

@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import InputError
 from ..radiomics.feature_table import read_table
 from .fold_files import numbered_files
+from .subject_means import subject_means
 
 __all__ = ["Outcome", "majority_baseline", "outcomes_of", "read_predictions"]
 
@@ -55,12 +56,12 @@ def read_predictions(source: str | Path | Mapping[float, str | Path], name: str)
     Args:
         source: a CSV with ``subject, label, prediction`` (indices of classes), ``probability_0, probability_1, ...``,
             and ``fold``, ``fraction``, ``seed``, ``score`` (several classes: ``score_0, ...``) where there are any.
-            ``{fold}`` and ``{seed}`` in its name stand for one file per fold and seed. A mapping gives one path per
-            label fraction.
+            ``row`` tells several images of a subject apart. ``{fold}`` and ``{seed}`` in its name stand for one file
+            per fold and seed. A mapping gives one path per label fraction.
         name: the method's name; a column ``set`` in the file, of several methods, goes before it.
 
     Returns:
-        One row per subject, seed and fraction, with the columns above and ``set``.
+        One row per image, seed and fraction, with the columns above and ``set``.
 
     Raises:
         InputError: a file or column is absent, or a value is none that can be.
@@ -71,7 +72,7 @@ def read_predictions(source: str | Path | Mapping[float, str | Path], name: str)
     tables = []
     for (seed, fold), path in numbered_files(source).items():
         known = {column: number for column, number in (("seed", seed), ("fold", fold)) if number is not None}
-        tables.append(read_table(path, text_columns=("subject", "set", "missing")).assign(**known))
+        tables.append(read_table(path, text_columns=("subject", "session", "set", "missing")).assign(**known))
     table = pd.concat(tables, ignore_index=True)
     for column, default in {"set": name, "fold": 0, "fraction": 1.0, "seed": 0}.items():
         table[column] = table[column].fillna(default) if column in table.columns else default
@@ -85,15 +86,18 @@ def read_predictions(source: str | Path | Mapping[float, str | Path], name: str)
 def outcomes_of(predictions: pd.DataFrame, positive: int = 1) -> list[Outcome]:
     """One outcome per method (column ``set``) and label fraction, in the order of the table.
 
+    Of several images of a subject :func:`~common.evaluation.subject_means.subject_means` makes one judgement.
+
     Args:
         predictions: as of :func:`read_predictions`.
         positive: index of the positive class of two, whose probability is the score where there is none.
 
     Raises:
-        InputError: methods differ in their subjects or in a subject's label, or a subject is there twice.
+        InputError: methods differ in their subjects or in a subject's label, or an image is there twice.
     """
+    _check_twice(predictions)
     found: list[Outcome] = []
-    for (name, fraction), rows in predictions.groupby(["set", "fraction"], sort=False):
+    for (name, fraction), rows in subject_means(predictions).groupby(["set", "fraction"], sort=False):
         found.append(_outcome(str(name), float(fraction), rows, positive))
         first, last = found[0], found[-1]
         where = f"predictions of {last.name} at fraction {last.fraction:g}"
@@ -127,10 +131,6 @@ def majority_baseline(like: Outcome) -> Outcome:
 def _outcome(name: str, fraction: float, rows: pd.DataFrame, positive: int) -> Outcome:
     columns = _probability_columns(rows)
     seeds = sorted(rows["seed"].unique())
-    twice = rows[rows.duplicated(["seed", "subject"])]
-    if not twice.empty:
-        listed = ", ".join(sorted(twice["subject"].unique())[:10])
-        raise InputError(f"predictions of {name} at fraction {fraction:g}: more than one per subject: {listed}")
     rows = rows.sort_values(["seed", "subject"])
     by_seed = [part for _, part in rows.groupby("seed")]
     if len({tuple(part["subject"]) for part in by_seed}) > 1:
@@ -157,6 +157,17 @@ def _outcome(name: str, fraction: float, rows: pd.DataFrame, positive: int) -> O
         rows[columns].to_numpy(dtype=float).reshape(len(seeds), -1, len(columns)),
         scores.to_numpy(dtype=float).reshape(shape),
     )
+
+
+def _check_twice(predictions: pd.DataFrame) -> None:
+    """Each image once: without ``row`` each subject."""
+    keys = ["set", "fraction", "seed", "subject", *(["row"] if "row" in predictions else [])]
+    twice = predictions[predictions.duplicated(keys)]
+    if not twice.empty:
+        name, fraction = twice.iloc[0][["set", "fraction"]]
+        listed = ", ".join(sorted(twice.loc[twice["set"] == name, "subject"].unique())[:10])
+        what = "image" if "row" in predictions else "subject (to tell its images apart they need a column row)"
+        raise InputError(f"predictions of {name} at fraction {fraction:g}: more than one per {what}: {listed}")
 
 
 def _probability_columns(table: pd.DataFrame) -> list[str]:

@@ -197,9 +197,10 @@ class LinearProbe:
         from ..data import keep_label_fraction
 
         cohort = self.sets[seed].cohort
-        rows = cohort[cohort["fold"] != fold].reset_index(names="row").to_dict("records")
-        kept = [row["row"] for row in keep_label_fraction(rows, fraction, seed)]
-        counts = np.bincount(cohort["label"][kept], minlength=self.sets[seed].num_classes)
+        rows = cohort[cohort["fold"] != fold].reset_index(names="line").to_dict("records")
+        kept = [row["line"] for row in keep_label_fraction(rows, fraction, seed)]
+        subjects = cohort.loc[kept].drop_duplicates("subject")
+        counts = np.bincount(subjects["label"], minlength=self.sets[seed].num_classes)
         if counts.min() < 2:
             raise InputError(
                 f"probe: fraction {fraction:g} leaves {counts.tolist()} training subjects per class without fold {fold}"
@@ -217,7 +218,14 @@ class LinearProbe:
         keys = sets.cohort.loc[held_out]
         positive = sets.num_classes - 1 if self.positive is None else self.positive
         return joblib.delayed(_fit_and_predict)(
-            job, features[training], targets, features[held_out], keys, positive, self.options
+            job,
+            features[training],
+            targets,
+            sets.cohort["subject"].to_numpy()[training],
+            features[held_out],
+            keys,
+            positive,
+            self.options,
         )
 
     def _per_fold(self) -> list[str]:
@@ -243,14 +251,15 @@ def _fit_and_predict(
     job: Job,
     features: np.ndarray,
     labels: np.ndarray,
+    subjects: np.ndarray,
     held_out: np.ndarray,
     keys: pd.DataFrame,
     positive: int,
     options: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Predictions of the held-out subjects, whose labels are only copied into the table."""
+    """Predictions of the held-out subjects' images, whose labels are only copied into the table."""
     try:
-        probe = fit_probe(features, labels, seed=job.seed, **options)
+        probe = fit_probe(features, labels, subjects, seed=job.seed, **options)
     except InputError as error:
         raise InputError(f"probe: {job.name}, fold {job.fold}, fraction {job.fraction:g}: {error}") from error
     predictions, scores, probabilities = probe.decide(held_out, positive)

@@ -84,8 +84,9 @@ def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: 
 def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
     """Rows of a comparison over label fractions.
 
-    ``radiomics`` is a linear classifier of the traditional features, ``<start>[+<overlay>...]+linear_probe`` one of the
-    features of a frozen encoder, with overlays on ``extract_features.yaml``; others: see :func:`read_fine_tunings`.
+    ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features,
+    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, both with overlays on
+    ``extract_features.yaml``; others: see :func:`read_fine_tunings`.
 
     Args:
         configs: of the bundle.
@@ -97,8 +98,10 @@ def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence
     """
     for text in dict.fromkeys(texts):
         start, *overlays = text.split("+")
-        if text == RADIOMICS:
-            yield Probe("Radiomics", RADIOMICS)
+        if start == RADIOMICS:
+            configs.check_overlays("extract_features", overlays)
+            names = ["Radiomics", *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
+            yield Probe(" ".join(names), text, overlays=tuple(overlays))
         elif overlays and overlays[-1] == PROBE:
             yield from _probes(configs, start, overlays[:-1], modalities)
         else:

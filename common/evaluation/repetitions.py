@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import write_atomically
 from .fold_files import SEED
 
-__all__ = ["Repetition", "deal_folds", "modality_names", "repetitions"]
+__all__ = ["Repetition", "deal_folds", "modality_names", "repetitions", "subjects_of"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,15 @@ def modality_names(datalist: Path) -> list[str]:
     if wrong := [name for name in found if "/" in name or not name]:
         raise InputError(f"{datalist}: modality: found {', '.join(map(repr, wrong))}; expected names without a slash")
     return found
+
+
+def subjects_of(datalist: Path) -> set[str]:
+    """Names of those to train on.
+
+    Raises:
+        InputError: no datalist.
+    """
+    return {str(row.get("subject")) for row in _read(datalist)["training"]}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..files import write_atomically
 from .figures import draw_all
 from .markdown import report_text
 from .predictions import outcomes_of, read_predictions
+from .subject_means import subject_notes
 from .summary import metrics_table, summarise
 
 __all__ = ["write_report"]
@@ -72,7 +73,7 @@ def write_report(
     outcomes = outcomes_of(predictions, positive)
     options = {"resamples": resamples, "confidence": confidence, "seed": seed}
     summary = summarise(outcomes, classes=classes, positive=positive, **options)
-    summary |= {"modalities": list(modalities), "notes": list(notes)}
+    summary |= {"modalities": list(modalities), "notes": [*notes, *subject_notes(predictions)]}
     folder = Path(output_dir)
     drawn = draw_all(outcomes, summary, folder / "figures", positive) if figures else {}
     write_atomically(folder / "predictions.csv", predictions.to_csv(index=False))

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..files import write_atomically
 from .bundle_configs import PRETRAIN, BundleConfigs
 from .methods import Encoder, FineTuning
-from .repetitions import Repetition, modality_names
+from .repetitions import Repetition, modality_names, subjects_of
 
 __all__ = ["Stages"]
 
@@ -26,8 +26,12 @@ class Stages:
         output_dir: folder for all outputs.
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
         transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
+        pretraining_datalist: of other subjects, on whom encoders are pre-trained once instead.
         settings: ids to override in every stage that has them.
         of_stage: for a stage's name, ids to override in that stage alone.
+
+    Raises:
+        InputError: there is no datalist, or a subject is in both.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Stages:
         *,
         overlays: Sequence[str] = (),
         transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
         settings: Mapping[str, Any] | None = None,
         of_stage: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
@@ -48,11 +53,17 @@ class Stages:
         self.overlays = [self.configs.path(name) for name in overlays]
         self.of_stage = {stage: dict(ids) for stage, ids in (of_stage or {}).items()}
         self.modalities = modality_names(self.datalist)
+        self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
+        self.one_encoder = transductive or self.elsewhere is not None  # for all folds
+        self._check_elsewhere()
 
     def _pretrain(self, repetition: Repetition, encoder: Encoder, modality: str | None, fold: int | None) -> None:
         checkpoint = encoder.checkpoint(repetition.output_dir, fold, modality)
         if not checkpoint.is_file():
-            overrides = {**self._cohort(repetition, fold, modality), **encoder.settings}
+            cohort = self._cohort(repetition, fold, modality)
+            if self.elsewhere:
+                cohort["datalist"] = str(self.elsewhere)
+            overrides = {**cohort, **encoder.settings}
             overlays = [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
             self._run(PRETRAIN, overlays, **overrides, output_dir=str(checkpoint.parent))
 
@@ -113,14 +124,15 @@ class Stages:
     def _start(self, repetition: Repetition, row: FineTuning, fold: int) -> dict[str, Any]:
         """Which weights ``train.yaml`` starts from."""
         if isinstance(row.start, Encoder):
-            part = None if self.transductive else fold
+            part = None if self.one_encoder else fold
             return {"pretrained_encoder": str(row.start.checkpoint(repetition.output_dir, part, row.modality))}
         random = row.start == "scratch" and "pretrained_weights" in self.configs.ids("train")
         return {"pretrained_encoder": None, **({"pretrained_weights": None} if random else {})}
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same in all runs of one comparison."""
-        return {"settings": self.settings, "overlays": self.overlays}
+        elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
+        return {"settings": self.settings, "overlays": self.overlays, **elsewhere}
 
     def _keep_identity(self) -> None:
         """Refuse to mix two comparisons in one folder."""
@@ -131,6 +143,19 @@ class Stages:
             told = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
             raise InputError(f"{path}: of another comparison: {told}; name another output_dir")
         write_atomically(path, json.dumps(identity, indent=1))
+
+    def _check_elsewhere(self) -> None:
+        """Nobody who is tested may be among those whom pre-training sees."""
+        if self.elsewhere is None:
+            return
+        if self.transductive:
+            raise InputError("transductive: found true beside pretraining_datalist, of other subjects; leave one out")
+        found, tested = (subjects_of(path) for path in (self.elsewhere, self.datalist))
+        if both := sorted(found & tested):
+            shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
+            raise InputError(
+                f"{self.elsewhere}: {len(both)} subjects are in {self.datalist} too: {shown}; take them out"
+            )
 
     def _check_weights(self, rows: Iterable[FineTuning]) -> None:
         if any(row.start == "imagenet" for row in rows) and not self.settings.get("pretrained_weights"):

@@ -16,6 +16,8 @@ from ..radiomics.feature_table import write_table
 
 __all__ = ["FeatureWriter", "PredictionWriter"]
 
+KEYS = ("subject", "session", "row", "fold", "label")
+
 
 class _TableWriter:
     """Collect one row of ``pred`` for each image and write all at the end; keep ``decollate`` of the evaluator on.
@@ -40,7 +42,7 @@ class _TableWriter:
 
     def _collect(self, engine: Engine) -> None:
         for row, output in zip(engine.state.batch, engine.state.output, strict=True):
-            known = {key: _plain(row[key]) for key in ("subject", "fold", "label") if key in row}
+            known = {key: _plain(row[key]) for key in KEYS if key in row}
             self._keys.append(known)
             self._values.append(output["pred"].float().cpu().numpy())
 
@@ -50,7 +52,7 @@ class _TableWriter:
 
 
 class FeatureWriter(_TableWriter):
-    """A feature table: columns ``subject, fold, label`` and ``<prefix>_000`` and on.
+    """A feature table: columns ``subject, session, row, fold, label``, as far as known, and ``<prefix>_000`` and on.
 
     Args:
         path: CSV file; with ``modalities``, it holds ``{modality}`` and stands for one table each.
@@ -78,11 +80,11 @@ class FeatureWriter(_TableWriter):
 
 
 class PredictionWriter(_TableWriter):
-    """Class probabilities of each subject as CSV, and beside it the same rows as JSON.
+    """Class probabilities of each image as CSV, and beside it the same rows as JSON.
 
-    Columns: ``subject, fold, label`` (as far as the datalist has them), ``prediction`` (index of the most probable
-    class), ``probability_<class index>``, and with ``modalities`` also ``missing``: those that the subject lacks, of
-    which the network saw zeros.
+    Columns: ``subject, session, row, fold, label`` (as far as the datalist has them), ``prediction`` (index of the most
+    probable class), ``probability_<class index>``, and with ``modalities`` also ``missing``: those that the subject
+    lacks, of which the network saw zeros. ``row`` is the image's place in the datalist: a subject may have several.
 
     Args:
         path: CSV file.

@@ -60,8 +60,8 @@ def extract_table(
         progress: show progress bars.
 
     Returns:
-        ``subject, fold, label, status`` and one column per feature, the same columns for every cohort of 3D images,
-        and of 2D images.
+        ``subject, fold, label, status``, as known ``session`` and ``row``, and one column per feature, the same columns
+        for every cohort of 3D images, and of 2D images.
 
     Raises:
         InputError: PyRadiomics is absent, the settings are bad, there is no row, or not one lesion could be measured.
@@ -80,7 +80,8 @@ def extract_table(
     for row, row_cases in zip(rows, cases, strict=True):
         outcomes = {prefixes[index]: results.get(case, case) for index, case in zip(prefixes, row_cases, strict=True)}
         keys = {"subject": str(row.get("subject", "")), "fold": row.get("fold"), "label": row.get("label")}
-        records.append({**keys, **_merge(outcomes, names)})
+        place = {key: row[key] for key in ("session", "row") if key in row}
+        records.append({**keys, **place, **_merge(outcomes, names)})
     table = pd.DataFrame.from_records(records).astype({"fold": "Int64", "label": "Int64"})
     _report_failures(table)
     return table

@@ -1,4 +1,4 @@
-"""Tables on disk: one row per subject, ``subject, fold, label`` first, then one column per feature."""
+"""Tables on disk: a line per image or subject, ``subject, fold, label`` first, then one column per feature."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from ..files import write_atomically
 
 __all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "write_table"]
 
-#: Columns that describe the subject; all others are features. ``status`` is ``ok``, or why features are missing.
-KEY_COLUMNS = ("subject", "fold", "label", "status")
+#: Columns that describe the image; all others are features. ``row`` is its place in the datalist, which tells several
+#: images of a subject apart, ``session`` its visit. ``status`` is ``ok``, or why features are missing.
+KEY_COLUMNS = ("subject", "session", "row", "fold", "label", "status")
+INTEGERS = ("row", "fold", "label")
 MISSING = ["", "nan", "NaN", "NA", "<NA>"]
 
 
@@ -28,7 +30,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     """Write ``table``, key columns first, whole or not at all; floats are kept to the last bit.
 
     Args:
-        table: a row per subject with ``subject`` and features, and ``fold``, ``label``, ``status`` where known.
+        table: a line per image with ``subject`` and features, and the other key columns where known.
         path: ends in ``.parquet``, for which pyarrow is needed, or is a CSV.
 
     Returns:
@@ -60,20 +62,20 @@ def check_pyarrow(path: str | Path) -> None:
         raise InputError(f"{path}: Parquet needs pyarrow; run: pip install pyarrow, or name the table .csv")
 
 
-def read_table(path: str | Path, text_columns: Collection[str] = ("subject", "status")) -> pd.DataFrame:
-    """Read a table of one row per subject.
+def read_table(path: str | Path, text_columns: Collection[str] = ("subject", "session", "status")) -> pd.DataFrame:
+    """Read a table of a line per image or subject.
 
     Args:
         path: the CSV or Parquet file.
-        text_columns: columns that are text; ``fold`` and ``label`` are integers and all others numbers.
+        text_columns: columns that are text; ``row``, ``fold`` and ``label`` are integers and all others numbers.
 
     Returns:
-        ``subject`` as text (``007`` and ``NA`` stay what they are), ``fold`` and ``label`` as nullable integers,
-        features as float64 with NaN where empty.
+        ``subject`` as text (``007`` and ``NA`` stay what they are), ``row``, ``fold`` and ``label`` as nullable
+        integers, features as float64 with NaN where empty.
 
     Raises:
-        InputError: no such file, not a table, no column ``subject``, a fold or label that is no integer, or a feature
-            that is not numeric.
+        InputError: no such file, not a table, no column ``subject``, a row, fold or label that is no integer, or a
+            feature that is not numeric.
     """
     path = Path(path)
     if not path.is_file():
@@ -114,10 +116,10 @@ def _typed(path: Path, table: pd.DataFrame, text_columns: Collection[str]) -> pd
             continue
         try:
             columns[name] = column.astype("float64")
-            if name in ("fold", "label"):
+            if name in INTEGERS:
                 columns[name] = columns[name].astype("Int64")
         except (TypeError, ValueError):
-            expected = "integers" if name in ("fold", "label") else "one number per subject"
+            expected = "integers" if name in INTEGERS else "one number per subject"
             problems.append(f"column '{name}': found values such as {column.dropna().iloc[0]!r}; expected {expected}")
     if problems:
         raise InputError.of_rows(str(path), problems)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from .cohort import extract_table
-from .feature_table import write_table
+from .feature_table import feature_columns, write_table
 from .settings import INSTALL, available
 
 __all__ = ["write_traditional_table"]
@@ -16,23 +17,32 @@ __all__ = ["write_traditional_table"]
 logger = logging.getLogger(__name__)
 
 
-def write_traditional_table(rows: Sequence[Mapping[str, Any]], path: str | Path, **kwargs: Any) -> Path | None:
+def write_traditional_table(
+    rows: Sequence[Mapping[str, Any]], path: str | Path, without: Collection[str] = (), **kwargs: Any
+) -> Path | None:
     """Extract the features of ``rows`` and write them as CSV; without PyRadiomics say so and write nothing.
 
     Args:
         rows: of a datalist.
         path: the CSV to write.
+        without: PyRadiomics' feature classes to leave out, such as ``shape`` (in 2D too) to see what a lesion's size
+            and outline alone tell; they are measured all the same, so that both tables share the cache.
         **kwargs: of :func:`extract_table`.
 
     Returns:
         The path written, or ``None``.
 
     Raises:
-        InputError: as :func:`extract_table`.
+        InputError: as :func:`extract_table`, or a class of which there is no feature.
     """
     if not available():
         logger.warning(
             "PyRadiomics is not installed: the learnt features stand alone. To have the traditional ones: %s", INSTALL
         )
         return None
-    return write_table(extract_table(rows, **kwargs), path)
+    table = extract_table(rows, **kwargs)
+    classes = {column: column.split("_")[-2].removesuffix("2D") for column in feature_columns(table)}
+    if unknown := sorted(set(without) - set(classes.values())):
+        known = ", ".join(sorted(set(classes.values())))
+        raise InputError(f"radiomics: without {', '.join(unknown)}: no such feature; expected some of {known}")
+    return write_table(table.drop(columns=[column for column, name in classes.items() if name in without]), path)

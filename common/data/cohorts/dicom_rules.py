@@ -13,7 +13,7 @@ import yaml
 
 from ...errors import InputError
 
-__all__ = ["DicomRule", "read_dicom_rules"]
+__all__ = ["DicomRule", "parse_dicom_rules", "read_dicom_rules"]
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,25 @@ def read_dicom_rules(path: str | os.PathLike) -> dict[str, DicomRule]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: found no YAML ({reason}), expected rules; mend the file") from error
+    return parse_dicom_rules(content, str(path))
+
+
+def parse_dicom_rules(content: Any, source: str) -> dict[str, DicomRule]:
+    """Make rules of what a file holds, for those that stand within another one.
+
+    Args:
+        content: as of :func:`read_dicom_rules`.
+        source: where it stands, for the messages.
+
+    Raises:
+        InputError: with all that is wrong in it.
+    """
     if not isinstance(content, dict) or not content:
-        raise InputError(f"{path}: found no rules, expected {{modality: {{keyword: condition}}}}; mend the file")
+        raise InputError(f"{source}: found no rules, expected {{modality: {{keyword: condition}}}}; mend the file")
     problems: list[str] = []
     rules = {str(name): _rule(str(name), conditions, problems) for name, conditions in content.items()}
     if problems:
-        raise InputError.of_rows(str(path), problems)
+        raise InputError.of_rows(source, problems)
     return rules
 
 

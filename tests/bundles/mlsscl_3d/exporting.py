@@ -19,13 +19,14 @@ def export(path: Path, weights: Path, configs: Path, name: str = "", **overrides
         overrides: ids of ``evaluate.yaml`` that its network needs.
     """
     evaluation = configs / f"evaluate{name}.yaml"
+    parts = ("network_def", "backbone") if name else ("network_def", "backbone", "probabilities")
     ckpt_export(
         net_id="network_def",
         filepath=str(path),
         ckpt_file=str(weights),
         meta_file=str(configs / "metadata.json"),
         config_file=str(configs / f"inference{name}.json"),
-        **{part: f"%{evaluation}#{part}" for part in ("network_def", "backbone")},
+        **{part: f"%{evaluation}#{part}" for part in parts},
         **overrides,
     )
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+import pandas as pd
 import pytest
 import torch
 
@@ -49,3 +50,40 @@ def test_two_processes_have_the_clips_the_loss_the_queues_and_the_weights_of_one
         assert expected[name].keys() == found[name].keys()
         for key in expected[name]:
             torch.testing.assert_close(found[name][key], expected[name][key], rtol=1e-5, atol=1e-7, msg=key)
+
+
+# Patches as large as the volumes are the same wherever they are cut; Adam would enlarge the last bits of the gradients.
+WHOLE_VOLUMES = """
++train#handlers:
+- _target_: tests.bundles.recorder.StepRecorder
+  folder: '@output_dir'
+augment: null
+train#flip#prob: 0.0
+optimizer:
+  _target_: torch.optim.SGD
+  params: $@network.parameters()
+  lr: '@learning_rate'
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_segmenter_as_one_does(run_config, patches, tmp_path):
+    (tmp_path / "whole.yaml").write_text(WHOLE_VOLUMES)
+    arguments = {key: value for key, value in patches.items() if key != "quiet"}
+    arguments |= {"roi_size": [32, 32, 32], "patches_per_volume": 1, "validation_fraction": 0.5, "val_interval": 1}
+    arguments |= {"device": "cpu", "amp": "false", "max_epochs": 2, "learning_rate": 0.01}
+    one, two = tmp_path / "one", tmp_path / "two"
+    run_config(CONFIGS / "train_segmentation.yaml", tmp_path / "whole.yaml", output_dir=one, quiet=True, **arguments)
+    files = [CONFIGS / "train_segmentation.yaml", CONFIGS / "multi_gpu.yaml", tmp_path / "whole.yaml"]
+    command = bundle_command("training", files, processes=2, output_dir=two, **arguments)
+    run = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr[-2000:]
+    steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
+    assert len(steps) == len(parts[0]) == len(parts[1]) == 2
+    for step, first, second in zip(steps, *parts, strict=True):
+        assert (first["loss"] + second["loss"]) / 2 == pytest.approx(step["loss"], abs=1e-4)
+    expected, found = (torch.load(folder / "checkpoint.pt", weights_only=True)["network"] for folder in (one, two))
+    for key in expected:
+        torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=1e-5, msg=key)
+    tables = [pd.read_csv(folder / "metrics.csv") for folder in (one, two)]
+    pd.testing.assert_frame_equal(tables[1].filter(like="val_"), tables[0].filter(like="val_"), atol=1e-3)

@@ -12,11 +12,11 @@ import torch
 
 
 @pytest.fixture
-def subjects(tiny):
-    """The first visit of each person: subject -> (fold, label)."""
+def visits(tiny):
+    """Place in the datalist -> (subject, session, fold, label)."""
     rows = json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
     assert len({row["subject"] for row in rows}) < len(rows)  # some came twice
-    return {row["subject"]: (row["fold"], row["label"]) for row in reversed(rows)}
+    return {place: tuple(row[key] for key in ("subject", "session", "fold", "label")) for place, row in enumerate(rows)}
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def features(run_config, configs, tiny, pretrained, tmp_path):
     return run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides), tmp_path / "features"
 
 
-def test_the_table_of_features_has_a_row_for_each_person_by_the_backbone(features, subjects):
+def test_the_table_of_features_has_a_row_for_each_visit_by_the_backbone(features, visits):
     workflow, folder = features
-    table = pd.read_csv(folder / "learnt_fold0.csv", dtype={"subject": str})
+    table = pd.read_csv(folder / "learnt_fold0.csv", dtype={"subject": str, "session": str})
     names = [f"learnt_{column:03d}" for column in range(8)]
-    assert list(table) == ["subject", "fold", "label", *names]
-    assert {row.subject: (row.fold, row.label) for row in table.itertuples()} == subjects
+    assert list(table) == ["subject", "session", "row", "fold", "label", *names]
+    assert {row.row: (row.subject, row.session, row.fold, row.label) for row in table.itertuples()} == visits
     backbone = workflow.parser.get_parsed_content("network").eval()
     with torch.no_grad():
         expected = backbone(workflow.dataset[3]["image"][None].float())
@@ -47,20 +47,21 @@ def test_the_probe_reports_the_features_beside_the_majority(features, run_config
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path / "probe", **overrides, **options)
     summary = json.loads((tmp_path / "probe/metrics.json").read_text())
     assert {(row["set"], row["fraction"]) for row in summary["results"]} == {("MLSSCL", 0.5), ("MLSSCL", 1.0)}
-    assert "Majority class" in (tmp_path / "probe/report.md").read_text()
+    assert "subjects have several images or visits" in (tmp_path / "probe/report.md").read_text()
 
 
-def test_evaluation_writes_predictions_and_a_report_of_the_held_out_people(
-    run_config, configs, tiny, classifier, subjects, tmp_path
+def test_evaluation_writes_predictions_of_all_visits_and_a_report_of_the_held_out_people(
+    run_config, configs, tiny, classifier, visits, tmp_path
 ):
     overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
     run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str})
-    held_out = {subject: label for subject, (fold, label) in subjects.items() if fold == 0}
-    assert dict(zip(table["subject"], table["label"], strict=True)) == held_out
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str, "session": str})
+    held_out = {place: (*visit[:2], visit[3]) for place, visit in visits.items() if visit[2] == 0}
+    assert {row.row: (row.subject, row.session, row.label) for row in table.itertuples()} == held_out
     np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1, atol=1e-5)
     summary = json.loads((tmp_path / "report/metrics.json").read_text())
-    assert summary["subjects"] == len(held_out)
+    people = {subject for subject, *_ in held_out.values()}
+    assert summary["subjects"] == len(people) < len(held_out)
     assert {"accuracy", "sensitivity", "specificity", "auc"} <= set(summary["results"][0]["metrics"])
 
 

@@ -33,7 +33,7 @@ def test_the_tables_have_a_row_for_each_subject(features, rows):
     for name, count in (("learnt_fold0.csv", 256), ("traditional.csv", 29)):
         table = pd.read_csv(features / name, dtype={"subject": str})
         assert {row.subject: (row.fold, row.label) for row in table.itertuples()} == known
-        values = table.drop(columns=["subject", "fold", "label", "status"], errors="ignore")
+        values = table.drop(columns=["subject", "row", "fold", "label", "status"], errors="ignore")
         assert values.shape[1] == count and np.isfinite(values).all(axis=None)
 
 
@@ -58,10 +58,13 @@ def test_each_view_has_features_of_its_own(view, count, run_config, configs, tin
 
 def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, open_bundle):
     overrides = tiny | {"checkpoint": "nowhere.pt", "output_dir": tmp_path}
-    workflow = open_bundle(configs / "extract_features.yaml", workflow_type=None, run_id="traditional", **overrides)
+    files = [configs / "extract_features.yaml", configs / "without_shape.yaml"]
+    workflow = open_bundle(*files, workflow_type=None, run_id="traditional", **overrides)
     workflow.initialize()
     workflow.run()
-    assert len(pd.read_csv(tmp_path / "traditional.csv")) == 20
+    table = pd.read_csv(tmp_path / "traditional.csv")
+    assert len(table) == 20 and len(table.filter(like="original_").columns) == 29 - 9
+    assert table.filter(like="shape").empty
 
 
 def test_the_probe_reports_learnt_and_traditional_features_beside_the_majority(

@@ -31,7 +31,7 @@ def rows(tiny):
 def test_the_table_of_learnt_features_has_a_row_for_each_subject(features, rows):
     table = pd.read_csv(features / "learnt_fold0.csv", dtype={"subject": str})
     names = [f"learnt_{column:03d}" for column in range(256)]
-    assert list(table) == ["subject", "fold", "label", *names]
+    assert list(table) == ["subject", "row", "fold", "label", *names]
     known = {row["subject"]: (row["fold"], row["label"]) for row in rows}
     assert {row.subject: (row.fold, row.label) for row in table.itertuples()} == known
     assert np.isfinite(table[names]).all(axis=None) and table[names].std().gt(0).any()

@@ -35,6 +35,7 @@ def test_train_and_held_out_part_the_rows_by_fold(cohort):
     assert [row["subject"] for row in held_out] == ["s2", "s3"]
     assert [row["subject"] for row in train] == ["s0", "s1", "s4", "s5"]
     assert [row["index"] for row in train] == [0, 1, 2, 3]
+    assert [row["row"] for row in train] == [0, 1, 4, 5] and [row["row"] for row in held_out] == [2, 3]
 
 
 def test_ignored_mask_and_label_are_dropped_and_not_checked(cohort):

@@ -104,7 +104,7 @@ def test_a_changed_file_or_setting_is_noticed_and_a_moved_file_or_another_fold_i
     list(DiskCacheDataset(rows, preprocessing(), cache))
     assert calls_of(lambda: list(DiskCacheDataset(rows, preprocessing(dtype=torch.float16), cache))) == len(rows)
     moved = shutil.copy(rows[0]["image"], tmp_path / "elsewhere.nii.gz")
-    elsewhere = {**rows[0], "image": str(moved), "fold": 9, "index": 5}
+    elsewhere = {**rows[0], "image": str(moved), "fold": 9, "row": 8, "index": 5}
     found = []
     assert calls_of(lambda: found.append(DiskCacheDataset([elsewhere], preprocessing(), cache)[0])) == 0
     assert found[0]["index"] == 5 and "fold" not in found[0]

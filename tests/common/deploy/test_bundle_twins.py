@@ -9,6 +9,7 @@ from monai.bundle import ConfigParser
 from common import InputError
 from common.deploy.bundle_twins import eager_inference, read_configs, with_known_sizes
 from common.deploy.references import closure, evaluated, references
+from common.radiomics.scaling import FittedScaling
 from tests.common.deploy.tiny_bundles import FOLDERS, SETTINGS, SOFTMAX, random_weights, tiny_configs
 
 
@@ -74,6 +75,15 @@ def test_nothing_of_the_network_depends_on_files_that_an_archive_has_not(bundle,
         needed = closure(config, ["network_def"])
         assert not {"scaling", "datalist", "rows", "dataset_dir"} & set(needed)
     assert evaluated({**train, "device": "cpu"}, "network_def")  # no data is there
+
+
+def test_a_size_that_is_read_from_a_file_beside_the_weights_becomes_a_number(tmp_path):
+    FittedScaling(("a", "b", "c"), *[(0.0, 1.0, 2.0)] * 3).save(tmp_path / "scaling.json")
+    settings = {key: value for key, value in SETTINGS["radiomics_deep_contrast"].items() if key != "num_radiomics"}
+    configs = read_configs(FOLDERS["radiomics_deep_contrast"], ["image_view"], settings)
+    eager = eager_inference(configs, SOFTMAX, tmp_path / "model.pt")
+    assert eager["num_radiomics"] == with_known_sizes(configs["train"], eager)["num_radiomics"] == 3
+    assert str(tmp_path) not in json.dumps([eager, with_known_sizes(configs["train"], eager)])
 
 
 def test_references_are_found_wherever_they_stand():

@@ -66,6 +66,25 @@ def test_transductive_pre_training_happens_once_and_the_report_is_told(dataset):
     assert run.stages[-1][2]["learnt_tables"]["3DSiam + RE"].endswith("re/learnt_all.csv")
 
 
+def test_encoders_of_other_patients_are_pre_trained_once_and_serve_all_folds(dataset):
+    others = dataset / "datalist_pretraining.json"
+    others.write_text(json.dumps({"training": [{"subject": "x"}, {"subject": "y"}]}))
+    run = recorded(dataset, methods=["plain"], finetune=["plain"], pretraining_datalist=others)
+    run.run()
+    (pretrained,) = [s for name, _, s in run.stages if name == "pretrain"]
+    assert (pretrained["transductive"], pretrained["datalist"]) == (True, str(others))
+    assert [s for name, _, s in run.stages if name == "extract_features" and "datalist" in s] == []
+    trained = [(s["fold"], s["pretrained_encoder"]) for name, _, s in run.stages if name == "train"]
+    assert trained == [(fold, str(dataset.parent / "out/plain/all/model.pt")) for fold in range(3)]
+    probe = run.stages[-1][2]
+    assert probe["transductive"] is False and probe["learnt_tables"]["3DSiam"].endswith("plain/learnt_all.csv")
+    others.write_text(json.dumps({"training": [{"subject": "x"}, {"subject": 4}]}))
+    with pytest.raises(InputError, match=r"datalist_pretraining.json: 1 subjects are in .*datalist.json too: 4; take"):
+        recorded(dataset, methods=["plain"], pretraining_datalist=others)
+    with pytest.raises(InputError, match="transductive: found true beside pretraining_datalist"):
+        recorded(dataset, methods=["plain"], pretraining_datalist=others, transductive=True)
+
+
 def test_supervised_is_trained_and_evaluated_on_every_fold_and_reported_beside(dataset):
     run = recorded(dataset, methods=["supervised"])
     run.run()

@@ -81,3 +81,39 @@ def test_subjects_without_a_label_are_left_out_with_a_word(make_table, caplog):
     sets = FeatureSets({"a": [make_table("a", edit=unlabelled)]})
     assert len(sets.cohort) == 39 and "sub-004" not in set(sets.cohort["subject"])
     assert "1 subjects without fold or label are left out: sub-004" in caplog.text
+
+
+def visits(table: pd.DataFrame) -> pd.DataFrame:
+    """Two images of each of the first ten subjects."""
+    twins = pd.concat([table, table.head(10).assign(a_000=9.0)], ignore_index=True)
+    return twins.assign(row=range(50))
+
+
+def test_several_images_of_a_subject_are_matched_by_their_place_in_the_datalist(make_table):
+    images = make_table("a", edit=visits)
+    shuffled = make_table("b", edit=lambda t: visits(t.rename(columns={"b_000": "a_000"})).sample(frac=1))
+    people = make_table("c", edit=lambda table: table.drop(columns=["fold", "label"]))
+    sets = FeatureSets({"all": [images, shuffled, people]})
+    assert (
+        sets.cohort["subject"].tolist()[:4] == ["sub-000", "sub-000", "sub-001", "sub-001"] and len(sets.cohort) == 50
+    )
+    assert sets.cohort["row"].tolist()[:4] == [0, 40, 1, 41]
+    features = sets.features("all", 0)
+    for line, (subject, row) in enumerate(sets.cohort[["subject", "row"]].itertuples(index=False)):
+        for column, path in ((0, images), (6, shuffled)):
+            found = read_table(path).set_index("row").loc[row].drop(["subject", "fold", "label"])
+            np.testing.assert_array_equal(features[line, column : column + 6], found.to_numpy(dtype=float))
+        person = read_table(people).set_index("subject").loc[subject].to_numpy()
+        np.testing.assert_array_equal(features[line, 12:], person)
+
+
+def test_images_that_a_table_lacks_or_has_twice_are_told(make_table):
+    images = make_table("a", edit=visits)
+    with pytest.raises(InputError, match=r"b.csv: lacks 2 of 50 images, of sub-000, sub-009"):
+        FeatureSets({"a": [images, make_table("b", edit=lambda table: visits(table).drop(index=[40, 9]))]})
+    with pytest.raises(InputError, match=r"c.csv: subject sub-003 is there twice; expected one line per row"):
+        FeatureSets({"a": [make_table("c", edit=lambda table: visits(table).replace({"row": {43: 3}}))]})
+    with pytest.raises(
+        InputError, match=r"d.csv: .*sub-000 is there twice; expected one line per subject, or a column r"
+    ):
+        FeatureSets({"a": [make_table("d", edit=lambda table: visits(table).drop(columns="row"))]})

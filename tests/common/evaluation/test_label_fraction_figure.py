@@ -63,3 +63,20 @@ def test_no_method_hides_another_and_baselines_are_dashed(axes):
     assert [line.get_linestyle() for line in lines] == ["--", "--", "-"]
     majority = next(line for line in axes[0].lines if line.get_label() == "Majority class")
     assert majority.get_linestyle() == "--" and set(majority.get_ydata()) == {0.4}
+
+
+def test_a_colour_that_comes_round_again_has_hollow_marks(monkeypatch, tmp_path):
+    monkeypatch.setattr(f"{__name__}.METHODS", [f"m{index}" for index in range(9)])
+    kept = []
+
+    @contextmanager
+    def keep(*args, **kwargs):
+        with figure(*args, **kwargs) as (drawing, panels):
+            kept.append(panels)
+            yield drawing, panels
+
+    monkeypatch.setattr(module, "figure", keep)
+    label_fraction_figure(summary(), tmp_path / "curve.png")
+    lines = [container.lines[0] for container in kept[0][0, 0].containers]
+    looks = {(line.get_color(), line.get_markerfacecolor()) for line in lines}
+    assert len(looks) == 9 and len({line.get_color() for line in lines}) < 9

@@ -18,8 +18,8 @@ from common.errors import InputError
 from common.evaluation import LabelFractions
 from tests.common.evaluation.fake_labels import write_cohort, write_label_bundle
 
-METHODS = ["scratch+cgc", "radiomics", "simsiam+cgc", "pretrain+image+linear_probe"]
-NAMES = ["Scratch + CGC", "Radiomics", "SimSiam + CGC", "SimSiam+ + Image + linear probe"]
+METHODS = ["scratch+cgc", "radiomics", "simsiam+cgc", "pretrain+image+linear_probe", "radiomics+image"]
+NAMES = ["Scratch + CGC", "Radiomics", "SimSiam + CGC", "SimSiam+ + Image + linear probe", "Radiomics Image"]
 FRACTIONS, SEEDS, FOLDS = [1, 0.2], [0, 1], [0, 1]
 
 
@@ -90,10 +90,14 @@ def test_fine_tuning_has_its_labels_seed_and_encoder_of_the_same_fold(whole):
     assert len(told) == len(trained)
 
 
-def test_the_traditional_features_are_measured_without_a_network(whole):
+def test_the_traditional_features_are_measured_without_a_network_once_for_each_row_of_them(whole):
     run, _ = whole
-    measured = [overrides for _, _, overrides in run.stages if overrides.get("run_id") == "traditional"]
-    assert len(measured) == 1 and "checkpoint" not in measured[0]
+    measured = [(overlays, o) for _, overlays, o in run.stages if o.get("run_id") == "traditional"]
+    assert [(overlays, Path(o["traditional_table"]).name) for overlays, o in measured] == [
+        ([], "traditional.csv"),
+        (["image"], "traditional+image.csv"),
+    ]
+    assert not any("checkpoint" in overrides for _, overrides in measured)
 
 
 def test_all_methods_predict_the_same_subjects_at_every_fraction_and_seed(whole):
@@ -181,6 +185,18 @@ def test_one_encoder_of_all_subjects_serves_all_folds_where_it_is_transductive(s
     assert "**transductive**" in text
 
 
+def test_an_encoder_of_other_subjects_serves_all_folds(start, tmp_path):
+    rows = [{"subject": "other"}]
+    (tmp_path / "others.json").write_text(json.dumps({"training": rows}))
+    others = tmp_path / "others.json"
+    run = start(methods=["simsiam+cgc"], fractions=[1.0], seeds=[0], pretraining_datalist=others)
+    text = run.run().read_text()
+    assert [o["datalist"] for stage, _, o in run.stages if stage == "pretrain"] == [str(others)]
+    starts = {o["pretrained_encoder"] for stage, _, o in run.stages if stage == "train"}
+    assert starts == {str(run.output_dir / "simsiam/all/model.pt")}
+    assert "on subjects of another datalist; one run, the same" in text and "transductive" not in text
+
+
 def test_stages_have_settings_of_their_own_and_those_of_all(start):
     run = start(methods=["simsiam+cgc"], fractions=[1.0], seeds=[0], folds=[0], pretrain={"pairs": "two"}, fusion="x")
     run.run()
@@ -196,6 +212,7 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": ["scratch+linear_probe"]}, r"scratch\+linear_probe: no encoder to probe"),
         ({"methods": ["simsiam+cmc+linear_probe"]}, "cmc: the bundle has no such config"),
         ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract_features.yaml has not"),
+        ({"methods": ["radiomics+single"]}, "single: sets fusion.*, which extract_features.yaml has not"),
         ({"methods": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
         ({"methods": []}, "methods: found none"),
         ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),

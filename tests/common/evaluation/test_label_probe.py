@@ -79,9 +79,11 @@ def test_one_subject_of_each_class_is_enough(classes):
     assert found.predict(3.0 * np.eye(classes)).tolist() == labels.tolist() and found.C == 1e-2
 
 
-def test_near_duplicates_of_a_subject_all_train_are_held_out_together_and_predicted_once(tmp_path, monkeypatch):
+def test_images_of_a_subject_all_train_are_held_out_together_and_all_predicted(tmp_path, monkeypatch):
     table = pd.read_csv(write(tmp_path / "a.csv"))
-    pd.concat([table, table.assign(f0=table["f0"] + 0.1)]).to_csv(tmp_path / "b.csv", index=False)
+    twins = pd.concat([table.assign(row=range(60)), table.assign(f0=table["f0"] + 0.1, row=range(60, 120))])
+    twins.sample(frac=1, random_state=0).to_csv(tmp_path / "b.csv", index=False)
+    images = [{**row, "row": place} for place, row in enumerate([*rows(), *rows()])]
     seen = {}
 
     class Search(label_probe.GridSearchCV):
@@ -90,8 +92,10 @@ def test_near_duplicates_of_a_subject_all_train_are_held_out_together_and_predic
             return super().fit(x, y)
 
     monkeypatch.setattr(label_probe, "GridSearchCV", Search)
-    found = predict_held_out(tmp_path / "b.csv", rows(), 0, fraction=0.5)
-    assert found["subject"].is_unique and len(found) == 20 and len(seen["x"]) == 2 * 20
+    found = predict_held_out(tmp_path / "b.csv", images, 0, fraction=0.5)
+    expected = [(row["subject"], row["row"], row["label"]) for row in images if row["fold"] == 0]
+    assert list(found[["subject", "row", "label"]].itertuples(index=False, name=None)) == expected
+    assert len(seen["x"]) == 2 * 20 and found["probability_0"][:20].ne(found["probability_0"][20:].to_numpy()).all()
     _, names = np.unique(seen["x"][:, 1:], axis=0, return_inverse=True)  # twins differ in the first feature alone
     assert len(set(names)) == 20
     for fitting, left_out in seen["splits"]:
@@ -115,14 +119,16 @@ def test_features_that_say_nearly_the_same_are_dropped_where_asked(tmp_path):
     ("edit", "message"),
     [
         (lambda t: t.iloc[2:], "lacks 2 of 60 labelled subjects: s00, s01; extract them again"),
+        (lambda t: t.assign(row=[1, *range(1, 60)]), "lacks 1 of 60 labelled images, of s00; extract them again"),
+        (lambda t: pd.concat([t, t[3:5]]), "s03, s04 there twice; expected one line for each subject"),
         (lambda t: t[["subject"]], "no feature; expected columns beside subject"),
         (lambda t: t.assign(f1=np.inf), "infinite values in f1"),
-        (lambda t: t.assign(**{f"f{i}": 1.0 for i in range(6)}), r"No feature in X meets the variance .*labelled subj"),
+        (lambda t: t.assign(**{f"f{i}": 1.0 for i in range(6)}), r"No feature in X meets the variance .*labelled ima"),
     ],
 )
 def test_a_table_that_cannot_be_learnt_from_is_one_line(tmp_path, edit, message):
     path = tmp_path / "a.csv"
     edit(pd.read_csv(write(path))).to_csv(path, index=False)
     with pytest.raises(InputError, match=message) as error:
-        predict_held_out(path, rows(), 0)
+        predict_held_out(path, [{**row, "row": place} for place, row in enumerate(rows())], 0)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)

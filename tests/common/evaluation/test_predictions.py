@@ -86,8 +86,10 @@ def test_methods_must_judge_the_same_subjects_once():
     a = table(set="a", fraction=1.0, seed=0)
     with pytest.raises(InputError, match=r"predictions of b .*: 2 subjects are not also those of a: 06, 07"):
         outcomes_of(pd.concat([a, a.head(6).assign(set="b")]))
-    with pytest.raises(InputError, match="more than one per subject: 00, 01"):
+    with pytest.raises(InputError, match=r"more than one per subject \(.* need a column row\): 00, 01"):
         outcomes_of(pd.concat([a, a.head(2)]))
+    with pytest.raises(InputError, match="more than one per image: 01"):
+        outcomes_of(pd.concat([a.assign(row=range(8)), a.assign(row=[9, 1, *range(10, 16)])]))
     with pytest.raises(InputError, match="the label of 00 differs"):
         outcomes_of(pd.concat([a, a.assign(set="b", label=1 - a["label"])]))
     with pytest.raises(InputError, match="seeds differ in the label of 07"):

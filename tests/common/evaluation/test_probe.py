@@ -214,7 +214,7 @@ def test_subjects_without_radiomics_are_kept_with_the_medians_of_their_training_
 
     _, predictions = run({"a": [make_table("a", strength=1.0, edit=failed)]})
     assert predictions["subject"].nunique() == 40 and predictions["score"].notna().all()
-    assert "1 of 40 subjects lack features" in caplog.text
+    assert "1 of 40 images lack features" in caplog.text
 
 
 def test_metrics_are_plain_json_and_agree_with_the_table(make_table, run, tmp_path):

@@ -9,6 +9,7 @@ from ignite.engine import Engine
 
 from common.handlers import FeatureWriter, PredictionWriter
 from common.radiomics import read_table
+from common.radiomics.feature_table import feature_columns
 
 
 def evaluator(predictions: torch.Tensor) -> tuple[Engine, list]:
@@ -53,6 +54,22 @@ def test_predictions_are_the_most_probable_classes_in_csv_and_json(tmp_path):
     assert table["prediction"].tolist() == [1, 0, 0] and table["label"].tolist() == [0, 1, 2]
     assert table[["probability_0", "probability_1"]].values.tolist() == [[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]]
     assert json.loads((tmp_path / "predictions.json").read_text())[0]["subject"] == "000"
+
+
+def test_several_images_of_a_subject_keep_their_visit_and_place_in_the_datalist(tmp_path):
+    rows = [{"subject": "a", "session": s, "row": torch.tensor(r)} for s, r in (("01", 7), ("02", 3))]
+
+    def step(engine, indices):
+        engine.state.batch = rows
+        return [{"pred": torch.tensor([0.5, 0.5])} for _ in rows]
+
+    for writer, name in ((PredictionWriter, "predictions.csv"), (FeatureWriter, "learnt.csv")):
+        engine = Engine(step)
+        writer(tmp_path / name).attach(engine)
+        engine.run([[0, 1]])
+        table = read_table(tmp_path / name)
+        assert table["session"].tolist() == ["01", "02"] and table["row"].tolist() == [7, 3]
+    assert feature_columns(table) == ["learnt_000", "learnt_001"]
 
 
 def test_a_second_run_starts_anew(tmp_path):
