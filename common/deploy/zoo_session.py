@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,7 @@ def _as_a_program(checks: Checks, name: str) -> None:
     try:
         run_check(checks, name)
     finally:
+        threading._shutdown()  # ends joblib's pool, for whose workers the next line would wait
         atexit._run_exitfuncs()
 
 

@@ -29,17 +29,17 @@ print(json.dumps([found, sorted(name for name in sys.modules if name.split(".")[
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory):
-    """Configs and libraries of all four bundles."""
+    """Configs and libraries of all four bundles, of one of them twice."""
     folders = {}
-    for bundle in SETTINGS:
-        folder = folders[bundle] = tmp_path_factory.mktemp("archives") / bundle
+    for name, bundle in [*((bundle, bundle) for bundle in SETTINGS), ("another", "siam3d_imbalance")]:
+        folder = folders[name] = tmp_path_factory.mktemp("archives") / name
         configs = tiny_configs(bundle)
         configs["inference"] = eager_inference(configs, SOFTMAX, folder / "models/model.pt")
         configs["train"] = with_known_sizes(configs["train"], configs["inference"])
         (folder / "configs").mkdir(parents=True)
         (folder / "configs/metadata.json").write_text("{}")
-        for name, config in copy_library(folder, f"{bundle}_lib", configs).items():
-            (folder / f"configs/{name}.json").write_text(json.dumps(config))
+        for key, config in copy_library(folder, f"{name}_lib", configs).items():
+            (folder / f"configs/{key}.json").write_text(json.dumps(config))
     return folders
 
 
@@ -48,9 +48,9 @@ def test_the_libraries_of_all_bundles_work_in_one_process_each_with_its_own_code
     *_, line = run_alone(BUILD, tmp_path, *archives.values()).splitlines()
     found, of_repository = json.loads(line)
     assert not of_repository
-    for bundle, folder in archives.items():
+    for name, folder in archives.items():
         parts, root = found[str(folder)]
-        assert [part for part in parts if part.endswith("_lib")] == [f"{bundle}_lib"]
+        assert [part for part in parts if part.endswith("_lib")] == [f"{name}_lib"]
         assert root == str(folder)
 
 
