@@ -60,6 +60,7 @@ def write_documents(
         calibration=classifier.calibration,
         metrics=classifier.metrics,
         overrides=settings,
+        config=classifier.configs["train"],
     )
     _add_forms(provenance, classifier, forms)
 

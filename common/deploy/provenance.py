@@ -32,6 +32,7 @@ def write_provenance(
     calibration: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
     project: str | Path = PROJECT,
 ) -> Path:
     """Write JSON of bundle, source, training, datalist, metrics and versions. It tells no time and no one's folders.
@@ -46,6 +47,7 @@ def write_provenance(
         calibration: content of ``calibration.json``.
         metrics: of an evaluation on subjects that training has not seen.
         overrides: ids of the configs that the packaging set, and their values.
+        config: ``train.yaml`` with these values, free of folders.
         project: checkout from which the archive is made.
 
     Returns:
@@ -61,6 +63,7 @@ def write_provenance(
         "source": _source(Path(project), bundle),
         "weights": None if weights is None else _file(weights),
         "overrides": _without_folders(dict(overrides or {})),
+        "training_config": config,
         "training": None if training_run is None else _training(Path(training_run), weights),
         "metrics": None if metrics is None else dict(metrics),
         "calibration": None if calibration is None else dict(calibration),

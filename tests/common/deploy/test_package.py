@@ -133,6 +133,8 @@ def test_an_archive_of_the_zoo_holds_what_the_zoo_asks_for(zoo):
         assert check_manifest(folder) == len(names) - 1
         provenance = json.loads((folder / "docs/provenance.json").read_text())
         assert provenance["forms"]["largest_difference_below"] == TOLERANCE
+        assert provenance["training_config"]["box_size"] == SETTINGS[SIAM]["box_size"]
+        assert provenance["training_config"]["optimizer"]["_target_"] == "torch.optim.Adam"
         assert provenance["forms"]["golden_inputs"] == [[1, 4, 27, 27, 27], [3, 4, 27, 27, 27]]
     info = json.loads((zoo.parent / "model_info.json").read_text())
     assert list(info) == [f"{SIAM}_v0.1.0"]
