@@ -152,7 +152,7 @@ class RebalanceHandler:
         """Features of clean images; the trainer puts the encoder back into training mode before its step."""
         self.encoder.eval()
         # A GPU takes as many at a time as training holds anyway. The activations of two fit into memory that the
-        # process has; those of more go back to the system after each layer, a third of the passes' time on a CPU.
+        # process has; those of more may go back to the system after each layer, up to a third of a pass on a CPU.
         size = 2 if torch.device(engine.state.device).type == "cpu" else self.batch_size
         chunks = []
         for chunk in image.split(size):
