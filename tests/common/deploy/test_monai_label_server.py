@@ -29,6 +29,7 @@ CLASSES = {
     "siam3d_imbalance": ["low grade", "high grade"],
 }
 TRAINED = "mlsscl_3d"
+OTHER = "siam3d_imbalance"
 CALIBRATION = {"temperature": 2.0, "threshold": 0.6}
 CASES = 6  # that are labelled
 TOLERANCE = 1e-4
@@ -70,9 +71,10 @@ def classifiers(folder, studies):
 
 @pytest.fixture(scope="module")
 def servers(folder, classifiers):
-    """One with all four archives, and one with a trainable one alone."""
+    """One with all four archives, one with a trainable one alone, and one with another of the four alone."""
     environment = consumer_environment("monai-label", make=True)
-    together, alone = (LabelServer(environment, folder / name, folder / "studies") for name in ("together", "alone"))
+    names = ("together", "alone", "other_alone")
+    together, alone, other = (LabelServer(environment, folder / name, folder / "studies") for name in names)
     archive, classifier = alone.models / f"{TRAINED}_classification", classifiers[TRAINED][0]
     write_forms(classifier.network, classifier.golden, archive / "models", forms=["model.pt"])
     write_monai_label_training(classifier, archive)
@@ -80,11 +82,12 @@ def servers(folder, classifiers):
         for bundle, (_, options) in classifiers.items():
             path = package_bundle(bundle, "monailabel", folder / "dist", **options, **SETTINGS[bundle])
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(together.models)
-        with together.running():
-            for server in (together, alone):
+                for server in (together, other) if bundle == OTHER else (together,):
+                    archive.extractall(server.models)
+        with together.running(), other.running():
+            for server in (together, alone, other):
                 server.wait()
-            yield together, alone
+            yield together, alone, other
 
 
 def preprocessed(classifier, row) -> torch.Tensor:
@@ -115,7 +118,7 @@ def tell_apart(classifier, rows) -> None:
 def test_every_archive_of_one_server_gives_the_probabilities_of_the_eager_network_by_class_name(
     servers, classifiers, studies
 ):
-    together, _ = servers
+    together, *_ = servers
     calls = set()
     for bundle, classes in CLASSES.items():
         expected = {name: eager(classifiers[bundle][0], row) for name, row in studies[bundle].items()}
@@ -136,15 +139,17 @@ def test_the_server_takes_them_for_classifiers_with_their_classes(servers):
         assert known["labels"] == {name: index for index, name in enumerate([*classes, "no call"])}
 
 
-def test_an_archive_gives_alone_what_it_gives_beside_others(servers):
+@pytest.mark.parametrize(("bundle", "place"), [(TRAINED, 1), (OTHER, 2)])
+def test_an_archive_gives_alone_what_it_gives_beside_others(servers, bundle, place):
     for name in "ab":
-        found = [server.scores(f"{TRAINED}_classification", f"{TRAINED}_{name}") for server in servers]
+        pair = (servers[0], servers[place])
+        found = [server.scores(f"{bundle}_classification", f"{bundle}_{name}") for server in pair]
         assert list(found[0]) == list(found[1])
         np.testing.assert_allclose(*(list(scores.values()) for scores in found), atol=TOLERANCE)
 
 
 def test_an_image_with_another_number_of_channels_is_refused(servers):
-    together, _ = servers
+    together, *_ = servers
     with pytest.raises(OSError, match="500"):
         together.scores("siam3d_imbalance_classification", f"{TRAINED}_a")
 
@@ -152,7 +157,7 @@ def test_an_image_with_another_number_of_channels_is_refused(servers):
 def test_training_starts_from_the_archive_s_weights_and_the_server_gives_what_it_learnt(
     servers, classifiers, studies, tmp_path
 ):
-    _, alone = servers
+    _, alone, _ = servers
     model, classifier = f"{TRAINED}_classification", classifiers[TRAINED][0]
     weights = alone.models / model / "models/model.pt"
     before = weights.read_bytes()
