@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .pickles import open_zip, scan_saved_tensors
+from .members import scan_members
+from .pickles import scan_saved_tensors
 
 __all__ = ["scan_exported"]
 
@@ -24,17 +25,7 @@ _EMPTY = ("guards_code", "as_custom_obj", "custom_obj", "custom_obj_values", "cl
 
 def scan_exported(content: bytes) -> list[str]:
     """Problems of a ``.pt2`` file: of its names, operators, expressions of sizes, and pickled tensors."""
-    try:
-        members = open_zip(content)
-    except ValueError as error:
-        return [str(error)]
-    problems = []
-    for name, member in members.items():
-        inner = name.partition("/")[2]
-        scan = next((scan for pattern, scan in _MEMBERS if re.fullmatch(pattern, inner)), None)
-        found = ["no member of this name belongs into an exported program"] if scan is None else scan(member)
-        problems += [f"{name}: {problem}" for problem in dict.fromkeys(found)]
-    return problems
+    return scan_members(content, _MEMBERS, "an exported program")
 
 
 def _scan_graph(content: bytes) -> list[str]:

@@ -1,13 +1,13 @@
-"""Pickles and the zip files that torch writes, read without unpickling."""
+"""Pickles, read without unpickling."""
 
 from __future__ import annotations
 
-import io
 import pickletools
 import re
-import zipfile
 
-__all__ = ["OBJECTS", "TENSORS", "open_zip", "scan_pickle", "scan_saved_tensors"]
+from .members import open_zip
+
+__all__ = ["OBJECTS", "TENSORS", "scan_pickle", "scan_saved_tensors"]
 
 # The globals of tensors, by whose names a pickle asks for code.
 TENSORS = re.compile(
@@ -22,22 +22,6 @@ _PLAIN = """PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BIN
 _OPCODES = frozenset(_PLAIN.split())
 OBJECTS = frozenset({"NEWOBJ", "BUILD"})  # make objects and set their attributes
 _SAVED = re.compile(r"[^/]+/(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/\w+)")
-
-
-def open_zip(content: bytes) -> dict[str, bytes]:
-    """The members of a zip file by name.
-
-    Raises:
-        ValueError: not a readable zip file, or one that another reader may read otherwise.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [info.filename for info in archive.infolist()]
-            if len(set(names)) != len(names):
-                raise ValueError("a zip file with two members of one name")
-            return {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-        raise ValueError(f"no readable zip file ({error})") from error
 
 
 def scan_pickle(

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from .configs import scan_config, scan_metadata
-from .pickles import OBJECTS, TENSORS, open_zip, scan_pickle
+from .members import scan_members
+from .pickles import OBJECTS, TENSORS, scan_pickle
 
 __all__ = ["scan_torchscript"]
 
@@ -29,17 +30,7 @@ def scan_torchscript(content: bytes) -> list[str]:
     The source may call its own functions, aten's operators, which torch spells ``torch.<name>``, and a few of prim's;
     of aten's those that read or write files are refused.
     """
-    try:
-        members = open_zip(content)
-    except ValueError as error:
-        return [str(error)]
-    problems = []
-    for name, member in members.items():
-        inner = name.partition("/")[2]
-        scan = next((scan for pattern, scan in _MEMBERS if re.fullmatch(pattern, inner)), None)
-        found = ["no member of this name belongs into TorchScript"] if scan is None else scan(member)
-        problems += [f"{name}: {problem}" for problem in found]
-    return problems
+    return scan_members(content, _MEMBERS, "TorchScript")
 
 
 def _scan_globals(content: bytes) -> list[str]:
