@@ -15,6 +15,7 @@ from torch import nn
 from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
 from ..engines import PrepareImage
 from ..errors import InputError
+from ..networks import folded_batch_norms
 from .feature_bank import FeatureBank
 from .joined_batch import exchange_rows, gather_rows, own_rows
 
@@ -155,9 +156,10 @@ class RebalanceHandler:
         # process has; those of more may go back to the system after each layer, up to a third of a pass on a CPU.
         size = 2 if torch.device(engine.state.device).type == "cpu" else self.batch_size
         chunks = []
-        for chunk in image.split(size):
-            x, _ = self.prepare_batch({"image": chunk}, engine.state.device, engine.non_blocking)
-            chunks.append(self.inferer(x, self.encoder).float())
+        with folded_batch_norms(self.encoder):
+            for chunk in image.split(size):
+                x, _ = self.prepare_batch({"image": chunk}, engine.state.device, engine.non_blocking)
+                chunks.append(self.inferer(x, self.encoder).float())
         return torch.cat(chunks)
 
     def _cluster(self, features: torch.Tensor, labels: torch.Tensor | None) -> Clusters:

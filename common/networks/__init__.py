@@ -6,6 +6,7 @@ from .each_modality import EachModality
 from .efficientnet import EfficientNetBackbone
 from .encoder import BottleneckBlock, BottleneckEncoder
 from .encoder_weights import load_encoder_weights
+from .folded_batch_norm import folded_batch_norms
 from .fusion import FusionClassifier
 from .heads import PredictionHead, ProjectionHead
 from .hybrid import HybridNetwork, HybridOutput
@@ -59,6 +60,7 @@ __all__ = [
     "VolumeResNet",
     "clip_views",
     "convert_sync_batchnorm",
+    "folded_batch_norms",
     "key_views",
     "load_encoder_weights",
     "load_imagenet_weights",

@@ -5,9 +5,10 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
+from common.data.imbalance import cluster_features, reweight
 from common.errors import InputError
 from common.handlers import FeatureBank, RebalanceHandler
-from common.networks import SiameseOutput
+from common.networks import BottleneckEncoder, SiameseOutput
 
 
 class Mean(nn.Module):
@@ -50,6 +51,22 @@ def test_re_weighs_a_hand_made_batch_after_the_warm_up():
     seen, _ = run(handler, batch(VALUES))
     assert "weight" not in seen[0] or seen[0] is seen[1]
     assert seen[1]["weight"].tolist() == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1]
+
+
+def test_fresh_features_of_a_real_encoder_weigh_as_its_features_in_evaluation_mode_do():
+    """In pairs, and with batch norms folded, they are the same; the encoder is as before."""
+    torch.manual_seed(0)
+    encoder = BottleneckEncoder(3, in_channels=2, channels=(4, 6, 8, 10))
+    image = torch.rand(7, 2, 9, 9, 9) * torch.arange(1, 8).view(-1, 1, 1, 1, 1)
+    encoder(image)  # statistics that are not those of the start
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    handler = RebalanceHandler(encoder, "re", batch_size=7)
+    seen, _ = run(handler, {"image": image, "index": torch.arange(7)})
+    with torch.no_grad():
+        expected = reweight(cluster_features(encoder.eval()(image), 3, seed=0))
+    assert len(set(expected.tolist())) > 1
+    torch.testing.assert_close(seen[1]["weight"], expected)
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
 def test_the_warm_up_is_plain():
