@@ -24,6 +24,7 @@ from .datalist_writer import write_datalist
 from .folds import assign_folds, hold_out
 from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
 from .modalities import selected_modalities
+from .modality_statistics import ModalityStatistics, measure_modalities
 from .phantoms import (
     make_brain_phantoms,
     make_dementia_phantoms,
@@ -41,6 +42,7 @@ __all__ = [
     "CandidateBatchSampler",
     "Clusters",
     "DiskCacheDataset",
+    "ModalityStatistics",
     "adni_datalist",
     "assign_folds",
     "balance_classes",
@@ -65,6 +67,7 @@ __all__ = [
     "make_liver_phantoms",
     "make_lung_phantoms",
     "make_thyroid_phantoms",
+    "measure_modalities",
     "npz_datalist",
     "nsclc_datalist",
     "oasis_datalist",

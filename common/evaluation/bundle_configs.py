@@ -20,10 +20,17 @@ class BundleConfigs:
 
     Args:
         bundle_root: folder of the bundle, with ``configs/*.yaml`` in it.
+
+    Raises:
+        InputError: there is no such bundle.
     """
 
     def __init__(self, bundle_root: str | Path) -> None:
-        self.folder = Path(bundle_root).resolve() / "configs"
+        root = Path(bundle_root).resolve()
+        self.folder = root / "configs"
+        if not self.folder.is_dir():
+            known = sorted(folder.parent.name for folder in root.parent.glob("*/configs"))
+            raise InputError(f"bundle: {root.name}: no such folder of configs; expected one of {', '.join(known)}")
 
     def path(self, name: str) -> str:
         """File of a config.

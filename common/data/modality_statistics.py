@@ -1,0 +1,68 @@
+"""Mean and standard deviation of each modality, over a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from ..errors import InputError
+
+__all__ = ["ModalityStatistics", "measure_modalities"]
+
+
+class ModalityStatistics(NamedTuple):
+    """Of one modality.
+
+    Attributes:
+        mean: of all pixels, in the images' unit.
+        std: likewise.
+        num_images: that were measured.
+    """
+
+    mean: float
+    std: float
+    num_images: int
+
+
+def measure_modalities(
+    samples: Iterable[Mapping[str, Any]], modalities: Sequence[str], foreground: bool = False
+) -> dict[str, ModalityStatistics]:
+    """The figures of "standard normalization for each modality" (paper 000, section 2.1), without holding the cohort.
+
+    Args:
+        samples: each with ``image``, ``M[spatial]``, and, where modalities may be missing, ``missing``, M booleans:
+            those images count for nothing.
+        modalities: names of the M channels.
+        foreground: measure only what is not 0, such as the organ of a masked image.
+
+    Returns:
+        The statistics by modality, in their order.
+
+    Raises:
+        InputError: when a modality has no pixels, or all of one value.
+    """
+    from sklearn.preprocessing import StandardScaler  # here, as most that import common.data never scale
+
+    scalers = {name: StandardScaler() for name in modalities}
+    counts = dict.fromkeys(modalities, 0)
+    for sample in samples:
+        missing = sample.get("missing", torch.zeros(len(modalities), dtype=torch.bool))
+        for name, image, absent in zip(modalities, sample["image"], missing, strict=True):
+            pixels = image[image != 0] if foreground else image.flatten()
+            if absent or not len(pixels):
+                continue
+            scalers[name].partial_fit(pixels.double().numpy()[:, None])
+            counts[name] += 1
+    empty = [name for name, count in counts.items() if not count]
+    if empty:
+        raise InputError(f"modalities: {', '.join(empty)}: no image to measure; leave them out of the modalities")
+    found = {
+        name: ModalityStatistics(scaler.mean_.item(), scaler.var_.item() ** 0.5, counts[name])
+        for name, scaler in scalers.items()
+    }
+    constant = [f"{name} ({value.mean:g})" for name, value in found.items() if value.std == 0]
+    if constant:
+        raise InputError(f"modalities: {', '.join(constant)}: all pixels have one value; check images and masks")
+    return found
