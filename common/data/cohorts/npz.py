@@ -52,9 +52,12 @@ def npz_datalist(
         The path of ``datalist.json``.
 
     Raises:
-        InputError: for an archive of another kind, or a folder that holds another archive's images.
+        InputError: for an archive of another kind, a folder that holds another archive's images, or a name that ends
+            in ``.json``, as the other readers take it.
     """
     archive, output_dir = Path(archive), Path(os.path.abspath(output_dir))
+    if output_dir.suffix == ".json":
+        raise InputError(f"output: {output_dir}: found a JSON file's name, expected that of a folder; name its folder")
     parts = _read(archive)
     testing = testing or ("test" if "test" in parts else "val")
     if testing not in parts or len(parts) < 2:

@@ -95,6 +95,8 @@ def test_wrong_arguments_are_told(tmp_path):
         npz_datalist(source, tmp_path / "out", class_names=("one",))
     with pytest.raises(InputError, match="found no such file"):
         npz_datalist(tmp_path / "none.npz", tmp_path / "out")
+    with pytest.raises(InputError, match=r"out\.json: found a JSON file's name, expected that of a folder"):
+        npz_datalist(source, tmp_path / "out.json")
 
 
 def test_the_real_archive_has_the_parts_it_is_said_to_have(shared_data, tmp_path):
