@@ -9,7 +9,7 @@ import fire
 from monai.bundle import ConfigParser
 from tqdm import tqdm
 
-from common import brief_input_errors, bundle_root
+from common import brief_input_errors, bundle_root, flag
 from common.data import measure_modalities
 from common.errors import InputError
 from common.evaluation.bundle_configs import PRETRAIN, BundleConfigs
@@ -43,7 +43,7 @@ def modality_statistics(
     parser.update({**overrides, "cache_rate": 0.0})  # each image is needed once
     dataset = parser.get_parsed_content("train#dataset")
     bar = tqdm(dataset, desc="measuring", unit="subject")
-    found = measure_modalities(bar, parser.get_parsed_content("modalities"), foreground)
+    found = measure_modalities(bar, parser.get_parsed_content("modalities"), flag("foreground", foreground))
     for name, (mean, std, num_images) in found.items():
         print(f"{name}: {mean:.4f} ± {std:.4f} ({num_images} images)")
     columns = {

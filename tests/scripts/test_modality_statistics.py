@@ -52,7 +52,7 @@ def test_what_it_prints_normalises_the_images_that_train(run, project, tmp_path,
 
 
 def test_the_foreground_is_brighter_and_json_has_the_same_figures(run, tmp_path, capsys):
-    run("--output", "all.json")
+    run("--foreground", "false", "--output", "all.json")
     everything = options(capsys.readouterr().out.splitlines()[3])
     run("--foreground", "True", "--output", "foreground.json")
     foreground = options(capsys.readouterr().out.splitlines()[3])
