@@ -14,8 +14,8 @@ from ..data.datalist import load_datalist
 from ..errors import InputError
 from .dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
 from .image_files import folder_row
-from .input_format import InputFormat
-from .slices import take_slices
+from .prediction.input_format import InputFormat
+from .prediction.slices import take_slices
 from .studies import DicomStudy
 
 __all__ = ["Case", "DicomCase", "FileCase", "prepare"]

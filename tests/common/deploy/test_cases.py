@@ -9,8 +9,8 @@ import torch
 from pydicom.uid import generate_uid
 
 from common.deploy.cases import FileCase, prepare
-from common.deploy.classifier import open_classifier
-from common.deploy.predict import find_cases
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.predict import find_cases
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import random_network, write_dicom, write_picture, write_segmentation
