@@ -11,15 +11,15 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..errors import InputError
+from ..images.image_files import datalist_rows, image_folders
+from ..images.studies import find_studies
 from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
-from .image_files import datalist_rows, image_folders
 from .prediction import Prediction
 from .prepared_cases import Prepared, PreparedCases, as_it_is, reason_of
 from .results import discard, result_folder, write_result, write_results
 from .structured_report import check_highdicom
-from .studies import find_studies
 
 __all__ = ["Batch", "find_cases", "predict_cases"]
 

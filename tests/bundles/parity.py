@@ -13,9 +13,9 @@ from pydicom.uid import generate_uid
 
 from common.deploy.cases import Case, FileCase, prepare
 from common.deploy.classifier import Classifier
-from common.deploy.image_files import datalist_rows
 from common.deploy.predict import find_cases
 from common.deploy.prediction import Prediction
+from common.images.image_files import datalist_rows
 from tests.common.deploy.made_studies import write_dicom, write_segmentation
 
 
