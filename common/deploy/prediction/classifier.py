@@ -15,8 +15,8 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from ...data.cohorts.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...errors import InputError
+from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ..archive import open_archive
 from ..verification.manifest import MANIFEST, check_manifest, file_sha256
 from .input_format import InputFormat, read_input_format

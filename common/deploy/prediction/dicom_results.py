@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ...files import write_atomically
-from ..cases import DicomCase
+from .cases import DicomCase
 from .classifier import Classifier
 from .heat_map import draw_heat_map, occlusion_map, upright
 from .prediction import Prediction

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ...errors import InputError
-from ..cases import Case, DicomCase, FileCase
-from ..image_files import datalist_rows, image_folders
-from ..studies import find_studies
+from ...images.image_files import datalist_rows, image_folders
+from ...images.studies import find_studies
+from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
 from .prediction import Prediction

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ...errors import InputError
-from ..cases import Case, DicomCase, prepare
+from .cases import Case, DicomCase, prepare
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
 from .results import finished, result_folder

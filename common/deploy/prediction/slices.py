@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...data.nifti_writer import write_nifti
+from ...images.nifti_writer import write_nifti
 from .input_format import InputFormat, Labels
 
 __all__ = ["take_slices"]

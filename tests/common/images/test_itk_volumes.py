@@ -6,8 +6,8 @@ import pytest
 import SimpleITK as sitk
 
 from common.errors import InputError
+from common.images.itk_volumes import read_mask, read_volume
 from common.radiomics import extract_features
-from common.radiomics.volumes import read_mask, read_volume
 
 
 def test_a_grey_picture_saved_in_colour_is_read_and_a_coloured_one_refused(tmp_path):

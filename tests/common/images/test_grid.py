@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common.data.datalist_grid import dims_problem, grid_problem
-from common.data.image_facts import ImageFacts
+from common.images.facts import ImageFacts
+from common.images.grid import dims_problem, grid_problem
 
 
 def facts(shape=(8, 9, 10), affine=None, channels: int = 1) -> ImageFacts:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.cohorts.dicom_rules import DicomRule
-from ..data.cohorts.dicom_series_files import DicomSlice, convert_series, match_series
-from ..data.nifti_writer import write_nifti
 from ..errors import InputError
+from .dicom_rules import DicomRule
+from .dicom_search import DicomSlice, convert_series, match_series
 from .image_files import is_mask, mask_files
+from .nifti_writer import write_nifti
 from .studies import DicomStudy
 
 __all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
@@ -123,7 +123,7 @@ def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: b
     else:
         import SimpleITK as sitk
 
-        from ..radiomics.dicom_input import read_segmentation
+        from .dicom_segmentation import read_segmentation
 
         sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
     return output

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .dicom_series import check_dicom_series
 
 if TYPE_CHECKING:
     import highdicom
@@ -24,7 +25,6 @@ def read_series(folder: str | Path) -> sitk.Image:
     Raises:
         InputError: no DICOM, several series, or slices that are no regular grid.
     """
-    from ..data.dicom_series import check_dicom_series  # here: its package imports torch, which workers can do without
 
     try:
         check_dicom_series(folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ...errors import InputError
+from ..errors import InputError
 
 __all__ = ["DicomRule", "parse_dicom_rules", "read_dicom_rules"]
 

@@ -7,7 +7,7 @@ from monai.transforms import LoadImage
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from common.data.dicom_series import check_dicom_series
+from common.images.dicom_series import check_dicom_series
 
 SERIES = generate_uid()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.facts_cache import FactsCache
-from common.data.image_facts import ImageFacts, UnreadableImageError, read_image_facts
+from common.images.facts import ImageFacts, UnreadableImageError, read_image_facts
+from common.images.facts_cache import FactsCache
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_remembered_facts_are_those_that_were_read(path, tmp_path, monkeypatch):
     first.facts(path, is_mask=True, content=True)
     first.save()
     expected = read_image_facts(path, is_mask=True)
-    monkeypatch.setattr("common.data.facts_cache.read_image_facts", no_reading)
+    monkeypatch.setattr("common.images.facts_cache.read_image_facts", no_reading)
     assert FactsCache(tmp_path).facts(path, is_mask=True, content=True) == expected
 
 
@@ -79,7 +79,7 @@ def test_two_runs_that_save_to_one_folder_lose_nothing(cohort, tmp_path, monkeyp
     for cache, path in zip(caches, paths, strict=True):
         cache.facts(path, is_mask=False, content=True)
         cache.save()
-    monkeypatch.setattr("common.data.facts_cache.read_image_facts", no_reading)
+    monkeypatch.setattr("common.images.facts_cache.read_image_facts", no_reading)
     for path in paths:
         assert np.isfinite(FactsCache(tmp_path).facts(path, is_mask=False, content=True).nonfinite)
 
@@ -90,7 +90,7 @@ def test_a_slice_added_to_a_dicom_folder_is_noticed(tmp_path, monkeypatch):
     (folder / "1.dcm").write_bytes(b"1")
     facts = ImageFacts((2, 2), (2, 2), 1, None, 0)
     calls = []
-    monkeypatch.setattr("common.data.facts_cache.read_image_facts", lambda *a, **k: calls.append(a) or facts)
+    monkeypatch.setattr("common.images.facts_cache.read_image_facts", lambda *a, **k: calls.append(a) or facts)
     cache = FactsCache(None)
     for _ in range(2):
         cache.facts(str(folder), is_mask=False, content=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from monai.transforms import LoadImage
 
-from common.data.image_facts import UnreadableImageError, read_image_facts
+from common.images.facts import UnreadableImageError, read_image_facts
 
 
 def test_facts_of_a_nifti_are_those_of_monais_reader(cohort):

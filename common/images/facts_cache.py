@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_atomically
-from .image_facts import ImageFacts, read_image_facts
+from .facts import ImageFacts, read_image_facts
 
 __all__ = ["FactsCache", "file_stamp"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..dicom_series import check_dicom_series
-from ..nifti_writer import write_nifti
 from .dicom_rules import DicomRule
+from .dicom_series import check_dicom_series
+from .nifti_writer import write_nifti
 
 __all__ = ["DicomSlice", "convert_series", "find_slices", "linked", "match_series"]
 

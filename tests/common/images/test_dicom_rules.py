@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydicom import Dataset
 
-from common.data.cohorts.dicom_rules import read_dicom_rules
 from common.errors import InputError
+from common.images.dicom_rules import read_dicom_rules
 
 RULES = """
 T1: {SeriesDescription: "(?i)t1.*in"}

@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
-from common.deploy.studies import find_studies
+from common.images.studies import find_studies
 from tests.common.deploy.made_studies import write_dicom, write_picture
 
 VOLUME = np.arange(4 * 4 * 2).reshape(4, 4, 2)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.deploy.image_files import datalist_rows, folder_row, image_folders, is_mask, mask_files
 from common.errors import InputError
+from common.images.image_files import datalist_rows, folder_row, image_folders, is_mask, mask_files
 
 MODALITIES = ("FLAIR", "T1", "T1ce")
 

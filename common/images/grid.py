@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .image_facts import ImageFacts
+from .facts import ImageFacts
 
 __all__ = ["dims_problem", "grid_problem"]
 

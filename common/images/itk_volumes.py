@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from .dicom_input import is_segmentation, read_segmentation, read_series
+from .dicom_segmentation import is_segmentation, read_segmentation, read_series
 
 __all__ = ["as_plane", "read_mask", "read_volume"]
 

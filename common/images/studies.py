@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ..data.cohorts.dicom_series_files import DicomSlice
 from ..errors import InputError
-from ..radiomics.dicom_input import SEGMENTATION
+from .dicom_search import DicomSlice
+from .dicom_segmentation import SEGMENTATION
 
 if TYPE_CHECKING:
     import pydicom

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..data.cohorts.dicom_rules import DicomRule
-from ..data.datalist import load_datalist
-from ..errors import InputError
-from .dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
-from .image_files import folder_row
-from .prediction.input_format import InputFormat
-from .prediction.slices import take_slices
-from .studies import DicomStudy
+from ...data.datalist import load_datalist
+from ...errors import InputError
+from ...images.dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
+from ...images.dicom_rules import DicomRule
+from ...images.image_files import folder_row
+from ...images.studies import DicomStudy
+from .input_format import InputFormat
+from .slices import take_slices
 
 __all__ = ["Case", "DicomCase", "FileCase", "prepare"]
 
