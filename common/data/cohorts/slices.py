@@ -14,10 +14,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
+from ...images.nifti_writer import write_nifti
 from ..class_names import class_names
 from ..datalist import load_datalist
 from ..datalist_writer import write_datalist
-from ..nifti_writer import write_nifti
 
 __all__ = ["slice_datalist"]
 
