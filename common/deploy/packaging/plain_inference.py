@@ -1,0 +1,54 @@
+"""``inference.json`` for those who run no code of ours: TorchScript, and what can be a plain value is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monai.bundle.properties import InferProperties
+
+from ...references import closure, evaluated, is_plain, references
+
+__all__ = ["plain_inference"]
+
+# Ids that whoever runs the config sets.
+_OPTIONS = ("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "checkpoint", "predictions", "device")
+_OPTIONS += ("num_workers", "batch_size", "amp")
+# Ids that programs ask for.
+_PARTS = (*(entry["id"] for entry in InferProperties.values() if "::" not in entry["id"]), "network", "dataloader")
+# What scripts/predict.py asks of the images.
+_IMAGES = ("in_channels", "mask_label", "slice_axis", "apply_mask", "organ_label")
+_ENTRIES = (*_PARTS, *_IMAGES, "imports", "initialize", "run", "evaluating")
+_DROPPED = object()
+
+
+def plain_inference(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with all that follows from the trained classifier worked out, and without the ids that nobody needs.
+
+    What is left to be evaluated are places below the archive's folder, the device, and what writes the results.
+
+    Args:
+        config: ``inference`` of a bundle, with TorchScript as ``network_def``.
+    """
+    number = evaluated(config, "num_classes")
+    columns = ["subject", *(f"probability_{k}" for k in range(number)), "no_call"]
+    config = {**config, "columns": columns}
+    worked_out = {key: _worked_out(value, config) for key, value in config.items()}
+    return {key: worked_out[key] for key in closure(worked_out, [name for name in _ENTRIES if name in config])}
+
+
+def _worked_out(value: Any, config: Mapping[str, Any]) -> Any:
+    if isinstance(value, Mapping):
+        items = {key: _worked_out(item, config) for key, item in value.items()}
+        return _DROPPED if items.pop("_disabled_", False) is True else items
+    if isinstance(value, list):
+        items = [_worked_out(item, config) for item in value]
+        return [item for item in items if item is not _DROPPED]
+    if not isinstance(value, str) or not (named := references(value)):
+        return value
+    if set(closure(config, named)) & {*_OPTIONS, *_PARTS}:
+        return value
+    if value.startswith("@") and isinstance(part := config[value[1:]], Mapping) and "_target_" in part:
+        return _worked_out(part, config)
+    found = evaluated({**config, "_": value}, "_")
+    return found if is_plain(found) else value
