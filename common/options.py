@@ -131,7 +131,7 @@ def _unknown(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator
     if not defaults or not (unknown := config.keys() - known):
         return
     unknown -= set().union(*map(references, config.values()))
-    for name in (name for name in config if name in unknown):
+    for name in (name for name in config if name in unknown and not _is_component(config[name])):
         near = difflib.get_close_matches(name, [*config.keys() - unknown, *defaults], n=1)
         hint = f"did you mean {near[0]}?" if near else "docs/README.md of the bundle lists them"
         yield f"{name}: no config has this option; {hint}"
@@ -199,6 +199,11 @@ def _description(default: Any) -> str:
     if isinstance(default, Mapping):
         return "a component with a _target_, or null"
     return "text" if isinstance(default, str) else f"an expression such as ${default}"
+
+
+def _is_component(value: Any) -> bool:
+    """Whether a value is more than an option, such as what a run of its own does."""
+    return isinstance(value, Mapping) or _is_reference(value) or bool(references(value))
 
 
 def _is_reference(value: Any) -> bool:

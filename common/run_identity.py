@@ -73,11 +73,11 @@ def _resolved(config: Mapping[str, Any], name: str) -> Any:
 
 
 def _flat(place: str, value: Any) -> dict[str, Any]:
-    """The values in components and lists, by their places."""
-    items = list(_items(value))
-    if not items and not isinstance(value, Mapping | list | tuple):
-        return {place: value if is_plain(value) else str(value) if isinstance(value, type) else type(value).__name__}
-    return {inner: leaf for key, item in items for inner, leaf in _flat(f"{place}#{key}", item).items()}
+    """The values in components, by their places; lists of plain values stay whole."""
+    if isinstance(value, Mapping) or (isinstance(value, list | tuple) and any(isinstance(x, Mapping) for x in value)):
+        return {inner: leaf for key, item in _items(value) for inner, leaf in _flat(f"{place}#{key}", item).items()}
+    value = list(value) if isinstance(value, tuple) else value
+    return {place: value if is_plain(value) else type(value).__name__}
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

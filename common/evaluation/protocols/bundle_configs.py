@@ -54,12 +54,12 @@ class BundleConfigs:
         return str(path)
 
     def files(self, stage: str) -> list[str]:
-        """Files of a stage: its config, below it that of the training whose ids it uses; see :meth:`path` for errors."""
+        """Config of a stage, after that of the training over which it lies; see :meth:`path` for errors."""
         return [self.path(name) for name in (BASES.get(stage), stage) if name is not None]
 
-    def ids(self, name: str) -> dict[str, Any]:
-        """Top-level ids of a stage or an overlay; see :meth:`path` for errors."""
-        return {key: value for path in self.files(name) for key, value in _read(path).items()}
+    def ids(self, *names: str) -> dict[str, Any]:
+        """Top-level ids of a stage or an overlay, or of several over each other; see :meth:`path` for errors."""
+        return {key: value for name in names for path in self.files(name) for key, value in _read(path).items()}
 
     def check_overlays(self, stage: str, overlays: Sequence[str]) -> None:
         """Whether ``overlays`` set only what a config has.
