@@ -49,7 +49,7 @@ class RebalanceHandler:
         batch_size: samples of a training step in all processes, the paper's m; even for SE.
         num_candidates: samples among which SE chooses, the paper's N = k * q; more than m. The paper keeps m < N / k.
         warmup_epochs: epochs of plain training at the start.
-        seed: of k-means.
+        seed: random seed for k-means.
         prepare_batch: brings clean images to the device for fresh features.
         inferer: runs the encoder on them.
         sampler: batch sampler of the training loader, in which the samples are chosen for features from the bank.
