@@ -1,4 +1,5 @@
 from .clips import PrepareClipPair, PrepareClips, PrepareRestoration
+from .cosine_rate import CosineRate
 from .denoising import PrepareDenoising
 from .image_and_radiomics import PrepareImageAndRadiomics
 from .inferers import AutocastInferer
@@ -8,6 +9,7 @@ from .prepare_batch import PrepareImage, PrepareViews
 
 __all__ = [
     "AutocastInferer",
+    "CosineRate",
     "PrepareClipPair",
     "PrepareClips",
     "PrepareDenoising",

@@ -8,7 +8,7 @@ from .encoder import BottleneckBlock, BottleneckEncoder
 from .encoder_weights import load_encoder_weights
 from .folded_batch_norm import folded_batch_norms
 from .fusion import FusionClassifier
-from .heads import PredictionHead, ProjectionHead
+from .heads import PredictionHead, ProjectionHead, SimSiamProjector
 from .hybrid import HybridNetwork, HybridOutput
 from .hybrid_classifier import HybridClassifier
 from .imagenet_weights import load_imagenet_weights
@@ -56,6 +56,7 @@ __all__ = [
     "RestorationNetwork",
     "SiameseNetwork",
     "SiameseOutput",
+    "SimSiamProjector",
     "UNetEncoder",
     "VolumeResNet",
     "clip_views",
