@@ -6,6 +6,7 @@ from .inferers import AutocastInferer
 from .jigsaw import PrepareJigsaw
 from .modality_views import PrepareModalityViews
 from .prepare_batch import PrepareImage, PrepareViews
+from .rubik import PrepareRubik
 
 __all__ = [
     "AutocastInferer",
@@ -18,5 +19,6 @@ __all__ = [
     "PrepareJigsaw",
     "PrepareModalityViews",
     "PrepareRestoration",
+    "PrepareRubik",
     "PrepareViews",
 ]
