@@ -48,7 +48,7 @@ class RebalanceHandler:
         num_candidates: samples among which SE chooses, the paper's N = k * q; more than m. The paper keeps m < N / k.
         warmup_epochs: epochs of plain training at the start.
         max_weight: cap of RE's weights, at least 1; ``None``, as in the paper, for none.
-        seed: of k-means.
+        seed: random seed for k-means.
         prepare_batch: brings clean images to the device for fresh features.
         inferer: runs the encoder on them.
 

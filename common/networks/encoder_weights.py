@@ -26,8 +26,8 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
     Args:
         encoder: network to fill, in place.
         path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
-        prefix: of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has encoder
-            and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
+        prefix: prefix of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has
+            encoder and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
 
     Raises:
         InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
