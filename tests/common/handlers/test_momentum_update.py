@@ -87,16 +87,16 @@ def test_a_resumed_run_goes_on_alike():
     run(MomentumUpdate(online, whole), online, epochs=4)
     online = network(0)
 
-    class Interrupted(Exception):
+    class InterruptedRunError(Exception):
         pass
 
     def stop(engine):
-        raise Interrupted
+        raise InterruptedRunError
 
     engine = Engine(lambda engine, batch: [p.data.fill_(engine.state.iteration) for p in online.parameters()])
     MomentumUpdate(online, halves).attach(engine)
     engine.add_event_handler(Events.EPOCH_COMPLETED(once=2), stop)
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         engine.run(range(3), max_epochs=4, epoch_length=3)
     run(MomentumUpdate(online, halves), online, epochs=4, state={"iteration": 6, "epoch_length": 3, "max_epochs": 4})
     for found, wanted in zip(halves.parameters(), whole.parameters(), strict=True):
