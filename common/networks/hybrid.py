@@ -21,9 +21,9 @@ class HybridOutput(NamedTuple):
     radiomics: torch.Tensor  # r, BxF
 
     @property
-    def r1(self) -> torch.Tensor:
-        """The image's vectors, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
-        return self.image.detach()
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image and radiomics, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
+        return self.image.detach(), self.radiomics.detach()
 
 
 class HybridNetwork(nn.Module):
