@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .archive import write_archive
+from .consumers.monai_label import write_monai_label
+from .consumers.monai_label_training import write_monai_label_training
 from .packaging.archive_configs import as_json, portable_settings, write_configs
 from .packaging.documents import write_documents
 from .packaging.forms import FORMS, write_forms
@@ -18,6 +19,7 @@ from .packaging.large_files import write_large_files
 from .packaging.model_info import ZOO_ADDRESS, write_model_info
 from .packaging.plain_inference import plain_inference
 from .packaging.trained_classifier import TrainedClassifier, bundle_folder, read_classifier
+from .verification.archive import write_archive
 from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
 from .verification.signature import read_private_key, sign
@@ -94,7 +96,7 @@ def package_bundle(
         archive = Path(temporary) / name
         _write_weights(classifier, archive, forms, progress)
         say("writing configs and documents")
-        write_configs(classifier, archive, target, own_files)
+        _write_configs(classifier, archive, target, own_files)
         write_documents(classifier, archive, target=target, forms=forms, run=run, settings=settings)
         say("scanning, hashing and zipping")
         _seal(archive, target, key, address)
@@ -137,6 +139,15 @@ def _write_weights(classifier: TrainedClassifier, archive: Path, forms: Sequence
         extra_files={f"{name}.json": as_json(content) for name, content in contents.items()},
         progress=progress,
     )
+
+
+def _write_configs(classifier: TrainedClassifier, archive: Path, target: str, files: Mapping[str, Path]) -> None:
+    if target == "monailabel":
+        write_monai_label(classifier.bundle, archive, classifier.configs, classifier.metadata)
+    elif target == "monailabel_training":
+        write_monai_label_training(classifier, archive)
+    else:
+        write_configs(classifier, archive, files if target == "zoo" else None)
 
 
 def _seal(archive: Path, target: str, key: str | Path | None, address: str | None) -> None:

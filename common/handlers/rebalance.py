@@ -13,11 +13,11 @@ from monai.inferers import Inferer, SimpleInferer
 from torch import nn
 
 from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from ..distributed import exchange_rows, gather_rows, own_rows
 from ..engines import PrepareImage
 from ..errors import InputError
 from ..networks import folded_batch_norms
 from .feature_bank import FeatureBank
-from .joined_batch import exchange_rows, gather_rows, own_rows
 
 __all__ = ["RebalanceHandler"]
 

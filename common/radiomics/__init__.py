@@ -3,9 +3,9 @@
 Worker processes import this package: what needs scikit-learn is in :mod:`.scaling`.
 """
 
+from ..feature_table import feature_columns, read_table, write_table
 from .attach import attach_radiomics
 from .cohort import extract_table
-from .feature_table import feature_columns, read_table, write_table
 from .features import extract_features
 from .pairs import read_pairs
 from .schema import feature_names

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..feature_table import feature_columns
 from .cohort import extract_table
-from .feature_table import feature_columns
 from .settings import RadiomicsSettings
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..errors import one_line
 from .box import Box
 from .filters import FILTERS, Source, filter_names
 from .settings import RadiomicsSettings
@@ -144,5 +145,5 @@ def _by_pyradiomics(
 
 
 def _in_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+    text = one_line(error)
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"

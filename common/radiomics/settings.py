@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 
 __all__ = ["RadiomicsSettings", "available"]
 
@@ -85,7 +85,7 @@ class RadiomicsSettings:
         try:
             extractor = RadiomicsFeatureExtractor(content) if content else RadiomicsFeatureExtractor()
         except Exception as error:
-            reason = " ".join(str(getattr(error, "msg", error)).split())
+            reason = one_line(getattr(error, "msg", error))
             raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; mend the named entry") from error
         # The mask is binarised before PyRadiomics sees it, and provenance would hash every voxel again.
         setting = {**extractor.settings, "label": 1, "additionalInfo": False}

@@ -9,8 +9,8 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.utils import merge_kv
 
+from ...bundle_configs import BundleConfigs
 from ...errors import InputError
-from ...evaluation.protocols.bundle_configs import BundleConfigs
 from .references import closure, evaluated, is_plain, references
 
 __all__ = ["eager_inference", "read_configs", "with_known_sizes"]

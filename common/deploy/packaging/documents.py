@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...files import write_atomically
-from ..verification.manifest import file_sha256
+from ...files import file_digest, write_atomically
 from .archive_configs import as_json
 from .forms import TOLERANCE
 from .model_card import render_model_card
@@ -44,7 +43,7 @@ def write_documents(
         shutil.copyfile(classifier.bundle / name, archive / name)
     if classifier.calibration is not None:
         write_atomically(archive / "docs" / "calibration.json", as_json(classifier.calibration))
-    hashes = {f"models/{name}": file_sha256(archive / "models" / name) for name in forms}
+    hashes = {f"models/{name}": file_digest(archive / "models" / name, "sha256") for name in forms}
     card = render_model_card(classifier.metadata, classifier.metrics, hashes)
     write_atomically(archive / "docs" / "README.md", card)
     write_sbom(archive / "docs" / "sbom.cdx.json")

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from .reproducible import save_script, without_stack_traces
 
 __all__ = ["FORMS", "TOLERANCE", "write_forms"]
@@ -60,7 +60,7 @@ def write_forms(
         for name in names:
             names.set_postfix_str(name)
             write, compare = FORMS[name]
-            with _quiet(), _one_line(name):
+            with _quiet(), _input_errors(name):
                 write(source, Path(folder) / name)
                 differences[name] = compare(source, Path(folder) / name)
             if not differences[name] <= TOLERANCE:
@@ -177,8 +177,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _one_line(name: str) -> Iterator[None]:
-    """Whatever an exporter raises, told as what the user can mend."""
+def _input_errors(name: str) -> Iterator[None]:
+    """Whatever an exporter raises, as an :class:`InputError`."""
     try:
         yield
     except ImportError as error:
@@ -186,5 +186,5 @@ def _one_line(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        found = " ".join(str(error).split())[:200]
-        raise InputError(f"{name}: this network can't take that form ({type(error).__name__}: {found})") from error
+        found = f"{type(error).__name__}: {one_line(error)}"
+        raise InputError(f"{name}: this network can't take that form ({found})") from error

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 from ...networks.weights import read_checkpoint
-from ..verification.manifest import file_sha256
 from .sbom import PROJECT
 
 __all__ = ["write_provenance"]
@@ -118,7 +117,7 @@ def _hyper_parameters(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _check_weights(run: Path, weights: str | Path | None) -> None:
     trained = run / "model.pt"
-    if weights is not None and trained.is_file() and file_sha256(trained) != file_sha256(weights):
+    if weights is not None and trained.is_file() and file_digest(trained, "sha256") != file_digest(weights, "sha256"):
         raise InputError(f"{weights}: differs from {trained}; expected the weights of that run; name another run")
 
 
@@ -129,7 +128,7 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
 def _file(path: str | Path) -> dict[str, Any]:
     """Name and hash of a file; no hash where it is not on this machine any more."""
     path = Path(path)
-    return {"name": path.name, "sha256": file_sha256(path) if path.is_file() else None}
+    return {"name": path.name, "sha256": file_digest(path, "sha256") if path.is_file() else None}
 
 
 def _is_path(value: Any) -> bool:

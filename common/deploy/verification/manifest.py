@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 
-__all__ = ["MANIFEST", "SIGNATURE", "check_manifest", "file_sha256", "files_of", "write_manifest"]
+__all__ = ["MANIFEST", "SIGNATURE", "check_manifest", "files_of", "write_manifest"]
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
@@ -75,18 +74,12 @@ def files_of(folder: str | Path) -> list[str]:
     return sorted(names)
 
 
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _listed(folder: Path) -> list[str]:
     return [name for name in files_of(folder) if name not in (MANIFEST, SIGNATURE)]
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    return {"sha256": file_sha256(path), "size": path.stat().st_size}
+    return {"sha256": file_digest(path, "sha256"), "size": path.stat().st_size}
 
 
 def _told(entry: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError
-from ...radiomics.feature_table import feature_columns, read_table
+from ...feature_table import feature_columns, read_table
 from ..fold_files import FOLD, fold_files
 
 __all__ = ["FeatureSets"]

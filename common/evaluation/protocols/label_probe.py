@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from ...errors import InputError
-from ...radiomics.feature_table import feature_columns, read_table
+from ...errors import InputError, one_line
+from ...feature_table import feature_columns, read_table
 from ...radiomics.scaling import FittedScaling, scaling_pipeline
 from ..subject_splits import SubjectSplits
 
@@ -65,7 +65,7 @@ def predict_held_out(
     try:
         scaled = pipeline.fit_transform(known.to_numpy())
     except ValueError as error:  # no feature is left
-        raise InputError(f"{table}: {str(error).splitlines()[0]} ({len(labels)} labelled images)") from error
+        raise InputError(f"{table}: {one_line(error)} ({len(labels)} labelled images)") from error
     fitted = FittedScaling.of(pipeline, list(features.columns))
     if scaling is not None:
         fitted.save(scaling)

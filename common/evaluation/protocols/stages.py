@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
 from ...files import write_atomically
-from .bundle_configs import PRETRAIN, BundleConfigs
 from .methods import Encoder, FineTuning
 from .repetitions import Repetition, modality_names, subjects_of
 

@@ -18,10 +18,10 @@ from monai.bundle import ConfigWorkflow
 from common import InputError
 from common.data import make_brain_phantoms
 from common.deploy import package
-from common.deploy.archive import open_archive
 from common.deploy.package import TARGETS, package_bundle
 from common.deploy.packaging import forms
 from common.deploy.packaging.forms import FORMS, TOLERANCE
+from common.deploy.verification.archive import open_archive
 from common.deploy.verification.manifest import check_manifest
 from common.deploy.verification.scan import scan_folder
 from common.deploy.verification.signature import check_signature

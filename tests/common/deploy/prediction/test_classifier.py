@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
-from common.deploy.archive import write_archive
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.input_format import InputFormat
+from common.deploy.verification.archive import write_archive
 from common.deploy.verification.manifest import file_sha256, write_manifest
 from common.errors import InputError
 from common.networks import CalibratedSoftmax

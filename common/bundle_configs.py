@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from .errors import InputError
 
 __all__ = ["PRETRAIN", "BundleConfigs"]
 
