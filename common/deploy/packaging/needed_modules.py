@@ -100,7 +100,9 @@ def _offered(path: Path) -> set[str]:
 
 def _names(body: Iterable[ast.stmt]) -> Iterator[str]:
     for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.If):  # lazy exports
+            yield from _names(node.body)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module):
             yield from (alias.asname or alias.name for alias in node.names)
@@ -114,11 +116,14 @@ def _cut(path: Path, offered: set[str]) -> str:
     parts, names, listed = [], set(), set()
     for node in ast.parse(source).body:
         text = ast.get_source_segment(source, node)
-        if isinstance(node, ast.ImportFrom) and node.level:
-            kept = [alias for alias in node.names if (alias.asname or alias.name) in offered]
-            if not kept:
+        if isinstance(node, ast.If):  # lazy exports
+            kept = [_kept(each, offered) for each in node.body]
+            node.body = [each for each in kept if each.names] or [ast.Pass()]
+            text = ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            node = _kept(node, offered)
+            if not node.names:
                 continue
-            node = ast.ImportFrom(node.module, kept, node.level)
             text = ast.unparse(node)
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             listed = set(ast.literal_eval(node.value))
@@ -126,6 +131,12 @@ def _cut(path: Path, offered: set[str]) -> str:
         names |= set(_names([node]))
         parts.append(text)
     return "\n".join([*parts, f"__all__ = {sorted(names & listed)}"]) + "\n"
+
+
+def _kept(node: ast.ImportFrom, offered: set[str]) -> ast.ImportFrom:
+    return ast.ImportFrom(
+        node.module, [alias for alias in node.names if (alias.asname or alias.name) in offered], node.level
+    )
 
 
 def _read(path: Path) -> str:

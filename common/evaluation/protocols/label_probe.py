@@ -38,8 +38,8 @@ def predict_held_out(
     mean, see :func:`~common.evaluation.subject_means.subject_means`.
 
     Args:
-        table: features, see :func:`~common.radiomics.read_table`; of each image where it has a column ``row``, or else
-            of each subject.
+        table: features, see :func:`~common.feature_table.read_table`; of each image where it has a column ``row``, or
+            else of each subject.
         rows: of the datalist, each with ``subject``, ``fold`` and ``label``, and ``row``, its place in the section,
             where the table has that; see :func:`~common.data.load_datalist`.
         fold: held out.

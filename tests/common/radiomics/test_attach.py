@@ -15,7 +15,8 @@ from monai.data import CacheDataset, DataLoader
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
 from common.errors import InputError
-from common.radiomics import attach_radiomics, extract_table, feature_columns, workers
+from common.feature_table import feature_columns
+from common.radiomics import attach_radiomics, extract_table, workers
 from common.radiomics.attach import _first_process_first
 from common.radiomics.scaling import FittedScaling, scaling_pipeline
 from common.transforms import RadiomicsFeaturesd

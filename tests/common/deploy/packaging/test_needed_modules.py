@@ -27,9 +27,11 @@ def test_a_package_offers_what_is_needed_of_it_alone():
     assert found == ["EncoderClassifier"] and "__all__ = ['EncoderClassifier']" in source
 
 
-def test_a_function_is_found_before_its_module_of_the_same_name():
+def test_a_lazy_export_is_kept_and_the_others_are_cut():
     sources = {path.as_posix(): text for path, text in needed_modules(["data.class_names"]).items()}
-    assert "from .class_names import class_names" in sources["data/__init__.py"] and "data/class_names.py" in sources
+    assert "from .datalist_classes import class_names" in sources["data/__init__.py"]
+    assert "assign_folds" not in sources["data/__init__.py"]
+    assert {"data/datalist_classes.py", "lazy.py"} <= sources.keys() and "data/folds.py" not in sources
 
 
 def test_imports_inside_functions_come_too():

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import InputError
 from common.evaluation.protocols.feature_sets import FeatureSets
-from common.radiomics import read_table
+from common.feature_table import read_table
 
 
 def test_tables_are_put_side_by_side_by_subject_whatever_their_order(make_table):
