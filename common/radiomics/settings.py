@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,11 +22,10 @@ INSTALL = "pip install numpy wheel setuptools && pip install --no-build-isolatio
 
 def available() -> bool:
     """Whether PyRadiomics can be imported; without it there are no traditional features, only learnt ones."""
-    try:
-        importlib.import_module("radiomics")
+    try:  # a folder called radiomics is imported where PyRadiomics is absent, and has no such module
+        return importlib.util.find_spec("radiomics.featureextractor") is not None
     except ImportError:
         return False
-    return True
 
 
 @dataclass(frozen=True)

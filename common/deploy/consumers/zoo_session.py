@@ -131,6 +131,7 @@ class Checks:
     def _run(self, kind: str, names: list[str], **more: Any) -> None:
         output = self.work / "_".join(["output", *names])
         places = {"dataset_dir": self.work / "data", "cache_dir": self.work / "cache", "output_dir": output}
+        sys.path.insert(0, str(self.folder))  # as the zoo's unit tests of bundles with Python do
         workflow = monai.bundle.ConfigWorkflow(
             config_file=[str(self.configs / f"{name}.json") for name in names],
             meta_file=str(self.metadata),

@@ -60,6 +60,7 @@ def monai_bundle(*words):
 address = f"http://127.0.0.1:{server.server_address[1]}/{name}.zip"
 monai_bundle("download", "--name", name, "--source", "github", "--url", address, "--bundle_dir", target)
 root = f"{target}/{name}"
+sys.path.insert(0, root)
 where = {"bundle_dir": target, "device": "cpu"}
 of_inference, of_training = (
     monai.bundle.load(name, workflow_type=kind, **where).eval() for kind in ("inference", "train")
@@ -69,7 +70,6 @@ train = ["--max_epochs", "1", "--batch_size", "2", "--validation_fraction", "0.5
 monai_bundle("run", "training", "--config_file", f"{root}/configs/train.json", *options, *train)
 predict = ["--section", "training"]
 monai_bundle("run", "evaluating", "--config_file", f"{root}/configs/inference.json", *options, *predict)
-sys.path.remove(root), sys.path.remove(root)
 exported = f"{root}/models/exported.ts"
 export = ["--config_file", f"{root}/configs/inference.json", "--bundle_root", root, "--filepath", exported]
 monai_bundle("ckpt_export", *export)
