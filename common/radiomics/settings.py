@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,10 +22,11 @@ INSTALL = "pip install numpy wheel setuptools && pip install --no-build-isolatio
 
 def available() -> bool:
     """Whether PyRadiomics can be imported; without it there are no traditional features, only learnt ones."""
-    try:  # a folder called radiomics is imported where PyRadiomics is absent, and has no such module
-        return importlib.util.find_spec("radiomics.featureextractor") is not None
+    try:
+        module = importlib.import_module("radiomics")
     except ImportError:
         return False
+    return getattr(module, "__file__", None) is not None  # else it is some folder of that name on sys.path
 
 
 @dataclass(frozen=True)
