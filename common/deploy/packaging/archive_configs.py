@@ -11,11 +11,11 @@ from typing import Any
 
 from ...errors import InputError
 from ...files import write_atomically
-from .bundle_twins import with_known_sizes
 from .library import copy_library
 from .plain_inference import plain_inference
 from .references import evaluated, references
 from .trained_classifier import TrainedClassifier
+from .trained_configs import with_known_sizes
 
 __all__ = ["as_json", "portable_settings", "write_configs"]
 

@@ -15,9 +15,9 @@ from ... import bundle_root
 from ...errors import InputError
 from ...networks.weights import load_weights
 from .archive_metadata import META, archive_metadata
-from .bundle_twins import eager_inference, read_configs
-from .golden import golden_inputs
+from .reference_inputs import reference_inputs
 from .references import evaluated
+from .trained_configs import eager_inference, read_configs
 
 __all__ = ["TrainedClassifier", "bundle_folder", "read_classifier"]
 
@@ -35,7 +35,7 @@ class TrainedClassifier:
         inference: ``inference`` with the network itself and ``models/model.pt``.
         metadata: of the bundle with these weights.
         network: gives probabilities of the classes and "no call"; on the CPU, in evaluation mode.
-        golden: inputs that all its forms must answer alike.
+        reference_inputs: inputs on which all exported formats must agree.
         calibration: content of ``calibration.json``, if any.
         metrics: content of the ``metrics.json`` of an evaluation, if any.
     """
@@ -46,7 +46,7 @@ class TrainedClassifier:
     inference: Mapping[str, Any]
     metadata: Mapping[str, Any]
     network: nn.Module
-    golden: torch.Tensor
+    reference_inputs: torch.Tensor
     calibration: Mapping[str, Any] | None
     metrics: Mapping[str, Any] | None
 
@@ -106,8 +106,8 @@ def read_classifier(
     )
     network = load_weights(evaluated(inference, "network_def"), weights).cpu().eval()
     value_range = metadata["network_data_format"]["inputs"]["image"]["value_range"]
-    golden = golden_inputs(network, shape, value_range)
-    return TrainedClassifier(folder, weights, configs, inference, metadata, network, golden, calibrated, judged)
+    inputs = reference_inputs(network, shape, value_range)
+    return TrainedClassifier(folder, weights, configs, inference, metadata, network, inputs, calibrated, judged)
 
 
 def _weights(folder: Path, weights: str | Path | None) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monai.data.utils import no_collation
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -17,7 +18,7 @@ from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
 from .prediction import Prediction
-from .prepared_cases import Prepared, PreparedCases, as_it_is, reason_of
+from .prepared_cases import Prepared, PreparedCases, reason_of
 from .results import discard, result_folder, write_result, write_results
 from .structured_report import check_highdicom
 
@@ -102,7 +103,7 @@ def predict_cases(
         check_highdicom()
     batch = Batch([], dict(failed or {}), 0, (output / "results.json", output / "results.csv"))
     dataset = PreparedCases(classifier, cases, output, heat_map)
-    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers, collate_fn=as_it_is)
+    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers, collate_fn=no_collation)
     try:
         for item in tqdm(loader, "predicting", unit="study", disable=len(cases) == 1):
             if item.done is not None:

@@ -20,7 +20,7 @@ from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
 from .results import finished, result_folder
 
-__all__ = ["Prepared", "PreparedCases", "as_it_is", "reason_of"]
+__all__ = ["Prepared", "PreparedCases", "reason_of"]
 
 
 @dataclass
@@ -77,11 +77,6 @@ class PreparedCases(Dataset):
         with tempfile.TemporaryDirectory() as folder:
             row = self.preprocessing(prepare(case, self.input, Path(folder)))
         return Prepared(case, key, image=torch.as_tensor(row["image"]))
-
-
-def as_it_is(item: Prepared) -> Prepared:
-    """What a loader collates with: nothing."""
-    return item
 
 
 def _names(case: Case, heat_map: bool) -> list[str]:

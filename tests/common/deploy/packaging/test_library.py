@@ -9,8 +9,8 @@ from monai.bundle import ConfigParser
 
 import common
 from common import InputError
-from common.deploy.packaging.bundle_twins import eager_inference, with_known_sizes
 from common.deploy.packaging.library import copy_library
+from common.deploy.packaging.trained_configs import eager_inference, with_known_sizes
 from tests.common.deploy.alone import run_alone
 from tests.common.deploy.tiny_bundles import SETTINGS, SOFTMAX, tiny_configs
 
