@@ -1,4 +1,4 @@
-"""Errors that a user can mend, told in one line instead of a traceback."""
+"""Errors that a user can correct, as one line instead of a traceback."""
 
 from __future__ import annotations
 

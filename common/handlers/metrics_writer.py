@@ -30,7 +30,7 @@ class MetricsWriter:
 
     Args:
         output_dir: folder of the two files.
-        optimizer: whose learning rate is told.
+        optimizer: optimizer whose learning rate is logged.
         validator: whose metrics come beside, as ``val_<name>``.
 
     Raises:

@@ -134,8 +134,8 @@ class RebalanceHandler:
         if num_batches:
             means = {name: total / num_batches for name, total in self._log.items()}
             engine.state.metrics.update(means)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {told}")
+            shares = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {shares}")
         self._log.clear()
 
     def state_dict(self) -> dict[str, Any]:

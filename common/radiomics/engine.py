@@ -98,7 +98,7 @@ def _measure_type(
     args: Mapping[str, Any],
     measured: Measured,
 ) -> None:
-    """Features of all images of one type; whatever goes wrong is told and the next type has its turn."""
+    """Features of all images of one type; a failure is reported and the next type has its turn."""
     known = image_type in FILTERS
     names = filter_names(image_type, args, source.image.GetDimension()) if known else [image_type]
     images = FILTERS[image_type](source, args) if known else _by_pyradiomics(image_type, source, mask, args)

@@ -86,7 +86,7 @@ class RadiomicsSettings:
             extractor = RadiomicsFeatureExtractor(content) if content else RadiomicsFeatureExtractor()
         except Exception as error:
             reason = one_line(getattr(error, "msg", error))
-            raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; mend the named entry") from error
+            raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; correct the named entry") from error
         # The mask is binarised before PyRadiomics sees it, and provenance would hash every voxel again.
         setting = {**extractor.settings, "label": 1, "additionalInfo": False}
         if setting.get("preCrop"):
@@ -141,7 +141,7 @@ def _read_parameters(parameters: str | Path | Mapping[str, Any] | None, source: 
     except OSError as error:
         raise InputError(f"{source}: {error.strerror}; expected a PyRadiomics parameter file (YAML)") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: not YAML ({' '.join(str(error).split())}); mend the file") from error
+        raise InputError(f"{source}: not YAML ({one_line(error)}); correct the file") from error
     if not isinstance(content, Mapping):
         raise InputError(f"{source}: found {type(content).__name__}; expected setting, imageType, featureClass")
     return dict(content)

@@ -74,7 +74,7 @@ def static_problems(folder: str | Path) -> list[str]:
     try:
         configs = {name: json.loads((folder / f"configs/{name}.json").read_bytes()) for name in CONFIGS}
     except OSError:
-        return problems  # told above
+        return problems  # reported above
     except ValueError as error:
         return [*problems, f"configs: no readable JSON ({error})"]
     for config, ids in IDS.items():

@@ -90,7 +90,7 @@ class Checks:
         self.metadata = self.configs / "metadata.json"
 
     def metadata_schema(self) -> None:
-        """The metadata pass the schema, which is at hand."""
+        """The metadata pass the schema, which comes with this package."""
         monai.bundle.verify_metadata(meta_file=str(self.metadata), filepath=str(self.schema))
 
     def network(self) -> None:
@@ -161,7 +161,7 @@ def run_check(checks: Checks, name: str) -> None:
         getattr(checks, name)()
     except BaseException as error:
         traceback.print_exc()
-        (checks.work / f"{name}.error").write_text(_told(error))
+        (checks.work / f"{name}.error").write_text(_described(error))
         raise SystemExit(1) from None
 
 
@@ -174,7 +174,7 @@ def _as_a_program(checks: Checks, name: str) -> None:
         atexit._run_exitfuncs()
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     """What went wrong in one line: the first cause, which MONAI wraps several times, and what MONAI says of it."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:

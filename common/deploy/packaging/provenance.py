@@ -105,7 +105,7 @@ def _training(run: Path, weights: str | Path | None) -> dict[str, Any]:
         "optimizer": _hyper_parameters(checkpoint.get("optimizer", {})),
         "iterations": checkpoint.get("engine", {}).get("iteration"),
         "best_epoch": best,
-        "metrics": next((_told(row) for row in reversed(rows) if best in (None, row["epoch"])), None),
+        "metrics": next((_logged(row) for row in reversed(rows) if best in (None, row["epoch"])), None),
     }
 
 
@@ -121,7 +121,7 @@ def _check_weights(run: Path, weights: str | Path | None) -> None:
         raise InputError(f"{weights}: differs from {trained}; expected the weights of that run; name another run")
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _logged(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != CLOCK}
 
 

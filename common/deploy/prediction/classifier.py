@@ -129,8 +129,10 @@ def _check_archive(root: Path, source: Path, key: str | Path | None) -> None:
         check_signature(root, key)
     if problems := scan_folder(root):
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        told = f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
-        raise InputError("\n  ".join([told, *problems[:SHOWN], *more]))
+        heading = (
+            f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
+        )
+        raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
 
 
 def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:

@@ -1,4 +1,4 @@
-"""A folder of studies, predicted one by one: what is bad is told at the end, what is done is not done again."""
+"""A folder of studies, predicted one by one: failures are reported at the end, finished studies are not repeated."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def predict_cases(
                 _keep(batch, classifier, item, prediction, output, heat_map)
             else:
                 batch.failed[item.case.name] = item.problem
-    finally:  # what was done before an interruption is told too
+    finally:  # what was done before an interruption is reported too
         if batch.results or batch.failed:
             write_results(batch.files, classifier.model, batch.results, batch.failed)
     return batch

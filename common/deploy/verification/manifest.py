@@ -53,7 +53,9 @@ def check_manifest(folder: str | Path) -> int:
         if name not in listed:
             raise InputError(f"{name}: found, but {MANIFEST} does not list it; {REMEDY}")
         if (entry := _entry(folder / name)) != listed[name]:
-            raise InputError(f"{name}: {_told(entry)}; expected {_told(listed[name])} of {MANIFEST}; {REMEDY}")
+            raise InputError(
+                f"{name}: {_described(entry)}; expected {_described(listed[name])} of {MANIFEST}; {REMEDY}"
+            )
     return len(listed)
 
 
@@ -82,7 +84,7 @@ def _entry(path: Path) -> dict[str, Any]:
     return {"sha256": file_digest(path, "sha256"), "size": path.stat().st_size}
 
 
-def _told(entry: Any) -> str:
+def _described(entry: Any) -> str:
     known = isinstance(entry, dict) and {"sha256", "size"} <= entry.keys()
     return f"sha256 {entry['sha256']} and {entry['size']} bytes" if known else repr(entry)
 

@@ -62,7 +62,7 @@ def check_signature(folder: str | Path, public_key_file: str | Path) -> None:
 
 
 def read_private_key(path: str | Path) -> Ed25519PrivateKey:
-    """The private key of a PEM file, so that a bad one is told before any work is done.
+    """The private key of a PEM file, so that a bad one is reported before any work is done.
 
     Raises:
         InputError: the file is no private Ed25519 key, or is encrypted.

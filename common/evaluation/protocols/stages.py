@@ -140,8 +140,8 @@ class Stages:
         path = self.output_dir / "settings.json"
         found = json.loads(path.read_text()) if path.is_file() else identity
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
-            told = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
-            raise InputError(f"{path}: of another comparison: {told}; name another output_dir")
+            changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
+            raise InputError(f"{path}: of another comparison: {changes}; name another output_dir")
         write_atomically(path, json.dumps(identity, indent=1))
 
     def _check_elsewhere(self) -> None:
