@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..bundle_configs import BundleConfigs
 from ..errors import InputError
 from .consumers.monai_label import write_monai_label
 from .consumers.monai_label_training import write_monai_label_training
@@ -18,7 +19,7 @@ from .packaging.formats import FORMATS, write_formats
 from .packaging.large_files import write_large_files
 from .packaging.model_info import ZOO_ADDRESS, write_model_info
 from .packaging.plain_inference import plain_inference
-from .packaging.trained_classifier import TrainedClassifier, bundle_folder, read_classifier
+from .packaging.trained_classifier import TrainedClassifier, read_classifier
 from .verification.archive import write_archive
 from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
@@ -82,7 +83,7 @@ def package_bundle(
     """
     if target not in TARGETS:
         raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")
-    folder, (pattern, formats) = bundle_folder(bundle), TARGETS[target]
+    folder, (pattern, formats) = BundleConfigs(bundle).root, TARGETS[target]
     name = _checked(name or pattern.format(bundle=folder.name), target)
     if key is not None:
         read_private_key(key)

@@ -11,9 +11,9 @@ from typing import Any
 
 from ...errors import InputError
 from ...files import write_atomically
+from ...references import evaluated, references
 from .library import copy_library
 from .plain_inference import plain_inference
-from .references import evaluated, references
 from .trained_classifier import TrainedClassifier
 from .trained_configs import with_known_sizes
 

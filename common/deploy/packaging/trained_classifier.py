@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from ... import bundle_root
+from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...networks.weights import load_weights
+from ...references import evaluated
 from .archive_metadata import META, archive_metadata
 from .reference_inputs import reference_inputs
-from .references import evaluated
 from .trained_configs import eager_inference, read_configs
 
-__all__ = ["TrainedClassifier", "bundle_folder", "read_classifier"]
+__all__ = ["TrainedClassifier", "read_classifier"]
 
 _CALIBRATION = ("temperature", "threshold", "num_classes")
 
@@ -51,19 +51,6 @@ class TrainedClassifier:
     metrics: Mapping[str, Any] | None
 
 
-def bundle_folder(bundle: str | Path) -> Path:
-    """Folder of a bundle, by its name in this checkout or by its path.
-
-    Raises:
-        InputError: there is none.
-    """
-    folder = Path(bundle_root(str(bundle)))
-    if not (folder / "configs" / "metadata.json").is_file():
-        known = sorted(path.parents[1].name for path in Path(bundle_root(".")).glob("*/configs/metadata.json"))
-        raise InputError(f"{bundle}: no such bundle; expected one of {', '.join(known)}, or a bundle's folder")
-    return folder
-
-
 def read_classifier(
     bundle: str | Path,
     weights: str | Path | None = None,
@@ -87,7 +74,7 @@ def read_classifier(
         InputError: there is no such bundle, overlay, id or file; the weights are another network's; the network takes
             more than an image; metadata or calibration are of other classes or channels.
     """
-    folder = bundle_folder(bundle)
+    folder = BundleConfigs(bundle).root
     calibrated = _read(calibration, _CALIBRATION)
     judged = _read(metrics, ("results",))
     settings = dict(settings or {})

@@ -11,7 +11,7 @@ from monai.bundle.utils import merge_kv
 
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
-from .references import closure, evaluated, is_plain, references
+from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["eager_inference", "read_configs", "with_known_sizes"]
 

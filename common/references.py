@@ -10,7 +10,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
-from ...errors import InputError, root_cause
+from .errors import InputError, root_cause
 
 __all__ = ["closure", "evaluated", "is_plain", "references"]
 
