@@ -16,7 +16,7 @@ class KeyQueueHandler:
     The network's output tells its keys as ``queue_keys``, and the subjects are the loss's second argument.
 
     Args:
-        queue: to fill. It is saved as an object of :class:`ResumableCheckpoint`.
+        queue: queue to fill. It is saved as an object of :class:`ResumableCheckpoint`.
     """
 
     def __init__(self, queue: KeyQueue) -> None:

@@ -31,7 +31,7 @@ class MetricsWriter:
     Args:
         output_dir: folder of the two files.
         optimizer: optimizer whose learning rate is logged.
-        validator: whose metrics come beside, as ``val_<name>``.
+        validator: evaluator whose metrics are added as ``val_<name>``.
 
     Raises:
         InputError: when the mean loss of an epoch is not finite: the run stops, the last checkpoint stays.

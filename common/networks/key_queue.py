@@ -52,7 +52,7 @@ class KeyQueue(nn.Module):
         """Put the keys of all processes in, in place of the oldest.
 
         Args:
-            keys: for each view ``BxF``, this process's.
+            keys: keys of each view, ``BxF``, from this process.
             subjects: ``B``, whole numbers from 0.
         """
         if set(keys) != set(self.views):
