@@ -13,11 +13,13 @@ from monai.inferers import Inferer, SimpleInferer
 from torch import nn
 
 from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from ..data.samplers import CandidateBatchSampler
+from ..distributed import exchange_rows, gather_rows, own_rows
 from ..engines import PrepareImage
 from ..errors import InputError
 from ..networks import folded_batch_norms
+from .checkpoint import save_with_checkpoint
 from .feature_bank import FeatureBank
-from .joined_batch import exchange_rows, gather_rows, own_rows
 
 __all__ = ["RebalanceHandler"]
 
@@ -47,9 +49,11 @@ class RebalanceHandler:
         batch_size: samples of a training step in all processes, the paper's m; even for SE.
         num_candidates: samples among which SE chooses, the paper's N = k * q; more than m. The paper keeps m < N / k.
         warmup_epochs: epochs of plain training at the start.
+        max_weight: cap of RE's weights, at least 1; ``None``, as in the paper, for none.
         seed: random seed for k-means.
         prepare_batch: brings clean images to the device for fresh features.
         inferer: runs the encoder on them.
+        sampler: batch sampler of the training loader, in which the samples are chosen for features from the bank.
 
     Raises:
         InputError: for sizes that leave RE or SE undefined.
@@ -65,9 +69,11 @@ class RebalanceHandler:
         batch_size: int = 6,
         num_candidates: int = 30,
         warmup_epochs: int = 1,
+        max_weight: float | None = None,
         seed: int = 0,
         prepare_batch: PrepareBatch | None = None,
         inferer: Inferer | None = None,
+        sampler: CandidateBatchSampler | None = None,
     ) -> None:
         _one_of("strategy", strategy, _STRATEGIES)
         _one_of("features", features, _FEATURES)
@@ -80,6 +86,8 @@ class RebalanceHandler:
                 f"batch_size: {batch_size} samples for num_clusters {num_clusters}; expected at least as many samples"
                 " as clusters; raise batch_size or lower num_clusters"
             )
+        if max_weight is not None and not max_weight >= 1:
+            raise InputError(f"max_weight: {max_weight}; expected a number from 1, or null for no cap; correct it")
         self.encoder = encoder
         self.strategy = strategy
         self.features = features
@@ -87,17 +95,22 @@ class RebalanceHandler:
         self.num_clusters = num_clusters
         self.batch_size = batch_size
         self.warmup_epochs = warmup_epochs
+        self.max_weight = max_weight
         self.seed = seed
         self.prepare_batch = prepare_batch or PrepareImage()
         self.inferer = inferer or SimpleInferer()
+        self.sampler = sampler
         self._log: dict[str, float] = defaultdict(float)
 
     def attach(self, engine: Engine) -> None:
         """Act at the start of each iteration, remember at its end, log at the end of the epoch."""
+        save_with_checkpoint(engine, "rebalance", self)
         if self.strategy == "plain":
             return
         engine.add_event_handler(Events.ITERATION_STARTED, self.rebalance)
         if self.features == "bank":
+            if self.sampler is not None:
+                self.sampler.select = self.select_from_bank
             engine.add_event_handler(Events.ITERATION_COMPLETED, self.remember)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.report)
 
@@ -111,7 +124,7 @@ class RebalanceHandler:
         features = gather_rows(local)
         clusters = self._cluster(features, gather_rows(batch["label"]) if "label" in batch else None)
         if self.strategy == "re":
-            batch["weight"] = own_rows(reweight(clusters))
+            batch["weight"] = own_rows(reweight(clusters, self.max_weight))
         else:
             chosen = select_balanced(features, clusters, self.batch_size)
             tensors = {key: value for key, value in batch.items() if isinstance(value, torch.Tensor)}
@@ -126,7 +139,8 @@ class RebalanceHandler:
     def remember(self, engine: Engine) -> None:
         """Put the mean feature of each sample's two views into the bank."""
         batch, output = engine.state.batch, engine.state.output["pred"]
-        self.bank.update(batch["index"], (output.r1 + output.r2) / 2, batch.get("label"))
+        first, second = output.features
+        self.bank.update(batch["index"], (first + second) / 2, batch.get("label"))
 
     def report(self, engine: Engine) -> None:
         """Write the epoch's mean cluster shares and purity to ``engine.state.metrics`` and the log."""
@@ -134,8 +148,8 @@ class RebalanceHandler:
         if num_batches:
             means = {name: total / num_batches for name, total in self._log.items()}
             engine.state.metrics.update(means)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {told}")
+            shares = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {shares}")
         self._log.clear()
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.functional import normalize
 
 from ..errors import InputError
 from .interfaces import FeatureMapEncoder, VectorEncoder
+from .unit_vectors import unit_vectors
 
 __all__ = ["HybridNetwork", "HybridOutput"]
 
@@ -22,9 +22,9 @@ class HybridOutput(NamedTuple):
     radiomics: torch.Tensor  # r, BxF
 
     @property
-    def r1(self) -> torch.Tensor:
-        """The image's vectors, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
-        return self.image.detach()
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image and radiomics, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
+        return self.image.detach(), self.radiomics.detach()
 
 
 class HybridNetwork(nn.Module):
@@ -38,8 +38,8 @@ class HybridNetwork(nn.Module):
         image_encoder: network from ``B[C]HW`` to a feature map ``BKhw`` that tells ``K`` as ``num_features``.
         radiomics_encoder: network from ``B[R]`` to ``B[F]`` that tells ``F`` as ``out_features``.
         out_features: F.
-        frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` locks an encoder
-            with ImageNet weights, whose projection and radiomics learn to correspond (Zhai et al. 2022, "LiT"): some
+        frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` locks one with
+            ImageNet weights, while its projection and the radiomics learn to correspond (Zhai et al. 2022, "LiT"): some
             hundred lesions are too few to better its features, and enough to spoil them.
 
     Raises:
@@ -115,10 +115,3 @@ def freeze(network: nn.Module, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         known[name].requires_grad_(False)
     return tuple(names)
-
-
-def unit_vectors(x: torch.Tensor) -> torch.Tensor:
-    """Rows of length 1, at least in single precision: bfloat16 would leave them up to 0.4 % off."""
-    if x.dtype == torch.bfloat16 or x.dtype == torch.float16:
-        x = x.float()
-    return normalize(x, dim=1)

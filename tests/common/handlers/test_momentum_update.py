@@ -118,3 +118,15 @@ def _at(iteration: int, length: int) -> Engine:
     engine = Engine(lambda engine, batch: None)
     engine.state.iteration, engine.state.max_epochs, engine.state.epoch_length = iteration, 1, length
     return engine
+
+
+def test_a_fitted_momentum_forgets_the_start_within_a_tenth_of_the_run_whatever_its_length():
+    online, target = nn.Linear(2, 2), nn.Linear(2, 2)
+    for num_steps in (300, 3000):
+        handler = MomentumUpdate(online, target, momentum=None)
+        kept = 1.0
+        for step in range(num_steps // 5):
+            kept *= handler.momentum_at(step, num_steps)
+        assert kept < 0.2
+        assert handler.momentum_at(num_steps - 1, num_steps) > 0.999
+    assert MomentumUpdate(online, target, None, "constant").momentum_at(7, 1000) == 0.99
