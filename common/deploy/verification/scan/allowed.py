@@ -65,6 +65,8 @@ EXPRESSIONS = frozenset(
         "$max(@image_size)",
         "$[size // 2 + 1 for size in @box_size]",
         "$@image_size == @box_size",
+        "$@image_size if @lesion_share is None else round(@lesion_share * min(@image_size))",
+        "$'all' if @lesion_share is None else 'longest'",
         "$@mask_label is None",
         "$@spacing is None",
         "$str(@amp).lower() == 'true'",
