@@ -29,12 +29,10 @@ def copy(project, tmp_path_factory) -> Path:
         (folder / path).write_text(text)
     init = folder / "common" / "losses" / "__init__.py"
     exports = init.read_text()
-    for found, added in (
-        ("from .age_aware import AgeAwareLoss\n", "from .barlow_twins import BarlowTwinsLoss\n"),
-        ("__all__ = [\n", '    "BarlowTwinsLoss",\n'),
-    ):
-        assert found in exports
-        exports = exports.replace(found, found + added)
+    imported = r"( *)from \.age_aware import AgeAwareLoss\n"
+    assert re.search(imported, exports) and "__all__ = [\n" in exports
+    exports = re.sub(imported, r"\g<0>\1from .barlow_twins import BarlowTwinsLoss\n", exports)
+    exports = exports.replace("__all__ = [\n", '__all__ = [\n    "BarlowTwinsLoss",\n')
     init.write_text(exports)
     return folder
 
