@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         tn_scui_datalist,
     )
     from .datalist import load_datalist
-    from .datalist_parts import keep_label_fraction
+    from .datalist_parts import keep_label_fraction, mark_unlabelled
     from .datalist_writer import write_datalist
     from .folds import assign_folds, hold_out
     from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
@@ -70,6 +70,7 @@ __all__ = [
     "make_liver_phantoms",
     "make_lung_phantoms",
     "make_thyroid_phantoms",
+    "mark_unlabelled",
     "measure_modalities",
     "npz_datalist",
     "nsclc_datalist",

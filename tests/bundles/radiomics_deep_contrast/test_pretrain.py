@@ -177,3 +177,16 @@ def test_true_pairs_are_learnt_and_shuffled_pairs_score_like_chance(
         ranks[overlay] = mean_rank(workflow, [held_out[i] for i in range(30)])
     assert ranks["thyroid"] < 0.3, ranks
     assert 0.35 < ranks["shuffled"] < 0.65, ranks
+
+
+def test_images_without_a_label_are_pretrained_on_beside_others(pretrain, thyroid_phantoms, tmp_path):
+    content = json.loads((thyroid_phantoms / "datalist.json").read_text())
+    for row in content["training"]:
+        row |= {key: str(thyroid_phantoms / row[key]) for key in ("image", "mask")}
+    for row in content["training"][::3]:
+        del row["label"]
+    path = tmp_path / "partly.json"
+    path.write_text(json.dumps(content))
+    workflow, output_dir = pretrain(datalist=path, max_epochs=1)
+    assert len(workflow.train_dataset) == 15
+    assert np.isfinite(pd.read_csv(output_dir / "metrics.csv")["knn_accuracy"]).all()
