@@ -11,6 +11,7 @@ from monai.metrics import compute_embedding_collapse
 from torch.nn.functional import normalize
 
 from ..errors import InputError
+from .checkpoint import save_with_checkpoint
 from .joined_batch import gather_rows
 
 __all__ = [
@@ -81,6 +82,7 @@ class CollapseMonitor:
 
     def attach(self, engine: Engine) -> None:
         """Collect in each iteration, judge at the end of each epoch."""
+        save_with_checkpoint(engine, "collapse", self)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
 

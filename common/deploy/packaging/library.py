@@ -95,6 +95,8 @@ def _rewritten(value: Any, name: str) -> Any:
             if key.endswith("_target_") and str(item).startswith(f"{PACKAGE}."):  # in overlays as network_def#_target_
                 items[key] = f"{name}.{item.removeprefix(f'{PACKAGE}.')}"
                 items[f"{key.removesuffix('_target_')}_requires_"] = "@library"
+            elif key == "_requires_" and key in items:
+                items[key] = ["@library", item]
             else:
                 items[key] = _rewritten(item, name)
         return items

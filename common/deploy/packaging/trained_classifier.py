@@ -14,10 +14,10 @@ from torch import nn
 from ... import bundle_root
 from ...errors import InputError
 from ...networks.weights import load_weights
+from ...references import evaluated
 from .archive_metadata import META, archive_metadata
 from .bundle_twins import eager_inference, read_configs
 from .golden import golden_inputs
-from .references import evaluated
 
 __all__ = ["TrainedClassifier", "bundle_folder", "read_classifier"]
 

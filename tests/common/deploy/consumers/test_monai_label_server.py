@@ -12,9 +12,9 @@ import torch
 from common.deploy.consumers.monai_label_training import write_monai_label_training
 from common.deploy.package import package_bundle
 from common.deploy.packaging.forms import write_forms
-from common.deploy.packaging.references import evaluated
 from common.deploy.packaging.trained_classifier import read_classifier
 from common.networks import load_weights
+from common.references import evaluated
 from tests.common.deploy.consumers.environments import consumer_environment
 from tests.common.deploy.consumers.label_server import LabelServer
 from tests.common.deploy.consumers.label_studies import write_study, write_volume
