@@ -44,8 +44,8 @@ class ResumableCheckpoint:
 
     Args:
         output_dir: folder of ``checkpoint.pt`` and ``model.pt``, made when missing.
-        objects: objects to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them. Those that
-            are ``None`` are left out.
+        objects: objects to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them. Those
+            that are ``None`` are left out.
         sampler: batch sampler of the training loader.
         generator: generator of the training loader, seeded anew for each epoch. Without it the loader draws from
             torch's global generator when it starts, once more in a run that goes on within an epoch than in a whole.
