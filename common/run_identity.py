@@ -28,7 +28,8 @@ LOGS = frozenset(
         *("StatsHandler", "TensorBoardStatsHandler"),
     )
 )
-_PLACES = {"cache_dir", "device", "output_dir"}  # what follows from them is compared as it is written
+#: What they refer to is no part of the identity; what follows from one of them is compared as it is written.
+PLACES = frozenset(("cache_dir", "device", "output_dir"))
 
 
 def run_identity() -> dict[str, Any]:
@@ -44,7 +45,8 @@ def run_identity() -> dict[str, Any]:
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """As :func:`run_identity`, of a merged config."""
-    needed = {*closure(config, ["training"])} - WITHOUT_EFFECT - {"training", "_meta_", "imports"}
+    within = {name: value for name, value in config.items() if name not in PLACES}
+    needed = {*closure(within, ["training"])} - WITHOUT_EFFECT - {"training", "_meta_", "imports"}
     if not _plans_with_max_epochs({name: config[name] for name in needed}):
         needed.discard("max_epochs")
     found: dict[str, Any] = {}
@@ -64,7 +66,7 @@ def _plans_with_max_epochs(config: Mapping[str, Any]) -> bool:
 
 def _resolved(config: Mapping[str, Any], name: str) -> Any:
     value = config[name]
-    if isinstance(value, str) and not _PLACES & {*closure(config, [name])}:
+    if isinstance(value, str) and not PLACES & {*closure(config, [name])}:
         found = plain_value(config, name)
         value = found if found is not UNKNOWN and is_plain(found) else value
     if isinstance(value, str) and os.sep in value and os.path.exists(value):

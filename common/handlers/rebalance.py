@@ -14,12 +14,12 @@ from torch import nn
 
 from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
 from ..data.samplers import CandidateBatchSampler
+from ..distributed import exchange_rows, gather_rows, own_rows
 from ..engines import PrepareImage
 from ..errors import InputError
 from ..networks import folded_batch_norms
 from .checkpoint import save_with_checkpoint
 from .feature_bank import FeatureBank
-from .joined_batch import exchange_rows, gather_rows, own_rows
 
 __all__ = ["RebalanceHandler"]
 
@@ -148,8 +148,8 @@ class RebalanceHandler:
         if num_batches:
             means = {name: total / num_batches for name, total in self._log.items()}
             engine.state.metrics.update(means)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {told}")
+            shares = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {shares}")
         self._log.clear()
 
     def state_dict(self) -> dict[str, Any]:

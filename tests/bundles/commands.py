@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.evaluation.protocols.bundle_configs import BASES
+from common.bundle_configs import BASES
 from tests.python_commands import run_python
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ import pytest
 from monai.bundle import ConfigParser
 from monai.bundle.workflows import _reject_executable_logging_config
 
-from common.evaluation.protocols.bundle_configs import BASES
+from common.bundle_configs import BASES
 from common.references import closure
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
