@@ -66,8 +66,8 @@ EXPRESSIONS = frozenset(
         # settings
         "$max(@image_size)",
         "$[size // 2 + 1 for size in @box_size]",
-        "$lambda row, size=@box_size: {**row, 'image': monai.transforms.SpatialCrop(roi_center=(row['mask'][0] > 0)"
-        ".nonzero().double().mean(dim=0).round().long(), roi_size=size)(row['image'])}",
+        "$lambda row: {**row, 'image': torch.roll(row['image'], [length // 2 - int(centre) for length, centre in "
+        "zip(row['mask'].shape[1:], (row['mask'][0] > 0).nonzero().double().mean(dim=0).round())], [1, 2, 3])}",
         "$@image_size == @box_size",
         "$@mask_label is None",
         "$@spacing is None",
