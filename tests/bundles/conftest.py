@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from monai.bundle import ConfigWorkflow
 from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
 from tests.bundles.commands import bundle_command, environment
 from tests.python_commands import run_python
+from tests.two_processes import free_port
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +86,7 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
         elsewhere, output_dir = tmp_path / "elsewhere", tmp_path / "output"
         elsewhere.mkdir()
         values = tiny | {"output_dir": output_dir, "device": "cpu", "amp": "true"} | overrides
-        _, *command = bundle_command(run_id, [configs / name for name in names], **values)
+        command = bundle_command(run_id, [configs / name for name in names], **values)
         result = run_python(command, elsewhere, environment())
         assert result.returncode == 0, result.stderr
         assert not list(elsewhere.iterdir())
@@ -98,10 +98,13 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
 @pytest.fixture
 def one_process_group(monkeypatch) -> None:
     """What torchrun tells the only process that it starts."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port = str(server.getsockname()[1])
-    told = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    told = {
+        "RANK": "0",
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -11,19 +9,18 @@ import torch
 
 from tests.bundles.commands import PROJECT, bundle_command, environment
 from tests.bundles.recorder import read_steps
+from tests.python_commands import Command
 
 
 def kill_after(steps: int, output_dir: Path, arguments: dict) -> None:
-    """Start the run and send SIGKILL when so many steps are recorded."""
-    command = bundle_command(**arguments, output_dir=output_dir, pause=0.5)
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment(), stdout=subprocess.DEVNULL)
+    """Start the run and send SIGKILL when so many steps are recorded; the next step waits half a second."""
+    command = Command(bundle_command(**arguments, output_dir=output_dir, pause=0.5), PROJECT, environment())
     try:
         while len(read_steps(output_dir)) < steps:
-            assert process.poll() is None, "the run ended before it could be killed"
+            assert command.running, command.result().stderr
             time.sleep(0.05)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        command.kill()
 
 
 def assert_equal(expected, found, path: str = "", ignore: str = "") -> None:

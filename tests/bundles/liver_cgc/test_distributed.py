@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.bundles.commands import PROJECT, run_bundle
+from tests.bundles.commands import PROJECT, run_bundle, run_in_two_processes
 from tests.bundles.recorder import interleave, read_steps
 
 CONFIGS = PROJECT / "bundles/liver_cgc/configs"
@@ -40,8 +40,8 @@ def test_two_processes_have_the_pairs_the_loss_and_the_weights_of_one(method, ti
     files = [CONFIGS / "pretrain.yaml", CONFIGS / f"{method}.yaml", tmp_path / "exact.yaml"]
     single = run_bundle(configs=files, output_dir=one, **arguments)
     assert single.returncode == 0, single.stderr[-2000:]
-    double = run_bundle(
-        configs=[*files[:2], CONFIGS / "multi_gpu.yaml", files[2]], processes=2, output_dir=two, **arguments
+    double = run_in_two_processes(
+        configs=[*files[:2], CONFIGS / "multi_gpu.yaml", files[2]], output_dir=two, **arguments
     )
     assert double.returncode == 0, double.stderr[-2000:]
     steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pandas as pd
 import pytest
 import torch
 
-from tests.bundles.commands import PROJECT, bundle_command, environment
+from tests.bundles.commands import PROJECT, run_by_torchrun, run_in_two_processes
 from tests.bundles.recorder import interleave, read_steps
 
 CONFIGS = PROJECT / "bundles/mlsscl_3d/configs"
@@ -36,8 +34,7 @@ def test_two_processes_have_the_clips_the_loss_the_queues_and_the_weights_of_one
     one, two = tmp_path / "one", tmp_path / "two"
     run_config(CONFIGS / "pretrain.yaml", tmp_path / "exact.yaml", output_dir=one, quiet=True, **arguments)
     files = [CONFIGS / "pretrain.yaml", CONFIGS / "multi_gpu.yaml", tmp_path / "exact.yaml"]
-    command = bundle_command("training", files, processes=2, output_dir=two, **arguments)
-    run = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=300)
+    run = run_in_two_processes("training", files, output_dir=two, **arguments)
     assert run.returncode == 0, run.stderr[-2000:]
     steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
     assert len(steps) == len(parts[0]) == len(parts[1]) > 4
@@ -75,8 +72,7 @@ def test_two_processes_train_a_segmenter_as_one_does(run_config, patches, tmp_pa
     one, two = tmp_path / "one", tmp_path / "two"
     run_config(CONFIGS / "train_segmentation.yaml", tmp_path / "whole.yaml", output_dir=one, quiet=True, **arguments)
     files = [CONFIGS / "train_segmentation.yaml", CONFIGS / "multi_gpu.yaml", tmp_path / "whole.yaml"]
-    command = bundle_command("training", files, processes=2, output_dir=two, **arguments)
-    run = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=300)
+    run = run_by_torchrun("training", files, output_dir=two, **arguments)
     assert run.returncode == 0, run.stderr[-2000:]
     steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
     assert len(steps) == len(parts[0]) == len(parts[1]) == 2

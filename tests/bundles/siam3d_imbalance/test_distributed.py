@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.bundles.commands import PROJECT, run_bundle
+from tests.bundles.commands import PROJECT, run_bundle, run_in_two_processes
 from tests.bundles.recorder import interleave, read_steps
 
 CONFIGS = PROJECT / "bundles/siam3d_imbalance/configs"
@@ -51,7 +51,7 @@ def test_two_processes_have_the_loss_the_choice_and_the_weights_of_one(strategy,
     single = run_bundle(configs=configs, output_dir=one, **arguments)
     assert single.returncode == 0, single.stderr[-2000:]
     overlay = [configs[0], CONFIGS / "multi_gpu.yaml", configs[1]]
-    double = run_bundle(configs=overlay, processes=2, output_dir=two, **arguments)
+    double = run_in_two_processes(configs=overlay, output_dir=two, **arguments)
     assert double.returncode == 0, double.stderr[-2000:]
     steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
     assert len(steps) == len(parts[0]) == len(parts[1])
