@@ -51,18 +51,17 @@ class Command:
         return self.process.exitcode is None
 
     def kill(self) -> None:
-        """End it by SIGKILL."""
+        """End it by SIGKILL, if it has not ended, and drop its output."""
         self.process.kill()
         self.process.join()
+        self._folder.cleanup()
 
     def result(self, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
         """Wait for the end, at most so many seconds, and give exit code and output."""
         self.process.join(seconds)
         stuck = self.running
-        if stuck:
-            self.kill()
         out, err = (path.read_text(errors="replace") if path.exists() else "" for path in self._files)
-        self._folder.cleanup()
+        self.kill()
         if stuck:
             raise subprocess.TimeoutExpired(self.words, seconds, out, err)
         return subprocess.CompletedProcess(["python", *self.words], self.process.exitcode, out, err)

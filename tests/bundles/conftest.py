@@ -98,7 +98,7 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
     def run_elsewhere(run_id: str, names: list[str], **overrides) -> Path:
         elsewhere, output_dir = tmp_path / "elsewhere", tmp_path / "output"
         elsewhere.mkdir()
-        values = tiny | {"output_dir": output_dir, "device": "cpu", "amp": "true"} | overrides
+        values = tiny | {"output_dir": output_dir, "device": "cpu"} | overrides
         command = bundle_command(run_id, [configs / name for name in names], **values)
         result = run_python(command, elsewhere, environment())
         assert result.returncode == 0, result.stderr

@@ -13,8 +13,8 @@ from tests.python_commands import Command
 
 
 def kill_after(steps: int, output_dir: Path, arguments: dict) -> None:
-    """Start the run and send SIGKILL when so many steps are recorded; the next step waits half a second."""
-    command = Command(bundle_command(**arguments, output_dir=output_dir, pause=0.5), PROJECT, environment())
+    """Start the run and send SIGKILL when so many steps are recorded; the next step waits a moment."""
+    command = Command(bundle_command(**arguments, output_dir=output_dir, pause=0.2), PROJECT, environment())
     try:
         while len(read_steps(output_dir)) < steps:
             assert command.running, command.result().stderr

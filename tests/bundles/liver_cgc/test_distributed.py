@@ -32,8 +32,8 @@ def test_two_processes_have_the_pairs_the_loss_and_the_weights_of_one(method, ti
         "run_id": "training",
         "cache_dir": tmp_path / "cache",
         "batch_size": 8,
-        "max_epochs": 2,
-        "image_size": [64, 64],
+        "max_epochs": 1,
+        "image_size": [40, 40],
     }
     del arguments["quiet"]  # multi_gpu.yaml sets it
     one, two = tmp_path / "one", tmp_path / "two"
@@ -45,7 +45,7 @@ def test_two_processes_have_the_pairs_the_loss_and_the_weights_of_one(method, ti
     )
     assert double.returncode == 0, double.stderr[-2000:]
     steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
-    assert len(steps) == len(parts[0]) == len(parts[1]) == 4
+    assert len(steps) == len(parts[0]) == len(parts[1]) == 2
     for step, first, second in zip(steps, *parts, strict=True):
         assert interleave(first["index"], second["index"]) == step["index"]
         assert (first["loss"] + second["loss"]) / 2 == pytest.approx(step["loss"], abs=1e-5)

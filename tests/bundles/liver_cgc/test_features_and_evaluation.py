@@ -60,6 +60,7 @@ def test_the_probe_reports_each_modality_beside_the_majority(features, run_confi
         for fold in range(1, 4):  # as if each fold had its own encoder
             shutil.copy(features / f"learnt_fold0_{modality}.csv", features / f"learnt_fold{fold}_{modality}.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    overrides |= {"c_grid": [0.01, 1.0]}
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, seeds=[0, 1], **overrides)
     summary = json.loads((tmp_path / "metrics.json").read_text())
     assert [result["set"] for result in summary["results"]] == [f"SimSiam+ ({modality})" for modality in MODALITIES]

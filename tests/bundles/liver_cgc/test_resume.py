@@ -27,13 +27,13 @@ def test_a_run_killed_within_an_epoch_ends_with_the_same_weights(stage, configs,
         "run_id": "training",
         "configs": [*(configs / f"{name}.yaml" for name in stage), tmp_path / "recorder.yaml"],
         "batch_size": 4,
-        "max_epochs": 3,
+        "max_epochs": 2,
         "save_interval": 1,
     }
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finished = run_bundle(**arguments, output_dir=whole)
     assert finished.returncode == 0, finished.stderr[-2000:]
-    kill_after(len(read_steps(whole)) // 3 + 2, killed, arguments)
+    kill_after(len(read_steps(whole)) // 2 + 2, killed, arguments)
     again = run_bundle(**arguments, output_dir=killed)
     assert again.returncode == 0 and f"Going on from {killed}" in again.stdout
     expected, found = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, killed))

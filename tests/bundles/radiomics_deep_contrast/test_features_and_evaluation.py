@@ -73,7 +73,7 @@ def test_the_probe_reports_learnt_and_traditional_features_beside_the_majority(
     for fold in range(1, 4):  # as if each fold had its own network
         shutil.copy(features / "learnt_fold0.csv", features / f"learnt_fold{fold}.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
-    overrides |= {"seeds": [0, 1], "label_fractions": [0.5, 1.0]}
+    overrides |= {"seeds": [0, 1], "label_fractions": [0.5, 1.0], "c_grid": [0.01, 1.0]}
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, **overrides)
     summary = json.loads((tmp_path / "metrics.json").read_text())
     names = {"Radiomics-deep", "Trad. radiomics", "Trad. + Radiomics-deep"}

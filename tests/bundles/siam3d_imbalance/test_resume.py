@@ -32,7 +32,7 @@ def arguments(brain_phantoms, tmp_path) -> dict:
         "channels": [4, 4, 4, 4],
         "batch_size": 2,
         "candidates_per_cluster": 3,
-        "max_epochs": 3,
+        "max_epochs": 2,
         "save_interval": 1,
     }
 
@@ -44,7 +44,7 @@ def test_a_run_killed_within_an_epoch_ends_with_the_same_weights(strategy, featu
     arguments["batch_size"] = {"se": 2, "re": 4}[strategy]  # re clusters the batch itself: at least k samples
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run_bundle(**arguments, output_dir=whole).returncode == 0
-    epoch_length = len(read_steps(whole)) // 3
+    epoch_length = len(read_steps(whole)) // 2
     kill_after(epoch_length + 2, killed, arguments)
     assert not (killed / "model.pt").exists()
     again = run_bundle(**arguments, output_dir=killed)
