@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from monai.data import Dataset
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from ..errors import InputError
-from ..files import write_atomically
+from ..files import replacing, write_atomically
 from .figures import Panel, comparison_figure, overlay_figure
 from .layer_cam import LayerCAM
 from .pointing_game import PointingGame, pointing_game
@@ -48,12 +48,12 @@ class ExplainModels:
         modalities: names of the image's channels.
         target_class: index of the class to explain.
         target_layer: see :class:`LayerCAM`.
-        normalize: from a batch of images to what the models take; the images are shown as they are.
+        normalize: function from a batch of images to the models' input; the images are shown without it.
         classes: names by index, for the titles.
         subjects: whom to explain; by default all of the dataset.
-        mask_key: of the rows' masks, lesion or organ above 0, on the image's grid.
+        mask_key: row key of the mask, lesion or organ above 0, on the image's grid.
         batch_size: patients at a time.
-        device: of the models.
+        device: device of the models.
         radiological: show the first axis from right to left and the second upwards: for images turned to RAS, the
             patient's right on the left. Otherwise as pictures that MONAI has read: from left to right and downwards.
         progress: show a progress bar.
@@ -151,13 +151,16 @@ class ExplainModels:
         subject, mask = str(row["subject"]), row.get(self.mask_key)
         mask = None if mask is None else np.asarray(mask)[0]
         keys = {key: int(row[key]) for key in ("fold", "label") if key in row}
-        found, panels = [], []
+        found: list[dict[str, Any]] = []
+        panels: list[list[Panel]] = []
         for name, (maps, probabilities) in explained.items():
-            _save(self.output_dir / f"{_plain(subject)}_{_plain(name)}.npy", maps.astype(np.float32))
+            with replacing(self.output_dir / f"{_plain(subject)}_{_plain(name)}.npy") as temporary:
+                np.save(temporary, maps.astype(np.float32))
             panels.append([])
             for index, modality in enumerate(self.modalities):
                 title = f"P({self._class(self.target_class)}) = {probabilities[index]:.2f}"
-                shown = Panel(title, *(None if a is None else self._view(a) for a in (image[index], maps[index], mask)))
+                view = None if mask is None else self._view(mask)
+                shown = Panel(title, self._view(image[index]), self._view(maps[index]), view)
                 panels[-1].append(shown)
                 path = self.output_dir / f"{_plain(subject)}_{_plain(modality)}_{_plain(name)}.png"
                 overlay_figure(shown._replace(title=f"{name}, {modality}\n{title}"), path)
@@ -214,12 +217,3 @@ def _indices(dataset: Dataset, subjects: Sequence[str]) -> list[int]:
 def _plain(name: str) -> str:
     """A name as part of a file's name."""
     return re.sub(r"[^\w.+-]+", "_", name)
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.npy")
-    try:
-        np.save(temporary, array)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
+from ..networks.key_queue import KeyQueue
+from ..networks.momentum_contrast import MomentumContrastOutput
 from .info_nce import check_temperature, info_nce
-
-if TYPE_CHECKING:
-    from ..handlers import KeyQueue
-    from ..networks import MomentumContrastOutput
 
 __all__ = ["QueueInfoNCELoss"]
 
@@ -20,11 +16,11 @@ class QueueInfoNCELoss(nn.Module):
     """InfoNCE of each query with its key, against the queue (He et al. 2020, Eq. 1), see :func:`~.info_nce.info_nce`.
 
     Args:
-        queue: that holds the negatives, among them those of ``view``; filled by
+        queue: queue of the negatives, among them those of ``view``; filled by
             :class:`~common.handlers.KeyQueueHandler` after the loss.
         temperature: "we set tau = 0.07".
         mask_same_subject: keys of the query's own subject don't count, see :class:`LongShortLoss`.
-        view: of the queue.
+        view: name of the queue's view.
 
     Raises:
         InputError: for a temperature that is not above 0.

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.functional import normalize
 
 from ..errors import InputError
+from .interfaces import FeatureMapEncoder, VectorEncoder
+from .unit_vectors import unit_vectors
 
 __all__ = ["HybridNetwork", "HybridOutput"]
 
@@ -20,9 +21,9 @@ class HybridOutput(NamedTuple):
     radiomics: torch.Tensor  # r, BxF
 
     @property
-    def r1(self) -> torch.Tensor:
-        """The image's vectors, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
-        return self.image.detach()
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image and radiomics, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
+        return self.image.detach(), self.radiomics.detach()
 
 
 class HybridNetwork(nn.Module):
@@ -46,7 +47,9 @@ class HybridNetwork(nn.Module):
         - result: :class:`HybridOutput` of two ``B[F]``.
     """
 
-    def __init__(self, image_encoder: nn.Module, radiomics_encoder: nn.Module, out_features: int = 128) -> None:
+    def __init__(
+        self, image_encoder: FeatureMapEncoder, radiomics_encoder: VectorEncoder, out_features: int = 128
+    ) -> None:
         super().__init__()
         if radiomics_encoder.out_features != out_features:
             raise InputError(
@@ -57,7 +60,7 @@ class HybridNetwork(nn.Module):
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.image_projection = nn.Linear(image_encoder.num_features, out_features)
         self.radiomics_encoder = radiomics_encoder
-        self.num_features: int = image_encoder.num_features
+        self.num_features = image_encoder.num_features
         self.out_features = out_features
 
     def forward(self, image: torch.Tensor, radiomics: torch.Tensor) -> HybridOutput:
@@ -78,10 +81,3 @@ class HybridNetwork(nn.Module):
     def radiomics_features(self, radiomics: torch.Tensor) -> torch.Tensor:
         """``r``, ``BF``, L2-normalised; needs no image."""
         return unit_vectors(self.radiomics_encoder(radiomics))
-
-
-def unit_vectors(x: torch.Tensor) -> torch.Tensor:
-    """Rows of length 1, at least in single precision: bfloat16 would leave them up to 0.4 % off."""
-    if x.dtype == torch.bfloat16 or x.dtype == torch.float16:
-        x = x.float()
-    return normalize(x, dim=1)

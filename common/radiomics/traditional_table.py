@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..feature_table import feature_columns, write_table
 from .cohort import extract_table
-from .feature_table import feature_columns, write_table
 from .settings import INSTALL, available
 
 __all__ = ["write_traditional_table"]
@@ -23,7 +23,7 @@ def write_traditional_table(
     """Extract the features of ``rows`` and write them as CSV; without PyRadiomics say so and write nothing.
 
     Args:
-        rows: of a datalist.
+        rows: rows of a datalist.
         path: the CSV to write.
         without: PyRadiomics' feature classes to leave out, such as ``shape`` (in 2D too) to see what a lesion's size
             and outline alone tell; they are measured all the same, so that both tables share the cache.

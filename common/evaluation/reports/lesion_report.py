@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError
+from ...feature_table import read_table
 from ...files import write_atomically
-from ...radiomics.feature_table import read_table
+from ...plotting import figure, line_style
 from ..statistics.lesion_metrics import LESION_METRIC_NAMES
 from ..statistics.metrics import Estimate, estimate
 from ..statistics.resampling import resample_counts
-from .plotting import figure, line_style
 from .table_lines import table_lines
 
 __all__ = ["summarise_lesions", "write_lesion_report"]
@@ -77,7 +77,7 @@ def write_lesion_report(
     summary |= {"reference": first, "results": results, "notes": list(notes)}
     folder = Path(output_dir)
     _draw(values, folder / "figures" / "lesions.png")
-    subjects = pd.concat({name: table for name, table in values.items()}, names=["set", "subject"]).reset_index()
+    subjects = pd.concat(dict(values), names=["set", "subject"]).reset_index()
     rows = [{"set": row["set"], "metric": key, **found} for row in results for key, found in row["metrics"].items()]
     write_atomically(folder / "subjects.csv", subjects.to_csv(index=False))
     write_atomically(folder / "metrics.csv", pd.DataFrame(rows).drop(columns="std_over_seeds").to_csv(index=False))
