@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+from common.bundle_configs import BASES
 from tests.python_commands import run_group, run_python
 from tests.two_processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+def over_training(configs: Sequence[str | Path]) -> list[str | Path]:
+    """The files, after that of the training over which the first one lies."""
+    first = Path(configs[0])
+    return [*([first.with_name(f"{BASES[first.stem]}.yaml")] if first.stem in BASES else []), *configs]
+
+
 def bundle_command(run_id: str, configs: list[str | Path], **overrides: object) -> list[str]:
     """``-m monai.bundle run <run_id> ...``; overrides have ``__`` for ``#``."""
-    files = "[" + ",".join(f"'{config}'" for config in configs) + "]"
+    files = "[" + ",".join(f"'{config}'" for config in over_training(configs)) + "]"
     pairs = [text for key, value in overrides.items() for text in (f"--{key.replace('__', '#')}", str(value))]
     return ["-m", "monai.bundle", "run", run_id, "--config_file", files, *pairs]
 
@@ -39,20 +47,18 @@ def run_by_torchrun(run_id: str, configs: list[str | Path], **overrides: object)
     return run_python([*start, *bundle_command(run_id, configs, **overrides)], PROJECT, environment())
 
 
-def export_classifier(path: Path, configs: Path, classifier: Path, **overrides: object) -> Path:
-    """``model.ts`` of a classifier, written by MONAI's ``ckpt_export`` with the command of the bundle's README."""
-    options = {
-        "filepath": path,
-        "ckpt_file": classifier,
-        "meta_file": configs / "metadata.json",
-        "config_file": configs / "inference.json",
-        "network_def": f"%{configs}/evaluate.yaml#network_def",
-        "probabilities": f"%{configs}/evaluate.yaml#probabilities",
-        **overrides,
-    }
-    command = ["-m", "monai.bundle", "ckpt_export", "network_def"]
-    command += [text for key, value in options.items() for text in (f"--{key}", str(value))]
-    result = run_python(command, PROJECT, environment())
+def export_classifier(
+    path: Path,
+    configs: Path,
+    checkpoint: Path,
+    overlays: Sequence[str] = (),
+    stage: str = "evaluate",
+    **overrides: object,
+) -> Path:
+    """``model.ts`` of a classifier, by the export command of the bundle's README."""
+    files = [configs / name for name in (f"{stage}.yaml", *overlays)]
+    options = {"checkpoint": checkpoint, "torchscript": path, "device": "cpu", **overrides}
+    result = run_bundle("exporting", files, **options)
     assert result.returncode == 0, result.stderr
     return path
 

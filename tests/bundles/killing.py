@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from tests.bundles.commands import PROJECT, bundle_command, environment
-from tests.bundles.recorder import read_steps
+from tests.bundles.recorder import PAUSE, read_steps
 from tests.python_commands import Command
 
 
 def kill_after(steps: int, output_dir: Path, arguments: dict) -> None:
     """Start the run and send SIGKILL when so many steps are recorded; the next step waits a moment."""
-    command = Command(bundle_command(**arguments, output_dir=output_dir, pause=0.2), PROJECT, environment())
+    command = Command(bundle_command(**arguments, output_dir=output_dir), PROJECT, environment() | {PAUSE: "0.2"})
     try:
         while len(read_steps(output_dir)) < steps:
             assert command.running, command.result().stderr
