@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from common.data import make_dementia_phantoms, make_lesion_phantoms
 from tests.bundles.bundle_files import BUNDLES
@@ -20,15 +19,6 @@ CHANNELS = [4, 4, 8, 8]
 def configs() -> Path:
     """The bundle's folder of configs."""
     return BUNDLE / "configs"
-
-
-@pytest.fixture
-def one_thread():
-    """One thread in this process, as in those that tests start: sums are added in one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
