@@ -20,6 +20,8 @@ def features(configs, tiny, pretrained, tmp_path_factory):
     overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
     result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
     assert result.returncode == 0, result.stderr
+    for fold in range(1, 4):  # as if each fold had its own encoder
+        shutil.copy(output_dir / "learnt_fold0.csv", output_dir / f"learnt_fold{fold}.csv")
     return output_dir
 
 
@@ -69,8 +71,6 @@ def test_without_pyradiomics_the_learnt_features_stand_alone(
 
 def test_the_probe_reports_each_set_beside_the_majority(features, run_config, configs, tiny, tmp_path):
     pytest.importorskip("radiomics")
-    for fold in range(1, 4):  # as if each fold had its own encoder
-        shutil.copy(features / "learnt_fold0.csv", features / f"learnt_fold{fold}.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
     overrides["c_grid"] = [0.01, 1.0]  # a quarter of the time
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, **overrides)
