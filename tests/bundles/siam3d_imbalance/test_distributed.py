@@ -10,15 +10,7 @@ from tests.bundles.recorder import interleave
 EXACT = """
 prepare_batch#_target_: tests.bundles.double_precision.DoubleViews
 train#handlers#1#prepare_batch#_target_: tests.bundles.double_precision.DoubleImage
-network_def: '$@siamese.double()'
-siamese:
-  _target_: common.networks.SiameseNetwork
-  encoder:
-    _target_: common.networks.BottleneckEncoder
-    in_channels: 4
-    channels: [4, 4, 4, 4]
-  predictor:
-    _target_: common.networks.PredictionHead
+network_start: $@network_def.double()
 optimizer#_target_: torch.optim.SGD
 learning_rate: 0.001
 """
@@ -27,8 +19,7 @@ learning_rate: 0.001
 @pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "features"), [("re", "fresh"), ("se", "fresh"), ("se", "bank")])
 def test_two_processes_have_the_loss_the_choice_and_the_weights_of_one(strategy, features, configs, tiny, tmp_path):
-    options = {key: tiny[key] for key in ("dataset_dir", "box_size")}
-    options |= {"strategy": strategy, "features": features, "cache_dir": tmp_path / "cache"}
+    options = tiny | {"strategy": strategy, "features": features, "cache_dir": tmp_path / "cache"}
     options |= {"batch_size": 4, "candidates_per_cluster": 4, "max_epochs": 2}
     steps, (first, second) = check_two_processes([configs / "pretrain.yaml"], EXACT, tmp_path, **options)
     for step, row, other in zip(steps, first, second, strict=True):
