@@ -33,8 +33,8 @@ SAME = {
         rows split transforms train validate validator initialize run training""",
     "evaluate": """output_dir checkpoint predictions torchscript probabilities classifier trained held_out preprocessing
         dataset dataloader inferer handlers evaluator report export run evaluating exporting""",
-    "extract_features": """output_dir checkpoint learnt_table trained everyone preprocessing dataset dataloader inferer handlers
-        evaluator run evaluating""",
+    "extract_features": """output_dir checkpoint learnt_table trained everyone preprocessing dataset dataloader
+        inferer handlers evaluator run evaluating""",
 }
 NO_NETWORK = ("amp", "device")  # ids that a config without a network needs not have
 
