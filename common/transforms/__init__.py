@@ -6,6 +6,7 @@ from .contrast import BatchRandAdjustContrast
 from .crop import BatchRandResizedCrop
 from .enhance import BatchRandGaussianSharpen, BatchRandGaussianSmooth
 from .flip import BatchRandFlip
+from .image_reader import CheckedReader
 from .jigsaw import JigsawTiles, distant_permutations
 from .load_modalities import LoadModalitiesd
 from .local_shuffle import BatchRandLocalShuffle
@@ -39,6 +40,7 @@ __all__ = [
     "BatchRandMaskingNoise",
     "BatchRandPaint",
     "BatchRandResizedCrop",
+    "CheckedReader",
     "JigsawTiles",
     "LoadModalitiesd",
     "MaskWhereGivend",
