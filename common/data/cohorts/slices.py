@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...images.nifti import write_nifti
-from ..class_names import class_names
 from ..datalist import load_datalist
+from ..datalist_classes import class_names
 from ..datalist_writer import write_datalist
 
 __all__ = ["slice_datalist"]
