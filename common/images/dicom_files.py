@@ -12,9 +12,10 @@ from .dicom_headers import DicomSlice
 from .dicom_rules import DicomRule
 from .dicom_search import match_series
 from .dicom_segmentation import read_segmentation
-from .dicom_series import read_dicom, stack_of
+from .dicom_series import stack_of
 from .image_files import is_mask, mask_files
 from .nifti import write_nifti
+from .read import read_image
 from .studies import DicomStudy
 
 __all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
@@ -92,7 +93,7 @@ def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
         InputError: its pixels cannot be read.
     """
     try:
-        image = read_dicom(files)
+        image = read_image(files)
         if picture != (image.affine is None):
             raise ValueError("found a picture and a volume, expected all modalities to be one or the other")
         write_nifti(output, image.voxels, np.eye(4) if image.affine is None else image.affine)

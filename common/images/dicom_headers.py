@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -40,6 +41,8 @@ KEYWORDS = (
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )
+DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax
+MAX_DEFLATED = 1 << 30  # bytes unpacked
 NO_PREAMBLE = (b"\x02\x00", b"\x08\x00")  # groups with which a file begins that has lost its preamble
 
 
@@ -118,8 +121,10 @@ def read_header(path: str | os.PathLike, keywords: Sequence[str] = (), pixels: b
     import pydicom
 
     with open(path, "rb") as file:
-        if not _begins_as_dicom(file.read(132)):
+        if not _begins_as_dicom(start := file.read(1024)):
             return None
+        if DEFLATED in start:
+            _check_deflated(file, start)
         file.seek(0)
         try:
             wanted = None if pixels else [*{*KEYWORDS, *keywords}]
@@ -134,6 +139,18 @@ def read_header(path: str | os.PathLike, keywords: Sequence[str] = (), pixels: b
     if kind is not None and "Image Storage" in getattr(kind, "name", ""):  # pydicom takes what there is of a file
         raise UnreadableImageError("found an image's header without Rows, expected a whole file")
     return None
+
+
+def _check_deflated(file: BinaryIO, start: bytes) -> None:
+    """Refuse a packed file that would fill the memory: pydicom unpacks all that is there."""
+    file.seek(144 + int.from_bytes(start[140:144], "little"))  # behind the file's meta information
+    stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while packed := file.read(1 << 16):
+        while packed and size <= MAX_DEFLATED:
+            size += len(stream.decompress(packed, 1 << 22))
+            packed = stream.unconsumed_tail
+        if size > MAX_DEFLATED:
+            raise UnreadableImageError(f"found more than {MAX_DEFLATED >> 20} MiB packed in one file, expected less")
 
 
 def dicom_files(folder: str | os.PathLike, pixels: bool = False) -> list[DicomSlice]:
@@ -165,8 +182,11 @@ def planes_of(header: pydicom.Dataset) -> Iterator[Plane]:
     Raises:
         UnreadableImageError: the number of frames is not that of their descriptions.
     """
-    shape = (int(header.Rows), int(header.get("Columns") or 0))
-    count = int(header.get("NumberOfFrames") or 1)
+    try:
+        shape = (int(header.Rows), int(header.get("Columns") or 0))
+        count = int(header.get("NumberOfFrames") or 1)
+    except (TypeError, ValueError) as error:
+        raise UnreadableImageError(f"found an unreadable DICOM header ({error})") from error
     frames = header.get("PerFrameFunctionalGroupsSequence")
     if frames and len(frames) != count:
         raise UnreadableImageError(

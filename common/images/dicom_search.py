@@ -7,8 +7,9 @@ from pathlib import Path
 
 from .dicom_headers import SEGMENTATION, DicomSlice, read_header
 from .dicom_rules import DicomRule
-from .dicom_series import read_dicom, stack_of
+from .dicom_series import stack_of
 from .nifti import write_nifti
+from .read import read_image
 from .stored_image import UnreadableImageError
 
 __all__ = ["convert_series", "find_slices", "match_series"]
@@ -84,7 +85,7 @@ def convert_series(files: Sequence[Path], output: Path) -> None:
     Raises:
         UnreadableImageError: see :func:`~common.images.dicom_series.read_dicom`; or a picture, which is no volume.
     """
-    image = read_dicom(files)
+    image = read_image(files)
     if image.affine is None:
         raise UnreadableImageError("found one picture without a place in the patient, expected a volume")
     write_nifti(output, image.voxels, image.affine)

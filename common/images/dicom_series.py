@@ -202,15 +202,15 @@ def _stored_values(item: DicomSlice) -> np.ndarray:
             name = _check_pixels(data, path)
             values = pixel_array(data)
             del data[name]
+            if data.get("PhotometricInterpretation") == "PALETTE COLOR":
+                values = apply_color_lut(values, data)
+            if values.shape[-1] == 3 and values.ndim > 2 and values.shape[-3:-1] == (data.Rows, data.Columns):
+                values = grey_of_colours(values)
     except UnreadableImageError:
         raise
     except Exception as error:  # decoders raise whatever they like
         reason = " ".join(str(error).split())[:120]
         raise UnreadableImageError(f"found unreadable pixels in {path.name} ({reason})") from error
-    if data.get("PhotometricInterpretation") == "PALETTE COLOR":
-        values = grey_of_colours(apply_color_lut(values, data))
-    elif int(data.get("SamplesPerPixel") or 1) > 1:
-        values = grey_of_colours(values)
     return values if int(data.get("NumberOfFrames") or 1) > 1 else values.reshape(1, *values.shape[-2:])
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,22 @@ from .pictures import PICTURE_SUFFIXES, read_picture
 from .stored_image import StoredImage, UnreadableImageError
 from .volume_files import read_array, read_with_itk
 
-__all__ = ["read_image"]
+__all__ = ["name_kind", "read_image"]
 
 
-def read_image(path: str | os.PathLike, *, is_mask: bool = False, content: bool = True) -> StoredImage:
+def name_kind(path: str | os.PathLike) -> str:
+    """What a file's name says of how it is read: its suffix in small letters, where readers go by the name."""
+    known = (".nii.gz", ".nii", ".npy", *PICTURE_SUFFIXES)
+    return next((suffix for suffix in known if str(path).lower().endswith(suffix)), "")
+
+
+def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = False, content: bool = True) -> StoredImage:
     """Read an image: the folder of a DICOM series, a DICOM file, NIfTI, a picture, or any file that SimpleITK reads.
 
     The name says how NIfTI, pictures and arrays are read, in capitals or not; of other files the content.
 
     Args:
-        path: file or folder.
+        path: file or folder, or the DICOM files of one series.
         is_mask: refuse what cannot be a mask: lossy pictures.
         content: read the voxels; otherwise, of NIfTI and DICOM, headers alone, and the voxels given are 0.
 
@@ -35,11 +42,12 @@ def read_image(path: str | os.PathLike, *, is_mask: bool = False, content: bool 
             infinite too.
         OSError: the file cannot be opened.
     """
-    path = Path(path)
+    several = not isinstance(path, str | os.PathLike)
+    path = path if several else Path(path)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            image = _read(path, path.name.lower(), is_mask, content)
+            image = read_dicom(path) if several else _read(path, path.name.lower(), is_mask, content)
         _check_finite(image.voxels)
         return image
     except UnreadableImageError:
@@ -80,8 +88,9 @@ def _check_finite(voxels: np.ndarray) -> None:
         )
 
 
-def _reason(error: Exception, path: Path) -> str:
+def _reason(error: Exception, path: Path | Sequence[Path]) -> str:
     """The telling line of a reader's error, short and without addresses in memory."""
     lines = [line.strip(" .") for line in str(error).splitlines() if line.strip()]
-    reason = (lines[-1] if lines else type(error).__name__).replace(str(path), path.name)
+    reason = lines[-1] if lines else type(error).__name__
+    reason = reason.replace(str(path), path.name) if isinstance(path, Path) else reason
     return re.sub(r"\(0x[0-9a-f]+\)", "", reason)[:160]

@@ -16,10 +16,10 @@ TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 def read_array(path: Path) -> StoredImage:
     """Read the one array of a ``.npy``: ``[X, Y]``, ``[X, Y, Z]`` or ``[X, Y, Z, C]``, without pickles."""
-    voxels = np.load(path, allow_pickle=False)
-    if not isinstance(voxels, np.ndarray) or voxels.ndim not in (2, 3, 4) or voxels.dtype.kind not in "biuf":
+    voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # which takes no memory for what is not in the file
+    if voxels.ndim not in (2, 3, 4) or voxels.dtype.kind not in "biuf":
         raise UnreadableImageError("found no array of numbers with 2 to 4 axes, expected an image")
-    return StoredImage(voxels, min(voxels.ndim, 3), None)
+    return StoredImage(np.array(voxels), min(voxels.ndim, 3), None)
 
 
 def read_with_itk(path: Path) -> StoredImage:

@@ -1,4 +1,4 @@
-"""Results by content: the same voxels, mask and settings are measured once, whatever the files are called."""
+"""Results by content: the same voxels, mask and settings are measured once, wherever the files are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..files import write_atomically
+from ..images.read import name_kind
 from .engine import ENGINE_VERSION, Measured
 from .settings import RadiomicsSettings
 
@@ -15,12 +16,14 @@ __all__ = ["FeatureCache", "file_digest"]
 
 
 def file_digest(path: str | Path) -> str:
-    """BLAKE2b of a file's bytes, or of all files of a folder in the order of their names."""
+    """BLAKE2b of a file's bytes and of how its name says to read them, or of all files of a folder in their order."""
     if Path(path).is_dir():
         digests = [file_digest(file) for file in sorted(Path(path).iterdir()) if file.is_file()]
         return hashlib.blake2b("".join(digests).encode()).hexdigest()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+        digest = hashlib.file_digest(file, "blake2b")
+    digest.update(name_kind(path).encode())
+    return digest.hexdigest()
 
 
 class FeatureCache:
@@ -40,9 +43,11 @@ class FeatureCache:
         self.folder = Path(folder)
         self._common = {"engine": ENGINE_VERSION, "pyradiomics": radiomics.__version__, **asdict(settings)}
 
-    def key(self, image_digest: str, mask_digest: str, channel: int = 0) -> str:
-        """The name under which the result for these bytes is kept."""
+    def key(self, image_digest: str, mask_digest: str, channel: int = 0, label: int | None = None) -> str:
+        """The name under which the result for these bytes is kept; ``label`` stands for the settings' mask label."""
         content = {**self._common, "image": image_digest, "mask": mask_digest, "channel": channel}
+        if label is not None:
+            content["mask_label"] = label
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=20).hexdigest()
 
     def load(self, key: str) -> Measured | None:

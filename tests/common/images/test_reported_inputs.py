@@ -18,7 +18,14 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
-from pydicom.uid import BasicTextSRStorage, EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import (
+    BasicTextSRStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    generate_uid,
+)
 
 from common.errors import InputError
 from common.images.facts import read_image_facts
@@ -448,3 +455,20 @@ def test_dcm2niix_reads_the_same_volumes(tmp_path):
         np.testing.assert_allclose(to_ours[:3, :3], np.rint(to_ours[:3, :3]), atol=1e-2)
         values = np.asanyarray(theirs.dataobj)[tuple(mapped)].reshape(shape)
         np.testing.assert_allclose(values, ours.voxels, rtol=1e-4, atol=1e-3)
+
+
+def test_a_deflated_file_is_not_unpacked_without_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr("common.images.dicom_headers.MAX_DEFLATED", 1 << 20)
+    data = header(np.zeros((1024, 1024)))
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    data.save_as(tmp_path / "zeros.dcm", enforce_file_format=True)
+    assert (tmp_path / "zeros.dcm").stat().st_size < 4096
+    refused_everywhere(tmp_path / "zeros.dcm", "found more than 1 MiB packed in one file")
+
+
+def test_an_array_of_less_than_its_header_says_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", VOXELS.T)
+    assert (read_image(tmp_path / "a.npy").voxels == VOXELS.T).all()
+    content = (tmp_path / "a.npy").read_bytes().replace(b"(32, 32, 12)", b"(99999, 999)")
+    (tmp_path / "b.npy").write_bytes(content)
+    refused_everywhere(tmp_path / "b.npy", "found an unreadable file")
