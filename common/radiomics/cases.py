@@ -36,9 +36,9 @@ def modality_prefixes(
     """Index of each modality to measure and the prefix of its columns.
 
     Args:
-        rows: of the datalist.
+        rows: rows of the datalist.
         modality: an index, without prefix, or ``"all"``.
-        names: of the modalities; by default ``modality0``, ``modality1``, ...
+        names: names of the modalities; by default ``modality0``, ``modality1``, ...
 
     Raises:
         InputError: ``modality`` is neither.
@@ -55,8 +55,8 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
     """The files to measure, or why there are none.
 
     Args:
-        row: with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``; ``Label``, as PyRadiomics
-            calls the column of its tables, is the mask's value to measure.
+        row: datalist row with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``; ``Label``, as
+            PyRadiomics calls the column of its tables, is the mask's value to measure.
         modality: index of the file, or of the channel within the only one.
     """
     images, mask = _images(row), row.get("mask")
