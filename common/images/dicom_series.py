@@ -62,22 +62,25 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
     """
     slices = _slices(source, pixels=True)
     order, affine, shape = stack_of(slices)
-    voxels: np.ndarray | None = None
     places = np.empty(len(order), dtype=int)
     places[order] = np.arange(len(order))
-    planes = [plane for item in slices for plane in planes_of(item.header)]
-    whole = all(plane.slope.is_integer() and plane.intercept.is_integer() for plane in planes)
-    number = 0
-    for item in slices:
-        stored_values = _stored_values(item)
-        for stored, plane, place in zip(stored_values, planes[number:], places[number:], strict=False):
-            if stored.shape != plane.shape:
-                raise UnreadableImageError(f"found pixels of shape {stored.shape}, expected {plane.shape} as in Rows")
-            if voxels is None:
-                voxels = np.empty(shape[::-1], dtype=_data_type(stored, planes, whole))
-            same = plane.slope == 1 and plane.intercept == 0
-            voxels[place] = stored if same else stored * np.float64(plane.slope) + plane.intercept
-        number += len(stored_values)
+    per_file = [list(planes_of(item.header)) for item in slices]
+    whole = all(plane.slope.is_integer() and plane.intercept.is_integer() for planes in per_file for plane in planes)
+    voxels, number = np.empty(shape[::-1], dtype=np.uint8), 0
+    for item, planes in zip(slices, per_file, strict=True):
+        frames = _stored_values(item)
+        if frames.shape != (len(planes), *planes[0].shape):
+            expected = (len(planes), *planes[0].shape)
+            raise UnreadableImageError(f"found pixels of shape {frames.shape} in {item.path.name}, expected {expected}")
+        for stored, plane in zip(frames, planes, strict=True):
+            values = stored
+            if plane.slope != 1 or plane.intercept != 0:
+                values = stored * np.float64(plane.slope) + plane.intercept
+                values = values.astype(np.int32 if whole and stored.dtype.itemsize < 4 else np.float32)
+            if (needed := np.result_type(voxels, values)) != voxels.dtype:
+                voxels = voxels.astype(needed if number else values.dtype)
+            voxels[places[number]] = values
+            number += 1
     return StoredImage(voxels.T if affine is not None else voxels[0].T, 2 if affine is None else 3, affine)
 
 
@@ -183,12 +186,6 @@ def _step(positions: np.ndarray, normal: np.ndarray, spacing: np.ndarray) -> np.
             "expected a stack along its normal"
         )
     return offset[-1] / (len(positions) - 1)
-
-
-def _data_type(stored: np.ndarray, planes: Sequence[Plane], whole: bool) -> type | np.dtype:
-    if all(plane.slope == 1 and plane.intercept == 0 for plane in planes):
-        return stored.dtype
-    return np.int32 if whole and stored.dtype.kind in "iu" and stored.dtype.itemsize < 4 else np.float32
 
 
 def _stored_values(item: DicomSlice) -> np.ndarray:

@@ -472,3 +472,32 @@ def test_an_array_of_less_than_its_header_says_is_refused(tmp_path):
     content = (tmp_path / "a.npy").read_bytes().replace(b"(32, 32, 12)", b"(99999, 999)")
     (tmp_path / "b.npy").write_bytes(content)
     refused_everywhere(tmp_path / "b.npy", "found an unreadable file")
+
+
+def test_slices_of_different_types_become_one_type_that_holds_all(tmp_path):
+    voxels = VOXELS.copy()
+    voxels[5, 3, 4] = 60000
+
+    def change(data, number):
+        if number % 2 == 0:
+            data.PixelRepresentation, data.PixelData = 1, (voxels[number].astype(np.int16) - 1000).tobytes()
+        if number == 3:
+            data.BitsAllocated, data.BitsStored, data.HighBit = 8, 8, 7
+            data.PixelData = (voxels[number] // 8).astype(np.uint8).tobytes()
+
+    expected = voxels.astype(int)
+    expected[::2] -= 1000
+    expected[3] //= 8
+    assert (expected == read_image(write_series(tmp_path / "s", voxels, change)).voxels.T).all()
+
+
+def test_compressed_slices_are_those_that_simpleitk_reads(shared_data):
+    import SimpleITK as sitk
+
+    for name in ("compressed", "compressed_j2k", "compressed_jpeg", "compressed_jpegls", "compressed_rle"):
+        folder = shared_data / "awkward" / "dicom2nifti" / "generic" / name / "001"
+        theirs = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
+        ours = read_volume(folder)
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(ours), sitk.GetArrayFromImage(theirs))
+        for get in ("GetOrigin", "GetSpacing", "GetDirection"):
+            np.testing.assert_allclose(getattr(ours, get)(), getattr(theirs, get)(), atol=1e-4)
