@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..files import write_atomically
 from ..images.facts_cache import file_stamp
+from ..images.read import image_digest
 
 __all__ = ["FileDigests"]
 
@@ -35,14 +36,12 @@ class FileDigests:
         Raises:
             OSError: when it can't be read.
         """
-        from ..radiomics.cache import file_digest  # here, as radiomics needs the datalists of this package
-
         path = os.path.abspath(path)
         known = json.dumps([path, file_stamp(path)])
         note = self.folder / hashlib.blake2b(known.encode(), digest_size=20).hexdigest()
         try:
             return note.read_text()
         except FileNotFoundError:
-            digest = file_digest(path)
+            digest = image_digest(path)
             write_atomically(note, digest)
             return digest

@@ -18,13 +18,18 @@ from .pictures import PICTURE_SUFFIXES, read_picture
 from .stored_image import StoredImage, UnreadableImageError
 from .volume_files import read_array, read_with_itk
 
-__all__ = ["name_kind", "read_image"]
+__all__ = ["image_digest", "read_image"]
 
 
-def name_kind(path: str | os.PathLike) -> str:
+def _name_kind(path: str | os.PathLike) -> str:
     """What a file's name says of how it is read: its suffix in small letters, where readers go by the name."""
     known = (".nii.gz", ".nii", ".npy", *PICTURE_SUFFIXES)
     return next((suffix for suffix in known if str(path).lower().endswith(suffix)), "")
+
+
+def image_digest(path: str | os.PathLike) -> str:
+    """Hash of all that decides what is read: the bytes of a file or folder, and what its name says of them."""
+    return f"{file_digest(path)}{_name_kind(path)}"
 
 
 def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = False, content: bool = True) -> StoredImage:

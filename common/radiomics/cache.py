@@ -8,22 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..files import write_atomically
-from ..images.read import name_kind
 from .engine import ENGINE_VERSION, Measured
 from .settings import RadiomicsSettings
 
-__all__ = ["FeatureCache", "file_digest"]
-
-
-def file_digest(path: str | Path) -> str:
-    """BLAKE2b of a file's bytes and of how its name says to read them, or of all files of a folder in their order."""
-    if Path(path).is_dir():
-        digests = [file_digest(file) for file in sorted(Path(path).iterdir()) if file.is_file()]
-        return hashlib.blake2b("".join(digests).encode()).hexdigest()
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "blake2b")
-    digest.update(name_kind(path).encode())
-    return digest.hexdigest()
+__all__ = ["FeatureCache"]
 
 
 class FeatureCache:

@@ -73,7 +73,7 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
     image, channel = (images[modality], 0) if len(images) > 1 else (images[0], modality)
     case = Case(image, str(mask), channel, label)
     missing = [path for path in (case.image, case.mask) if not Path(path).exists()]
-    return f"{missing[0] or 'image'}: no such file; mend the path in the datalist" if missing else case
+    return f"{missing[0] or 'image'}: no such file; correct the path in the datalist" if missing else case
 
 
 def _images(row: Mapping[str, Any]) -> list[str]:

@@ -10,8 +10,9 @@ from functools import partial
 import joblib
 from tqdm import tqdm
 
-from ..errors import InputError
-from .cache import FeatureCache, file_digest
+from ..errors import InputError, one_line
+from ..images.read import image_digest
+from .cache import FeatureCache
 from .cases import Case
 from .engine import Measured
 from .features import measure_features
@@ -49,7 +50,7 @@ def measure_cases(
     """
     paths = sorted({path for case in cases for path in (case.image, case.mask)})
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
-        hashing = tqdm(pool.map(file_digest, paths), total=len(paths), desc="hash", unit="file", disable=not progress)
+        hashing = tqdm(pool.map(image_digest, paths), total=len(paths), desc="hash", unit="file", disable=not progress)
         digests = dict(zip(paths, hashing, strict=True))
     keys = {case: cache.key(digests[case.image], digests[case.mask], case.channel, case.label) for case in cases}
     kept = {key: measured for key in set(keys.values()) if (measured := cache.load(key)) is not None}
@@ -83,8 +84,8 @@ def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> I
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"scheduler: {scheduler} cannot be reached ({reason}); expected tcp://host:port") from error
+        found = f"{scheduler} cannot be reached ({one_line(error)})"
+        raise InputError(f"scheduler: {found}; expected tcp://host:port") from error
     with client:
         futures = {client.submit(measure, key, case, pure=False): key for key, case in todo.items()}
         for future in as_completed(futures):
