@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import file_digest
 from .dicom_headers import is_dicom
 from .dicom_series import check_dicom_series, read_dicom
 from .nifti import NIFTI_SUFFIXES, read_nifti, read_nifti_header
