@@ -66,7 +66,7 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
     places[order] = np.arange(len(order))
     per_file = [list(planes_of(item.header)) for item in slices]
     whole = all(plane.slope.is_integer() and plane.intercept.is_integer() for planes in per_file for plane in planes)
-    voxels, number = np.empty(shape[::-1], dtype=np.uint8), 0
+    voxels, number = None, 0  # nothing is claimed before a first file has as many pixels as its header says
     for item, planes in zip(slices, per_file, strict=True):
         frames = _stored_values(item)
         if frames.shape != (len(planes), *planes[0].shape):
@@ -77,8 +77,9 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
             if plane.slope != 1 or plane.intercept != 0:
                 values = stored * np.float64(plane.slope) + plane.intercept
                 values = values.astype(np.int32 if whole and stored.dtype.itemsize < 4 else np.float32)
-            if (needed := np.result_type(voxels, values)) != voxels.dtype:
-                voxels = voxels.astype(needed if number else values.dtype)
+            if voxels is None:
+                voxels = np.empty(shape[::-1], dtype=values.dtype)
+            voxels = voxels.astype(np.result_type(voxels, values), copy=False)
             voxels[places[number]] = values
             number += 1
     return StoredImage(voxels.T if affine is not None else voxels[0].T, 2 if affine is None else 3, affine)

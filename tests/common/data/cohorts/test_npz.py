@@ -29,7 +29,7 @@ def test_every_image_is_written_as_it_is_with_its_label_and_part(tmp_path):
         for rows, part in ((training, "train"), (testing, "val")):
             for row, image, label in zip(rows, content[f"{part}_images"], content[f"{part}_labels"], strict=True):
                 written = nib.load(row["image"])
-                assert np.array_equal(np.asarray(written.dataobj), image) and row["label"] == label[0]
+                assert np.array_equal(np.asarray(written.dataobj), image.T) and row["label"] == label[0]
                 assert written.header.get_zooms() == (2.0, 2.0, 2.0)
     assert json.loads(path.read_text())["labels"] == {"0": "normal", "1": "ill"}
 

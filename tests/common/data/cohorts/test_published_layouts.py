@@ -63,7 +63,8 @@ def test_busi_in_colour_png_with_several_masks(tmp_path, inner):
 
 def test_lgg_slices_become_volumes_and_repeated_flair_is_a_missing_sequence(tmp_path):
     root = tmp_path / "kaggle_3m"
-    patients = {"TCGA_CS_0001_19990101": 1, "TCGA_DU_0002_19990101": 2, "TCGA_DU_0003_19990101": 2}
+    patients = {f"TCGA_{name}_19990101": grade for name, grade in zip(("CS_0001", "DU_0002", "DU_0003"), (1, 2, 2))}
+    patients |= {"TCGA_CS_0004_19990101": 1, "TCGA_DU_0005_19990101": 2}
     volumes = {}
     for name in patients:
         volume = volumes[name] = RNG.integers(1, 255, (20, 12, 10, 3), dtype=np.uint8)  # more than nine: 10 follows 9
@@ -79,7 +80,9 @@ def test_lgg_slices_become_volumes_and_repeated_flair_is_a_missing_sequence(tmp_
     rows = rows_of(lgg_datalist(tmp_path, tmp_path / "out" / "lgg.json", incomplete="drop", num_folds=2))
     assert [(row["subject"], row["label"], row["centre"]) for row in rows] == [
         ("TCGA_CS_0001", 0, "CS"),
+        ("TCGA_CS_0004", 0, "CS"),
         ("TCGA_DU_0002", 1, "DU"),
+        ("TCGA_DU_0005", 1, "DU"),
     ]
     flair = read_image(rows[0]["image"][0]).voxels
     assert (flair == volumes["TCGA_CS_0001_19990101"][..., 1].transpose(2, 1, 0)).all()
@@ -88,7 +91,7 @@ def test_lgg_slices_become_volumes_and_repeated_flair_is_a_missing_sequence(tmp_
 
 def test_oasis_discs(tmp_path):
     voxels = RNG.integers(0, 1000, (6, 7, 8, 1)).astype(np.int16)
-    for number, disc in ((1, 1), (2, 1), (3, 2)):
+    for number, disc in ((1, 1), (2, 1), (3, 2), (4, 2), (5, 2)):
         scan = f"OAS1_{number:04d}_MR1"
         folder = tmp_path / f"disc{disc}" / scan / "PROCESSED" / "MPRAGE" / "T88_111"
         folder.mkdir(parents=True)
@@ -96,10 +99,16 @@ def test_oasis_discs(tmp_path):
             nib.AnalyzeImage(voxels, np.diag([-1.0, 1, 1, 1])), folder / f"{scan}_mpr_n4_anon_111_t88_masked_gfc.img"
         )
     lines = ["ID,M/F,Hand,Age,CDR", "OAS1_0001_MR1,F,R,74,0", "OAS1_0002_MR1,M,R,80,0.5", "OAS1_0003_MR1,M,R,60,"]
+    lines += ["OAS1_0004_MR1,F,R,71,0", "OAS1_0005_MR1,M,R,81,0.5"]
     (tmp_path / "oasis_cross-sectional.csv").write_text("\n".join(lines) + "\n")
     path = oasis_datalist(tmp_path, tmp_path / "out" / "oasis.json", label="CDR", incomplete="drop", num_folds=2)
     rows = rows_of(path)
-    assert [(row["subject"], row["age"], row["label"]) for row in rows] == [("OAS1_0001", 74, 0), ("OAS1_0002", 80, 1)]
+    assert [(row["subject"], row["age"], row["label"]) for row in rows] == [
+        ("OAS1_0001", 74, 0),
+        ("OAS1_0002", 80, 1),
+        ("OAS1_0004", 71, 0),
+        ("OAS1_0005", 81, 1),
+    ]
     assert (read_image(rows[0]["image"]).voxels == voxels[..., 0]).all()
 
 
@@ -125,10 +134,10 @@ def test_kits_of_2019_2021_and_2023(tmp_path, table, mask):
     ("folders", "names", "subjects", "labels"),
     [
         (
-            ["HGG/Brats18_2013_10_1", "LGG/Brats18_TCIA01_20_2"],
+            ["HGG/Brats18_2013_10_1", "HGG/Brats18_2013_11_1", "LGG/Brats18_TCIA01_20_2", "LGG/Brats18_TCIA01_21_1"],
             "_flair.nii.gz _t1.nii.gz _t1ce.nii.gz _t2.nii.gz _seg.nii.gz",
-            ["Brats18_2013_10", "Brats18_TCIA01_20"],
-            [1, 0],
+            ["Brats18_2013_10", "Brats18_2013_11", "Brats18_TCIA01_20", "Brats18_TCIA01_21"],
+            [1, 1, 0, 0],
         ),
         (
             ["BraTS2021_00000", "BraTS2021_00002"],
