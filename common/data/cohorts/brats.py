@@ -38,7 +38,7 @@ def brats_datalist(
     ``name_mapping.csv`` (2020; its column ``Grade``), and below one folder without grades (2021 to 2024), whose rows
     have no label. A patient's folder holds ``<folder>_{flair,t1,t1ce,t2,seg}.nii.gz`` (or ``.nii``), since 2023
     ``<folder>-{t2f,t1n,t1c,t2w,seg}.nii.gz``. The centre comes from the name, with all TCIA
-    collections as one and the 2013 cohort as "others", as in the paper (Table 1). Several scans of one patient are
+    collections as one and the 2013 cohort as "others", as in Li et al. 2021, Table 1. Several scans of one patient are
     one subject.
 
     Args:

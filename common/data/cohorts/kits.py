@@ -48,11 +48,11 @@ def kits_datalist(
 
     KiTS21 has ``aggregated_MAJ_seg.nii.gz`` for ``segmentation.nii.gz``, KiTS23 ``kits23.json`` for ``kits.json``.
 
-    Paper 002, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with the
-    other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the KiTS19
-    dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second lies
-    beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no patient
-    with it: load it with ``part="all"``.
+    Zhao and Yang 2021, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with
+    the other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the
+    KiTS19 dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second
+    lies beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no
+    patient with it: load it with ``part="all"``.
 
     Args:
         root: the folder ``data`` (2023: ``dataset``) of the repository, with its images fetched.

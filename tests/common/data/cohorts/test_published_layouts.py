@@ -63,8 +63,8 @@ def test_busi_in_colour_png_with_several_masks(tmp_path, inner):
 
 def test_lgg_slices_become_volumes_and_repeated_flair_is_a_missing_sequence(tmp_path):
     root = tmp_path / "kaggle_3m"
-    patients = {f"TCGA_{name}_19990101": grade for name, grade in zip(("CS_0001", "DU_0002", "DU_0003"), (1, 2, 2))}
-    patients |= {"TCGA_CS_0004_19990101": 1, "TCGA_DU_0005_19990101": 2}
+    grades = {"CS_0001": 1, "DU_0002": 2, "DU_0003": 2, "CS_0004": 1, "DU_0005": 2}
+    patients = {f"TCGA_{name}_19990101": grade for name, grade in grades.items()}
     volumes = {}
     for name in patients:
         volume = volumes[name] = RNG.integers(1, 255, (20, 12, 10, 3), dtype=np.uint8)  # more than nine: 10 follows 9
