@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from common.errors import InputError
 from common.feature_table import feature_columns, read_table, write_table
 from common.radiomics import extract_features, extract_table, workers
 from common.radiomics.features import measure_features
+from tests.python_commands import Command
 
 pytest.importorskip("radiomics")
 
@@ -159,11 +157,10 @@ def test_a_run_killed_with_sigkill_leaves_whole_results_only(make_rows, tmp_path
         "folder = pathlib.Path(sys.argv[1]); rows = json.loads((folder / 'rows.json').read_text())\n"
         "extract_table(rows, cache_dir=folder / 'cache', num_workers=1)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=project, stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("cache/*.json"))) < 2 and process.poll() is None:
+    command = Command(["-c", code, tmp_path], project)
+    while len(list(tmp_path.glob("cache/*.json"))) < 2 and command.running:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command.kill()
     kept = len(list(tmp_path.glob("cache/*.json")))
     assert kept >= 2
     table = extract(rows, tmp_path)
@@ -225,3 +222,32 @@ def test_a_cohort_of_another_engine_is_measured_anew(make_rows, tmp_path, measur
     monkeypatch.setattr(cache, "ENGINE_VERSION", cache.ENGINE_VERSION + 1)
     extract(rows, tmp_path)
     assert len(measured) == 2
+
+
+def test_pyradiomics_column_label_chooses_the_value_to_measure(tmp_path):
+    image = np.random.default_rng(0).normal(500, 80, (14, 14, 14)).astype(np.float32)
+    mask = ball()
+    mask[:7] *= 2
+    paths = {"image": save(tmp_path / "image.nii.gz", image), "mask": save(tmp_path / "mask.nii.gz", mask)}
+    rows = [
+        {**paths, "subject": name, **more} for name, more in (("a", {}), ("b", {"Label": "2"}), ("c", {"Label": 1}))
+    ]
+    rows += [{**paths, "subject": "d", "Label": "two"}, {**paths, "subject": "e", "Label_channel": "1"}]
+    table = extract_table(rows, cache_dir=tmp_path / "cache", num_workers=1, progress=False).set_index("subject")
+    volumes = table["original_shape_VoxelVolume"]
+    assert volumes["b"] == pytest.approx(3 * (mask == 2).sum()) and volumes["c"] == pytest.approx(3 * (mask == 1).sum())
+    assert volumes["a"] == pytest.approx(volumes["b"] + volumes["c"])
+    assert table.loc["d", "status"].startswith("Label is 'two'; expected an integer")
+    assert table.loc["e", "status"].startswith("Label_channel is '1'; expected none")
+
+
+def test_the_same_bytes_under_a_name_that_says_otherwise_have_a_result_of_their_own(tmp_path):
+    image = np.random.default_rng(0).normal(500, 80, (14, 14, 14)).astype(np.float32)
+    right, mask = save(tmp_path / "a.nii", image), save(tmp_path / "mask.nii.gz", ball())
+    shutil.copy(right, tmp_path / "A.NII")
+    shutil.copy(right, tmp_path / "b.nii.gz")
+    for order in (["A.NII", "b.nii.gz"], ["b.nii.gz", "A.NII"]):
+        rows = [{"image": str(tmp_path / name), "mask": mask, "subject": name} for name in order]
+        options = {"cache_dir": tmp_path / f"cache {order}", "num_workers": 1, "progress": False}
+        status = extract_table(rows, **options).set_index("subject")["status"]
+        assert status["A.NII"] == "ok" and "found a plain file, expected gzip" in status["b.nii.gz"]
