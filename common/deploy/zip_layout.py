@@ -196,9 +196,8 @@ def _behind(content: Buffer, member: Member, flags: int) -> int:
     end = member.start + member.packed
     if not flags & _DESCRIPTOR:
         return end
-    for form in ("<4s3L", "<4sL2Q"):
-        if max(member.packed, member.size) > _FULL_32 and form == "<4s3L":
-            continue
+    forms = ("<4sL2Q",) if max(member.packed, member.size) > _FULL_32 else ("<4sL2Q", "<4s3L")
+    for form in forms:
         descriptor = struct.pack(form, b"PK\7\x08", member.crc, member.packed, member.size)
         if content[end : end + len(descriptor)] == descriptor:
             return end + len(descriptor)
@@ -211,7 +210,7 @@ def _decoded(name: bytes, flags: int) -> str:
     except UnicodeDecodeError as error:
         raise ValueError(f"a zip file with a name that is not UTF-8, {name!r}") from error
     if not text.isprintable():
-        raise ValueError(f"a zip file with control characters in a name, {ascii(text)}")
+        raise ValueError(f"a zip file with control characters in a name, {text!a}")
     return text
 
 
@@ -247,6 +246,8 @@ def _inflated(content: Buffer, member: Member) -> Iterator[bytes]:
                 packed = inflater.unconsumed_tail
             if packed:
                 raise ValueError(f"{member.name!r} has bytes behind its end")
+        while rest := inflater.decompress(b"", CHUNK):
+            yield rest
     except zlib.error as error:
         raise ValueError(f"{member.name!r} is damaged ({error})") from error
     if not inflater.eof or inflater.unused_data:
