@@ -5,9 +5,9 @@ from __future__ import annotations
 import fire
 
 from common import brief_input_errors
-from common.evaluation.calibration_report import write_calibration
-from common.evaluation.calibration_rows import read_calibration_rows
-from common.evaluation.calibration_summary import judge_calibration
+from common.evaluation.reports.calibration_report import write_calibration
+from common.evaluation.statistics.calibration_rows import read_calibration_rows
+from common.evaluation.statistics.calibration_summary import judge_calibration
 
 
 def calibrate(

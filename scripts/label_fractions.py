@@ -10,7 +10,7 @@ import fire
 
 from common import brief_input_errors, bundle_root
 from common.evaluation import LabelFractions
-from common.evaluation.read_methods import several
+from common.evaluation.protocols.read_methods import several
 
 
 def label_fractions(

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from common import brief_input_errors, bundle_root, flag
 from common.data import measure_modalities
 from common.errors import InputError
-from common.evaluation.bundle_configs import PRETRAIN, BundleConfigs
+from common.evaluation.protocols.bundle_configs import PRETRAIN, BundleConfigs
 from common.files import write_atomically
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import fire
 
 from common import InputError, brief_input_errors, bundle_root
-from common.deploy.model_card import with_card_section
+from common.deploy.packaging.model_card import with_card_section
 from common.files import write_atomically
 
 

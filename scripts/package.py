@@ -10,7 +10,7 @@ import fire
 
 from common import brief_input_errors
 from common.deploy.package import package_bundle
-from common.evaluation.read_methods import several
+from common.evaluation.protocols.read_methods import several
 
 
 def package(

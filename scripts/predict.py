@@ -11,8 +11,8 @@ from typing import Any
 import fire
 
 from common import brief_input_errors, bundle_root, flag
-from common.deploy.classifier import open_classifier
-from common.deploy.predict import find_cases, predict_cases
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.predict import find_cases, predict_cases
 from common.errors import InputError
 
 

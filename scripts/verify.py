@@ -8,10 +8,10 @@ import fire
 
 from common import InputError, brief_input_errors
 from common.deploy.archive import open_archive
-from common.deploy.manifest import SIGNATURE, check_manifest
-from common.deploy.scan import scan_folder
-from common.deploy.signature import check_signature
-from common.deploy.zoo_checks import check_zoo
+from common.deploy.consumers.zoo_checks import check_zoo
+from common.deploy.verification.manifest import SIGNATURE, check_manifest
+from common.deploy.verification.scan import scan_folder
+from common.deploy.verification.signature import check_signature
 
 
 def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool = False) -> None:

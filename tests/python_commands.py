@@ -14,8 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 SECONDS = 600  # a command that takes longer is stuck
-PRELOADED = ("monai.bundle", "mlflow", "pandas", "common.data", "common.engines", "common.evaluation")
-PRELOADED += ("common.handlers", "common.losses", "common.networks", "common.transforms")
+# Of packages whose exports are imported when they are first used, what takes long.
+PRELOADED = ("monai.bundle", "monai.transforms", "mlflow", "pandas", "matplotlib.pyplot", "sklearn.linear_model")
+PRELOADED += ("sklearn.model_selection", "common.data.volume_cache", "common.data.imbalance", "common.evaluation")
+PRELOADED += ("common.engines", "common.handlers", "common.losses", "common.networks", "common.transforms")
 
 
 def run_python(

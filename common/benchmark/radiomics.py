@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from ..errors import InputError
 from ..files import write_atomically
+from ..images.itk_volumes import as_plane, read_mask, read_volume
 from ..radiomics.comparison import timed_extraction, warm_up
 from ..radiomics.lesion import lesion_mask
 from ..radiomics.settings import RadiomicsSettings
-from ..radiomics.volumes import as_plane, read_mask, read_volume
 
 __all__ = ["make_radiomics_phantoms", "measure_radiomics", "prepare_cases", "radiomics_table"]
 

@@ -1,42 +1,47 @@
 """Datalists, subject-wise folds, phantom cohorts, readers of public cohorts, and which samples a step sees."""
 
-from .balance import balance_classes
-from .class_names import class_names
-from .cohorts import (
-    adni_datalist,
-    bids_datalist,
-    brats_datalist,
-    busi_datalist,
-    dicom_datalist,
-    isbi_datalist,
-    kits_datalist,
-    lgg_datalist,
-    npz_datalist,
-    nsclc_datalist,
-    oasis_datalist,
-    slice_datalist,
-    table_datalist,
-    tn_scui_datalist,
-)
-from .datalist import load_datalist
-from .datalist_parts import keep_label_fraction
-from .datalist_writer import write_datalist
-from .folds import assign_folds, hold_out
-from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
-from .modalities import selected_modalities
-from .modality_statistics import ModalityStatistics, measure_modalities
-from .phantoms import (
-    make_brain_phantoms,
-    make_dementia_phantoms,
-    make_kidney_phantoms,
-    make_lesion_phantoms,
-    make_liver_phantoms,
-    make_lung_phantoms,
-    make_thyroid_phantoms,
-)
-from .samplers import CandidateBatchSampler
-from .subject_index import subject_index
-from .volume_cache import DiskCacheDataset, cached_dataset
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .balance import balance_classes
+    from .cohorts import (
+        adni_datalist,
+        bids_datalist,
+        brats_datalist,
+        busi_datalist,
+        dicom_datalist,
+        isbi_datalist,
+        kits_datalist,
+        lgg_datalist,
+        npz_datalist,
+        nsclc_datalist,
+        oasis_datalist,
+        slice_datalist,
+        table_datalist,
+        tn_scui_datalist,
+    )
+    from .datalist import load_datalist
+    from .datalist_classes import class_names
+    from .datalist_parts import keep_label_fraction
+    from .datalist_writer import write_datalist
+    from .folds import assign_folds, hold_out
+    from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+    from .modalities import selected_modalities
+    from .modality_statistics import ModalityStatistics, measure_modalities
+    from .phantoms import (
+        make_brain_phantoms,
+        make_dementia_phantoms,
+        make_kidney_phantoms,
+        make_lesion_phantoms,
+        make_liver_phantoms,
+        make_lung_phantoms,
+        make_thyroid_phantoms,
+    )
+    from .samplers import CandidateBatchSampler
+    from .subject_numbers import subject_index
+    from .volume_cache import DiskCacheDataset, cached_dataset
 
 __all__ = [
     "CandidateBatchSampler",
@@ -80,3 +85,5 @@ __all__ = [
     "tn_scui_datalist",
     "write_datalist",
 ]
+
+__getattr__ = lazy_exports(__name__)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..images.facts_cache import FactsCache
 from .datalist_files import check_files
 from .datalist_missing import leave_out_absent_files, log_missing
 from .datalist_parts import keep_label_fraction, select_part
 from .datalist_rows import Problems, check_rows
-from .facts_cache import FactsCache
 
 __all__ = ["load_datalist"]
 

@@ -10,10 +10,10 @@ from typing import Any
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from .datalist_grid import dims_problem, grid_problem
+from ..images.facts import ImageFacts, UnreadableImageError
+from ..images.facts_cache import FactsCache
+from ..images.grid import dims_problem, grid_problem
 from .datalist_rows import Problems, modality_name
-from .facts_cache import FactsCache
-from .image_facts import ImageFacts, UnreadableImageError
 
 __all__ = ["check_files"]
 

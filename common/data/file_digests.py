@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from ..files import write_atomically
-from .facts_cache import file_stamp
+from ..images.facts_cache import file_stamp
 
 __all__ = ["FileDigests"]
 

@@ -11,16 +11,16 @@ from typing import Any
 
 from ..errors import InputError
 from .archive import write_archive
-from .archive_configs import as_json, portable_settings, write_configs
-from .documents import write_documents
-from .forms import FORMS, write_forms
-from .large_files import write_large_files
-from .manifest import write_manifest
-from .model_info import ZOO_ADDRESS, write_model_info
-from .plain_inference import plain_inference
-from .scan import scan_folder
-from .signature import read_private_key, sign
-from .trained_classifier import TrainedClassifier, bundle_folder, read_classifier
+from .packaging.archive_configs import as_json, portable_settings, write_configs
+from .packaging.documents import write_documents
+from .packaging.forms import FORMS, write_forms
+from .packaging.large_files import write_large_files
+from .packaging.model_info import ZOO_ADDRESS, write_model_info
+from .packaging.plain_inference import plain_inference
+from .packaging.trained_classifier import TrainedClassifier, bundle_folder, read_classifier
+from .verification.manifest import write_manifest
+from .verification.scan import scan_folder
+from .verification.signature import read_private_key, sign
 
 __all__ = ["TARGETS", "package_bundle"]
 
@@ -74,9 +74,9 @@ def package_bundle(
         Path of the zip.
 
     Raises:
-        InputError: see :func:`~common.deploy.trained_classifier.read_classifier` and
-            :func:`~common.deploy.forms.write_forms`; an unknown target; a name that the target can't have; the archive
-            holds what the target's receivers refuse.
+        InputError: see :func:`~common.deploy.packaging.trained_classifier.read_classifier` and
+            :func:`~common.deploy.packaging.forms.write_forms`; an unknown target; a name that the target can't have;
+            the archive holds what the target's receivers refuse.
     """
     if target not in TARGETS:
         raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")

@@ -1,17 +1,22 @@
 """Honest evaluation: the papers' protocols, metrics with intervals over subjects, comparisons, figures and reports."""
 
-from .classifier import FittedProbe, fit_probe, linear_classifier
-from .compare import corrected_resampled_t_test, delong_test, mcnemar_test
-from .cross_validation import CrossValidation
-from .feature_figures import feature_correlation_density, parameter_sweep
-from .label_fractions import LabelFractions
-from .lesion_metrics import LESION_METRIC_NAMES, lesion_metrics
-from .lesion_report import write_lesion_report
-from .metrics import METRIC_NAMES, Estimate, classification_metrics
-from .predictions import read_predictions
-from .probe import LinearProbe
-from .report import write_report
-from .table_rows import with_traditional
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .predictions import read_predictions
+    from .protocols.classifier import FittedProbe, fit_probe, linear_classifier
+    from .protocols.cross_validation import CrossValidation
+    from .protocols.label_fractions import LabelFractions
+    from .protocols.probe import LinearProbe
+    from .protocols.table_rows import with_traditional
+    from .reports.feature_figures import feature_correlation_density, parameter_sweep
+    from .reports.lesion_report import write_lesion_report
+    from .reports.report import write_report
+    from .statistics.compare import corrected_resampled_t_test, delong_test, mcnemar_test
+    from .statistics.lesion_metrics import LESION_METRIC_NAMES, lesion_metrics
+    from .statistics.metrics import METRIC_NAMES, Estimate, classification_metrics
 
 __all__ = [
     "LESION_METRIC_NAMES",
@@ -35,3 +40,5 @@ __all__ = [
     "write_lesion_report",
     "write_report",
 ]
+
+__getattr__ = lazy_exports(__name__)

@@ -3,14 +3,19 @@
 Worker processes import this package: what needs scikit-learn is in :mod:`.scaling`.
 """
 
-from .attach import attach_radiomics
-from .cohort import extract_table
-from .feature_table import feature_columns, read_table, write_table
-from .features import extract_features
-from .pairs import read_pairs
-from .schema import feature_names
-from .settings import RadiomicsSettings, available
-from .traditional_table import write_traditional_table
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .attach import attach_radiomics
+    from .cohort import extract_table
+    from .feature_table import feature_columns, read_table, write_table
+    from .features import extract_features
+    from .pairs import read_pairs
+    from .schema import feature_names
+    from .settings import RadiomicsSettings, available
+    from .traditional_table import write_traditional_table
 
 __all__ = [
     "RadiomicsSettings",
@@ -25,3 +30,5 @@ __all__ = [
     "write_table",
     "write_traditional_table",
 ]
+
+__getattr__ = lazy_exports(__name__)

@@ -13,11 +13,11 @@ import numpy as np
 import SimpleITK as sitk
 from threadpoolctl import threadpool_limits
 
+from ..images.itk_volumes import as_plane, read_mask, read_volume
 from .engine import Measured, measure_lesion
 from .lesion import check_finite, check_levels, lesion_mask
 from .schema import feature_names
 from .settings import RadiomicsSettings
-from .volumes import as_plane, read_mask, read_volume
 
 __all__ = ["extract_features", "measure_features", "one_thread"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 BUNDLES = sorted(path for path in (Path(__file__).resolve().parents[2] / "bundles").iterdir() if path.is_dir())
-METADATA_SCHEMA = Path(__file__).resolve().parents[2] / "common/deploy/metadata_schema.json"
+METADATA_SCHEMA = Path(__file__).resolve().parents[2] / "common/deploy/consumers/metadata_schema.json"
 
 
 def config_files(bundle: Path) -> list[Path]:

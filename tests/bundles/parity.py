@@ -8,14 +8,14 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import torch
+from common.deploy.prediction.cases import Case, FileCase, prepare
 from monai.bundle import ConfigWorkflow
 from pydicom.uid import generate_uid
 
-from common.deploy.cases import Case, FileCase, prepare
-from common.deploy.classifier import Classifier
-from common.deploy.image_files import datalist_rows
-from common.deploy.predict import find_cases
-from common.deploy.prediction import Prediction
+from common.deploy.prediction.classifier import Classifier
+from common.deploy.prediction.predict import find_cases
+from common.deploy.prediction.prediction import Prediction
+from common.images.image_files import datalist_rows
 from tests.common.deploy.made_studies import write_dicom, write_segmentation
 
 

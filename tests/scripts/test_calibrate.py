@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from tests.common.evaluation.test_calibration import cases
+from tests.common.evaluation.statistics.test_calibration import cases
 
 
 @pytest.fixture

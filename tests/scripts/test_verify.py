@@ -6,8 +6,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from common import InputError
 from common.deploy.archive import write_archive
-from common.deploy.manifest import write_manifest
-from common.deploy.signature import sign
+from common.deploy.verification.manifest import write_manifest
+from common.deploy.verification.signature import sign
 from scripts import verify
 
 

@@ -1,19 +1,24 @@
 """Datalists of public cohorts as they lie on disk, and of any cohort that a table describes."""
 
-from .adni import adni_datalist
-from .bids import bids_datalist
-from .brats import brats_datalist
-from .busi import busi_datalist
-from .dicom import dicom_datalist
-from .isbi import isbi_datalist
-from .kits import kits_datalist
-from .lgg import lgg_datalist
-from .npz import npz_datalist
-from .nsclc import nsclc_datalist
-from .oasis import oasis_datalist
-from .slices import slice_datalist
-from .table import table_datalist
-from .tn_scui import tn_scui_datalist
+from typing import TYPE_CHECKING
+
+from ...lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .adni import adni_datalist
+    from .bids import bids_datalist
+    from .brats import brats_datalist
+    from .busi import busi_datalist
+    from .dicom import dicom_datalist
+    from .isbi import isbi_datalist
+    from .kits import kits_datalist
+    from .lgg import lgg_datalist
+    from .npz import npz_datalist
+    from .nsclc import nsclc_datalist
+    from .oasis import oasis_datalist
+    from .slices import slice_datalist
+    from .table import table_datalist
+    from .tn_scui import tn_scui_datalist
 
 __all__ = [
     "adni_datalist",
@@ -31,3 +36,5 @@ __all__ = [
     "table_datalist",
     "tn_scui_datalist",
 ]
+
+__getattr__ = lazy_exports(__name__)

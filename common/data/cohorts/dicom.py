@@ -11,9 +11,9 @@ from typing import Any
 from tqdm import tqdm
 
 from ...errors import InputError
+from ...images.dicom_rules import DicomRule, read_dicom_rules
+from ...images.dicom_search import convert_series, find_slices, match_series
 from .collect import existing_folder, expect_choice, read_table, write_cohort
-from .dicom_rules import DicomRule, read_dicom_rules
-from .dicom_series_files import convert_series, find_slices, match_series
 from .table import label_names, table_row
 
 __all__ = ["dicom_datalist"]
@@ -44,7 +44,7 @@ def dicom_datalist(
     Args:
         root: folder of the patients; a folder's name is the subject's.
         output: the JSON to write.
-        rules: YAML of :func:`~common.data.cohorts.dicom_rules.read_dicom_rules`; its order is that of the modalities.
+        rules: YAML of :func:`~common.images.dicom_rules.read_dicom_rules`; its order is that of the modalities.
         labels: CSV with column ``subject`` and, if there are any, ``label``, ``mask``, ``fold``, ``slice`` and others,
             as for :func:`~common.data.cohorts.table.table_datalist`; patients it doesn't name are incomplete.
         class_names: the names of the labels in the order of their index; default: the column's values in their order.

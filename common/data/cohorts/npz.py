@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import write_atomically
+from ...images.nifti_writer import write_nifti
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
-from ..nifti_writer import write_nifti
 
 __all__ = ["npz_datalist"]
 

@@ -14,10 +14,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
-from ..class_names import class_names
+from ...images.nifti_writer import write_nifti
 from ..datalist import load_datalist
+from ..datalist_classes import class_names
 from ..datalist_writer import write_datalist
-from ..nifti_writer import write_nifti
 
 __all__ = ["slice_datalist"]
 

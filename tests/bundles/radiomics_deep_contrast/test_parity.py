@@ -6,12 +6,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from common.deploy.prediction.cases import FileCase
 from PIL import Image
 from pydicom.uid import generate_uid
 
-from common.deploy.cases import FileCase
-from common.deploy.classifier import open_classifier
-from common.deploy.predict import find_cases
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.predict import find_cases
 from tests.bundles.parity import cases_of, predicted, served_image, validated_image
 from tests.common.deploy.made_studies import random_network, write_picture
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from common.deploy.classifier import open_classifier
+from common.deploy.prediction.classifier import open_classifier
 from tests.bundles.parity import cases_of, dicom_case, predicted, served_image, validated_image
 from tests.common.deploy.made_studies import random_network
 

@@ -187,7 +187,7 @@ def test_png_slices_load_in_2d_and_only_there(cohort):
 def test_a_second_run_opens_no_file(cohort, tmp_path, monkeypatch):
     path = cohort.save()
     rows = load_datalist(path, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr("common.data.facts_cache.read_image_facts", lambda *a, **k: pytest.fail("a file was read"))
+    monkeypatch.setattr("common.images.facts_cache.read_image_facts", lambda *a, **k: pytest.fail("a file was read"))
     assert load_datalist(path, cache_dir=tmp_path / "cache") == rows
 
 

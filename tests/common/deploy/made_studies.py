@@ -70,7 +70,7 @@ def write_segmentation(path: Path, sources: list[Path], mask: np.ndarray, descri
     import pydicom
     from pydicom.sr.codedict import codes
 
-    from common.deploy.structured_report import complete_header
+    from common.deploy.prediction.structured_report import complete_header
 
     images = [complete_header(pydicom.dcmread(source)) for source in sources]
     segment = hd.seg.SegmentDescription(
@@ -124,7 +124,7 @@ def write_archive_folder(folder: Path, bundle: Path, weights: Path) -> Path:
     """The least that is an archive: configs of a bundle whose network may abstain, weights, a manifest."""
     import json
 
-    from common.deploy.manifest import write_manifest
+    from common.deploy.verification.manifest import write_manifest
 
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()

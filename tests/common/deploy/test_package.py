@@ -17,13 +17,14 @@ from monai.bundle import ConfigWorkflow
 
 from common import InputError
 from common.data import make_brain_phantoms
-from common.deploy import forms, package
+from common.deploy import package
 from common.deploy.archive import open_archive
-from common.deploy.forms import FORMS, TOLERANCE
-from common.deploy.manifest import check_manifest
 from common.deploy.package import TARGETS, package_bundle
-from common.deploy.scan import scan_folder
-from common.deploy.signature import check_signature
+from common.deploy.packaging import forms
+from common.deploy.packaging.forms import FORMS, TOLERANCE
+from common.deploy.verification.manifest import check_manifest
+from common.deploy.verification.scan import scan_folder
+from common.deploy.verification.signature import check_signature
 from tests.common.deploy.alone import run_alone
 from tests.common.deploy.tiny_bundles import FOLDERS, OVERLAYS, SETTINGS, random_weights
 

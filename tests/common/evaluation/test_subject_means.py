@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from common.evaluation.predictions import outcomes_of
-from common.evaluation.report import write_report
+from common.evaluation.reports.report import write_report
 from common.evaluation.subject_means import subject_means, subject_notes
 
 PROBABILITIES = ["probability_0", "probability_1"]

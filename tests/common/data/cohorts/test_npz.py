@@ -57,7 +57,7 @@ def test_a_run_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
         written.append(path)
         return write_nifti(path, *rest)
 
-    from common.data.nifti_writer import write_nifti
+    from common.images.nifti_writer import write_nifti
 
     monkeypatch.setattr("common.data.cohorts.npz.write_nifti", writes)
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,145 @@
+"""Configs with which the stock ``monaibundle`` app of MONAI Label 0.8.5 serves a classifier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...files import write_atomically
+from ..packaging.plain_inference import plain_inference
+from ..packaging.references import closure
+
+__all__ = ["check_name", "label_inference", "loading_of_one_file", "write_monai_label"]
+
+_IDS = ("bundle_root", "device", "network_def", "preprocessing", "postprocessing", "inferer")  # that the app reads
+_TASK = "classification"
+_OTHER_TASKS = ("deepedit", "deepgrow", "detection", "segmentation")  # that the app looks for first
+_LEFT_OUT = ("LoadImaged", "SelectItemsd")  # the app needs what else is in the row
+
+
+def write_monai_label(
+    bundle: str | Path,
+    folder: str | Path,
+    configs: Mapping[str, Mapping[str, Any]],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write ``configs/inference.json`` and ``configs/metadata.json`` of an archive without Python.
+
+    Args:
+        bundle: its folder.
+        folder: the archive's folder, whose name tells the app the task.
+        configs: of the bundle, set as the classifier was trained; ``inference`` is read.
+        metadata: of the archive.
+
+    Raises:
+        InputError: the app would not know the task by the folder's name, or confuse or lose classes.
+    """
+    check_name(Path(folder).name)
+    inference = label_inference(plain_inference(configs["inference"]), metadata, Path(bundle).name)
+    for name, content in {"inference": inference, "metadata": metadata}.items():
+        write_atomically(Path(folder) / "configs" / f"{name}.json", json.dumps(content, indent=4) + "\n")
+
+
+def check_name(name: str) -> None:
+    """Make sure that MONAI Label takes a folder for a classification.
+
+    Args:
+        name: of the folder.
+
+    Raises:
+        InputError: it would take it for something else.
+    """
+    others = [task for task in _OTHER_TASKS if task in name.lower()]
+    if _TASK not in name.lower() or others:
+        found = f"found {', '.join(others)}" if others else f"found no {_TASK}"
+        raise InputError(
+            f"{name}: {found} in the name, by which MONAI Label knows the task; expected {_TASK} and no other task; "
+            "give another --name"
+        )
+
+
+def label_inference(config: Mapping[str, Any], metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """``inference`` as the app runs it: one file in, a vector with a score for each class out.
+
+    The app appends a transform that resizes ``pred`` to the image (``Restored``), which fails on a vector; where there
+    is no image any more it leaves it as it is. What it writes scores with needs a tensor with metadata.
+
+    Args:
+        config: ``inference`` of a bundle, what is disabled left out.
+        metadata: of the archive.
+        name: of the bundle, for the message.
+
+    Raises:
+        InputError: the app would confuse or lose classes.
+    """
+    form = metadata["network_data_format"]
+    _check_classes(list(form["outputs"]["pred"]["channel_def"].values()), name)
+    transforms = config["preprocessing"]["transforms"]
+    rest = [transform for transform in transforms if _target(transform) not in _LEFT_OUT]
+    loading = loading_of_one_file(form["inputs"]["image"], with_mask=_needs_mask(transforms))
+    changed = {
+        **config,
+        "preprocessing": {"_target_": "Compose", "transforms": [*loading, *rest]},
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {"_target_": "EnsureTyped", "keys": "pred", "track_meta": True},
+                {"_target_": "DeleteItemsd", "keys": ["image", "image_meta_dict"]},
+            ],
+        },
+    }
+    return {key: changed[key] for key in closure(changed, _IDS)}
+
+
+def loading_of_one_file(image: Mapping[str, Any], with_mask: bool) -> list[dict[str, Any]]:
+    """Transforms that load ``image`` from one file, and ``mask`` from its last channel.
+
+    MONAI Label gives a task one image file, and its trainer one image and one label. So what comes in several files
+    elsewhere comes as channels: of a volume as the fourth dimension of NIfTI; of a slice as the colours of a PNG, whose
+    alpha may be the mask, or as NIfTI of one slice.
+
+    Args:
+        image: of the metadata, ``num_channels`` and ``spatial_shape`` without the mask.
+        with_mask: whether the last channel is the mask.
+    """
+    channels = image["num_channels"]
+    loading: list[dict[str, Any]] = [{"_target_": "LoadImaged", "keys": "image", "ensure_channel_first": True}]
+    if len(image["spatial_shape"]) == 2:  # a NIfTI with channels has a third axis, of length 1
+        loading.append({"_target_": "SqueezeDimd", "keys": "image", "dim": None, "update_meta": False})
+        if channels == 1 and not with_mask:
+            loading.append({"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": "no_channel"})
+    if with_mask:
+        names = [*map(str, range(channels)), "mask"]
+        parts = [f"image_{name}" for name in names]
+        loading += [
+            {"_target_": "SplitDimd", "keys": "image", "dim": 0, "output_postfixes": names},
+            {"_target_": "ConcatItemsd", "keys": parts[:-1], "name": "image"},
+            {"_target_": "CopyItemsd", "keys": parts[-1], "names": "mask"},
+            {"_target_": "DeleteItemsd", "keys": parts},
+        ]
+    return loading
+
+
+def _needs_mask(transforms: Sequence[Any]) -> bool:
+    return any("mask" in (transform.get("source_key"), transform.get("mask_key")) for transform in transforms)
+
+
+def _target(transform: Mapping[str, Any]) -> str:
+    return transform["_target_"].rpartition(".")[2]
+
+
+def _check_classes(names: list[str], bundle: str) -> None:
+    lost = [name for name in names if name.lower() == "background"]
+    alike = [name for name in names if [other.lower() for other in names].count(name.lower()) > 1]
+    if lost or alike:
+        what = (
+            f"{', '.join(lost)}, which MONAI Label leaves out"
+            if lost
+            else f"{', '.join(alike)}, alike in small letters"
+        )
+        raise InputError(
+            f"{bundle}: classes {what}; expected names that MONAI Label keeps apart; rename them in metadata.json"
+        )

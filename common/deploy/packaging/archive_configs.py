@@ -1,0 +1,107 @@
+"""The configs of an archive, and the files that they name."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...files import write_atomically
+from .bundle_twins import with_known_sizes
+from .library import copy_library
+from .plain_inference import plain_inference
+from .references import evaluated, references
+from .trained_classifier import TrainedClassifier
+
+__all__ = ["as_json", "portable_settings", "write_configs"]
+
+_OF_THE_BUNDLE = re.compile(r"@bundle_root \+ '/([\w./-]+)'")  # a file that a config names
+_OF_USERS = ("data", "models", "outputs", "cache")  # folders of the bundle with what users put there
+_SETTINGS = "settings"  # folder of an archive for files that were given as settings
+_TEXTS = (".json", ".yaml", ".yml")
+
+
+def as_json(content: Any) -> str:
+    """A config's text."""
+    return json.dumps(content, indent=4) + "\n"
+
+
+def portable_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Settings that hold on other machines.
+
+    Args:
+        settings: ids of configs and their values.
+
+    Returns:
+        The settings, files among them by their place in the archive; and these files by that place.
+
+    Raises:
+        InputError: a value is a place on this machine that can't travel.
+    """
+    portable, files = dict(settings), {}
+    for key, value in settings.items():
+        if not isinstance(value, str) or value.startswith(("$", "@")) or not _is_place(value):
+            continue
+        if not (Path(value).is_file() and Path(value).suffix in _TEXTS):
+            raise InputError(
+                f"{key}: {value} is a place on this machine; expected what belongs to the classifier, or a file of "
+                f"settings ({', '.join(_TEXTS)}); leave it out"
+            )
+        place = f"{_SETTINGS}/{Path(value).name}"
+        portable[key], files[place] = f"$@bundle_root + '/{place}'", Path(value)
+    return portable, files
+
+
+def write_configs(classifier: TrainedClassifier, archive: Path, target: str, files: Mapping[str, Path]) -> None:
+    """Write ``configs``, for the zoo also the library and what else the configs name.
+
+    Args:
+        classifier: what is packaged.
+        archive: its folder.
+        target: of the archive.
+        files: that were given as settings, by their place in the archive.
+    """
+    if target == "monailabel":
+        from ..consumers.monai_label import write_monai_label
+
+        write_monai_label(classifier.bundle, archive, classifier.configs, classifier.metadata)
+        return
+    if target == "monailabel_training":
+        from ..consumers.monai_label_training import write_monai_label_training
+
+        write_monai_label_training(classifier, archive)
+        return
+    configs = {"inference": plain_inference(classifier.configs["inference"])}
+    if target == "zoo":
+        configs = {**classifier.configs, "inference": classifier.inference}
+        configs["train"] = with_known_sizes(configs["train"], classifier.inference)
+        configs = copy_library(archive, f"{archive.name}_lib", configs)
+        of_bundle = ["configs/logging.conf", *_named_files(classifier.bundle, configs)]
+        places = {name: classifier.bundle / name for name in of_bundle} | _files_of_weights(classifier) | dict(files)
+        for place, file in places.items():
+            (archive / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, archive / place)
+    for config, content in {**configs, "metadata": classifier.metadata}.items():
+        write_atomically(archive / "configs" / f"{config}.json", as_json(content))
+
+
+def _is_place(value: str) -> bool:
+    return "/" in value and (Path(value).is_absolute() or Path(value).exists())
+
+
+def _files_of_weights(classifier: TrainedClassifier) -> dict[str, Path]:
+    """Files that ``evaluate`` looks for beside the weights, such as the scaling of radiomics."""
+    config = {**classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
+    names = [name for name, value in config.items() if isinstance(value, str) and references(value) == {"checkpoint"}]
+    files = [Path(evaluated(config, name)) for name in names]
+    return {f"models/{file.name}": file for file in files if file.is_file()}
+
+
+def _named_files(bundle: Path, configs: Mapping[str, Any]) -> Sequence[str]:
+    """Files of the bundle that its configs name, such as a parameter file of PyRadiomics."""
+    named = sorted(set(_OF_THE_BUNDLE.findall(json.dumps(configs))))
+    return [name for name in named if name.split("/")[0] not in _OF_USERS and (bundle / name).is_file()]

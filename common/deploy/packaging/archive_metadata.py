@@ -1,0 +1,82 @@
+"""``metadata.json`` of an archive: the bundle's, with what is known once there are weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from ...errors import InputError
+from ..prediction.prediction import NO_CALL
+
+__all__ = ["META", "archive_metadata"]
+
+#: What the ids of metadata begin with among those of configs.
+META = "_meta_"
+
+
+def archive_metadata(
+    metadata: Mapping[str, Any],
+    *,
+    shape: Sequence[int],
+    num_classes: int,
+    calibration: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The bundle's metadata, true of a network with weights.
+
+    Args:
+        metadata: of the bundle.
+        shape: of the network's input, channels first, without the batch.
+        num_classes: that it tells apart, without "no call".
+        calibration: content of ``calibration.json``; ``None``: the metadata say that nothing is calibrated.
+        metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``.
+        settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
+
+    Raises:
+        InputError: the metadata name other channels or classes than the network has, or lack an id that is set, or
+            the calibration is of another number of classes.
+    """
+    metadata = _set(copy.deepcopy(dict(metadata)), settings or {})
+    inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
+    image, pred = inputs["image"], outputs["pred"]
+    image |= {"num_channels": shape[0], "spatial_shape": list(shape[1:])}
+    image["channel_def"] = _names(image["channel_def"], shape[0], "inputs#image")
+    classes = _names(pred["channel_def"], num_classes, "outputs#pred")
+    pred |= {"num_channels": num_classes + 1, "channel_def": {**classes, str(num_classes): NO_CALL}}
+    if calibration is not None and calibration["num_classes"] != num_classes:
+        raise InputError(
+            f"calibration: made for {calibration['num_classes']} classes; expected the network's {num_classes}; "
+            "calibrate this classifier with scripts/calibrate.py"
+        )
+    uncalibrated = {"temperature": 1.0, "threshold": 0.0}
+    metadata["calibration"] = {"calibrated": calibration is not None, **(calibration or uncalibrated)}
+    if metrics is not None:
+        found = metrics["results"][0]["metrics"]
+        metadata["eval_metrics"] = {name: values["value"] for name, values in found.items()}
+    return metadata
+
+
+def _set(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    parser = ConfigParser({META: metadata})
+    for key, value in settings.items():
+        if key.rpartition("#")[0] not in parser:
+            raise InputError(f"{key}: metadata.json has no such id; correct it")
+        parser[key] = value
+    return metadata
+
+
+def _names(channels: Mapping[Any, str] | Sequence[str], number: int, place: str) -> dict[str, str]:
+    """What each channel is, by its number as text."""
+    items = channels.items() if isinstance(channels, Mapping) else enumerate(channels)
+    names = {str(key): str(name) for key, name in items}
+    if sorted(names) != sorted(map(str, range(number))):
+        example = ",".join(f"{key}:name" for key in range(number))
+        raise InputError(
+            f"metadata.json: {place} names {len(names)} channels ({', '.join(names.values())}); expected the "
+            f'network\'s {number}; add --{META}#network_data_format#{place}#channel_def "{{{example}}}"'
+        )
+    return names

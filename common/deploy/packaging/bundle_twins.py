@@ -1,0 +1,126 @@
+"""A bundle's configs as an archive has them: JSON with the settings of the classifier that is packaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.bundle.utils import merge_kv
+
+from ...errors import InputError
+from ...evaluation.protocols.bundle_configs import BundleConfigs
+from .references import closure, evaluated, is_plain, references
+
+__all__ = ["eager_inference", "read_configs", "with_known_sizes"]
+
+_FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of what is not in the archive
+_MARK = "run"  # an id of all configs but overlays
+_METHOD = "method"  # an id of overlays that are of a method, not of a cohort
+_STAGES = ("train", "evaluate")
+
+
+def read_configs(
+    bundle: str | Path, overlays: Sequence[str] = (), settings: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """All configs of a bundle by name, without its metadata, set as the classifier was trained.
+
+    Args:
+        bundle: the bundle's folder.
+        overlays: those that ``train.yaml`` was run with. One of a method, which it names as ``method``, is laid over
+            ``train``, ``evaluate`` and the configs that have all of its ids; one of a cohort over what each config has
+            of it.
+        settings: ids and their values, for all configs that have them; sub-ids are written with ``#``.
+
+    Raises:
+        InputError: there is no such overlay, or an id that no config has.
+    """
+    folder = BundleConfigs(bundle)
+    folder.check_overlays("train", [overlay for overlay in overlays if _METHOD in folder.ids(overlay)])
+    files = sorted(path for path in folder.folder.iterdir() if path.suffix in (".json", ".yaml", ".yml"))
+    configs = {path.stem: ConfigParser.load_config_file(path) for path in files if path.stem != "metadata"}
+    for name in [name for name, config in configs.items() if _MARK in config]:
+        for overlay in overlays:
+            _lay(configs[name], folder.ids(overlay), name)
+    for key, value in (settings or {}).items():
+        _set(configs, key, list(value) if isinstance(value, tuple) else value, Path(bundle).name)
+    configs["inference"] = _without_foreign_ids(configs["inference"], configs["evaluate"])
+    return configs
+
+
+def eager_inference(
+    configs: Mapping[str, Mapping[str, Any]], probabilities: Mapping[str, Any], weights: str | Path
+) -> dict[str, Any]:
+    """``inference`` with the network of ``evaluate`` instead of TorchScript, and ``models/model.pt``.
+
+    Args:
+        configs: as :func:`read_configs` gives them.
+        probabilities: the component that makes probabilities of logits.
+        weights: state dict of the classifier, beside it the files that belong to it: sizes that are read from them
+            become numbers.
+    """
+    inference, evaluation = dict(configs["inference"]), dict(configs["evaluate"])
+    whole = {**evaluation, **inference, "probabilities": dict(probabilities), "checkpoint": str(weights)}
+    whole |= {"network_def": evaluation["network_def"], "imports": evaluation["imports"]}
+    whole |= {name: size for name in _counted(whole) if is_plain(size := evaluated(whole, name))}
+    network = {name: whole[name] for name in closure(whole, ["network_def"]) if name not in inference}
+    columns = "$['subject'] + [f'probability_{k}' for k in range(@num_classes)] + ['no_call']"
+    changed = {
+        "imports": list(dict.fromkeys([*evaluation["imports"], *inference["imports"]])),
+        "bundle_root": evaluation["bundle_root"],
+        "checkpoint": "$@bundle_root + '/models/model.pt'",
+        "network_def": whole["network_def"],
+        "network": {
+            "_target_": "common.networks.load_weights",
+            "module": "$@network_def.to(@device)",
+            "path": "@checkpoint",
+        },
+        "columns": columns,
+        "initialize": ["$common.brief_input_errors()", *inference["initialize"]],
+    }
+    eager: dict[str, Any] = {}
+    for name, value in inference.items():
+        if name == "network_def":
+            eager |= network
+        eager[name] = changed.get(name, value)
+    return eager
+
+
+def with_known_sizes(config: Mapping[str, Any], eager: Mapping[str, Any]) -> dict[str, Any]:
+    """``train`` with the sizes of the packaged network where its own are counted on a cohort.
+
+    So ``monai.bundle.load`` can build the network without data.
+    """
+    return {**config, **{name: eager[name] for name in _counted(config) if name in eager and is_plain(eager[name])}}
+
+
+def _counted(config: Mapping[str, Any]) -> list[str]:
+    """Ids that a network needs and whose values are read from files that are not in the archive."""
+    needed = [name for name in closure(config, ["network_def"]) if not isinstance(config[name], Mapping)]
+    return [name for name in needed if name not in _FILES and set(closure(config, [name])) & set(_FILES)]
+
+
+def _set(configs: Mapping[str, dict[str, Any]], key: str, value: Any, bundle: str) -> None:
+    parsers = [ConfigParser(config) for config in configs.values() if _MARK in config]
+    having = [parser for parser in parsers if key in parser]
+    if not having:
+        raise InputError(f"{key}: no config of {bundle} has this id; correct it")
+    for parser in having:
+        parser[key] = value
+
+
+def _lay(config: dict[str, Any], overlay: Mapping[str, Any], name: str) -> None:
+    known = {key for key in overlay if key.lstrip("+").split("#")[0] in config}
+    if _METHOD in overlay and name in _STAGES:
+        known = set(overlay)
+    elif _METHOD in overlay and not set(overlay) - {_METHOD} <= known:
+        return
+    for key in sorted(known):
+        merge_kv(ConfigParser(config), key, overlay[key])
+
+
+def _without_foreign_ids(inference: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """What an overlay made to refer to ids that ``inference`` has not is taken from ``evaluate`` as it is there."""
+    foreign = [name for name, value in inference.items() if references(value) - inference.keys()]
+    return {**inference, **{name: evaluated({**evaluation, **inference}, name) for name in foreign}}

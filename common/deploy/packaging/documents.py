@@ -1,0 +1,73 @@
+"""What an archive tells of itself: licence, model card, bill of materials, provenance."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...files import write_atomically
+from ..verification.manifest import file_sha256
+from .archive_configs import as_json
+from .forms import TOLERANCE
+from .model_card import render_model_card
+from .provenance import write_provenance
+from .sbom import write_sbom
+from .trained_classifier import TrainedClassifier
+
+__all__ = ["write_documents"]
+
+
+def write_documents(
+    classifier: TrainedClassifier,
+    archive: Path,
+    *,
+    target: str,
+    forms: Sequence[str],
+    run: str | Path | None,
+    settings: Mapping[str, Any],
+) -> None:
+    """Write ``LICENSE`` and ``docs``.
+
+    Args:
+        classifier: what is packaged.
+        archive: its folder, with the weights.
+        target: of the archive.
+        forms: of the weights, which agree on golden inputs.
+        run: output folder of ``train.yaml``; ``None``: the weights' folder if it is one.
+        settings: with which it was trained.
+    """
+    (archive / "docs").mkdir(exist_ok=True)
+    for name in ("LICENSE", "docs/data_license.txt"):
+        shutil.copyfile(classifier.bundle / name, archive / name)
+    if classifier.calibration is not None:
+        write_atomically(archive / "docs" / "calibration.json", as_json(classifier.calibration))
+    hashes = {f"models/{name}": file_sha256(archive / "models" / name) for name in forms}
+    card = render_model_card(classifier.metadata, classifier.metrics, hashes)
+    write_atomically(archive / "docs" / "README.md", card)
+    write_sbom(archive / "docs" / "sbom.cdx.json")
+    if run is None and (classifier.weights.parent / "checkpoint.pt").is_file():
+        run = classifier.weights.parent
+    provenance = write_provenance(
+        archive / "docs" / "provenance.json",
+        bundle=classifier.bundle.name,
+        version=classifier.metadata["version"],
+        target=target,
+        weights=classifier.weights,
+        training_run=run,
+        calibration=classifier.calibration,
+        metrics=classifier.metrics,
+        overrides=settings,
+        config=classifier.configs["train"],
+    )
+    _add_forms(provenance, classifier, forms)
+
+
+def _add_forms(provenance: Path, classifier: TrainedClassifier, forms: Sequence[str]) -> None:
+    """What was found on golden inputs: that all forms agree. By how much differs from machine to machine."""
+    shapes = [[batch, *classifier.golden.shape[1:]] for batch in (1, len(classifier.golden))]
+    agreement = {"files": list(forms), "golden_inputs": shapes, "largest_difference_below": TOLERANCE}
+    content = {**json.loads(provenance.read_text()), "forms": agreement}
+    write_atomically(provenance, json.dumps(content, indent=1, sort_keys=True) + "\n")

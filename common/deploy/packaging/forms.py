@@ -1,0 +1,190 @@
+"""The forms in which a network leaves the house, and the proof that they are one network."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from ...errors import InputError
+from .reproducible import save_script, without_stack_traces
+
+__all__ = ["FORMS", "TOLERANCE", "write_forms"]
+
+#: Largest difference of a probability from that of the network itself, in float32 on the CPU.
+TOLERANCE = 1e-4
+
+
+def write_forms(
+    network: nn.Module,
+    golden: torch.Tensor,
+    folder: str | Path,
+    *,
+    forms: Sequence[str] | None = None,
+    extra_files: Mapping[str, str] | None = None,
+    progress: bool = False,
+) -> dict[str, float]:
+    """Write a network in several forms, read each back, and compare it with the network itself.
+
+    The forms that compute take batches of any size: they are given all golden inputs together, and the first one
+    alone. Of those that hold weights alone, every bit is compared. The files hold neither times nor paths of this
+    machine, so that the same network gives the same bytes.
+
+    Args:
+        network: from ``B[C]HWD`` to ``B[K]``, on the CPU and in evaluation mode.
+        golden: inputs, ``B[C]HWD`` with ``B`` > 1.
+        folder: for the files.
+        forms: names of :data:`FORMS`, by default all.
+        extra_files: texts to put into ``model.ts``, by name: ``metadata.json`` and ``inference.json``, for those who
+            read nothing else.
+        progress: whether to show which form is at work.
+
+    Returns:
+        The largest difference from the network itself for each form.
+
+    Raises:
+        InputError: a form can't be written or read, or differs by more than :data:`TOLERANCE`.
+    """
+    source = _Source(network, golden, dict(extra_files or {}))
+    differences = {}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tqdm(forms or FORMS, desc="forms of the weights", disable=not progress) as names:
+        for name in names:
+            names.set_postfix_str(name)
+            write, compare = FORMS[name]
+            with _quiet(), _one_line(name):
+                write(source, Path(folder) / name)
+                differences[name] = compare(source, Path(folder) / name)
+            if not differences[name] <= TOLERANCE:
+                raise InputError(
+                    f"{name}: differs from the network by {differences[name]:.3g} on golden inputs; expected at most "
+                    f"{TOLERANCE:g}; nothing is packaged: look for what the network computes otherwise when exported"
+                )
+    return differences
+
+
+class _Source:
+    """A network and what is known of it."""
+
+    def __init__(self, network: nn.Module, golden: torch.Tensor, extra_files: dict[str, str]) -> None:
+        self.network, self.extra_files = network, extra_files
+        self.batches = (golden[:1], golden)
+
+    @cached_property
+    def expected(self) -> list[torch.Tensor]:
+        with torch.no_grad():
+            return [self.network(batch) for batch in self.batches]
+
+    @cached_property
+    def exported(self) -> torch.export.ExportedProgram:
+        batch = ({0: torch.export.Dim("batch")},)
+        return without_stack_traces(torch.export.export(self.network, self.batches[-1:], dynamic_shapes=batch))
+
+    def difference(self, run: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        """Of another form's outputs, the largest; that of NaN is NaN."""
+        with torch.no_grad():
+            pairs = zip(map(run, self.batches), self.expected, strict=True)
+            return max(float((found - expected).abs().max()) for found, expected in pairs)
+
+    def difference_of_weights(self, state: Mapping[str, torch.Tensor]) -> float:
+        """0 where all bits are the same."""
+        own = self.network.state_dict()
+        return (
+            0.0 if state.keys() == own.keys() and all(torch.equal(state[key], own[key]) for key in own) else torch.inf
+        )
+
+
+def _write_state(source: _Source, path: Path) -> None:
+    torch.save(source.network.state_dict(), path)
+
+
+def _compare_state(source: _Source, path: Path) -> float:
+    return source.difference_of_weights(torch.load(path, weights_only=True))
+
+
+def _write_safetensors(source: _Source, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({key: value.contiguous() for key, value in source.network.state_dict().items()}, path)
+
+
+def _compare_safetensors(source: _Source, path: Path) -> float:
+    from safetensors.torch import load_file
+
+    return source.difference_of_weights(load_file(path))
+
+
+def _write_script(source: _Source, path: Path) -> None:
+    save_script(source.network, path, source.extra_files)
+
+
+def _compare_script(source: _Source, path: Path) -> float:
+    return source.difference(torch.jit.load(path))
+
+
+def _write_exported(source: _Source, path: Path) -> None:
+    torch.export.save(source.exported, path)
+
+
+def _compare_exported(source: _Source, path: Path) -> float:
+    return source.difference(torch.export.load(path).module())
+
+
+def _write_onnx(source: _Source, path: Path) -> None:
+    names: dict[str, Any] = {"input_names": ["image"], "output_names": ["pred"]}
+    torch.onnx.export(source.exported, **names, dynamic_shapes=({0: "batch"},), verbose=False).save(path)
+
+
+def _compare_onnx(source: _Source, path: Path) -> float:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return source.difference(lambda batch: torch.from_numpy(session.run(None, {"image": batch.numpy()})[0]))
+
+
+#: For each file: how it is written, and how it is compared with the network.
+FORMS: dict[str, tuple[Callable[[_Source, Path], None], Callable[[_Source, Path], float]]] = {
+    "model.pt": (_write_state, _compare_state),
+    "model.safetensors": (_write_safetensors, _compare_safetensors),
+    "model.ts": (_write_script, _compare_script),
+    "model.pt2": (_write_exported, _compare_exported),
+    "model.onnx": (_write_onnx, _compare_onnx),
+}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No words on deprecation and on operators that no network here has."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """Whatever an exporter raises, told as what the user can mend."""
+    try:
+        yield
+    except ImportError as error:
+        raise InputError(f"{name}: {error}; expected the packages of packaging; pip install '.[deploy]'") from error
+    except InputError:
+        raise
+    except Exception as error:
+        found = " ".join(str(error).split())[:200]
+        raise InputError(f"{name}: this network can't take that form ({type(error).__name__}: {found})") from error

@@ -1,0 +1,112 @@
+"""Model cards (Mitchell et al. 2019): what a network is for, what it was shown, and where it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from ...errors import InputError
+from ...evaluation.statistics.metrics import METRIC_NAMES
+from ..prediction.prediction import NO_CALL
+
+__all__ = ["card_section", "render_model_card", "with_card_section"]
+
+BEGIN = "<!-- rendered from configs/metadata.json by scripts/model_card.py -->"
+END = "<!-- end of the model card -->"
+TEMPLATE = Path(__file__).with_name("model_card.md.j2")
+
+
+def render_model_card(metadata: Mapping[str, Any], metrics: Mapping[str, Any] | None, hashes: Mapping[str, str]) -> str:
+    """Markdown of a bundle's or archive's card.
+
+    Args:
+        metadata: of the bundle, with ``failure_modes``; ``calibration``, the content of ``calibration.json``, where the
+            probabilities are calibrated.
+        metrics: ``metrics.json`` of an evaluation (:func:`~common.evaluation.write_report`), or numbers by name as in
+            the metadata's ``eval_metrics``, which are taken where there are none.
+        hashes: SHA-256 of the files that the card vouches for, by name.
+
+    Raises:
+        InputError: the metadata lacks what the card says.
+
+    Example:
+        >>> render_model_card(metadata, None, {}).splitlines()[0]
+        '# 3DSiam with RE/SE'
+    """
+    needed = ("failure_modes", "data_source", "data_type", "image_classes", "label_classes", "pred_classes")
+    if missing := [name for name in needed if not metadata.get(name)]:
+        raise InputError(f"metadata.json: no {', '.join(missing)}; expected what the model card says; add it")
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # Markdown, not HTML
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        metadata={"segmentation": None, **metadata},
+        abstains=NO_CALL in metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values(),
+        scores=_scores(metrics or metadata["eval_metrics"]),
+        calibration=_calibration(metadata.get("calibration")),
+        hashes=hashes,
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def card_section(metadata: Mapping[str, Any]) -> str:
+    """The card as a section of a bundle's README: a heading of the second level, between two marks."""
+    _, _, card = render_model_card(metadata, None, {}).partition("\n")
+    return f"{BEGIN}\n## Model card\n{re.sub('^## ', '### ', card, flags=re.MULTILINE)}{END}"
+
+
+def with_card_section(text: str, metadata: Mapping[str, Any], name: str = "README.md") -> str:
+    """A README with its card rendered anew.
+
+    Args:
+        text: of the README, with one card between its marks.
+        metadata: of the bundle.
+        name: of the file, for the message.
+
+    Raises:
+        InputError: the marks are not there once each.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise InputError(f"{name}: no place for the model card; expected the lines {BEGIN!r} and {END!r}; add them")
+    before, _, rest = text.partition(BEGIN)
+    return before + card_section(metadata) + rest.partition(END)[2]
+
+
+def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if "results" not in metrics:
+        return [(METRIC_NAMES.get(name, name), f"{value:.3f}") for name, value in _numbers(metrics).items()]
+    first = metrics["results"][-1]
+    cohort = ", ".join(f"{entry['subjects']} {entry['name']}" for entry in metrics["classes"])
+    rows = [("Held-out subjects", f"{metrics['subjects']}: {cohort}"), ("Method", first["set"])]
+    for name, title in METRIC_NAMES.items():
+        if name in first["metrics"]:
+            found, majority = first["metrics"][name], metrics["majority_class"][name]["value"]
+            interval = f"{found['low']:.3f} to {found['high']:.3f}"
+            rows.append((title, f"{found['value']:.3f} ({interval}); majority class {majority:.3f}"))
+    return [*rows, ("Intervals", f"{metrics['confidence']:.0%}, bootstrap over subjects")]
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _calibration(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Rows of what is known; none where nothing was fitted."""
+    if not found or (found["temperature"], found["threshold"]) == (1.0, 0.0):
+        return []
+    error = found.get("expected_calibration_error", {})
+    rows = [
+        ("Held-out subjects", found.get("num_subjects")),
+        ("Temperature", found["temperature"]),
+        ("Expected calibration error before", error.get("before")),
+        ("Expected calibration error after", error.get("after")),
+        ("Threshold of the largest probability", found["threshold"]),
+        ("Accuracy asked of the calls", found.get("target_accuracy")),
+        ("Accuracy of the calls", found.get("accuracy_of_calls")),
+        ("Coverage: share of cases that are called", found.get("coverage")),
+    ]
+    return [
+        (name, str(value) if isinstance(value, int) else f"{value:.3f}") for name, value in rows if value is not None
+    ]

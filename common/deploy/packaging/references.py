@@ -1,0 +1,58 @@
+"""Which ids of a config refer to which, and which of them are plain values."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.bundle.reference_resolver import ReferenceResolver
+
+from ...errors import InputError
+
+__all__ = ["closure", "evaluated", "is_plain", "references"]
+
+
+def references(value: Any) -> set[str]:
+    """Top-level ids that a value refers to, in components and expressions, too."""
+    if isinstance(value, Mapping):
+        return set().union(*map(references, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(references, value))
+    if isinstance(value, str):
+        return {name.split("::")[0] for name in ReferenceResolver.match_refs_pattern(value)}
+    return set()
+
+
+def closure(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """These ids and all that they refer to, directly and through others, in the config's order."""
+    found, new = set(), set(names)
+    while new:
+        found |= new
+        new = set().union(*(references(config.get(name)) for name in new)) - found
+    return [name for name in config if name in found]
+
+
+def evaluated(config: Mapping[str, Any], name: str) -> Any:
+    """What MONAI makes of an id; its components are instantiated.
+
+    Raises:
+        InputError: that of a component, without the layers that MONAI puts round it.
+    """
+    try:
+        return ConfigParser(copy.deepcopy(dict(config))).get_parsed_content(name)
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, InputError):
+            cause = cause.__cause__ or cause.__context__
+        raise cause or error from error
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON gives the value back as it is."""
+    try:
+        return json.loads(json.dumps(value)) == value
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,95 @@
+"""Which packages an archive was made and tested with: a software bill of materials in CycloneDX's JSON."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from ...errors import InputError
+from ...files import write_atomically
+
+__all__ = ["PROJECT", "read_pins", "write_sbom"]
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def write_sbom(path: str | Path, project: str | Path = PROJECT) -> Path:
+    """Write CycloneDX 1.6 of the environment that ``constraints.txt`` pins: each package's name, version and address.
+
+    It holds no time and no random number, so that the same pins give the same bytes.
+
+    Args:
+        path: of the JSON file.
+        project: checkout with ``constraints.txt`` and ``setup.cfg``.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InputError: the project is no checkout, a pin is unreadable, or cyclonedx-python-lib is not installed.
+    """
+    try:
+        from cyclonedx.output.json import JsonV1Dot6
+    except ImportError as error:
+        raise InputError(
+            f"the SBOM: {error}; expected cyclonedx-python-lib; run: pip install 'clinical-ssl-bundles[deploy]'"
+        ) from error
+    return write_atomically(path, JsonV1Dot6(_bom(Path(project))).output_as_string(indent=1) + "\n")
+
+
+def read_pins(project: str | Path = PROJECT) -> list[Requirement]:
+    """The lines of ``constraints.txt``, each with one exact version, sorted.
+
+    Raises:
+        InputError: there is no such file, as where the project is installed without its checkout, or a line is no pin.
+    """
+    path = Path(project) / "constraints.txt"
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; expected the project's checkout; run this from one") from error
+    pins, problems = [], []
+    for number, line in enumerate(lines, 1):
+        if line and not line.startswith("#"):
+            try:
+                pins.append(Requirement(line))
+                if [specifier.operator for specifier in pins[-1].specifier] != ["=="]:
+                    raise InvalidRequirement("no exact version")
+            except InvalidRequirement as error:
+                found = str(error).splitlines()[0]
+                problems.append(f"line {number}: {line!r} ({found}); expected name==version; correct it")
+    if problems:
+        raise InputError.of_rows(str(path), problems)
+    return sorted(pins, key=lambda pin: (pin.name.lower(), str(pin)))
+
+
+def _bom(project: Path) -> Any:
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+
+    components = [_component(pin) for pin in read_pins(project)]
+    root = Component(type=ComponentType.APPLICATION, bom_ref="root", **_name_and_version(project))
+    bom = Bom(metadata=BomMetaData(component=root), components=components)
+    bom.register_dependency(root, components)
+    bom.serial_number = bom.metadata.timestamp = None  # they would be other ones at each call
+    return bom
+
+
+def _component(pin: Requirement) -> Any:
+    from cyclonedx.model import Property
+    from cyclonedx.model.component import Component
+    from packageurl import PackageURL
+
+    version = next(iter(pin.specifier)).version
+    address = PackageURL("pypi", name=pin.name.lower().replace("_", "-"), version=version)
+    where = [Property(name="clinical-ssl-bundles:environment_marker", value=str(pin.marker))] if pin.marker else []
+    return Component(name=pin.name, version=version, purl=address, bom_ref=str(address), properties=where)
+
+
+def _name_and_version(project: Path) -> dict[str, str]:
+    setup = configparser.ConfigParser()
+    setup.read(project / "setup.cfg")
+    return {key: setup.get("metadata", key, fallback="unknown") for key in ("name", "version")}

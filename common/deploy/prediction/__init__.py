@@ -1,0 +1,1 @@
+"""A packaged classifier at work: studies in, probabilities, heat maps and DICOM results out."""

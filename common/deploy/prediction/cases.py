@@ -1,0 +1,176 @@
+"""One study, from its files to the row that an archive's preprocessing takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ...data.datalist import load_datalist
+from ...errors import InputError
+from ...images.dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
+from ...images.dicom_rules import DicomRule
+from ...images.image_files import folder_row
+from ...images.studies import DicomStudy
+from .input_format import InputFormat
+from .slices import take_slices
+
+__all__ = ["Case", "DicomCase", "FileCase", "prepare"]
+
+
+@dataclass
+class Case:
+    """One study to predict.
+
+    Attributes:
+        name: unique among those of a run.
+    """
+
+    name: str
+
+    def files(self) -> list[Path]:
+        """All files that the prediction depends on."""
+        raise NotImplementedError
+
+    def series(self) -> dict[str, str]:
+        """What each modality, and the mask, was taken from, as a person finds it again."""
+        raise NotImplementedError
+
+    def row(self, folder: Path) -> dict[str, Any]:
+        """``image`` and ``mask`` as files that MONAI reads; those that are made go to ``folder``."""
+        raise NotImplementedError
+
+
+@dataclass
+class FileCase(Case):
+    """A row of a datalist, or the images of a folder.
+
+    Attributes:
+        images: paths by themselves, to be matched by name; or the row.
+        input: what the archive takes.
+    """
+
+    images: Sequence[Path] | Mapping[str, Any]
+    input: InputFormat
+
+    @cached_property
+    def _row(self) -> dict[str, Any]:
+        row = self.images if isinstance(self.images, Mapping) else folder_row(self.images, self.input.modalities)
+        if not row.get("image"):
+            raise InputError("found a row without image, expected a path, or one for each modality")
+        return {**row, "subject": self.name}
+
+    def files(self) -> list[Path]:
+        """Images, then the mask."""
+        image = self._row["image"]
+        paths = [*(image if isinstance(image, list) else [image]), self._row.get("mask")]
+        paths = [Path(path) for path in paths if path is not None]
+        if missing := [str(path) for path in paths if not path.exists()]:
+            raise InputError(f"found no {', '.join(missing)}; mend the path")
+        return paths
+
+    def series(self) -> dict[str, str]:
+        """The paths."""
+        image = self._row["image"]
+        paths = image if isinstance(image, list) else [image]
+        names = self.input.modalities if len(paths) == len(self.input.modalities) else ["image"]
+        mask = {"mask": self._row["mask"]} if self._row.get("mask") and self.input.mask != "ignored" else {}
+        return dict(zip(names, map(str, paths), strict=False)) | mask
+
+    def row(self, folder: Path) -> dict[str, Any]:
+        """The row itself."""
+        return self._row
+
+
+@dataclass
+class DicomCase(Case):
+    """A DICOM study.
+
+    Attributes:
+        study: its files.
+        rules: by modality, and of the mask.
+        input: what the archive takes.
+    """
+
+    study: DicomStudy
+    rules: Mapping[str, DicomRule]
+    input: InputFormat
+
+    @cached_property
+    def image_files(self) -> dict[str, list[Path]]:
+        """Slices of each modality."""
+        return choose_series(self.study, {name: self.rules[name] for name in self.input.modalities})
+
+    @cached_property
+    def mask_files(self) -> list[Path]:
+        """Of the mask, where the archive looks at one."""
+        if self.input.mask == "ignored":
+            return []
+        taken = [path for paths in self.image_files.values() for path in paths]
+        return choose_mask(self.study, self.rules.get("mask"), taken)
+
+    def files(self) -> list[Path]:
+        """Slices of all modalities, then the mask."""
+        return [*(path for paths in self.image_files.values() for path in paths), *self.mask_files]
+
+    def series(self) -> dict[str, str]:
+        """Series Instance UIDs; of a mask that is not DICOM, its path."""
+        found = {name: self._series(paths[0]) for name, paths in self.image_files.items()}
+        return found | ({"mask": self._series(self.mask_files[0])} if self.mask_files else {})
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the first modality is a plane without a place in the patient, as ultrasound is."""
+        taken = set(next(iter(self.image_files.values())))
+        return is_picture([item for item in self.study.images if item.path in taken])
+
+    def row(self, folder: Path) -> dict[str, Any]:
+        """Each series as NIfTI."""
+        images = {name: folder / f"{name}.nii.gz" for name in self.image_files}
+        for name, paths in self.image_files.items():
+            write_volume(paths, self.is_picture, images[name])
+        row: dict[str, Any] = {"image": [str(path) for path in images.values()], "subject": self.name}
+        if self.mask_files:
+            first = next(iter(images.values()))
+            row["mask"] = str(write_mask(self.mask_files, self.study, first, self.is_picture, folder / "mask.nii.gz"))
+        return row
+
+    def _series(self, path: Path) -> str:
+        headers = {item.path: item.header for item in self.study.files}
+        return str(headers[path].SeriesInstanceUID) if path in headers else str(path)
+
+
+def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
+    """Bring a study to what preprocessing takes, checked as a datalist is before training.
+
+    Args:
+        case: the study.
+        wanted: what the archive takes.
+        folder: for files that are made.
+
+    Returns:
+        ``image``, a file for each channel, ``mask`` where there is one, and ``subject``.
+
+    Raises:
+        InputError: with all that is wrong with the study, in one line.
+    """
+    datalist = folder / "datalist.json"
+    datalist.write_text(json.dumps({"testing": [case.row(folder)]}))
+    try:
+        (row,) = load_datalist(
+            datalist,
+            section="testing",
+            spatial_dims=3 if wanted.spatial_dims == 3 else [2, 3],
+            num_images=len(wanted.modalities),
+            mask=wanted.mask,
+            mask_label=wanted.mask_label,
+            num_workers=1,
+        )
+    except InputError as error:
+        problems = [line.strip().removeprefix(f"testing[0] (subject {case.name}) ") for line in str(error).splitlines()]
+        text = "; ".join(problem for problem in problems if not problem.startswith(str(datalist)))
+        raise InputError((text or str(error)).replace(f"{folder}/", "")) from error
+    return row if wanted.spatial_dims == 3 else take_slices(row, wanted, folder)

@@ -1,0 +1,170 @@
+"""A classifier as its archive describes it: rules, preprocessing, network and inferer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+from monai.inferers import Inferer
+from monai.transforms import Compose
+
+from ...errors import InputError
+from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
+from ..archive import open_archive
+from ..verification.manifest import MANIFEST, check_manifest, file_sha256
+from .input_format import InputFormat, read_input_format
+from .prediction import ModelIdentity, Prediction
+
+__all__ = ["Classifier", "open_classifier"]
+
+SHOWN = 5  # problems of an archive; one that was made for others has hundreds
+
+
+@dataclass
+class Classifier:
+    """What predicts, from files to probabilities.
+
+    Attributes:
+        model: which it is.
+        channels: names of the network's outputs.
+        rules: that tell DICOM series apart, by modality, and of the mask.
+        input: what preprocessing takes.
+        preprocessing: from a row of files to the network's input.
+        network: to probabilities.
+        inferer: that runs it.
+        device: where.
+        digest: hash of weights, configs and rules, on which a prediction depends beside the images.
+    """
+
+    model: ModelIdentity
+    channels: tuple[str, ...]
+    rules: Mapping[str, DicomRule]
+    input: InputFormat
+    preprocessing: Compose
+    network: torch.nn.Module
+    inferer: Inferer
+    device: torch.device
+    digest: str
+
+    @torch.inference_mode()
+    def __call__(self, image: torch.Tensor) -> Prediction:
+        """Classify one image.
+
+        Args:
+            image: of preprocessing, ``[C, ...]``.
+
+        Raises:
+            InputError: the network's outputs are not those of the metadata.
+        """
+        output = self.inferer(image[None].to(self.device), self.network)[0].float().cpu()
+        if output.shape != (len(self.channels),):
+            raise InputError(
+                f"{self.model.name}: the network gives {tuple(output.shape)} numbers, expected {len(self.channels)}, "
+                f"for {', '.join(self.channels)} of metadata.json; package weights and classes together "
+                "(scripts/package.py)"
+            )
+        return Prediction.of_output(output, self.channels, self.model)
+
+
+@contextmanager
+def open_classifier(
+    source: str | Path,
+    *,
+    weights: str | Path | None = None,
+    rules: str | Path | None = None,
+    key: str | Path | None = None,
+    **settings: Any,
+) -> Iterator[Classifier]:
+    """Give the classifier of an archive, or of a bundle of a checkout; both run by their own ``inference.json``.
+
+    An archive, as zip or unpacked, is checked first: each file against the manifest, the signature where a key is
+    given, and all of it for code; nothing of it is evaluated before.
+
+    Args:
+        source: the zip, its folder, or a bundle's folder.
+        weights: TorchScript of a bundle; an archive has its own.
+        rules: file in place of the archive's rules.
+        key: public key of whom the archive must be signed by.
+        settings: ids of ``inference.json``; of an archive only the device.
+
+    Raises:
+        InputError: the archive is not what it was or holds code; the bundle lacks weights; a setting is no id.
+    """
+    source = Path(source)
+    is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
+    if is_bundle:
+        _check_bundle(source, weights, key)
+        yield _read(source, Path(weights), rules, settings)
+        return
+    if weights is not None or settings.keys() - {"device"}:
+        names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
+        raise InputError(f"{names}: given with an archive, which is used as it was packaged; package it with them")
+    with open_archive(source) as root:
+        _check_archive(root, source, key)
+        yield _read(root, root / "models/model.ts", rules, settings)
+
+
+def _check_bundle(root: Path, weights: str | Path | None, key: str | Path | None) -> None:
+    if weights is None or not Path(weights).is_file():
+        found = "no weights" if weights is None else f"no file {weights}"
+        raise InputError(f"{root.name}: found {found}, expected TorchScript of a classifier; set --weights model.ts")
+    if key is not None:
+        raise InputError(f"{root.name}: a bundle of this checkout has no signature; give an archive, or no key")
+
+
+def _check_archive(root: Path, source: Path, key: str | Path | None) -> None:
+    from ..verification.scan import scan_folder
+    from ..verification.signature import check_signature
+
+    check_manifest(root)
+    if key is not None:
+        check_signature(root, key)
+    if problems := scan_folder(root):
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        told = f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
+        raise InputError("\n  ".join([told, *problems[:SHOWN], *more]))
+
+
+def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:
+    parser = ConfigParser()
+    parser.read_meta(root / "configs/metadata.json")
+    parser.read_config(root / "configs/inference.json")
+    if unknown := [name for name in settings if name.split("#")[0] not in parser.config]:
+        raise InputError(f"{', '.join(unknown)}: no id of {root.name}'s inference.json; correct the name")
+    parser.update({"bundle_root": str(root), "checkpoint": str(weights.absolute()), **settings})
+    metadata = json.loads((root / "configs/metadata.json").read_text())
+    if rules is None and "dicom_rules" not in metadata:
+        raise InputError(f"{root.name}: metadata.json has no dicom_rules; give a file with rules (--rules)")
+    known = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if rules is None else read_dicom_rules(rules)
+    channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
+    model = ModelIdentity(metadata["name"], metadata["version"], file_sha256(weights))
+    preprocessing = parser.get_parsed_content("preprocessing")
+    return Classifier(
+        model=model,
+        channels=tuple(channels[key] for key in sorted(channels, key=int)),
+        rules=known,
+        input=read_input_format(parser, preprocessing, [name for name in known if name != "mask"]),
+        preprocessing=preprocessing,
+        network=parser.get_parsed_content("network").eval(),
+        inferer=parser.get_parsed_content("inferer"),
+        device=torch.device(parser.get_parsed_content("device")),
+        digest=_digest(root, model, known, settings),
+    )
+
+
+def _digest(root: Path, model: ModelIdentity, rules: Mapping[str, DicomRule], settings: Mapping[str, Any]) -> str:
+    configs = [(root / "configs" / name).read_text() for name in ("inference.json", "metadata.json")]
+    # The device is not part of it: the same prediction is expected of all.
+    others = {name: value for name, value in settings.items() if name != "device"}
+    conditions = [
+        (name, {key: pattern.pattern for key, pattern in rule.texts.items()}, dict(rule.ranges))
+        for name, rule in rules.items()
+    ]
+    return hashlib.sha256(repr([model, configs, conditions, others]).encode()).hexdigest()

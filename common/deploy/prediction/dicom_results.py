@@ -1,0 +1,78 @@
+"""A study's results as DICOM objects that go back to where its images came from."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ...files import write_atomically
+from .cases import DicomCase
+from .classifier import Classifier
+from .heat_map import draw_heat_map, occlusion_map, upright
+from .prediction import Prediction
+from .results import INTENDED_USE
+from .secondary_capture import secondary_capture
+from .structured_report import structured_report
+
+if TYPE_CHECKING:
+    import pydicom
+
+__all__ = ["HEAT_MAP", "REPORT", "write_dicom_results"]
+
+REPORT, HEAT_MAP = "report.dcm", "heat_map.dcm"
+
+
+def write_dicom_results(
+    classifier: Classifier, case: DicomCase, image: torch.Tensor, prediction: Prediction, folder: Path, heat_map: bool
+) -> None:
+    """Write the Structured Report of a study and, if asked, the heat map of its likeliest class.
+
+    Args:
+        classifier: that predicted.
+        case: the study.
+        image: that the network saw, ``[C, ...]``.
+        prediction: of it.
+        folder: where the files go.
+        heat_map: write one; it takes many passes of the network.
+    """
+    images = [_header(path) for paths in case.image_files.values() for path in paths]
+    known = {item.path for item in case.study.files}
+    others = [_header(path) for path in case.mask_files if path in known]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names of patients in a form that DICOM has retired
+        if heat_map:
+            told = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
+            drawn = _draw(classifier, case, image, prediction)
+            _save(secondary_capture(drawn, images, classifier.model, told), folder / HEAT_MAP)
+        _save(structured_report(prediction, images, others), folder / REPORT)
+
+
+def _draw(classifier: Classifier, case: DicomCase, image: torch.Tensor, prediction: Prediction) -> np.ndarray:
+    name, model = prediction.most_likely, classifier.model
+    heat = occlusion_map(classifier.network, image.to(classifier.device), classifier.channels.index(name))
+    several = len(case.input.modalities) == len(image)
+    names = case.input.modalities if several else [f"slice {number + 1}" for number in range(len(image))]
+    called = f"{prediction.call}, likeliest: " if prediction.abstains else ""
+    caption = f"{called}{name} {prediction.probabilities[name]:.2f}\n{model.name} {model.version}\n{INTENDED_USE}"
+    shown, heat = (upright(array, classifier.preprocessing) for array in (image.numpy(), heat[None]))
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "heat_map.png"
+        return draw_heat_map(shown, heat[0], names, caption, path, picture=case.is_picture)
+
+
+def _save(dataset: pydicom.Dataset, path: Path) -> None:
+    content = io.BytesIO()
+    dataset.save_as(content, enforce_file_format=True)
+    write_atomically(path, content.getvalue())
+
+
+def _header(path: Path) -> pydicom.Dataset:
+    import pydicom
+
+    return pydicom.dcmread(path, stop_before_pixels=True)

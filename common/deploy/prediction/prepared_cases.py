@@ -1,0 +1,108 @@
+"""Studies on their way to the network, read and prepared by as many processes as one likes."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from ...errors import InputError
+from .cases import Case, DicomCase, prepare
+from .classifier import Classifier
+from .dicom_results import HEAT_MAP, REPORT
+from .results import finished, result_folder
+
+__all__ = ["Prepared", "PreparedCases", "as_it_is", "reason_of"]
+
+
+@dataclass
+class Prepared:
+    """A case on its way to the network.
+
+    Attributes:
+        case: which.
+        key: hash of all that its prediction depends on.
+        problem: why it can't be predicted.
+        done: the result of an earlier run.
+        image: for the network, ``[C, ...]``, where neither of these is there.
+    """
+
+    case: Case
+    key: str = ""
+    problem: str | None = None
+    done: dict[str, Any] | None = None
+    image: torch.Tensor | None = None
+
+
+class PreparedCases(Dataset):
+    """Cases as prepared images; nothing is raised, so that one bad study does not end a run.
+
+    Args:
+        classifier: whose preprocessing it is.
+        cases: what to prepare.
+        output: folder of the results, where a case may be done already.
+        heat_map: whether being done includes one.
+    """
+
+    def __init__(self, classifier: Classifier, cases: Sequence[Case], output: Path, heat_map: bool) -> None:
+        # Not the classifier itself: its network stays in the process that runs it.
+        self.preprocessing, self.input, self.digest = classifier.preprocessing, classifier.input, classifier.digest
+        self.cases, self.output, self.heat_map = list(cases), output, heat_map
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: int) -> Prepared:
+        """The case, prepared, done before, or with its problem."""
+        case = self.cases[index]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of readers; what matters is checked
+            try:
+                return self._prepared(case)
+            except Exception as error:  # readers and transforms raise whatever they like
+                return Prepared(case, problem=reason_of(error))
+
+    def _prepared(self, case: Case) -> Prepared:
+        key = _key(self.digest, case.files())
+        if done := finished(result_folder(self.output, case.name), key, _names(case, self.heat_map)):
+            return Prepared(case, key, done=done)
+        with tempfile.TemporaryDirectory() as folder:
+            row = self.preprocessing(prepare(case, self.input, Path(folder)))
+        return Prepared(case, key, image=torch.as_tensor(row["image"]))
+
+
+def as_it_is(item: Prepared) -> Prepared:
+    """What a loader collates with: nothing."""
+    return item
+
+
+def _names(case: Case, heat_map: bool) -> list[str]:
+    """Files that a finished case has beside its result."""
+    return [REPORT, HEAT_MAP][: 1 + heat_map] if isinstance(case, DicomCase) else []
+
+
+def _key(digest: str, files: Sequence[Path]) -> str:
+    """Hash of all that a prediction depends on; the places of the files do not count."""
+    from ...radiomics.cache import file_digest
+
+    return hashlib.sha256("".join([digest, *map(file_digest, files)]).encode()).hexdigest()
+
+
+def reason_of(error: BaseException) -> str:
+    """The innermost message of an input error, or the first line of what else went wrong."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, InputError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return " ".join(str(cause).split())
+    inner = error
+    while inner.__cause__ is not None:
+        inner = inner.__cause__
+    return f"{type(inner).__name__}: {' '.join(str(inner).split())[:200]}"

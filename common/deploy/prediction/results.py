@@ -1,0 +1,118 @@
+"""What a run of predictions leaves behind: a folder for each study, and two tables of all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ...files import write_atomically
+from .prediction import ModelIdentity, Prediction
+
+__all__ = ["INTENDED_USE", "discard", "finished", "result_folder", "write_result", "write_results"]
+
+INTENDED_USE = "Research only, not for clinical use"
+RESULT = "result.json"
+
+
+def result_folder(output: Path, name: str) -> Path:
+    """Folder of one study's results.
+
+    Args:
+        output: of the run.
+        name: of the study.
+    """
+    return output / "studies" / re.sub(r"[^\w.-]+", "_", name)
+
+
+def write_result(
+    folder: Path, name: str, series: Mapping[str, str], prediction: Prediction, key: str
+) -> dict[str, Any]:
+    """Write ``result.json`` of one study.
+
+    Args:
+        folder: of its results.
+        name: of the study: its Study Instance UID, or the case's name.
+        series: what each modality was taken from.
+        prediction: of the study.
+        key: hash of all that it depends on.
+
+    Returns:
+        What was written, an entry of ``results.json``.
+    """
+    result = {
+        "study": name,
+        "series": dict(series),
+        "probabilities": dict(prediction.probabilities),
+        "call": prediction.call,
+        "model": asdict(prediction.model),
+        "intended_use": INTENDED_USE,
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "key": key,
+    }
+    write_atomically(folder / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return result
+
+
+def finished(folder: Path, key: str, files: Sequence[str]) -> dict[str, Any] | None:
+    """The result of an earlier run on the same images with the same model, if it is whole.
+
+    Args:
+        folder: of the study's results.
+        key: hash of all that they depend on.
+        files: what must lie beside.
+    """
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(result, dict) and result.get("key") == key and all((folder / name).is_file() for name in files)
+    return result if whole else None
+
+
+def discard(folder: Path, files: Sequence[str]) -> None:
+    """Remove what an earlier run wrote of a study whose images or model are others now, the result first.
+
+    Args:
+        folder: of the study's results.
+        files: that may lie beside the result.
+    """
+    for name in (RESULT, *files):
+        (folder / name).unlink(missing_ok=True)
+
+
+def write_results(
+    files: tuple[Path, Path], model: ModelIdentity, results: Sequence[Mapping[str, Any]], failed: Mapping[str, str]
+) -> None:
+    """Write the tables of all studies.
+
+    Args:
+        files: the JSON and the CSV.
+        model: that predicted.
+        results: of :func:`write_result`, in the order of the studies.
+        failed: why a study has none, by its name.
+    """
+    content = {
+        "model": asdict(model),
+        "intended_use": INTENDED_USE,
+        "results": list(results),
+        "failed": [{"study": name, "reason": reason} for name, reason in failed.items()],
+    }
+    text = io.StringIO()
+    classes = list(dict.fromkeys(name for result in results for name in result["probabilities"]))
+    table = csv.writer(text, lineterminator="\n")
+    probabilities = [f"probability of {name}" for name in classes]
+    table.writerow(["study", "series", *probabilities, "call", "model", "version", "sha256", "time", "intended use"])
+    for result in results:
+        series = "; ".join(f"{name}={source}" for name, source in result["series"].items())
+        numbers = [f"{result['probabilities'][name]:.6f}" for name in classes]
+        told = [result["model"][name] for name in ("name", "version", "sha256")]
+        table.writerow([result["study"], series, *numbers, result["call"], *told, result["time"], INTENDED_USE])
+    write_atomically(files[0], json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(files[1], text.getvalue())

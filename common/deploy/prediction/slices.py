@@ -1,0 +1,81 @@
+"""Slices of a study's volumes, for networks that see slices: as training takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...images.nifti_writer import write_nifti
+from .input_format import InputFormat, Labels
+
+__all__ = ["take_slices"]
+
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def take_slices(row: dict[str, Any], wanted: InputFormat, folder: Path) -> dict[str, Any]:
+    """Write the slice of a row, or its slices, as NIfTI of two axes; slices are only masked.
+
+    The steps are those of the bundles' ``train.yaml`` up to the slice: volumes are turned to RAS, the slice with most
+    of the mask is taken (or several, uniformly), what lies outside the organ is set to 0 where the network was trained
+    so.
+
+    Args:
+        row: with ``image``, and ``mask`` where there is one.
+        wanted: what the archive takes.
+        folder: where the files go.
+
+    Returns:
+        The row with the files written.
+
+    Raises:
+        InputError: nothing says which slice, or the mask is empty.
+    """
+    data: dict[str, Any] = row
+    for step in _steps(wanted, "mask" in row):
+        data = step(data)
+    if wanted.num_slices > 1:
+        data["mask"] = _common_mask(data["region"], wanted.mask_label)
+    written = {"image": [], "mask": []}
+    for key, files in written.items():
+        for number, channel in enumerate(torch.as_tensor(data.get(key, ()))):
+            # inference.json looks at no geometry of slices.
+            files.append(str(write_nifti(folder / f"{key}_{number}.nii.gz", channel.numpy(), np.eye(4))))
+    return {"subject": row["subject"]} | {key: files for key, files in written.items() if files}
+
+
+def _common_mask(regions: torch.Tensor, label: Labels) -> torch.Tensor:
+    """One mask for all slices: of several, ``LabelToMaskd`` would take one in place of a label."""
+    value = label if isinstance(label, int) else 1 if label is None else label[0]
+    return (torch.as_tensor(regions) > 0).any(0, keepdim=True) * float(value)
+
+
+def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
+    """From files to slices; no ``Compose``, which would wrap what goes wrong."""
+    from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged
+
+    from ...transforms import LoadModalitiesd, MaskWhereGivend, OrientVolumesd, SelectSliced, SelectUniformSlicesd
+
+    keys = ["image", "mask"] if has_mask else ["image"]
+    axis, several = wanted.slice_axis, wanted.num_slices > 1
+    steps: list[Step] = [LoadModalitiesd("image")]
+    if has_mask:
+        steps.append(LoadImaged("mask", ensure_channel_first=True))
+    steps.append(OrientVolumesd(keys, axcodes="RAS", labels=None))
+    if has_mask:
+        steps.append(CopyItemsd("mask", names="region"))
+        if wanted.mask_label is not None:
+            steps.append(LabelToMaskd("region", select_labels=wanted.mask_label))
+    if several:
+        keys = ["image", "region"]
+        steps.append(SelectUniformSlicesd(keys, mask_key="region", num_slices=wanted.num_slices, axis=axis))
+    else:
+        steps.append(SelectSliced(keys, mask_key="region", axis=axis))
+    if wanted.apply_mask:
+        mask = {"mask_key": "region"} if several else {"select_labels": wanted.organ_label}
+        steps.append(MaskWhereGivend("image", **mask))
+    return steps

@@ -1,0 +1,168 @@
+"""A prediction as DICOM Structured Report."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from .codes import SCHEME, class_code, private_code
+from .prediction import Prediction
+
+if TYPE_CHECKING:
+    import highdicom as hd
+    from pydicom import Dataset
+
+__all__ = ["MANUFACTURER", "check_highdicom", "complete_header", "structured_report"]
+
+MANUFACTURER = "clinical-ssl-bundles"
+SERIES_NUMBER = 9101  # beyond those of scanners
+# Attributes of type 2: a file may leave them empty, but highdicom asks for them.
+TYPE_2 = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+)
+
+
+def check_highdicom() -> None:
+    """Stop before hours of work where the library that writes reports is not installed.
+
+    Raises:
+        InputError: with what to install.
+    """
+    try:
+        import highdicom  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "reports: DICOM results need highdicom; run: pip install 'clinical-ssl-bundles[deploy]'"
+        ) from error
+
+
+def complete_header(header: Dataset) -> Dataset:
+    """A copy with every attribute of patient and study that results inherit, empty where the scanner left it out."""
+    header = copy.copy(header)
+    for keyword in TYPE_2:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if header.PatientSex not in ("M", "F", "O", ""):
+        header.PatientSex = ""
+    return header
+
+
+def structured_report(
+    prediction: Prediction, images: Sequence[Dataset], others: Sequence[Dataset] = ()
+) -> hd.sr.ComprehensiveSR:
+    """An Imaging Measurement Report (TID 1500) with one measurement group (TID 1501) that holds the classification.
+
+    The group names the algorithm (TID 4019) with the hash of its weights, its ``Finding`` is the class called or
+    "no call", each probability is a number whose modifier ``Finding`` says of which class, and every image that the
+    network saw is referenced. It says that it is for research only, is unverified and preliminary.
+
+    Args:
+        prediction: what to report.
+        images: headers of the instances that the network saw; patient and study are those of the first.
+        others: headers of instances that served otherwise, such as a mask: listed as evidence.
+
+    Returns:
+        The report, in a series of its own.
+    """
+    import highdicom as hd
+    from highdicom.coding_schemes import CodingSchemeIdentificationItem
+    from pydicom.sr.codedict import codes
+
+    model = prediction.model
+    device = hd.sr.DeviceObserverIdentifyingAttributes(
+        uid=hd.UID.from_uuid(_uuid(model.sha256)),
+        name=model.name,
+        manufacturer_name=MANUFACTURER,
+        model_name=f"{model.name} {model.version}",
+        serial_number=model.sha256,
+    )
+    content = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(
+            observer_device_context=hd.sr.ObserverContext(codes.DCM.Device, device)
+        ),
+        procedure_reported=codes.SCT.ImagingProcedure,
+        imaging_measurements=[_measurement_group(prediction, images)],
+    )
+    headers = [complete_header(header) for header in (*images, *others)]
+    return hd.sr.ComprehensiveSR(
+        evidence=headers,
+        content=content[0],
+        series_instance_uid=hd.UID(),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        series_description=f"RESEARCH ONLY: {model.name}"[:64],
+        manufacturer_model_name=model.name[:64],
+        software_versions=model.version,
+        device_serial_number=model.sha256,
+        specific_character_set="ISO_IR 192",  # class names and patients' names of any language
+        coding_schemes=[
+            CodingSchemeIdentificationItem(
+                SCHEME, name="Class names of clinical-ssl-bundles", responsible_organization=MANUFACTURER
+            )
+        ],
+    )
+
+
+def _measurement_group(
+    prediction: Prediction, images: Sequence[Dataset]
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    model = prediction.model
+    called = private_code("NO-CALL") if prediction.abstains else class_code(prediction.call)
+    return hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier=f"Classification by {model.name}"[:64]),
+        finding_type=called,
+        algorithm_id=hd.sr.AlgorithmIdentification(
+            name=model.name,
+            version=model.version,
+            manufacturer=MANUFACTURER,
+            family=codes.DCM.ArtificialIntelligence,
+            parameters=[f"SHA-256 of the weights: {model.sha256}"],
+        ),
+        measurements=[_probability(name, value) for name, value in prediction.probabilities.items()],
+        qualitative_evaluations=[
+            hd.sr.QualitativeEvaluation(private_code("INTENDED-USE"), private_code("RESEARCH-ONLY"))
+        ],
+        source_images=[
+            hd.sr.SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID) for header in images
+        ],
+    )
+
+
+def _probability(name: str, value: float) -> hd.sr.Measurement:
+    """A number with a modifier: without it no reader could tell the classes apart, nor take one for a finding."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    measurement = hd.sr.Measurement(name=codes.DCM.Probability, value=round(value, 6), unit=codes.UCUM.NoUnits)
+    which = hd.sr.CodeContentItem(
+        name=codes.DCM.Finding,
+        value=class_code(name),
+        relationship_type=hd.sr.RelationshipTypeValues.HAS_CONCEPT_MOD,
+    )
+    measurement[0].ContentSequence = hd.sr.ContentSequence([which])
+    return measurement
+
+
+def _uuid(sha256: str) -> str:
+    """The model's identity as UUID, so that the same weights are the same device in every report."""
+    import uuid
+
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, sha256))

@@ -1,0 +1,76 @@
+"""Every file of an archive by its name, and each kind by its own rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from ....errors import InputError
+from ..manifest import files_of
+from .configs import scan_config, scan_json, scan_metadata
+from .exported import scan_exported
+from .onnx_graph import scan_onnx
+from .safe_tensors import scan_safetensors
+from .torchscript import scan_torchscript
+
+__all__ = ["scan_folder"]
+
+
+def scan_folder(folder: str | Path) -> list[str]:
+    """Look for code in an archive whose consumers must not run any: Python, expressions, pickles, foreign operators.
+
+    A file passes only by an allow-list of names and its kind's rules: configs by the components and expressions of
+    :mod:`~common.deploy.verification.scan.allowed`, TorchScript and ``torch.export`` by their operators and by what
+    their pickles name, ONNX by its operators' domains. Nothing is evaluated, imported or unpickled.
+
+    Args:
+        folder: an archive's folder.
+
+    Returns:
+        What is refused, one line for each finding, in the order of the files; empty when there is no code.
+    """
+    folder = Path(folder)
+    try:
+        names = files_of(folder)
+    except InputError as error:
+        return [str(error)]
+    return [f"{name}: {problem}" for name in names for problem in _scan_file(folder / name, name)]
+
+
+def _scan_file(path: Path, name: str) -> list[str]:
+    for pattern, scan in KINDS:
+        if re.fullmatch(pattern, name):
+            try:
+                return scan(path.read_bytes())
+            except InputError:
+                raise
+            except Exception as error:  # what a parser does not expect is no file to trust
+                return [f"can't be read ({type(error).__name__})"]
+    return ["no file of this name belongs into an archive without code"]
+
+
+def _scan_text(content: bytes) -> list[str]:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return ["not text in UTF-8"]
+    return ["a zero byte in a text"] if "\0" in text else []
+
+
+def _scan_signature(content: bytes) -> list[str]:
+    return [] if len(content) == 64 else [f"{len(content)} bytes; an Ed25519 signature has 64"]
+
+
+KINDS: tuple[tuple[str, Callable[[bytes], list[str]]], ...] = (
+    (r"LICENSE", _scan_text),
+    (r"docs/(README\.md|data_license\.txt)", _scan_text),
+    (r"docs/(sbom\.cdx|provenance|calibration)\.json|manifest\.json", scan_json),
+    (r"manifest\.json\.sig", _scan_signature),
+    (r"configs/metadata\.json", scan_metadata),
+    (r"configs/inference\.json", scan_config),
+    (r"models/model\.ts", scan_torchscript),
+    (r"models/model\.pt2", scan_exported),
+    (r"models/model\.onnx", scan_onnx),
+    (r"models/model\.safetensors", scan_safetensors),
+)

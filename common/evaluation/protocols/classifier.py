@@ -1,0 +1,156 @@
+"""The probe's linear classifier, with all that is fitted around it fitted on the same training subjects."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ...errors import InputError
+from ..subject_splits import SubjectSplits
+
+__all__ = ["CLASSIFIERS", "FittedProbe", "fit_probe", "linear_classifier"]
+
+#: Linear classifiers by name, made from the penalty C and the class weight.
+CLASSIFIERS: dict[str, Callable[..., SVC | LogisticRegression]] = {
+    "svm": partial(SVC, kernel="linear"),
+    "logistic": partial(LogisticRegression, max_iter=10_000),  # it stops at convergence, long before
+}
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """A fitted probe.
+
+    Args:
+        pipeline: imputation, filter, scaler and classifier, fitted on all training subjects.
+        calibrated: the same with Platt's sigmoid, fitted on cross-validated decisions within the training subjects.
+        c: the penalty that was chosen.
+    """
+
+    pipeline: Pipeline
+    calibrated: CalibratedClassifierCV
+    c: float
+
+    def decide(self, features: np.ndarray, positive: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Classes, scores and probabilities of subjects.
+
+        Args:
+            features: shape ``[n, d]``.
+            positive: index of the positive class of two.
+
+        Returns:
+            Predicted classes ``[n]`` (the classifier's own decision), scores, probabilities ``[n, K]`` (calibrated).
+            With two classes a score is the signed distance to the classifier's plane, ``[n]``, higher for ``positive``:
+            unlike the raw decision value, whose unit depends on C, it can be pooled over folds. With more classes it is
+            the decision function, one against the rest, ``[n, K]``.
+        """
+        with _expected_warnings():
+            scores = self.pipeline.decision_function(features)
+            if scores.ndim == 1:
+                scores = scores / np.linalg.norm(self.pipeline[-1].coef_) * (1 if positive == 1 else -1)
+            return self.pipeline.predict(features), scores, self.calibrated.predict_proba(features)
+
+
+def linear_classifier(kind: str = "svm", c: float = 1.0, class_weight: str | None = "balanced") -> Pipeline:
+    """Drop what is never known, impute by the median, drop constants, standardise, classify linearly.
+
+    Args:
+        kind: ``"svm"`` (paper 003: "a linear SVM") or ``"logistic"``, logistic regression, what a linear layer with
+            cross-entropy on a frozen network converges to (paper 000, section 4.2: "we train a linear classifier on the
+            top of the frozen base network").
+        c: its penalty.
+        class_weight: ``"balanced"`` weighs classes by their inverse frequency (**ours**, the paper does not say);
+            ``None``: every subject weighs the same.
+    """
+    return make_pipeline(
+        SimpleImputer(strategy="median"),  # drops features without any value, too
+        VarianceThreshold(),
+        StandardScaler(),
+        CLASSIFIERS[kind](C=c, class_weight=class_weight),
+    )
+
+
+def fit_probe(
+    features: np.ndarray,
+    labels: np.ndarray,
+    subjects: np.ndarray | None = None,
+    *,
+    c_grid: Sequence[float],
+    classifier: str = "svm",
+    class_weight: str | None = "balanced",
+    validation_fraction: float = 0.2,
+    seed: int = 0,
+) -> FittedProbe:
+    """Choose the penalty on a part of the training subjects, then fit on all of them.
+
+    "Within each fold, we employ 20% of training data to optimize the hyper-parameters" (paper 003, section 3). The
+    criterion is balanced accuracy (**ours**); of penalties that tie, the smallest is taken.
+
+    Args:
+        features: images of training subjects only, shape ``[n, d]``, float64, NaN where missing.
+        labels: their classes, shape ``[n]``.
+        subjects: whose images these are, shape ``[n]``: splits never part a subject; by default each is another's.
+        c_grid: penalties to choose from.
+        classifier: see :func:`linear_classifier`.
+        class_weight: see there.
+        validation_fraction: part of the training subjects, stratified, on which the penalty is chosen.
+        seed: of the splits.
+
+    Raises:
+        InputError: no feature varies, or a class has fewer than two subjects.
+    """
+    splits = SubjectSplits(labels, subjects)
+    counts = splits.counts
+    if counts[counts > 0].min() < 2 or np.count_nonzero(counts) < 2:
+        raise InputError(f"{counts.tolist()} training subjects per class; expected two or more of each")
+    spread = np.nanmax(features, axis=0, initial=-np.inf) - np.nanmin(features, axis=0, initial=np.inf)
+    if not (spread > 0).any():
+        raise InputError("every feature is constant over the training subjects (has the encoder collapsed?)")
+    with _expected_warnings():
+        split = splits.of(StratifiedShuffleSplit(n_splits=1, test_size=validation_fraction, random_state=seed))[0]
+        c = _choose_c(features, labels, sorted(c_grid), (classifier, class_weight), split)
+        folds = splits.of(StratifiedKFold(min(5, counts[counts > 0].min()), shuffle=True, random_state=seed))
+        calibrated = CalibratedClassifierCV(linear_classifier(classifier, c, class_weight), cv=folds, ensemble=False)
+        calibrated.fit(features, labels)
+    return FittedProbe(calibrated.calibrated_classifiers_[0].estimator, calibrated, c)
+
+
+def _choose_c(
+    features: np.ndarray,
+    labels: np.ndarray,
+    c_grid: Sequence[float],
+    kind: tuple[str, str | None],
+    split: tuple[np.ndarray, np.ndarray],
+) -> float:
+    """The smallest of the best penalties; preparation does not depend on it and is fitted once."""
+    fitting, validation = split
+    prepared = linear_classifier()[:-1].fit(features[fitting]).transform(features)
+    classifier, class_weight = kind
+    found = []
+    for c in c_grid:
+        fitted = CLASSIFIERS[classifier](C=c, class_weight=class_weight).fit(prepared[fitting], labels[fitting])
+        found.append(balanced_accuracy_score(labels[validation], fitted.predict(prepared[validation])))
+    return float(c_grid[int(np.argmax(found))])
+
+
+@contextmanager
+def _expected_warnings() -> Iterator[None]:
+    """Features without any value are dropped on purpose, and a small validation part may lack a class."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Skipping features without any observed values")
+        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+        yield

@@ -1,0 +1,172 @@
+"""A whole comparison of methods, fold by fold, through the configs that a user would run one after the other."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ..reports.feature_figures import feature_correlation_density, sweep_figure
+from .methods import Encoder, FineTuning, part_name
+from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
+from .repetitions import Repetition, deal_folds, repetitions
+from .stages import Stages
+
+__all__ = ["CrossValidation"]
+
+logger = logging.getLogger(__name__)
+
+
+class CrossValidation(Stages):
+    """Pre-train, probe and fine-tune on each fold, for each seed, and report all in one table.
+
+    The stages are the bundle's configs. Linear evaluation (paper 003, Table 2; paper 000, Table 1): ``pretrain.yaml``
+    with the method's overlay and ``extract_features.yaml`` for each fold, then one ``linear_probe.yaml``. Fine-tuning
+    (paper 000, Tables 2 to 4): ``train.yaml`` and ``evaluate.yaml`` with their overlays, from an encoder of the same
+    fold and seed. What a fold's classifier is tested on is never seen before, unless ``transductive``. What is done
+    already is not done again, so the same call goes on where it was killed.
+
+    An overlay with ``per_modality: true`` is run once for each modality of the datalist, named by id ``modality``. A
+    ``learnt_table`` with ``{modality}`` in ``extract_features.yaml`` makes a table and a row for each modality.
+
+    Args:
+        bundle_root: folder of the bundle.
+        dataset_dir: folder of the cohort's ``datalist.json``.
+        output_dir: folder for all outputs: ``[seed<s>/]<method>/[<modality>/]fold<k>/``, feature tables, ``report/``.
+        methods: names of overlays (``plain``, ``re``, ``se``) to pre-train and probe; ``supervised`` stands for
+            ``scratch`` in ``finetune``.
+        finetune: rows ``<start>[+<overlay>...]`` to train: the start is ``scratch``, ``imagenet`` (the file of
+            ``pretrained_weights``), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets; overlays are
+            those of ``train.yaml`` and ``evaluate.yaml``.
+        seeds: each deals the folds anew and seeds the training ("five-fold cross-validation with five different random
+            states", paper 000, section 4.1); without any, the datalist's folds and the configs' seed.
+        folds: number of folds that a seed deals; by default as many as the datalist has, or five.
+        transductive: pre-train once on all subjects, as the papers do; the report says so.
+        pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other ("The
+            remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", paper 002).
+        overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
+        sweep: an id of ``pretrain.yaml`` and the values to try it at, with each method (paper 003, Fig. 4).
+        probe: settings of ``linear_probe.yaml``.
+        **settings: ids to override in every stage that has them.
+
+    Raises:
+        InputError: for a method or overlay that the bundle has not, or when ``output_dir`` holds another comparison.
+    """
+
+    def __init__(
+        self,
+        bundle_root: str | Path,
+        dataset_dir: str | Path,
+        output_dir: str | Path,
+        methods: Sequence[str] = ("plain", "re", "se"),
+        finetune: Sequence[str] = (),
+        seeds: Sequence[int] = (),
+        folds: int | None = None,
+        transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
+        overlays: Sequence[str] = (),
+        sweep: Mapping[str, Sequence[Any]] | None = None,
+        probe: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        folders = (bundle_root, dataset_dir, output_dir)
+        seen = {"transductive": transductive, "pretraining_datalist": pretraining_datalist}
+        super().__init__(*folders, overlays=overlays, settings=settings, **seen)
+        self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
+        pretrained = [name for name in methods if name != SUPERVISED]
+        trained = [*finetune, *(["scratch"] if SUPERVISED in methods else [])]
+        for name in pretrained:
+            self.configs.path(name)
+        self.repetitions, self.root = repetitions(self.datalist, self.output_dir, self.seeds, folds)
+        self.encoders = list(read_encoders(self.configs, pretrained, self.modalities, self.sweep))
+        self.fine_tunings = list(read_fine_tunings(self.configs, trained, self.modalities))
+        self._check()
+
+    def run(self) -> Path:
+        """Do all that is not done.
+
+        Returns:
+            The report, ``<output_dir>/report/report.md``.
+        """
+        self._keep_identity()
+        for repetition in self.repetitions:
+            deal_folds(self.datalist, repetition)
+        stages = [stage for repetition in self.repetitions for stage in self._stages(repetition)]
+        for number, (what, stage) in enumerate(stages, 1):
+            self._say(number, len(stages) + 1, what)
+            stage()
+        self._say(len(stages) + 1, len(stages) + 1, "linear probe and report")
+        report = self.output_dir / "report"
+        self._run("linear_probe", [], **self._probe_settings(), output_dir=str(report))
+        self._figures(report)
+        return report / "report.md"
+
+    def _stages(self, repetition: Repetition) -> Iterator[tuple[str, Callable[[], None]]]:
+        """What to do for one seed, in order: a line to show, and a call."""
+        probed = {encoder.folder: encoder for encoder in self.encoders}
+        starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
+        for folder, encoder in {**starts, **probed}.items():
+            for modality in encoder.runs:
+                for fold in (None,) if self.one_encoder else repetition.folds:
+                    run = (repetition, encoder, modality, fold)
+                    what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
+                    yield f"{repetition.name}pre-training {what}", partial(self._pretrain, *run)
+                    if folder in probed:
+                        yield f"{repetition.name}features of {what}", partial(self._extract, *run)
+        for row in self.fine_tunings:
+            for fold in repetition.folds:
+                yield (
+                    f"{repetition.name}{row.name}, {part_name(fold)}",
+                    partial(self._fine_tuned, repetition, row, fold),
+                )
+
+    def _fine_tuned(self, repetition: Repetition, row: FineTuning, fold: int) -> None:
+        start = self._start(repetition, row, fold)
+        self._fine_tune(row, repetition.output_dir, fold, start, **repetition.overrides)
+
+    def _probe_settings(self) -> dict[str, Any]:
+        fold = None if self.one_encoder else "{fold}"
+        rows = [encoder.rows(self.root, fold) for encoder in self.encoders]
+        return {
+            "learnt_tables": {name: table for row in rows for name, table in row.items()},
+            "traditional_table": str(self.root / "traditional.csv"),
+            "transductive": self.transductive,
+            "extra_predictions": {row.name: str(row.predictions(self.root, "{fold}")) for row in self.fine_tunings},
+            **({"seeds": self.seeds} if self.seeds else {}),
+            **self.probe,
+        }
+
+    def _figures(self, report: Path) -> None:
+        """Fig. 2 of paper 003, of the first fold's features, and its Fig. 4 of a sweep."""
+        first = self.repetitions[0]
+        fold = None if self.one_encoder else first.folds[0]
+        tables = {row.name: row.table(first.output_dir, fold) for row in self.encoders if not row.modalities}
+        if tables:
+            path = report / "figures" / "feature_correlation.png"
+            feature_correlation_density(list(tables.values()), list(tables), path)
+        if self.sweep:
+            ((parameter, values),) = self.sweep.items()
+            summary = json.loads((report / "metrics.json").read_text())
+            curves: dict[str, list[str]] = {}
+            for encoder in self.encoders:
+                curves.setdefault(encoder.overlay, []).append(encoder.name)
+            sweep_figure(summary, curves, parameter, values, report / "figures" / f"sweep_{parameter}.png")
+
+    def _check(self) -> None:
+        """What cannot be told before all rows are known."""
+        if self.seeds and "seeds" in self.probe:
+            raise InputError(f"probe: found seeds {self.probe['seeds']} beside seeds {self.seeds}; leave them out here")
+        names = [name for encoder in self.encoders for name in encoder.rows(self.root, 0)]
+        names += [row.name for row in self.fine_tunings]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
+        self._check_weights(self.fine_tunings)
+
+    @staticmethod
+    def _say(done: int, total: int, what: str) -> None:
+        logger.info(f"[{done}/{total}] {what}")
+        print(f"\n=== [{done}/{total}] {what}", flush=True)

@@ -1,0 +1,247 @@
+"""Methods over the number of labels: one pre-training each, then a part of the labels at a time, one test set."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from ...errors import InputError
+from ...files import write_atomically
+from ..predictions import read_predictions
+from ..reports.label_fraction_figure import label_fraction_figure
+from ..reports.label_fraction_table import label_fraction_notes, write_label_fraction_table
+from ..reports.report import write_report
+from .bundle_configs import PRETRAIN
+from .label_probe import predict_held_out
+from .methods import Encoder, FineTuning, Probe, part_name
+from .read_methods import read_rows
+from .repetitions import Repetition
+from .stages import Stages
+
+__all__ = ["LabelFractions"]
+
+logger = logging.getLogger(__name__)
+
+#: The id of ``extract_features.yaml`` that measures traditional features, without a network.
+TRADITIONAL = "traditional"
+STAGES = (PRETRAIN, "extract_features", "train", "evaluate")
+#: Settings that change nothing of what comes out, so that runs may go on with others.
+FREE = ("quiet", "device", "cache_dir", "num_workers")
+
+
+class LabelFractions(Stages):
+    """How well methods do with 5 to 100 % of the labels (paper 002, section 3.4 and Fig. 2; paper 001, Fig. 2).
+
+    "We evaluate the performance of fine-tuning the pre-trained hybrid model as the size of the labeled dataset varies
+    [...]. The test dataset is always the same." Each encoder is pre-trained once, on all training subjects without
+    their labels. For each seed a part of the training subjects keeps its labels, the same part for all methods, smaller
+    ones inside larger ones; on it a method is fine-tuned, probed or, for ``radiomics``, fitted, and predicts the
+    held-out fold. What is done already is not done again, so the same call goes on where it was killed.
+
+    Args:
+        bundle_root: folder of the bundle.
+        dataset_dir: folder of the cohort's ``datalist.json``.
+        output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
+            ``report/``.
+        methods: rows, the first of which is the one that others are compared with: ``radiomics[+<overlay>...]``; or
+            ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``, and
+            ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
+            ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` as it
+            stands), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets.
+        fractions: of the labels, in (0, 1].
+        seeds: each chooses the labelled subjects and seeds the training.
+        folds: that are held out, one by one; the test set is all of them together.
+        transductive: pre-train once on all subjects, test subjects too; the report says so.
+        pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other.
+        overlays: further config files of the bundle for all stages.
+        pretrain: ids to override in ``pretrain.yaml`` alone, such as ``max_epochs``.
+        train: the same of ``train.yaml``.
+        max_correlation: between features of ``radiomics``: of two more alike than this one is dropped (**ours**).
+        resamples: of the bootstrap over test subjects.
+        **settings: ids to override in every stage that has them.
+
+    Raises:
+        InputError: for an argument that cannot be, or when ``output_dir`` holds another comparison.
+    """
+
+    def __init__(
+        self,
+        bundle_root: str | Path,
+        dataset_dir: str | Path,
+        output_dir: str | Path,
+        methods: Sequence[str],
+        fractions: Sequence[float] = (0.05, 0.2, 0.5, 1.0),
+        seeds: Sequence[int] = (0, 1, 2),
+        folds: Sequence[int] = (0,),
+        transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
+        overlays: Sequence[str] = (),
+        pretrain: Mapping[str, Any] | None = None,
+        train: Mapping[str, Any] | None = None,
+        max_correlation: float | None = 0.95,
+        resamples: int = 2000,
+        **settings: Any,
+    ) -> None:
+        folders = (bundle_root, dataset_dir, output_dir)
+        of_stage = {"pretrain": pretrain or {}, "train": train or {}}
+        options = {"overlays": overlays, "transductive": transductive, "of_stage": of_stage}
+        options |= {"pretraining_datalist": pretraining_datalist}
+        super().__init__(*folders, **options, settings={"quiet": True, **settings})
+        self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
+        self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(folds)))
+        self.max_correlation, self.resamples = max_correlation, resamples
+        rows = json.loads(self.datalist.read_text(encoding="utf-8"))["training"]
+        self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
+        self.rows = list(read_rows(self.configs, methods, self.modalities))
+        self._check()
+
+    def run(self) -> Path:
+        """Do all that is not done.
+
+        Returns:
+            The report, ``<output_dir>/report/report.md``.
+        """
+        self._keep_identity()
+        steps = list(self._steps())
+        with tqdm(steps, desc="label fractions", unit="run") as bar:
+            for what, step in bar:
+                bar.set_postfix_str(what)
+                logger.info(what)
+                step()
+        return self._report()
+
+    def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What to do, in order: a line to show, and a call."""
+        folds = (None,) if self.one_encoder else self.repetition.folds
+        starts = [row.start for row in self.rows if isinstance(row.start, Encoder)]
+        for encoder in {encoder.folder: encoder for encoder in starts}.values():
+            for modality, fold in itertools.product(encoder.runs, folds):
+                what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
+                yield f"pre-training {what}", partial(self._pretrain, self.repetition, encoder, modality, fold)
+        probed = [row.start for row in self.rows if isinstance(row, Probe) and row.start]
+        for encoder in {(encoder.folder, encoder.features): encoder for encoder in probed}.values():
+            for modality, fold in itertools.product(encoder.runs, folds):
+                what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
+                yield f"features of {what}", partial(self._extract, self.repetition, encoder, modality, fold)
+        for row in self._of_radiomics():
+            yield row.name.lower(), partial(self._measure, row)
+        runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
+        for fraction, seed, row, fold in runs:
+            what = f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}"
+            yield what, partial(self._probe if isinstance(row, Probe) else self._train, row, fraction, seed, fold)
+
+    def _measure(self, row: Probe) -> None:
+        """Traditional features of the cohort, as the bundle's ``extract_features.yaml`` has them measured."""
+        path = row.table(self.output_dir, None)
+        if path.is_file():
+            return
+        cohort = self._cohort(self.repetition, self.repetition.folds[0], None)
+        folder = str(self.output_dir / "traditional")
+        overlays = [self.configs.path(name) for name in row.overlays]
+        paths = {"traditional_table": str(path), "output_dir": folder}
+        self._run("extract_features", overlays, **cohort, **paths, run_id=TRADITIONAL)
+        if not path.is_file():
+            raise InputError(f"{path}: not written, for want of PyRadiomics; install it, or leave radiomics out")
+
+    def _train(self, row: FineTuning, fraction: float, seed: int, fold: int) -> None:
+        start = self._start(self.repetition, row, fold)
+        labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
+        self._fine_tune(row, self._root(fraction, seed), fold, start, **labels)
+
+    def _probe(self, row: Probe, fraction: float, seed: int, fold: int) -> None:
+        path = row.predictions(self._root(fraction, seed), fold)
+        if path.is_file():
+            return
+        table = row.table(self.output_dir, None if self.one_encoder and row.start else fold)
+        correlation = None if row.start else self.max_correlation
+        found = predict_held_out(
+            table,
+            self.labelled,
+            fold,
+            fraction=fraction,
+            label_seed=seed,
+            max_correlation=correlation,
+            scaling=path.parent.with_name("scaling.json"),
+        )
+        write_atomically(path, found.to_csv(index=False))
+
+    def _root(self, fraction: float, seed: int | str) -> Path:
+        return self.output_dir / f"labels{100 * fraction:g}" / f"seed{seed}"
+
+    def _report(self) -> Path:
+        from ...data import class_names  # here, as the probe's worker processes don't need it
+
+        report = self.output_dir / "report"
+        tables = []
+        for fraction, row in itertools.product(self.fractions, self.rows):
+            path = row.predictions(self._root(fraction, "{seed}"), "{fold}")
+            tables.append(read_predictions({fraction: path}, row.name))
+        table = pd.concat(tables, ignore_index=True)
+        table = table[table["seed"].isin(self.seeds) & table["fold"].isin(self.repetition.folds)]
+        pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
+        probed = [row.name for row in self.rows if isinstance(row, Probe)]
+        notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
+        options = {"classes": class_names(self.datalist), "notes": notes, "resamples": self.resamples}
+        summary = write_report(table, report, **options)
+        baselines = {row.name for row in self.rows} - set(pretrained)
+        figure = label_fraction_figure(summary, report / "figures" / "label_fractions.png", baselines=baselines)
+        write_label_fraction_table(summary, report, self._labelled(), figure)
+        return report / "report.md"
+
+    def _labelled(self) -> dict[float, float]:
+        """How many training subjects have a label at each fraction, mean over folds."""
+        from ...data import keep_label_fraction
+
+        counts = {}
+        for fraction, fold in itertools.product(self.fractions, self.repetition.folds):
+            training = keep_label_fraction(
+                [row for row in self.labelled if row["fold"] != fold], fraction, self.seeds[0]
+            )
+            counts.setdefault(fraction, []).append(len({row["subject"] for row in training}))
+        return {fraction: sum(found) / len(found) for fraction, found in counts.items()}
+
+    def _identity(self) -> dict[str, Any]:
+        settings = {name: value for name, value in self.settings.items() if name not in FREE}
+        return {
+            **super()._identity(),
+            "settings": settings,
+            **self.of_stage,
+            "transductive": self.transductive,
+            "max_correlation": self.max_correlation,
+            "datalist": hashlib.sha256(self.datalist.read_bytes()).hexdigest(),
+        }
+
+    def _check(self) -> None:
+        problems = [f"fractions: found {f}; expected more than 0, at most 1" for f in self.fractions if not 0 < f <= 1]
+        for name, found in (("methods", self.rows), ("fractions", self.fractions), ("seeds", self.seeds)):
+            if not found:
+                problems.append(f"{name}: found none; expected one or more")
+        problems += [*self._wrong_folds(), *self._unknown_ids(STAGES)]
+        names = [row.name for row in self.rows]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            problems.append(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
+        measures = TRADITIONAL in self.configs.ids("extract_features")
+        if self._of_radiomics() and not measures:
+            problems.append(f"radiomics: extract_features.yaml has no {TRADITIONAL}; leave radiomics out")
+        if problems:
+            raise InputError.of_rows("label fractions", problems)
+        self._check_weights(row for row in self.rows if isinstance(row, FineTuning))
+
+    def _wrong_folds(self) -> Iterator[str]:
+        if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:
+            yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run make_datalist.py"
+        known = sorted({row["fold"] for row in self.labelled if row.get("fold") is not None})
+        if not self.repetition.folds or set(self.repetition.folds) - set(known):
+            yield f"fold: found {list(self.repetition.folds)}; expected of {known}, those of labelled subjects"
+
+    def _of_radiomics(self) -> list[Probe]:
+        return [row for row in self.rows if isinstance(row, Probe) and not row.start]

@@ -1,0 +1,136 @@
+"""A linear classifier of features where labels are few: linear evaluation, and the radiomics method beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from ...errors import InputError
+from ...radiomics.feature_table import feature_columns, read_table
+from ...radiomics.scaling import FittedScaling, scaling_pipeline
+from ..subject_splits import SubjectSplits
+
+__all__ = ["C_GRID", "fit_few_labels", "predict_held_out"]
+
+#: Penalties to choose from, ours: those of ``linear_probe.yaml``.
+C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+
+def predict_held_out(
+    table: str | Path,
+    rows: Sequence[Mapping[str, Any]],
+    fold: int,
+    *,
+    fraction: float = 1.0,
+    label_seed: int = 0,
+    max_correlation: float | None = None,
+    scaling: str | Path | None = None,
+) -> pd.DataFrame:
+    """Fit on a part of the labels of all other folds, predict ``fold``.
+
+    Where the table has several images of a subject, all of them train or are predicted; a report takes the subject's
+    mean, see :func:`~common.evaluation.subject_means.subject_means`.
+
+    Args:
+        table: features, see :func:`~common.radiomics.read_table`; of each image where it has a column ``row``, or else
+            of each subject.
+        rows: of the datalist, each with ``subject``, ``fold`` and ``label``, and ``row``, its place in the section,
+            where the table has that; see :func:`~common.data.load_datalist`.
+        fold: held out.
+        fraction: part of the labels, see :func:`~common.data.keep_label_fraction`.
+        label_seed: of the choice of that part.
+        max_correlation: see :class:`~common.radiomics.scaling.CorrelationFilter`.
+        scaling: JSON file for the scaling that was fitted.
+
+    Returns:
+        ``subject, row, fold, label, prediction, probability_0, ..., c``; the latter is the penalty.
+
+    Raises:
+        InputError: the table lacks images or features, has one twice or infinite values, or too few labels are left.
+    """
+    from ...data import keep_label_fraction
+
+    images, features = _features(table, rows)
+    training = [row for row in images.reset_index(names="image").to_dict("records") if row["fold"] != fold]
+    kept = [row["image"] for row in keep_label_fraction(training, fraction, label_seed)]
+    held_out = images[images["fold"] == fold]
+    known, unknown, labels = features.loc[kept], features.loc[held_out.index], images.loc[kept, "label"].to_numpy()
+    pipeline = scaling_pipeline(max_correlation)
+    try:
+        scaled = pipeline.fit_transform(known.to_numpy())
+    except ValueError as error:  # no feature is left
+        raise InputError(f"{table}: {str(error).splitlines()[0]} ({len(labels)} labelled images)") from error
+    fitted = FittedScaling.of(pipeline, list(features.columns))
+    if scaling is not None:
+        fitted.save(scaling)
+    classifier = fit_few_labels(scaled, labels, images.loc[kept, "subject"].to_numpy(), seed=label_seed)
+    probabilities = classifier.predict_proba(fitted.transform(unknown))
+    columns = {f"probability_{column}": values for column, values in enumerate(probabilities.T)}
+    found = held_out.reset_index(drop=True)
+    return found.assign(prediction=probabilities.argmax(1), **columns, c=classifier.C)
+
+
+def fit_few_labels(
+    features: np.ndarray,
+    labels: np.ndarray,
+    subjects: np.ndarray,
+    *,
+    c_grid: Sequence[float] = C_GRID,
+    seed: int = 0,
+) -> LogisticRegression:
+    """Logistic regression, classes weighted by their inverse frequency, its penalty chosen by log loss.
+
+    A fifth of a twentieth of a cohort is a handful of subjects, too few to choose by as
+    :func:`~common.evaluation.fit_probe` does; here every labelled subject is held out once, in as many folds, at most
+    five, as the smallest class has subjects (**ours**). Where a class has one subject the middle of the grid is taken.
+
+    Args:
+        features: scaled, shape ``[n, d]``.
+        labels: ``0..K-1``, shape ``[n]``.
+        subjects: whose rows these are, shape ``[n]``; rows of one are held out together.
+        c_grid: penalties to choose from.
+        seed: of the folds.
+
+    Raises:
+        InputError: a class has no subject.
+    """
+    subject_splits = SubjectSplits(labels, subjects)
+    counts = subject_splits.counts
+    if len(counts) < 2 or counts.min() < 1:
+        raise InputError(f"linear probe: {counts.tolist()} labelled subjects per class; expected one or more of each")
+    grid = sorted(c_grid)
+    classifier = LogisticRegression(C=grid[(len(grid) - 1) // 2], class_weight="balanced", max_iter=10_000)
+    if counts.min() < 2:
+        return classifier.fit(features, labels)
+    splits = subject_splits.of(StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed))
+    search = GridSearchCV(classifier, {"C": grid}, scoring="neg_log_loss", cv=splits)
+    return search.fit(features, labels).best_estimator_
+
+
+def _features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The labelled images, ``subject, fold, label`` and as known ``row``, and their features, in the datalist's order.
+
+    Without a column ``row`` the table is of subjects, whose first rows tell fold and label.
+    """
+    table = read_table(path)
+    keys = ["subject", "row"] if "row" in table else ["subject"]
+    if not (names := feature_columns(table)):
+        raise InputError(f"{path}: no feature; expected columns beside subject, fold and label")
+    if twice := sorted(table.loc[table.duplicated(keys), "subject"].unique()):
+        raise InputError(f"{path}: {', '.join(twice[:10])} there twice; expected one line for each {keys[-1]}")
+    images = pd.DataFrame([{**row, "subject": str(row["subject"])} for row in rows])[[*keys, "fold", "label"]]
+    images = images.drop_duplicates(keys, ignore_index=True)
+    features = images[keys].merge(table[[*keys, *names]], on=keys, how="left", indicator=True)
+    if absent := sorted(images.loc[(features.pop("_merge") == "left_only").to_numpy(), "subject"]):
+        shown = ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "")
+        of = "images, of" if "row" in keys else "subjects:"
+        raise InputError(f"{path}: lacks {len(absent)} of {len(images)} labelled {of} {shown}; extract them again")
+    if infinite := [name for name in names if np.isinf(features[name]).any()]:
+        raise InputError(f"{path}: infinite values in {', '.join(infinite[:5])}; expected finite ones")
+    return images, features[names]

@@ -1,0 +1,151 @@
+"""Rows of a comparison as they are named on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...errors import InputError
+from .bundle_configs import BundleConfigs
+from .methods import MODALITY, Encoder, FineTuning, Probe
+
+__all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows", "several"]
+
+#: Among the methods: ``scratch`` among the fine-tunings, the row "Supervised" of paper 003.
+SUPERVISED = "supervised"
+#: Rows without a network of their own: traditional features alone; and the last part of rows of frozen encoders.
+RADIOMICS, PROBE = "radiomics", "linear_probe"
+STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
+
+
+def read_encoders(
+    configs: BundleConfigs, names: Sequence[str], modalities: Sequence[str], sweep: Mapping[str, Sequence[Any]]
+) -> Iterator[Encoder]:
+    """Encoders of overlays on ``pretrain.yaml``, at each value of a swept id.
+
+    Args:
+        configs: of the bundle.
+        names: of the overlays.
+        modalities: names of the cohort's modalities.
+        sweep: an id and its values.
+
+    Raises:
+        InputError: an unknown overlay, more than one id to sweep, or no names of modalities where they are needed.
+    """
+    if len(sweep) > 1:
+        raise InputError(f"sweep: {', '.join(sweep)}; expected one id at a time; run it once for each")
+    for overlay in names:
+        encoder = _encoder(configs, overlay, modalities)
+        for parameter, values in sweep.items():
+            for value in values:
+                yield replace(encoder, name=f"{encoder.name}, {parameter} {value}", settings={parameter: value})
+        if not sweep:
+            yield encoder
+
+
+def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning]:
+    """Rows of ``<start>[+<overlay>...]``, one for each modality where an overlay says ``per_modality``.
+
+    ``<start>`` is ``scratch``, ``imagenet``, ``pretrain`` (``pretrain.yaml`` as it stands), an overlay of it or the
+    ``encoder_name`` that one sets; without an overlay the network is that of ``train.yaml`` as it stands.
+
+    Args:
+        configs: of the bundle.
+        texts: of the rows.
+        modalities: names of the cohort's modalities.
+
+    Raises:
+        InputError: an unknown start or overlay, or encoders of one modality each under a network of all.
+    """
+    for text in dict.fromkeys(texts):
+        if text == "scratch":
+            yield FineTuning("Supervised", SUPERVISED, text)
+            continue
+        first, *overlays = text.split("+")
+        start = first if first in STARTS else _encoder(configs, configs.overlay_of_encoder(first), modalities)
+        configs.check_overlays("train", overlays)
+        ids = configs.ids(*overlays)
+        each = bool(ids.get("per_modality"))
+        if isinstance(start, Encoder) and start.per_modality and not each:
+            raise InputError(
+                f"{text}: {start.overlay} has an encoder for each modality and the network takes all of them; choose "
+                "an encoder of all modalities, or an overlay for one"
+            )
+        called, folder = (start.start, start.folder) if isinstance(start, Encoder) else (STARTS[start], start)
+        names = [called, ids.get("method", overlays[-1]) if overlays else "fine-tuned"]
+        folder = "+".join([folder, *(overlays or ["train"])])
+        if not each:
+            yield FineTuning(" + ".join(names), folder, start, tuple(overlays))
+        for modality in _needed(modalities, text) if each else ():
+            yield FineTuning(" + ".join([*names, modality]), f"{folder}/{modality}", start, tuple(overlays), modality)
+
+
+def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
+    """Rows of a comparison over label fractions.
+
+    ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features,
+    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, both with overlays on
+    ``extract_features.yaml``; others: see :func:`read_fine_tunings`.
+
+    Args:
+        configs: of the bundle.
+        texts: of the rows.
+        modalities: names of the cohort's modalities.
+
+    Raises:
+        InputError: as :func:`read_fine_tunings`, or a probe of no encoder.
+    """
+    for text in dict.fromkeys(texts):
+        start, *overlays = text.split("+")
+        if start == RADIOMICS:
+            configs.check_overlays("extract_features", overlays)
+            names = ["Radiomics", *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
+            yield Probe(" ".join(names), text, overlays=tuple(overlays))
+        elif overlays and overlays[-1] == PROBE:
+            yield from _probes(configs, start, overlays[:-1], modalities)
+        else:
+            yield from read_fine_tunings(configs, [text], modalities)
+
+
+def several(value: Any) -> list[Any]:
+    """One value or several: Fire makes a tuple of ``a,b``, and leaves ``a`` and ``a+b,c+d`` alone.
+
+    Example:
+        >>> several("a+b, c"), several((0.5, 1)), several(3)
+        (['a+b', 'c'], [0.5, 1], [3])
+    """
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:
+    if start in STARTS:
+        raise InputError(f"{start}+{PROBE}: no encoder to probe; expected an overlay of pretrain.yaml")
+    encoder = _encoder(configs, configs.overlay_of_encoder(start), modalities)
+    configs.check_overlays("extract_features", overlays)
+    encoder = replace(encoder, features=tuple(overlays))
+    names = [encoder.start, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else []), "linear probe"]
+    folder = "+".join([encoder.folder, *overlays, PROBE])
+    if not encoder.modalities:
+        yield Probe(" + ".join(names), folder, encoder)
+    for modality in encoder.modalities:
+        yield Probe(" + ".join([*names, modality]), f"{folder}/{modality}", encoder, modality)
+
+
+def _encoder(configs: BundleConfigs, overlay: str, modalities: Sequence[str]) -> Encoder:
+    configs.check_overlays("pretrain", [overlay])
+    ids = configs.ids(overlay)
+    name, each = ids.get("method", overlay), bool(ids.get("per_modality"))
+    several = each or MODALITY in str(configs.ids("extract_features").get("learnt_table"))
+    columns = _needed(modalities, overlay) if several else ()
+    return Encoder(name, overlay, ids.get("encoder_name") or name, each, tuple(columns))
+
+
+def _needed(modalities: Sequence[str], row: str) -> Sequence[str]:
+    if not modalities:
+        raise InputError(
+            f'{row}: one row for each modality, of which the datalist names none; expected modality: {{"0": name, ...}}'
+        )
+    return modalities

@@ -1,0 +1,132 @@
+"""Repeated cross-validation: each seed deals the folds anew."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...files import write_atomically
+from ..fold_files import SEED
+
+__all__ = ["Repetition", "deal_folds", "modality_names", "repetitions", "subjects_of"]
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """One cross-validation.
+
+    Args:
+        output_dir: folder for its outputs.
+        folds: numbers of its folds.
+        seed: of folds and training; ``None``: the datalist's folds and the configs' own seed.
+    """
+
+    output_dir: Path
+    folds: tuple[int, ...]
+    seed: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "" if self.seed is None else f"seed {self.seed}, "
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Ids to set in every stage."""
+        return {} if self.seed is None else {"seed": self.seed, "datalist": str(self.output_dir / "datalist.json")}
+
+
+def repetitions(
+    datalist: Path, output_dir: Path, seeds: Sequence[int], num_folds: int | None
+) -> tuple[list[Repetition], Path]:
+    """The cross-validations to run.
+
+    Args:
+        datalist: of the cohort.
+        output_dir: of the comparison.
+        seeds: one repetition each, in ``<output_dir>/seed<s>``; without any, one by the datalist's folds.
+        num_folds: that each seed deals; by default as many as the datalist has, or five.
+
+    Returns:
+        The repetitions, and their folder with ``{seed}`` for the number.
+
+    Raises:
+        InputError: no datalist, or no folds in it where no seed deals them.
+    """
+    rows = _read(datalist)["training"]
+    if seeds:
+        known = {row["fold"] for row in rows if row.get("fold") is not None}
+        folds = tuple(range(num_folds or len(known) or 5))
+        return [Repetition(output_dir / f"seed{seed}", folds, seed) for seed in seeds], output_dir / f"seed{SEED}"
+    if num_folds is not None:
+        raise InputError(f"folds: found {num_folds} without seeds, which deal them; set seeds, or leave folds out")
+    if lacking := [row.get("subject") for row in rows if "fold" not in row]:
+        raise InputError(f"{datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run make_datalist.py")
+    return [Repetition(output_dir, tuple(sorted({row["fold"] for row in rows})))], output_dir
+
+
+def deal_folds(datalist: Path, repetition: Repetition) -> None:
+    """Write a repetition's datalist, with folds of its seed and the paths of the cohort's.
+
+    Raises:
+        InputError: it is there already and differs, or :func:`~common.data.assign_folds` cannot deal.
+    """
+    from ...data import assign_folds  # here, as the probe's worker processes don't need it
+
+    if repetition.seed is None:
+        return
+    content = _read(datalist)
+    dealt = assign_folds(content["training"], num_folds=len(repetition.folds), seed=repetition.seed)
+    base = Path(os.path.abspath(datalist)).parent
+    for section, rows in (("training", dealt), ("testing", content.get("testing"))):
+        if rows:
+            content[section] = [dict(_absolute(row, base)) for row in rows]
+    path = repetition.output_dir / "datalist.json"
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise InputError(f"{path}: of other folds or another cohort than {datalist} has now; name another output_dir")
+    write_atomically(path, text)
+
+
+def modality_names(datalist: Path) -> list[str]:
+    """Names of a cohort's modalities in the order of their indices; none where the datalist names none.
+
+    Raises:
+        InputError: no datalist, or a name that cannot be one of a file.
+    """
+    names = _read(datalist).get("modality") or {}
+    found = [str(names[index]) for index in sorted(names, key=int)]
+    if wrong := [name for name in found if "/" in name or not name]:
+        raise InputError(f"{datalist}: modality: found {', '.join(map(repr, wrong))}; expected names without a slash")
+    return found
+
+
+def subjects_of(datalist: Path) -> set[str]:
+    """Names of those to train on.
+
+    Raises:
+        InputError: no datalist.
+    """
+    return {str(row.get("subject")) for row in _read(datalist)["training"]}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such datalist; name its folder as dataset_dir, or make one")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _absolute(row: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Any]]:
+    """The row's items, its files with absolute paths; a missing modality stays ``None``."""
+    for key, value in row.items():
+        if key not in ("image", "mask") or value is None:
+            yield key, value
+        elif isinstance(value, list):
+            yield key, [item if item is None else os.path.normpath(base / item) for item in value]
+        else:
+            yield key, os.path.normpath(base / value)

@@ -1,0 +1,172 @@
+"""The configs of a bundle as stages of a comparison, run as a user would run them one after the other."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...files import write_atomically
+from .bundle_configs import PRETRAIN, BundleConfigs
+from .methods import Encoder, FineTuning
+from .repetitions import Repetition, modality_names, subjects_of
+
+__all__ = ["Stages"]
+
+
+class Stages:
+    """What is done for each method of a comparison, each only if its outputs are not there yet.
+
+    Args:
+        bundle_root: folder of the bundle.
+        dataset_dir: folder of the cohort's ``datalist.json``.
+        output_dir: folder for all outputs.
+        overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
+        transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
+        pretraining_datalist: of other subjects, on whom encoders are pre-trained once instead.
+        settings: ids to override in every stage that has them.
+        of_stage: for a stage's name, ids to override in that stage alone.
+
+    Raises:
+        InputError: there is no datalist, or a subject is in both.
+    """
+
+    def __init__(
+        self,
+        bundle_root: str | Path,
+        dataset_dir: str | Path,
+        output_dir: str | Path,
+        *,
+        overlays: Sequence[str] = (),
+        transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+        of_stage: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.configs = BundleConfigs(bundle_root)
+        self.dataset_dir, self.output_dir = Path(dataset_dir).resolve(), Path(output_dir).resolve()
+        self.transductive, self.settings = transductive, dict(settings or {})
+        self.datalist = Path(self.settings.get("datalist") or self.dataset_dir / "datalist.json").resolve()
+        self.overlays = [self.configs.path(name) for name in overlays]
+        self.of_stage = {stage: dict(ids) for stage, ids in (of_stage or {}).items()}
+        self.modalities = modality_names(self.datalist)
+        self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
+        self.one_encoder = transductive or self.elsewhere is not None  # for all folds
+        self._check_elsewhere()
+
+    def _pretrain(self, repetition: Repetition, encoder: Encoder, modality: str | None, fold: int | None) -> None:
+        checkpoint = encoder.checkpoint(repetition.output_dir, fold, modality)
+        if not checkpoint.is_file():
+            cohort = self._cohort(repetition, fold, modality)
+            if self.elsewhere:
+                cohort["datalist"] = str(self.elsewhere)
+            overrides = {**cohort, **encoder.settings}
+            overlays = [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
+            self._run(PRETRAIN, overlays, **overrides, output_dir=str(checkpoint.parent))
+
+    def _extract(self, repetition: Repetition, encoder: Encoder, modality: str | None, fold: int | None) -> None:
+        root = repetition.output_dir
+        names = [modality] if modality else encoder.modalities or [""]
+        if all(Path(encoder.table(root, fold, name)).is_file() for name in names):
+            return
+        checkpoint = encoder.checkpoint(root, fold, modality)
+        self._run(
+            "extract_features",
+            [self.configs.path(name) for name in encoder.features],
+            **self._cohort(repetition, fold, modality),
+            checkpoint=str(checkpoint),
+            output_dir=str(checkpoint.parent),
+            learnt_table=encoder.table(root, fold),
+            traditional_table=str(root / "traditional.csv"),
+        )
+
+    def _fine_tune(self, row: FineTuning, root: Path, fold: int, start: Mapping[str, Any], **ids: Any) -> None:
+        """Train and evaluate; outputs go below ``root``."""
+        checkpoint, predictions = row.checkpoint(root, fold), row.predictions(root, fold)
+        if predictions.is_file():
+            return
+        common = {**ids, "fold": fold, **({"modality": row.modality} if row.modality else {})}
+        overlays = [self.configs.path(name) for name in row.overlays]
+        # Even where there are weights: those of the best epoch so far are written before the training has ended.
+        self._run("train", overlays, **common, **start, output_dir=str(checkpoint.parent))
+        paths = {"checkpoint": str(checkpoint), "output_dir": str(predictions.parent)}
+        self._run("evaluate", overlays, **common, **paths)
+
+    def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
+        """One stage, as ``python -m monai.bundle run`` would do it, with the settings that its config knows."""
+        from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
+
+        files = [self.configs.path(stage), *self.overlays, *overlays]
+        known = ConfigParser.load_config_files(files)
+        wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
+        settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
+        settings |= self.of_stage.get(stage, {})
+        workflow = ConfigWorkflow(
+            config_file=files,
+            logging_file=str(self.configs.folder / "logging.conf"),
+            workflow_type="train" if stage in (PRETRAIN, "train") else "infer",
+            **{**settings, "dataset_dir": str(self.dataset_dir), **overrides},
+        )
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+        del workflow
+        gc.collect()  # a cohort in memory, which the trainer's reference cycles keep
+
+    def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
+        """Whom a pre-training sees."""
+        held_out = {"transductive": fold is None, "fold": repetition.folds[0] if fold is None else fold}
+        return {**repetition.overrides, **held_out, **({"modality": modality} if modality else {})}
+
+    def _start(self, repetition: Repetition, row: FineTuning, fold: int) -> dict[str, Any]:
+        """Which weights ``train.yaml`` starts from."""
+        if isinstance(row.start, Encoder):
+            part = None if self.one_encoder else fold
+            return {"pretrained_encoder": str(row.start.checkpoint(repetition.output_dir, part, row.modality))}
+        random = row.start == "scratch" and "pretrained_weights" in self.configs.ids("train")
+        return {"pretrained_encoder": None, **({"pretrained_weights": None} if random else {})}
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same in all runs of one comparison."""
+        elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
+        return {"settings": self.settings, "overlays": self.overlays, **elsewhere}
+
+    def _keep_identity(self) -> None:
+        """Refuse to mix two comparisons in one folder."""
+        identity = json.loads(json.dumps(self._identity(), default=str))
+        path = self.output_dir / "settings.json"
+        found = json.loads(path.read_text()) if path.is_file() else identity
+        if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
+            told = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
+            raise InputError(f"{path}: of another comparison: {told}; name another output_dir")
+        write_atomically(path, json.dumps(identity, indent=1))
+
+    def _check_elsewhere(self) -> None:
+        """Nobody who is tested may be among those whom pre-training sees."""
+        if self.elsewhere is None:
+            return
+        if self.transductive:
+            raise InputError("transductive: found true beside pretraining_datalist, of other subjects; leave one out")
+        found, tested = (subjects_of(path) for path in (self.elsewhere, self.datalist))
+        if both := sorted(found & tested):
+            shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
+            raise InputError(
+                f"{self.elsewhere}: {len(both)} subjects are in {self.datalist} too: {shown}; take them out"
+            )
+
+    def _check_weights(self, rows: Iterable[FineTuning]) -> None:
+        if any(row.start == "imagenet" for row in rows) and not self.settings.get("pretrained_weights"):
+            raise InputError("imagenet without a file of weights; set pretrained_weights")
+
+    def _unknown_ids(self, stages: Iterable[str]) -> Iterator[str]:
+        """Settings that no config has, which would silently do nothing."""
+        known = {stage: set(self.configs.ids(stage)) for stage in stages}
+        for stage, ids in self.of_stage.items():
+            if unknown := sorted({name for name in ids if name.split("#")[0] not in known[stage]}):
+                yield f"{stage}: found {', '.join(unknown)}, which {stage}.yaml has not; correct it"
+        everywhere = set().union(*known.values())
+        if unknown := sorted({name for name in self.settings if name.split("#")[0] not in everywhere | {"quiet"}}):
+            yield f"settings: found {', '.join(unknown)}, which none of {', '.join(known)} has; correct it"

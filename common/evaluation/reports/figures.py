@@ -1,0 +1,144 @@
+"""Figures of how well methods classify: ROC, confusion, calibration, and accuracy over label fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+from ..predictions import Outcome
+from ..statistics.metrics import headline_metrics
+from ..statistics.resampling import resample_counts
+from .label_fraction_figure import label_fraction_figure
+from .plotting import GREY, figure, line_style
+
+__all__ = ["confusion_matrices", "draw_all", "reliability_diagram", "roc_curves"]
+
+GRID = np.linspace(0, 1, 101)
+
+
+def draw_all(
+    outcomes: Sequence[Outcome], summary: Mapping[str, Any], folder: str | Path, positive: int = 1
+) -> dict[str, Path]:
+    """All figures that the predictions allow, at the largest label fraction; title and file of each."""
+    folder, full = Path(folder), max(outcome.fraction for outcome in outcomes)
+    here = [outcome for outcome in outcomes if outcome.fraction == full]
+    names = [entry["name"] for entry in summary["classes"]]
+    auc = {entry["set"]: entry["metrics"]["auc"]["value"] for entry in summary["results"] if entry["fraction"] == full}
+    options = {"auc": auc, "positive": positive, "confidence": summary["confidence"]}
+    drawn = {
+        "ROC curves": roc_curves(here, folder / "roc.png", **options),
+        "Confusion matrices": confusion_matrices(here, names, folder / "confusion.png"),
+        "Calibration": reliability_diagram(here, folder / "calibration.png"),
+    }
+    if len(summary["fractions"]) > 1:
+        metrics = ["auc", *headline_metrics(len(names))]
+        drawn["Label fractions"] = label_fraction_figure(summary, folder / "label_fractions.png", metrics)
+    return drawn
+
+
+def roc_curves(
+    outcomes: Sequence[Outcome],
+    path: str | Path,
+    *,
+    auc: Mapping[str, float],
+    positive: int = 1,
+    confidence: float = 0.95,
+    resamples: int = 500,
+    bands: int = 2,
+) -> Path:
+    """ROC of each method, averaged over seeds (and over classes, one against the rest, where there are more than two).
+
+    Args:
+        outcomes: one per method.
+        path: the PNG to write.
+        auc: of each method, for the legend.
+        positive: index of the positive class of two.
+        confidence: of the bands, pointwise, of a bootstrap over subjects.
+        resamples: of the bootstrap.
+        bands: draw the bands of so many methods: the first and those with the largest AUC; more would hide each other.
+    """
+    counts = resample_counts(outcomes[0].labels, resamples)
+    curves = [_roc(outcome, np.ones((1, len(outcome.labels))), positive)[0] for outcome in outcomes]
+    areas = [auc[outcome.name] for outcome in outcomes]
+    banded = {0, *np.argsort(areas)[::-1][: max(bands - 1, 0)].tolist()}
+    with figure(path, 5.6) as (_, axes):
+        axis = axes[0, 0]
+        axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="Chance")
+        for index, outcome in enumerate(outcomes):
+            style = line_style(index)
+            axis.plot(GRID, curves[index], **style, label=f"{outcome.name}, AUC {areas[index]:.2f}")
+            if index in banded:
+                tail = (1 - confidence) / 2
+                low, high = np.quantile(_roc(outcome, counts, positive), [tail, 1 - tail], axis=0)
+                axis.fill_between(GRID, low, high, color=style["color"], alpha=0.13, linewidth=0)
+        axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", anchor="W")
+        axis.set(xlabel="1 - specificity", ylabel="Sensitivity")
+        n = len(outcomes[0].labels)
+        axis.set_title(f"ROC, {n} subjects, bands: {confidence:.0%} over subjects", loc="left")
+        axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=min(10, 230 / len(outcomes)))
+    return Path(path)
+
+
+def confusion_matrices(outcomes: Sequence[Outcome], classes: Sequence[str], path: str | Path) -> Path:
+    """Confusion matrix of each method: subjects (mean over seeds), coloured by the share of the true class."""
+    columns = 3 if len(classes) == 2 else 2
+    rows = -(-len(outcomes) // columns)
+    with figure(path, 9 / columns * rows + 0.5, rows, columns) as (_, axes):
+        for axis in axes.flat[len(outcomes) :]:
+            axis.set_axis_off()
+        for axis, outcome in zip(axes.flat, outcomes, strict=False):
+            indices = range(outcome.num_classes)
+            matrix = np.mean([confusion_matrix(outcome.labels, p, labels=indices) for p in outcome.predictions], axis=0)
+            shares = matrix / matrix.sum(1, keepdims=True)
+            display = ConfusionMatrixDisplay(shares, display_labels=classes)
+            display.plot(ax=axis, cmap="Blues", colorbar=False, im_kw={"vmin": 0, "vmax": 1})
+            axis.tick_params("y", rotation=90)
+            for label in axis.get_yticklabels():
+                label.set_verticalalignment("center")
+            for text, number, share in zip(display.text_.flat, matrix.flat, shares.flat, strict=True):
+                text.set_text(f"{number:.3g}\n{share:.0%}")
+            axis.grid(False)
+            axis.set_title(outcome.name)
+            axis.set(xlabel="Predicted", ylabel="True")
+    return Path(path)
+
+
+def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int = 5) -> Path:
+    """How often the most probable class is right, over how probable it was said to be, in bins of as many subjects."""
+    low = 1 / outcomes[0].num_classes
+    with figure(path, 5.2) as (_, axes):
+        axis = axes[0, 0]
+        axis.plot([low, 1], [low, 1], color=GREY, linestyle=":", linewidth=1.2, label="Perfect")
+        for index, outcome in enumerate(outcomes):
+            right = (outcome.probabilities.argmax(-1) == outcome.labels).ravel()
+            confidence = outcome.probabilities.max(-1).ravel()
+            observed, stated = calibration_curve(right, confidence, n_bins=bins, strategy="quantile")
+            axis.plot(stated, observed, **line_style(index), marker="o", label=outcome.name)
+        axis.set(xlim=(low - 0.02, 1.02), ylim=(-0.02, 1.02))
+        axis.set(xlabel="Probability of the predicted class", ylabel="Share of correct predictions")
+        axis.set_title(f"Calibration, {bins} bins of as many subjects each", loc="left")
+        axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=min(10, 230 / len(outcomes)))
+    return Path(path)
+
+
+def _roc(outcome: Outcome, counts: np.ndarray, positive: int) -> np.ndarray:
+    """Sensitivity over ``GRID`` in each resample, averaged over seeds and classes, shape ``[B, 101]``."""
+    if outcome.num_classes == 2:
+        parts = [(outcome.labels == positive, scores) for scores in outcome.scores]
+    else:
+        classes = range(outcome.num_classes)
+        parts = [(outcome.labels == label, scores[:, label]) for scores in outcome.scores for label in classes]
+    curves = np.zeros((len(counts), len(GRID)))
+    for is_positive, scores in parts:
+        order = np.argsort(-scores, kind="stable")
+        last = np.flatnonzero(np.r_[np.diff(scores[order]) != 0, True])  # ties move the curve together
+        true = np.cumsum(counts[:, order] * is_positive[order], axis=1)[:, last]
+        false = np.cumsum(counts[:, order] * ~is_positive[order], axis=1)[:, last]
+        for row in range(len(counts)):
+            curves[row] += np.interp(GRID, np.r_[0, false[row] / false[row, -1]], np.r_[0, true[row] / true[row, -1]])
+    return curves / len(parts)

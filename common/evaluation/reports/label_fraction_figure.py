@@ -1,0 +1,72 @@
+"""Paper 002, Fig. 2: metrics over the share of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..statistics.metrics import METRIC_NAMES
+from .plotting import COLOURS, GREY, figure, line_style
+
+__all__ = ["label_fraction_figure"]
+
+MARKERS = "osD^vPX*<>"
+
+
+def label_fraction_figure(
+    summary: Mapping[str, Any],
+    path: str | Path,
+    metrics: Sequence[str] = ("auc", "f1_weighted"),
+    baselines: Collection[str] = (),
+) -> Path:
+    """Curves of all methods with intervals over subjects, one panel for each metric.
+
+    Fractions stand side by side at equal distances, and methods beside each other in each, so that no bar hides
+    another.
+
+    Args:
+        summary: of :func:`~common.evaluation.statistics.summary.summarise`.
+        path: the PNG to write.
+        metrics: one panel each.
+        baselines: methods without pre-training, drawn dashed as the majority class is.
+    """
+    fractions = sorted(summary["fractions"])
+    methods = list(dict.fromkeys(entry["set"] for entry in summary["results"]))
+    found = {(entry["set"], entry["fraction"]): entry["metrics"] for entry in summary["results"]}
+    offsets = (np.arange(len(methods)) - (len(methods) - 1) / 2) * min(0.08, 0.7 / len(methods))
+    with figure(path, 3.7 * len(metrics) + 0.25 * -(-len(methods) // 3), len(metrics)) as (drawing, axes):
+        for axis, metric in zip(axes.flat, metrics, strict=True):
+            majority = summary["majority_class"][metric]["value"]
+            axis.axhline(majority, color=GREY, linestyle="--", linewidth=1.5, label="Majority class")
+            for index, method in enumerate(methods):
+                here = [place for place, fraction in enumerate(fractions) if (method, fraction) in found]
+                values = [found[method, fractions[place]][metric] for place in here]
+                y = np.array([value["value"] for value in values])
+                bars = np.array([y - [value["low"] for value in values], [value["high"] for value in values] - y])
+                style = {**line_style(index), "linestyle": "--" if method in baselines else "-"}
+                axis.errorbar(
+                    np.array(here) + offsets[index],
+                    y,
+                    np.clip(bars, 0, None),  # a mean over seeds may lie outside by a hair
+                    **style,
+                    marker=MARKERS[index % len(MARKERS)],
+                    markerfacecolor=style["color"] if index < len(COLOURS) else "white",  # which come round again
+                    markersize=5,
+                    capsize=2.5,
+                    elinewidth=1,
+                    label=method,
+                )
+            axis.set_xticks(range(len(fractions)), [f"{100 * fraction:g} %" for fraction in fractions])
+            axis.set_xlim(-0.5, len(fractions) - 0.5)
+            axis.grid(False, axis="x")
+            axis.set_ylabel(METRIC_NAMES[metric])
+        axes[0, 0].set_title(
+            f"{summary['subjects']} test subjects, bars: {summary['confidence']:.0%} intervals over them", loc="left"
+        )
+        axes[-1, 0].set_xlabel("Training subjects with a label")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
+    return Path(path)

@@ -1,0 +1,128 @@
+"""Label fractions as tables: mean and deviation over seeds, and intervals over subjects, which are not the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...files import write_atomically
+from ..statistics.metrics import METRIC_NAMES
+from .table_lines import table_lines
+
+__all__ = ["label_fraction_notes", "write_label_fraction_table"]
+
+#: Those of the papers and of an honest comparison; what a number of classes does not have is left out.
+COLUMNS = (
+    "accuracy",
+    "sensitivity",
+    "specificity",
+    "minor_class_accuracy",
+    "auc",
+    "f1_weighted",
+    "balanced_accuracy",
+)
+
+
+def write_label_fraction_table(
+    summary: Mapping[str, Any], folder: str | Path, labelled: Mapping[float, float], figure: str | Path
+) -> Path:
+    """Write ``label_fractions.csv`` and ``label_fractions.md``.
+
+    Args:
+        summary: of :func:`~common.evaluation.statistics.summary.summarise`, with ``notes``.
+        folder: for both files.
+        labelled: how many training subjects have a label at each fraction, mean over seeds and folds.
+        figure: the curve, in a folder beside the files or below.
+
+    Returns:
+        The latter file.
+    """
+    folder = Path(folder)
+    names = [name for name in COLUMNS if name in summary["majority_class"]]
+    write_atomically(folder / "label_fractions.csv", _table(summary, names, labelled).to_csv(index=False))
+    lines = ["# Label fractions", "", *_explanation(summary)]
+    for fraction in sorted(summary["fractions"]):
+        rows = [["*Majority class*", *(_cell(summary["majority_class"][name], 1) for name in names)]]
+        for entry in _entries(summary, fraction):
+            rows.append([entry["set"], *(_cell(entry["metrics"][name], len(entry["seeds"])) for name in names)])
+        title = f"## {100 * fraction:g} % of the labels: {labelled[fraction]:.4g} training subjects"
+        lines += ["", title, "", *table_lines(["Method", *(METRIC_NAMES[name] for name in names)], rows)]
+    path = Path(figure).relative_to(folder).as_posix()
+    lines += ["", f"![Label fractions]({path})", "", *(f"- {note}" for note in summary["notes"])]
+    return write_atomically(folder / "label_fractions.md", "\n".join(lines) + "\n")
+
+
+def label_fraction_notes(
+    pretrained: Sequence[str],
+    probed: Sequence[str],
+    seeds: Sequence[int],
+    transductive: bool = False,
+    elsewhere: bool = False,
+) -> list[str]:
+    """Sentences for the reports.
+
+    Args:
+        pretrained: names of the methods that start from a pre-trained encoder.
+        probed: names of those that are a linear classifier of given features.
+        seeds: of labelled subjects and training.
+        transductive: whether pre-training saw the test subjects' images.
+        elsewhere: whether it saw other subjects, of another datalist.
+    """
+    notes = [
+        f"Seeds {list(seeds)}: each chooses the subjects that keep their label, stratified by class, the same ones for "
+        "all methods, a smaller part inside every larger one, and seeds the training. All methods at all fractions "
+        "predict the same test subjects."
+    ]
+    if pretrained:
+        saw = (
+            "**transductive**: it saw the images, not the labels, of all subjects, test subjects too"
+            if transductive
+            else "without labels, on subjects of another datalist"
+            if elsewhere
+            else "without labels, on all training subjects and no test subject"
+        )
+        once = "one run" if transductive or elsewhere else "one run for each fold"
+        notes.append(f"Pre-training was {saw}; {once}, the same at all fractions and seeds: {', '.join(pretrained)}.")
+    if probed:
+        notes.append(
+            f"{', '.join(probed)}: logistic regression, classes weighted by inverse frequency, its penalty by log loss "
+            "in cross-validation; imputation, scaling, choice of features and penalty see the labelled subjects only."
+        )
+    return notes
+
+
+def _explanation(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Mean ± standard deviation over seeds, and in parentheses the {summary['confidence']:.0%} interval of a "
+        f"bootstrap over {summary['subjects']} test subjects ({summary['resamples']} resamples). **The standard "
+        "deviation over seeds is no interval**: seeds share their test subjects and the pre-training, and it holds "
+        "neither's chance. Comparisons of the methods are in [report.md](report.md)."
+    )
+
+
+def _entries(summary: Mapping[str, Any], fraction: float) -> Iterator[Mapping[str, Any]]:
+    return (entry for entry in summary["results"] if entry["fraction"] == fraction)
+
+
+def _cell(metric: Mapping[str, float], seeds: int) -> str:
+    spread = f" ± {metric['std_over_seeds']:.3f}" if seeds > 1 else ""
+    return f"{metric['value']:.3f}{spread} ({metric['low']:.2f}-{metric['high']:.2f})"
+
+
+def _table(summary: Mapping[str, Any], names: Sequence[str], labelled: Mapping[float, float]) -> pd.DataFrame:
+    """One row per method and fraction: ``method, fraction, labelled, seeds, <metric>, <metric>_std, _low, _high``."""
+    majority = {"set": "Majority class", "metrics": summary["majority_class"], "seeds": []}
+    records = []
+    for fraction in sorted(summary["fractions"]):
+        for entry in (majority, *_entries(summary, fraction)):
+            record = {"method": entry["set"], "fraction": fraction, "labelled": labelled[fraction]}
+            record["seeds"] = len(entry["seeds"])
+            for name in names:
+                metric = entry["metrics"][name]
+                record |= {name: metric["value"], f"{name}_std": metric["std_over_seeds"] if entry["seeds"] else None}
+                record |= {f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
+            records.append(record)
+    return pd.DataFrame(records)

@@ -1,0 +1,167 @@
+"""A report of lesion segmentations: metrics with intervals over subjects, and differences to the first method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import InputError
+from ...files import write_atomically
+from ...radiomics.feature_table import read_table
+from ..statistics.lesion_metrics import LESION_METRIC_NAMES
+from ..statistics.metrics import Estimate, estimate
+from ..statistics.resampling import resample_counts
+from .plotting import figure, line_style
+from .table_lines import table_lines
+
+__all__ = ["summarise_lesions", "write_lesion_report"]
+
+Table = str | Path | pd.DataFrame
+
+
+def write_lesion_report(
+    methods: Mapping[str, Table],
+    output_dir: str | Path,
+    *,
+    notes: Sequence[str] = (),
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Write ``subjects.csv``, ``metrics.json``, ``metrics.csv``, ``report.md`` and ``figures/lesions.png``.
+
+    Args:
+        methods: by name, the CSV of :class:`~common.handlers.ImageMetrics` with the values of
+            :func:`~common.evaluation.lesion_metrics`, or the same as a table; the others are compared with the first.
+        output_dir: the folder; each file in it is written whole or not at all.
+        notes: sentences about how the segmentations were made.
+        resamples: of the bootstrap over subjects.
+        confidence: of the intervals.
+        seed: of the bootstrap.
+
+    Returns:
+        The content of ``metrics.json``, with NaN where that has null: no subject has the metric.
+
+    Raises:
+        InputError: a table or column is absent, or methods do not judge the same subjects.
+
+    Example:
+        >>> write_lesion_report({"From scratch": "scratch/lesions.csv", "MLSSCL": "mlsscl/lesions.csv"}, "report")
+    """
+    if not methods:
+        raise InputError("methods: found none, expected at least one name with its table")
+    values = {name: _subject_means(table, name) for name, table in methods.items()}
+    first = next(iter(values))
+    for name, table in values.items():
+        if different := sorted(set(table.index) ^ set(values[first].index)):
+            listed = ", ".join(different[:5])
+            raise InputError(f"{name}: found other subjects than {first} has, such as {listed}; expected the same")
+    options = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    results = [
+        {
+            "set": name,
+            "metrics": {key: asdict(found) for key, found in summarise_lesions(table, **options).items()},
+            "difference": {
+                key: asdict(found) for key, found in summarise_lesions(table - values[first], **options).items()
+            },
+        }
+        for name, table in values.items()
+    ]
+    summary = {"subjects": len(values[first]), "confidence": confidence, "resamples": resamples, "seed": seed}
+    summary |= {"reference": first, "results": results, "notes": list(notes)}
+    folder = Path(output_dir)
+    _draw(values, folder / "figures" / "lesions.png")
+    subjects = pd.concat({name: table for name, table in values.items()}, names=["set", "subject"]).reset_index()
+    rows = [{"set": row["set"], "metric": key, **found} for row in results for key, found in row["metrics"].items()]
+    write_atomically(folder / "subjects.csv", subjects.to_csv(index=False))
+    write_atomically(folder / "metrics.csv", pd.DataFrame(rows).drop(columns="std_over_seeds").to_csv(index=False))
+    write_atomically(folder / "metrics.json", json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n")
+    write_atomically(folder / "report.md", "\n".join(_text(summary)) + "\n")
+    return summary
+
+
+def summarise_lesions(
+    table: pd.DataFrame, *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
+) -> dict[str, Estimate]:
+    """Mean over subjects and percentile interval of a bootstrap over them, NaN left out.
+
+    Args:
+        table: a row for each subject, a column for each metric.
+        resamples: of the bootstrap; the same number of subjects and ``seed`` give the same resamples, so that
+            differences of two methods are paired.
+        confidence: of the intervals.
+        seed: of the bootstrap.
+    """
+    counts = resample_counts(np.zeros(len(table), dtype=int), resamples, seed)
+    found = {}
+    for name in table:
+        column = table[name].to_numpy(dtype=float)
+        defined = np.isfinite(column)
+        if not defined.any():
+            found[name] = Estimate(float("nan"), float("nan"), float("nan"))
+            continue
+        weights = counts @ defined
+        draws = (counts @ np.where(defined, column, 0.0))[weights > 0] / weights[weights > 0]
+        found[name] = estimate(np.array([column[defined].mean()]), draws, confidence)
+    return found
+
+
+def _subject_means(table: Table, name: str) -> pd.DataFrame:
+    """Metrics by subject: of several images of one, their mean."""
+    source = name if isinstance(table, pd.DataFrame) else str(table)
+    table = table if isinstance(table, pd.DataFrame) else read_table(table, ("subject", "session"))
+    if missing := [column for column in ("subject", *LESION_METRIC_NAMES) if column not in table]:
+        raise InputError(f"{source}: found no column {', '.join(missing)}; expected subject, dsc, ppv, ltpr, lfpr")
+    return table.astype({"subject": str}).groupby("subject")[list(LESION_METRIC_NAMES)].mean()
+
+
+def _finite(value: Any) -> Any:
+    """For JSON, which has no NaN: nulls in their place."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _text(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("# Lesion segmentation", "")
+    yield f"Means of {summary['subjects']} subjects with {summary['confidence']:.0%} intervals over subjects."
+    yield ""
+    yield from _table(summary, "metrics", "{value:.3f} ({low:.2f}-{high:.2f})", summary["results"])
+    if len(summary["results"]) > 1:
+        yield from ("", f"## Differences to {summary['reference']}", "")
+        yield from _table(summary, "difference", "{value:+.3f} ({low:+.2f} to {high:+.2f})", summary["results"][1:])
+    yield from ("", "## How to read this", "", *(f"- {note}" for note in summary["notes"]))
+    yield "- DSC and PPV count voxels. LTPR is the share of true lesions (connected components) that the prediction"
+    yield "  touches, LFPR the share of predicted lesions that touch none: the lower the better (Carass et al. 2017)."
+    yield "- An image without any lesion has no LTPR and is left out there."
+    yield f"- Intervals: percentiles of {summary['resamples']} bootstrap resamples of the subjects, whose visits stay"
+    yield "  together. They hold what other patients would change, not another training run or scanner; of fewer than"
+    yield "  about ten subjects they say little."
+    yield from ("", "![Each subject's values](figures/lesions.png)")
+
+
+def _table(summary: Mapping[str, Any], key: str, form: str, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [[row["set"], *(form.format(**row[key][name]) for name in LESION_METRIC_NAMES)] for row in results]
+    yield from table_lines(["Method", *LESION_METRIC_NAMES.values()], rows)
+
+
+def _draw(values: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Each subject as a dot, the mean as a line, a panel for each metric."""
+    rng = np.random.default_rng(0)
+    with figure(path, height=3.4, columns=len(LESION_METRIC_NAMES), sharey=True) as (_, axes):
+        for axis, (key, title) in zip(axes[0], LESION_METRIC_NAMES.items(), strict=True):
+            for place, table in enumerate(values.values()):
+                colour = line_style(place)["color"]
+                spread = place + rng.uniform(-0.15, 0.15, len(table))
+                axis.plot(spread, table[key], "o", color=colour, markersize=4, alpha=0.6)
+                axis.plot([place - 0.25, place + 0.25], [table[key].mean()] * 2, color=colour)
+            axis.set(title=title, ylim=(-0.03, 1.03), xlim=(-0.6, len(values) - 0.4))
+            axis.set_xticks(range(len(values)), list(values), rotation=30, ha="right")

@@ -1,0 +1,1 @@
+"""Metrics with intervals over subjects, tests of differences, calibration."""

@@ -1,0 +1,168 @@
+"""Which files of a DICOM study an archive needs, and the volumes that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .dicom_rules import DicomRule
+from .dicom_search import DicomSlice, convert_series, match_series
+from .image_files import is_mask, mask_files
+from .nifti_writer import write_nifti
+from .studies import DicomStudy
+
+__all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
+
+
+def choose_series(study: DicomStudy, rules: Mapping[str, DicomRule]) -> dict[str, list[Path]]:
+    """Slices of each modality.
+
+    Args:
+        study: to look in.
+        rules: by modality.
+
+    Raises:
+        InputError: with all that is missing or doubtful.
+    """
+    files, problems = match_series(study.images, rules)
+    reasons = list(problems.values())
+    if lacking := [name for name in rules if name not in files and name not in problems]:
+        known = ", ".join(sorted({item.name for item in study.images}))
+        reasons.append(f"no series matches {', '.join(lacking)} (found {known or 'no images'})")
+    if len(study.patients) > 1:
+        reasons.append(f"found files of {len(study.patients)} patients under one Study Instance UID, expected one")
+    if reasons:
+        raise InputError("; ".join(reasons))
+    return files
+
+
+def choose_mask(study: DicomStudy, rule: DicomRule | None, taken: Sequence[Path]) -> list[Path]:
+    """The study's mask: a DICOM segmentation, else a series, else a file of another format beside the study.
+
+    Args:
+        study: to look in.
+        rule: of the mask; it chooses among segmentations, and without it no series is a mask.
+        taken: slices of the image, which are no mask whatever the rule says.
+
+    Returns:
+        Its files, none where there is no mask.
+
+    Raises:
+        InputError: there are several.
+    """
+    named = [item for item in study.segmentations if rule is not None and rule.matches(item.header)]
+    found = named or study.segmentations
+    if len(found) > 1:
+        names = ", ".join(sorted(item.name for item in found))
+        raise InputError(f"found {len(found)} segmentations ({names}), expected one; tell them apart by a rule of mask")
+    if found:
+        return [found[0].path]
+    rest = [item for item in study.images if item.path not in set(taken)]
+    files, problems = match_series(rest, {} if rule is None else {"mask": rule})
+    if problems:
+        raise InputError("; ".join(problems.values()))
+    if files:
+        return files["mask"]
+    beside = [] if study.folder is None else mask_files(study.folder)
+    if len(beside) > 1:
+        raise InputError(f"found {len(beside)} masks ({', '.join(path.name for path in beside)}), expected one")
+    return beside
+
+
+def is_picture(slices: Sequence[DicomSlice]) -> bool:
+    """Whether a series is one plane without a place in the patient, as ultrasound is."""
+    header = slices[0].header
+    return (
+        len(slices) == 1 and not header.get("ImageOrientationPatient") and int(header.get("NumberOfFrames") or 1) == 1
+    )
+
+
+def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
+    """Write a series as NIfTI: a volume, or a picture of two axes, right and down.
+
+    Args:
+        files: of the series.
+        picture: of :func:`is_picture`.
+        output: the ``.nii.gz``.
+
+    Raises:
+        InputError: its pixels cannot be read.
+    """
+    try:
+        if picture:
+            write_nifti(output, _grey(files[0]).T, np.eye(4))
+        else:
+            convert_series(files, output)
+    except ValueError as error:
+        raise InputError(f"{output.name.partition('.')[0]}: {error}") from error
+
+
+def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: bool, output: Path) -> Path:
+    """Write a mask on the image's grid, unless it is a file that can be read as it is.
+
+    Args:
+        files: of :func:`choose_mask`.
+        study: that they are of.
+        image: NIfTI of the first modality.
+        picture: whether that is one.
+        output: the ``.nii.gz``.
+
+    Returns:
+        The mask's file.
+    """
+    if is_mask(files[0]):
+        return files[0]
+    if files[0] not in {item.path for item in study.segmentations}:
+        write_volume(files, picture, output)
+    elif picture:
+        write_nifti(output, _segmented_picture(files[0]).T, np.eye(4))
+    else:
+        import SimpleITK as sitk
+
+        from .dicom_segmentation import read_segmentation
+
+        sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
+    return output
+
+
+def _grey(path: Path) -> np.ndarray:
+    """Pixels ``[rows, columns]``; colours as their luminance, which is what MONAI's reader of pictures is given."""
+    import pydicom
+    from PIL import Image
+    from pydicom.pixels import pixel_array
+
+    data = pydicom.dcmread(path)
+    colours = str(data.get("PhotometricInterpretation"))
+    if colours == "MONOCHROME2":
+        return _decoded(pixel_array, data)
+    if colours == "RGB" or colours.startswith("YBR"):
+        return np.asarray(Image.fromarray(_decoded(pixel_array, data)).convert("L"))
+    raise ValueError(f"found pixels of kind {colours}, expected grey (MONOCHROME2) or colours (RGB, YBR)")
+
+
+def _decoded(pixel_array: Any, data: Any) -> np.ndarray:
+    try:
+        return pixel_array(data)
+    except Exception as error:  # decoders raise whatever they like
+        raise ValueError(f"found unreadable pixels ({' '.join(str(error).split())[:120]})") from error
+
+
+def _segmented_picture(path: Path) -> np.ndarray:
+    """The label map ``[rows, columns]`` of a segmentation of one instance without place."""
+    import highdicom
+
+    try:
+        segmentation = highdicom.seg.segread(path)
+        sources = [uid for _, _, uid in segmentation.get_source_image_uids()]
+        if len(sources) != 1:
+            raise ValueError(f"{len(sources)} source images")
+        return segmentation.get_pixels_by_source_instance(
+            sources, combine_segments=True, skip_overlap_checks=True, ignore_spatial_locations=True
+        )[0]
+    except (RuntimeError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be put on the image ({reason}); expected a segmentation of it") from error

@@ -1,0 +1,139 @@
+"""Rules that tell the modalities of a DICOM study apart."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError
+
+__all__ = ["DicomRule", "parse_dicom_rules", "read_dicom_rules"]
+
+
+@dataclass(frozen=True)
+class DicomRule:
+    """What the header of every slice of a modality holds.
+
+    Attributes:
+        texts: regular expressions by DICOM keyword, searched anywhere in the element's text.
+        ranges: least and greatest number by DICOM keyword, both included.
+    """
+
+    texts: Mapping[str, re.Pattern]
+    ranges: Mapping[str, tuple[float, float]]
+
+    @property
+    def keywords(self) -> set[str]:
+        """The elements that the rule looks at."""
+        return {*self.texts, *self.ranges}
+
+    def matches(self, header: Any) -> bool:
+        """Whether a slice's header (:class:`pydicom.Dataset`) fulfils every condition; a missing element doesn't."""
+        return all(pattern.search(text_of(header.get(key))) for key, pattern in self.texts.items()) and all(
+            _in_range(header.get(key), low, high) for key, (low, high) in self.ranges.items()
+        )
+
+
+def text_of(value: Any) -> str:
+    """An element's value as text, several values parted by backslashes as DICOM stores them, "" for none."""
+    if value is None:
+        return ""
+    several = not isinstance(value, str) and isinstance(value, Sequence)
+    return "\\".join(map(str, value)) if several else str(value)
+
+
+def _in_range(value: Any, low: float, high: float) -> bool:
+    try:
+        return low <= float(value) <= high
+    except (TypeError, ValueError):  # none, several values, or text
+        return False
+
+
+def read_dicom_rules(path: str | os.PathLike) -> dict[str, DicomRule]:
+    """Read a YAML file such as
+
+    .. code-block:: yaml
+
+        T1: {SeriesDescription: "(?i)t1.*in"}
+        T2: {EchoTime: [60, 120]} # ms
+        OUT: {SeriesDescription: "(?i)opp|out", EchoTime: [1.0, 2.6]}
+
+    Each modality has one or more conditions, all of which a slice must fulfil: text is a regular expression, two
+    numbers are a range. Any keyword of the DICOM standard serves.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Rules by modality, in the file's order, which becomes the order of the channels.
+
+    Raises:
+        InputError: with all that is wrong in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: found no such file, expected a YAML with a rule for each modality; set --rules")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: found no YAML ({reason}), expected rules; mend the file") from error
+    return parse_dicom_rules(content, str(path))
+
+
+def parse_dicom_rules(content: Any, source: str) -> dict[str, DicomRule]:
+    """Make rules of what a file holds, for those that stand within another one.
+
+    Args:
+        content: as of :func:`read_dicom_rules`.
+        source: where it stands, for the messages.
+
+    Raises:
+        InputError: with all that is wrong in it.
+    """
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"{source}: found no rules, expected {{modality: {{keyword: condition}}}}; mend the file")
+    problems: list[str] = []
+    rules = {str(name): _rule(str(name), conditions, problems) for name, conditions in content.items()}
+    if problems:
+        raise InputError.of_rows(source, problems)
+    return rules
+
+
+def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
+    from pydicom.datadict import tag_for_keyword
+
+    texts, ranges = {}, {}
+    if not re.fullmatch(r"[\w+-][\w.+-]*", name):
+        problems.append(f"{name}: found a name that can be no file's, expected letters, digits and -_.+; rename it")
+    if not isinstance(conditions, dict) or not conditions:
+        problems.append(
+            f"{name}: found {conditions!r}, expected {{keyword: condition}}, such as {{EchoTime: [60, 120]}}"
+        )
+        conditions = {}
+    for key, value in conditions.items():
+        if tag_for_keyword(str(key)) is None:
+            problems.append(
+                f"{name} {key}: found no such DICOM keyword, expected one such as SeriesDescription; mend it"
+            )
+        elif isinstance(value, str):
+            try:
+                texts[key] = re.compile(value)
+            except re.error as error:
+                problems.append(f"{name} {key}: {value!r} is no regular expression ({error}); mend it")
+        elif _is_range(value):
+            ranges[key] = (float(value[0]), float(value[1]))
+        else:
+            problems.append(f"{name} {key}: found {value!r}, expected text or two numbers [low, high]; mend it")
+    return DicomRule(texts, ranges)
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+    return numbers and len(value) == 2 and value[0] <= value[1]

@@ -1,0 +1,86 @@
+"""DICOM series as volumes and DICOM segmentations as label maps on a series' grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+from .dicom_series import check_dicom_series
+
+if TYPE_CHECKING:
+    import highdicom
+
+__all__ = ["is_segmentation", "read_segmentation", "read_series"]
+
+SEGMENTATION = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # binary or fractional; label map
+
+
+def read_series(folder: str | Path) -> sitk.Image:
+    """The volume of a folder that holds one DICOM series, in rescaled units (HU in CT).
+
+    Raises:
+        InputError: no DICOM, several series, or slices that are no regular grid.
+    """
+
+    try:
+        check_dicom_series(folder)
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}; give each series a folder of its own") from error
+    return sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
+
+
+def is_segmentation(path: str | Path) -> bool:
+    """Whether the file is a DICOM segmentation."""
+    import pydicom
+
+    if not Path(path).is_file() or not pydicom.misc.is_dicom(path):
+        return False
+    header = pydicom.dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+    return header.get("SOPClassUID") in SEGMENTATION
+
+
+def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = None) -> sitk.Image:
+    """A DICOM segmentation as a label map: voxels hold the number of their segment.
+
+    Args:
+        path: the DICOM file.
+        image: the volume whose grid is wanted; the segmentation's may be flipped, permuted or a part of it.
+        label: the segment to read; by default all, and where they overlap any one of them.
+
+    Raises:
+        InputError: highdicom is not installed, or the grids do not match.
+    """
+    try:
+        import highdicom
+    except ImportError as error:
+        raise InputError(f"{path}: a DICOM segmentation needs highdicom; run: pip install highdicom") from error
+    if image.GetDimension() != 3:
+        raise InputError(f"{path}: a DICOM segmentation, but the image is a plane; expected a DICOM series or a volume")
+    try:
+        segmentation = highdicom.seg.segread(path)
+        wanted = [label] if label in segmentation.segment_numbers else None
+        labels = segmentation.get_volume(
+            segment_numbers=wanted, combine_segments=True, skip_overlap_checks=True, allow_missing_positions=True
+        )
+        labels = labels.match_geometry(_geometry(image), constant_value=0)
+    except (RuntimeError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        problem = f"cannot be put on the image's grid ({reason})"
+        raise InputError(f"{path}: {problem}; expected the series it was drawn on") from error
+    mask = sitk.GetImageFromArray(np.ascontiguousarray(labels.array))
+    mask.CopyInformation(image)
+    return mask
+
+
+def _geometry(image: sitk.Image) -> highdicom.VolumeGeometry:
+    """The grid of an ITK image for highdicom, whose axes are those of the array: z, y, x."""
+    import highdicom
+
+    affine = np.eye(4)
+    affine[:3, :3] = (np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing())[:, ::-1]
+    affine[:3, 3] = image.GetOrigin()
+    return highdicom.VolumeGeometry(affine, spatial_shape=image.GetSize()[::-1], coordinate_system="PATIENT")

@@ -1,0 +1,80 @@
+"""Remembering the facts of files between runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomically
+from .facts import ImageFacts, read_image_facts
+
+__all__ = ["FactsCache", "file_stamp"]
+
+logger = logging.getLogger(__name__)
+
+# Part of every file's stamp: raise it when ImageFacts or what is read into it changes, and old entries are read anew.
+FACTS_VERSION = 1
+
+
+class FactsCache:
+    """Facts of image files by path, size and time of change, in one small JSON.
+
+    A file that is as it was costs a ``stat``; a changed one is read again. Files that could not be read are never
+    remembered. Two processes may use one folder: each replaces the JSON as a whole.
+
+    Args:
+        folder: where ``image_facts.json`` is kept, or ``None`` to remember within this object only.
+    """
+
+    def __init__(self, folder: str | os.PathLike | None) -> None:
+        self.path = None if folder is None else Path(folder) / "image_facts.json"
+        self._entries: dict[str, dict[str, Any]] = self._read()
+        self._changed = False
+
+    def facts(self, path: str, *, is_mask: bool, content: bool) -> ImageFacts:
+        """The facts of one file, remembered or read; arguments and errors as :func:`read_image_facts`."""
+        key, stamp = f"{'mask' if is_mask else 'image'}:{path}", file_stamp(path)
+        entry = self._entries.get(key)
+        if entry is not None and entry["stamp"] == stamp:
+            facts = ImageFacts.from_json(entry["facts"])
+            if facts.nonfinite is not None or not content:
+                return facts
+        facts = read_image_facts(path, is_mask=is_mask, content=content)
+        # Through JSON at once, so that remembered and fresh facts are the same.
+        self._entries[key] = {"stamp": stamp, "facts": json.loads(json.dumps(dataclasses.asdict(facts)))}
+        self._changed = True
+        return facts
+
+    def save(self) -> None:
+        """Write what was learnt; a folder that cannot be written costs time at the next run, not this run."""
+        if self.path is None or not self._changed:
+            return
+        try:
+            write_atomically(self.path, json.dumps(self._read() | self._entries))
+        except OSError as error:
+            logger.warning("%s: not written (%s); the files will be read again next time", self.path, error)
+        self._changed = False
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        if self.path is None or not self.path.is_file():
+            return {}
+        try:
+            entries = json.loads(self.path.read_text())
+            return {key: entry for key, entry in entries.items() if {"stamp", "facts"} <= entry.keys()}
+        except (OSError, ValueError, AttributeError) as error:
+            logger.warning("%s: unreadable (%s); the files are read again", self.path, error)
+            return {}
+
+
+def file_stamp(path: str) -> list[int]:
+    """Size and time of change; of a folder, over its files."""
+    if os.path.isdir(path):
+        stats = [entry.stat() for entry in os.scandir(path) if entry.is_file()]
+        newest = max((stat.st_mtime_ns for stat in stats), default=0)
+        return [FACTS_VERSION, len(stats), sum(stat.st_size for stat in stats), newest]
+    stat = os.stat(path)
+    return [FACTS_VERSION, stat.st_size, stat.st_mtime_ns]

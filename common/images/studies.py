@@ -1,0 +1,156 @@
+"""The DICOM studies below a folder, whatever its folders are."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from ..errors import InputError
+from .dicom_search import DicomSlice
+from .dicom_segmentation import SEGMENTATION
+
+if TYPE_CHECKING:
+    import pydicom
+
+__all__ = ["DicomStudy", "all_files", "find_studies"]
+
+FEW_FILES = 500  # read without a progress bar
+# What tells studies and kinds of files apart, beside the elements that the rules look at.
+KEYWORDS = (
+    "Rows",
+    "SOPClassUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SeriesDescription",
+    "PatientID",
+    "ImageOrientationPatient",
+    "NumberOfFrames",
+)
+
+
+@dataclass
+class DicomStudy:
+    """What belongs to one study.
+
+    Attributes:
+        uid: its Study Instance UID.
+        folder: the highest folder in which no other study lies, whose masks in other formats are the study's; ``None``
+            where studies share their folders.
+        images: slices of all series.
+        segmentations: DICOM segmentations.
+    """
+
+    uid: str
+    folder: Path | None = None
+    images: list[DicomSlice] = field(default_factory=list)
+    segmentations: list[DicomSlice] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[DicomSlice]:
+        """Slices and segmentations."""
+        return [*self.images, *self.segmentations]
+
+    @property
+    def patients(self) -> set[str]:
+        """Patient IDs of the files, one if all is well."""
+        return {str(item.header.get("PatientID", "")) for item in self.files}
+
+
+def find_studies(
+    root: Path, keywords: Sequence[str], skip: Path | None = None
+) -> tuple[list[DicomStudy], dict[str, str]]:
+    """Sort all DICOM files of a tree into studies; pixels are not read.
+
+    Args:
+        root: the folder.
+        keywords: elements that the rules look at.
+        skip: a folder whose files are not looked at: that of the results, should it lie within.
+
+    Returns:
+        The studies in the order of their first files, and why files that call themselves DICOM cannot be used. Reports,
+        structure sets and a DICOMDIR are passed over.
+    """
+    import pydicom
+
+    studies: dict[str, DicomStudy] = {}
+    unreadable: dict[Path, str] = {}
+    wanted = [*{*KEYWORDS, *keywords}]
+    files = list(all_files(root, skip))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that bend the standard
+        for path in tqdm(files, "reading headers", unit="file", disable=len(files) <= FEW_FILES):
+            if not pydicom.misc.is_dicom(path):
+                continue
+            try:
+                _sort(path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted), studies)
+            except InputError as error:
+                unreadable[path] = str(error)
+            except Exception as error:  # whatever a broken header makes of pydicom
+                unreadable[path] = f"found an unreadable DICOM header ({' '.join(str(error).split())[:120]})"
+    _find_folders(root, studies.values())
+    return list(studies.values()), _joined(unreadable)
+
+
+def _sort(path: Path, header: pydicom.Dataset, studies: dict[str, DicomStudy]) -> None:
+    """Put an image into its study."""
+    if not header.get("Rows"):
+        kind = header.file_meta.get("MediaStorageSOPClassUID")
+        if kind is not None and "Image Storage" in kind.name:  # pydicom takes what there is of a file
+            raise InputError("found an image's header without Rows, expected a whole file; copy it again")
+        return
+    uid = str(header.get("StudyInstanceUID") or "")
+    if not uid:
+        raise InputError("found no Study Instance UID, expected one; mend the file or remove it")
+    study = studies.setdefault(uid, DicomStudy(uid))
+    place = study.segmentations if header.get("SOPClassUID") in SEGMENTATION else study.images
+    place.append(DicomSlice(path, header))
+
+
+def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
+    """One line for all files of a folder that have the same reason: a series may have hundreds."""
+    together: dict[tuple[Path, str], list[Path]] = {}
+    for path, reason in unreadable.items():
+        together.setdefault((path.parent, reason), []).append(path)
+    lines: dict[str, str] = {}
+    for (folder, reason), paths in together.items():
+        name = str(paths[0]) if len(paths) == 1 else f"{folder} ({len(paths)} files)"
+        lines[name] = f"{lines[name]}; {reason}" if name in lines else reason
+    return lines
+
+
+def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
+    """Files of a tree in the order of their names, without hidden ones.
+
+    Args:
+        root: the folder.
+        skip: a folder within it that is left out.
+    """
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != skip
+        )
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _find_folders(root: Path, studies: Collection[DicomStudy]) -> None:
+    """Give each study the highest folder in which it is alone."""
+    owners: dict[Path, set[str]] = {}
+    for study in studies:
+        for folder in {item.path.parent for item in study.files}:
+            above = folder.parents[: len(folder.parts) - len(root.parts)]
+            for each in (folder, *above):
+                owners.setdefault(each, set()).add(study.uid)
+    for study in studies:
+        folder = Path(os.path.commonpath([item.path.parent for item in study.files]))
+        if len(owners[folder]) > 1:
+            continue
+        while folder != root and len(owners[folder.parent]) == 1:
+            folder = folder.parent
+        study.folder = folder

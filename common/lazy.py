@@ -1,0 +1,42 @@
+"""Packages whose exports are imported when they are first used."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+__all__ = ["lazy_exports"]
+
+
+def lazy_exports(package: str) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a package (PEP 562) that imports an export when it is first used.
+
+    A command that only shows its help, or reads JSON alone, then starts without PyTorch and MONAI. The exports are what
+    the package's ``__init__.py`` imports below ``if TYPE_CHECKING:``: people, type checkers and editors read ordinary
+    imports. No export may have the name of a module of the package, as importing the module would hide it.
+
+    Args:
+        package: ``__name__`` of the package.
+
+    Returns:
+        Function from the name of an export to the export. It raises ``AttributeError`` for any other name.
+
+    Example:
+        >>> from common.data import assign_folds  # imports common.data.folds and nothing else of common.data
+    """
+    module = sys.modules[package]
+    source = module.__spec__.loader.get_source(package)
+    imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom) and node.level]
+    homes = {alias.name: f"{package}.{node.module}" for node in imports if node.level == 1 for alias in node.names}
+
+    def get_export(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(homes[name]), name)
+        setattr(module, name, value)  # the next use finds it without this function
+        return value
+
+    return get_export

@@ -1,0 +1,98 @@
+"""The model zoo's checks pass a good bundle and name what is wrong with a bad one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from common.deploy.consumers.zoo_checks import CHECKS, check_zoo, static_problems
+from common.deploy.packaging.large_files import write_large_files
+from tests.common.deploy.consumers.zoo_archive import PREPROCESSING, dataset, write_zoo_archive
+
+
+@pytest.fixture
+def archive(tmp_path, project):
+    return write_zoo_archive(tmp_path / "tiny_bundle", project)
+
+
+def change(archive, name, **ids):
+    path = archive / f"configs/{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | ids))
+
+
+@pytest.mark.slow
+def test_a_good_bundle_passes_all_checks_and_is_left_as_it_was(archive):
+    before = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
+    assert list(check_zoo(archive)) == [(name, None) for name in ("structure", *CHECKS)]
+    assert {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+def test_each_check_tells_its_own_problem_and_the_others_go_on(archive):
+    change(archive, "train", run=["$1 / 0"])
+    change(archive, "evaluate", initialize=["$__import__('common')"])
+    unlinked = {**dataset("testing"), "transform": "@other"}
+    change(archive, "inference", dataset=unlinked, other=PREPROCESSING, network_def="$torch.nn.Flatten()")
+    change(archive, "metadata", task=5)
+    checks = ("metadata_schema", "network", "export", "train", "evaluate", "inference")
+    found = dict(check_zoo(archive, checks))
+    assert found.pop("structure") is None and None not in found.values()
+    assert "5 is not of type 'string'" in found["metadata_schema"]
+    assert "output channel number `64` doesn't match: `3`" in found["network"]
+    assert "1.weight" in found["export"] and "Unexpected key" in found["export"]
+    assert found["train"].startswith("ZeroDivisionError: ") and "$1 / 0" in found["train"]
+    assert "of the repository, which the archive's users do not have" in found["evaluate"]
+    assert "properties that are missing or wrong: ['preprocessing']" in found["inference"]
+    assert not any("\n" in problem for problem in found.values())
+
+
+def test_structure_names_and_versions_of_a_good_bundle_are_right(archive):
+    assert static_problems(archive) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda archive: (archive / "LICENSE").unlink(), "LICENSE: no such file"),
+        (lambda archive: (archive / "models/model.pt").unlink(), "models/model.pt: no such file"),
+        (lambda archive: (archive / "configs/train.json").unlink(), "configs/train.json: no such file"),
+        (lambda archive: (archive / "configs/train.json").write_text("{"), "configs: no readable JSON"),
+        (lambda archive: change(archive, "train", train={}), "configs/train.json: no id train#dataset#data"),
+        (
+            lambda archive: change(archive, "train", more=["/home/me/weights.pt"]),
+            "configs/train.json: /home/me/weights.pt: a folder of one machine",
+        ),
+        (
+            lambda archive: change(archive, "metadata", version="9"),
+            "metadata: the changelog does not tell of version 9",
+        ),
+        (lambda archive: change(archive, "metadata", monai_version="1.0"), "metadata: monai 1.0, constraints.txt has"),
+        (
+            lambda archive: change(archive, "metadata", required_packages_version={"nibabel": "0"}),
+            "metadata: nibabel 0, constraints.txt has",
+        ),
+    ],
+)
+def test_what_is_wrong_with_files_ids_and_versions_is_told(damage, expected, archive):
+    damage(archive)
+    (problem,) = static_problems(archive)
+    assert problem.startswith(expected)
+
+
+def test_a_name_that_no_folder_of_the_zoo_has_is_told(archive):
+    (problem,) = static_problems(archive.rename(archive.with_name("Tiny-Bundle")))
+    assert problem.startswith("Tiny-Bundle: a bundle's name is")
+
+
+def test_a_large_file_must_be_listed_with_its_own_hash(archive, monkeypatch):
+    monkeypatch.setattr("common.deploy.consumers.zoo_checks.ZOO_LIMIT", 1000)
+    (archive / "LICENSE").write_text("short")
+    (archive / "configs/metadata.json").unlink()  # is long too
+    named = {problem.split(":")[0] for problem in static_problems(archive)}
+    assert "models/model.pt" in named
+    write_large_files(archive, limit=1000)
+    named = {problem.split(":")[0] for problem in static_problems(archive)}
+    assert named == {"configs/metadata.json"}
+    (archive / "models/model.pt").write_bytes(b"other")
+    assert "models/model.pt: has another hash than large_files.yml says" in static_problems(archive)

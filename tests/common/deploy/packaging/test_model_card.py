@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from common.deploy.packaging.model_card import render_model_card, with_card_section
+from common.errors import InputError
+from tests.bundles.bundle_files import BUNDLES, read_config
+
+EACH_BUNDLE = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+
+
+def section(card: str, title: str) -> str:
+    """What stands under a heading."""
+    return card.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.fixture
+def metadata():
+    """Of 3DSiam, for a test to change."""
+    return copy.deepcopy(
+        read_config(next(bundle for bundle in BUNDLES if "siam3d" in bundle.name) / "configs/metadata.json")
+    )
+
+
+@EACH_BUNDLE
+def test_the_card_in_a_bundle_s_readme_is_that_of_its_metadata(bundle):
+    text = (bundle / "docs/README.md").read_text()
+    assert text == with_card_section(text, read_config(bundle / "configs/metadata.json")), (
+        f"run scripts/model_card.py {bundle.name}"
+    )
+
+
+@EACH_BUNDLE
+def test_a_card_says_all_that_a_user_must_know(bundle):
+    metadata = read_config(bundle / "configs/metadata.json")
+    words = " ".join(render_model_card(metadata, None, {}).split())
+    told = [
+        metadata[name] for name in ("name", "version", "intended_use", "data_source", "image_classes", "pred_classes")
+    ]
+    told += [*metadata["limitations"], *metadata["failure_modes"], *metadata["references"]]
+    told += metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values()
+    for text in told:
+        assert " ".join(text.split()) in words
+    assert "Not calibrated" in words and "None: no evaluation" in words and "SHA-256" not in words
+
+
+def test_channels_shapes_and_no_call_are_those_of_the_metadata(metadata):
+    form = metadata["network_data_format"]
+    card = section(render_model_card(metadata, None, {}), "Input and output")
+    assert "| `image` (in) | B x 4 x 96 x 96 x 96 | float32 | 0 to 255 | FLAIR, T1, T1ce, T2 |" in card
+    assert "| `pred` (out) | B x 2 | float32 | 0 to 1 | low grade, high grade |" in card and "no call" not in card
+    form["outputs"]["pred"] |= {"num_channels": 3}
+    form["outputs"]["pred"]["channel_def"]["2"] = "no call"
+    card = section(render_model_card(metadata, None, {}), "Input and output")
+    assert "| `pred` (out) | B x 3 | float32 | 0 to 1 | low grade, high grade, no call |" in card
+    assert '"no call", is 1 where the largest' in " ".join(card.split())
+
+
+def test_a_calibration_is_told_with_its_threshold_and_what_is_left(metadata):
+    metadata["calibration"] = {
+        "temperature": 1.7321,
+        "threshold": 0.8125,
+        "target_accuracy": 0.9,
+        "num_subjects": 62,
+        "expected_calibration_error": {"before": 0.1239, "after": 0.0461},
+        "coverage": 0.7096,
+        "accuracy_of_calls": 0.8864,
+    }
+    card = section(render_model_card(metadata, None, {}), "Calibration and abstaining")
+    for value in ("62", "1.732", "0.124", "0.046", "0.812", "0.900", "0.886", "0.710"):
+        assert f" | {value} |" in card
+    metadata["calibration"] |= {"target_accuracy": None, "accuracy_of_calls": None}
+    card = section(render_model_card(metadata, None, {}), "Calibration and abstaining")
+    assert "asked of the calls" not in card and "Accuracy of the calls" not in card and "| 1.732 |" in card
+
+
+def test_uncalibrated_packaging_is_told_as_such(metadata):
+    metadata["calibration"] = {"temperature": 1.0, "threshold": 0.0}
+    assert "Not calibrated" in section(render_model_card(metadata, None, {}), "Calibration and abstaining")
+
+
+def test_scores_come_with_intervals_beside_the_majority_class(metadata):
+    found = {"value": 0.8123, "low": 0.7, "high": 0.9, "std_over_seeds": 0.0}
+    metrics = {
+        "subjects": 62,
+        "classes": [{"name": "low grade", "subjects": 30}, {"name": "high grade", "subjects": 32}],
+        "confidence": 0.95,
+        "majority_class": {"auc": {**found, "value": 0.5}},
+        "results": [{"set": "Fine-tuned", "metrics": {"auc": found}}],
+    }
+    card = section(render_model_card(metadata, json.loads(json.dumps(metrics)), {}), "Scores")
+    assert "| Held-out subjects | 62: 30 low grade, 32 high grade |" in card
+    assert "| AUC | 0.812 (0.700 to 0.900); majority class 0.500 |" in card
+
+
+def test_the_metadata_s_own_scores_are_told_where_there_is_no_report(metadata):
+    metadata["eval_metrics"] = {"auc": 0.8, "folds seen": "three"}
+    card = section(render_model_card(metadata, None, {}), "Scores")
+    assert "| AUC | 0.800 |" in card and "three" not in card
+
+
+def test_files_are_listed_with_their_hashes(metadata):
+    card = section(render_model_card(metadata, None, {"models/model.ts": "b" * 64, "models/a.onnx": "a" * 64}), "Files")
+    assert card.index(f"| `models/a.onnx` | `{'a' * 64}` |") < card.index(f"| `models/model.ts` | `{'b' * 64}` |")
+
+
+def test_what_the_card_would_leave_empty_is_refused(metadata):
+    metadata |= {"failure_modes": [], "data_source": ""}
+    with pytest.raises(
+        InputError, match=r"^metadata.json: no failure_modes, data_source; expected what the model card"
+    ):
+        render_model_card(metadata, None, {})
+
+
+@pytest.mark.parametrize("text", ["# A README\n", "<!-- end of the model card -->\n# A README\n"])
+def test_a_readme_without_a_place_for_the_card_is_refused(metadata, text):
+    with pytest.raises(InputError, match=r"^README.md: no place for the model card"):
+        with_card_section(text, metadata)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from common.deploy.prediction.cases import FileCase, prepare
+from pydicom.uid import generate_uid
+
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.predict import find_cases
+from common.errors import InputError
+from tests.bundles.bundle_files import BUNDLES
+from tests.common.deploy.made_studies import random_network, write_dicom, write_picture, write_segmentation
+
+BUNDLE = {bundle.name: bundle for bundle in BUNDLES}
+AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
+RULES = "T1: {SeriesDescription: T1}\nmask: {SeriesDescription: mask}\n"
+VOLUME = np.random.default_rng(0).integers(0, 500, (12, 10, 6)).astype(np.int16)
+MASK = np.zeros_like(VOLUME)
+MASK[4:8, 3:7, 2:4] = 1
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A classifier of volumes of one modality with a mask."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "rules.yaml").write_text(RULES)
+    weights = random_network(folder / "model.ts", (1, 8, 8, 8), 2)
+    options = {"in_channels": 1, "box_size": [8, 8, 8], "device": "cpu"}
+    with open_classifier(
+        BUNDLE["siam3d_imbalance"], weights=weights, rules=folder / "rules.yaml", **options
+    ) as classifier:
+        yield classifier
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study of T1 in a folder, to which a test adds a mask."""
+    uid = generate_uid()
+    files = write_dicom(tmp_path / "study" / "T1", VOLUME, AFFINE, "T1", uid)
+    return tmp_path / "study", uid, files
+
+
+def save(path, voxels, affine=AFFINE):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(voxels, affine), path)
+
+
+@pytest.fixture
+def image_of(served, tmp_path):
+    """Gives what the network would see of the only study in a folder."""
+
+    def image_of(folder):
+        (case,), unreadable = find_cases(folder, served)
+        assert not unreadable
+        work = tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        return torch.as_tensor(served.preprocessing(prepare(case, served.input, work))["image"])
+
+    return image_of
+
+
+@pytest.fixture
+def expected(served, image_of, tmp_path):
+    """What it sees of the same volume and mask as NIfTI."""
+    save(tmp_path / "nifti" / "T1.nii.gz", VOLUME)
+    save(tmp_path / "nifti" / "mask.nii.gz", MASK)
+    return image_of(tmp_path / "nifti")
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "series", "file"])
+def test_a_mask_may_be_a_segmentation_a_series_or_a_file_beside_the_study(kind, study, image_of, expected):
+    folder, uid, files = study
+    if kind == "segmentation":
+        pytest.importorskip("highdicom")
+        write_segmentation(folder / "seg.dcm", files, MASK)
+    elif kind == "series":
+        write_dicom(folder / "mask", MASK, AFFINE, "the mask", uid)
+    else:
+        save(folder / "p7_mask.nii.gz", MASK)
+    torch.testing.assert_close(image_of(folder), expected, rtol=0, atol=0)
+
+
+def test_a_segmentation_of_a_part_of_the_slices_fills_the_others_with_background(study, image_of, expected):
+    pytest.importorskip("highdicom")
+    folder, _, files = study
+    write_segmentation(folder / "seg.dcm", files[2:4], MASK[:, :, 2:4])
+    torch.testing.assert_close(image_of(folder), expected, rtol=0, atol=0)
+
+
+def test_of_two_segmentations_the_rule_chooses(study, image_of, expected):
+    pytest.importorskip("highdicom")
+    folder, _, files = study
+    write_segmentation(folder / "a.dcm", files, MASK, "the mask")
+    write_segmentation(folder / "b.dcm", files, 1 - MASK, "the rest")
+    torch.testing.assert_close(image_of(folder), expected, rtol=0, atol=0)
+
+
+def test_two_masks_are_told(study, image_of):
+    pytest.importorskip("highdicom")
+    folder, _, files = study
+    for name in ("a", "b"):
+        write_segmentation(folder / f"{name}.dcm", files, MASK, name)
+    with pytest.raises(InputError, match=r"found 2 segmentations .*expected one; tell them apart by a rule"):
+        image_of(folder)
+
+
+def test_a_study_without_mask_is_told(study, image_of):
+    with pytest.raises(InputError, match="mask"):
+        image_of(study[0])
+
+
+def test_a_mask_on_another_grid_is_told_without_the_names_of_temporary_files(study, image_of):
+    folder, uid, _ = study
+    write_dicom(folder / "mask", MASK, np.diag([-1.0, -1.0, 2.5, 1.0]), "mask", uid)
+    with pytest.raises(InputError, match=r"^mask: mask\.nii\.gz: found a grid up to .* resample") as error:
+        image_of(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_and_double_series_and_two_patients_are_told_at_once(served, tmp_path):
+    uid = generate_uid()
+    for number, name in enumerate(("T1 a", "T1 b")):
+        write_dicom(tmp_path / name, VOLUME, AFFINE, name, uid, PatientID=str(number))
+    (case,), _ = find_cases(tmp_path, served)
+    with pytest.raises(InputError) as error:
+        case.files()
+    assert "T1 matches 2 series" in str(error.value) and "found files of 2 patients" in str(error.value)
+    for path in tmp_path.rglob("*.dcm"):
+        path.unlink()
+    write_dicom(tmp_path / "T2", VOLUME, AFFINE, "T2", uid)
+    (case,), _ = find_cases(tmp_path, served)
+    with pytest.raises(InputError, match=r"no series matches T1 \(found series without number 'T2'\)"):
+        case.files()
+
+
+def test_a_missing_slice_is_told(study, image_of):
+    folder, _, files = study
+    files[2].unlink()
+    save(folder / "mask.nii.gz", MASK)
+    with pytest.raises(InputError, match=r"T1 \(.*slice distances .*a slice is missing"):
+        image_of(folder)
+
+
+def test_a_row_whose_file_does_not_exist_is_told(served):
+    case = FileCase("p", {"image": "/nowhere/T1.nii.gz"}, served.input)
+    with pytest.raises(InputError, match=r"found no /nowhere/T1.nii.gz; mend the path"):
+        case.files()
+    with pytest.raises(InputError, match="found a row without image"):
+        FileCase("p", {"mask": "m.nii.gz"}, served.input).files()
+
+
+def test_a_slice_that_nothing_chooses_is_told(tmp_path):
+    weights = random_network(tmp_path / "model.ts", (3, 32, 32), 2)
+    with open_classifier(BUNDLE["liver_cgc"], weights=weights, device="cpu") as liver:
+        for name in ("T1", "T2", "OUT"):
+            save(tmp_path / "p" / f"{name}.nii.gz", VOLUME)
+        (case,), _ = find_cases(tmp_path / "p", liver)
+        (tmp_path / "work").mkdir()
+        with pytest.raises(InputError, match=r"found a volume of 6 slices and nothing that names one"):
+            prepare(case, liver.input, tmp_path / "work")
+
+
+def test_a_picture_in_false_colours_is_told(tmp_path):
+    import pydicom
+
+    weights = random_network(tmp_path / "model.ts", (1, 32, 32), 2)
+    path = write_picture(tmp_path / "us" / "1.dcm", VOLUME[:, :, 0].astype(np.uint8), "NECK", generate_uid())
+    data = pydicom.dcmread(path)
+    data.PhotometricInterpretation = "PALETTE COLOR"
+    data.save_as(path)
+    with open_classifier(BUNDLE["radiomics_deep_contrast"], weights=weights, device="cpu") as served:
+        (case,), _ = find_cases(tmp_path / "us", served)
+        with pytest.raises(InputError, match=r"tumour: found pixels of kind PALETTE COLOR, expected grey"):
+            case.row(tmp_path)
+
+
+def test_cases_whose_folders_share_a_name_stay_apart(served, tmp_path):
+    for name in ("a b", "a_b"):
+        save(tmp_path / name / "T1.nii.gz", VOLUME)
+    assert [case.name for case in find_cases(tmp_path, served)[0]] == ["a b", "a_b-2"]
+
+
+def test_an_empty_folder_is_told(served, tmp_path):
+    with pytest.raises(InputError, match="found neither DICOM images nor NIfTI files"):
+        find_cases(tmp_path, served)
+    with pytest.raises(InputError, match="found no such folder"):
+        find_cases(tmp_path / "nowhere", served)
+
+
+def test_a_mask_beside_several_studies_is_nobodys(study, served, tmp_path):
+    folder, _, _ = study
+    shutil.copytree(folder / "T1", tmp_path / "flat")
+    write_dicom(tmp_path / "flat2", VOLUME, AFFINE, "T1", generate_uid())
+    for number, path in enumerate((tmp_path / "flat2").iterdir()):
+        shutil.copyfile(path, tmp_path / "flat" / f"other{number}.dcm")
+    shutil.rmtree(tmp_path / "flat2")
+    save(tmp_path / "flat" / "mask.nii.gz", MASK)
+    cases, _ = find_cases(tmp_path / "flat", served)
+    dicom = [case for case in cases if case.name.startswith("1.2")]
+    assert len(dicom) == 2 and all(not case.mask_files for case in dicom)

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import torch
+
+from common.deploy.archive import write_archive
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.input_format import InputFormat
+from common.deploy.verification.manifest import file_sha256, write_manifest
+from common.errors import InputError
+from common.networks import CalibratedSoftmax
+from tests.bundles.bundle_files import BUNDLES
+from tests.common.deploy.made_studies import random_network, write_archive_folder
+
+BUNDLE = {bundle.name: bundle for bundle in BUNDLES}
+SIAM = BUNDLE["siam3d_imbalance"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """TorchScript of a classifier of four modalities that may abstain."""
+    path = tmp_path_factory.mktemp("weights") / "model.ts"
+    return random_network(path, (4, 8, 8, 8), 2, CalibratedSoftmax(threshold=0.99))
+
+
+@pytest.fixture
+def archive(weights, tmp_path):
+    """An archive's folder."""
+    return write_archive_folder(tmp_path / "toy", SIAM, weights)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_an_archive_tells_its_model_and_may_abstain(archive, weights, as_zip, tmp_path):
+    source = write_archive(archive, tmp_path / "toy.zip") if as_zip else archive
+    with open_classifier(source, device="cpu") as classifier:
+        metadata = json.loads((SIAM / "configs/metadata.json").read_text())
+        assert classifier.model.name == metadata["name"] and classifier.model.version == metadata["version"]
+        assert classifier.model.sha256 == file_sha256(weights)
+        assert classifier.channels == ("low grade", "high grade", "no call")
+        found = classifier(torch.rand(4, 9, 9, 9))
+    assert found.call == "no call" and sum(found.probabilities.values()) == pytest.approx(1)
+
+
+def test_the_digest_changes_with_weights_and_rules_and_with_nothing_else(archive, tmp_path):
+    def digest(source, **options):
+        with open_classifier(source, device="cpu", **options) as classifier:
+            return classifier.digest
+
+    first = digest(archive)
+    assert digest(write_archive(archive, tmp_path / "toy.zip")) == first
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("\n".join(f"{name}: {{SeriesDescription: {name}}}" for name in ("FLAIR", "T1", "T1ce", "T2")))
+    assert digest(archive, rules=rules) != first
+    random_network(archive / "models/model.ts", (4, 8, 8, 8), 2, CalibratedSoftmax(threshold=0.5))
+    write_manifest(archive)
+    assert digest(archive) != first
+
+
+def test_an_archive_that_was_changed_is_not_used(archive):
+    path = archive / "configs/inference.json"
+    path.write_text(path.read_text().replace("255.0", "1.0"))
+    with pytest.raises(InputError, match=r"configs/inference.json.*manifest.json"), open_classifier(archive):
+        pass
+
+
+def test_an_archive_with_code_is_not_used_and_the_code_does_not_run(archive, tmp_path):
+    path = archive / "configs/inference.json"
+    trap = tmp_path / "trapped"
+    config = json.loads(path.read_text())
+    config["preprocessing"]["transforms"].append({"_target_": "Lambdad", "keys": "image", "func": "$print"})
+    config["device"] = f"$__import__('pathlib').Path('{trap}').touch()"
+    path.write_text(json.dumps(config))
+    write_manifest(archive)
+    with pytest.raises(InputError, match=r"holds what could be code") as error, open_classifier(archive):
+        pass
+    assert "Lambdad" in str(error.value) and "__import__" in str(error.value)
+    assert not trap.exists()
+
+
+def test_a_key_asks_for_a_signature(archive, tmp_path):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from common.deploy.verification.signature import sign
+
+    private = Ed25519PrivateKey.generate()
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (tmp_path / "private.pem").write_bytes(private.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    public = tmp_path / "public.pem"
+    public.write_bytes(private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(InputError), open_classifier(archive, key=public, device="cpu"):
+        pass
+    sign(archive, tmp_path / "private.pem")
+    with open_classifier(archive, key=public, device="cpu") as classifier:
+        assert classifier.device == torch.device("cpu")
+
+
+def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
+    with (
+        pytest.raises(InputError, match=r"weights, box_size: given with an archive, which is used as it was packaged"),
+        open_classifier(archive, weights=weights, box_size=[8, 8, 8], device="cpu"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "found no weights, expected TorchScript"),
+        ({"weights": "/nowhere/model.ts"}, "found no file /nowhere/model.ts"),
+        ({"weights": True, "box_sise": [8, 8, 8]}, "box_sise: no id of siam3d_imbalance's inference.json"),
+        ({"weights": True, "key": "public.pem"}, "has no signature"),
+        (
+            {"weights": True, "in_channels": 3},
+            "found 4 (FLAIR, T1, T1ce, T2), expected one for each of the network's 3",
+        ),
+    ],
+)
+def test_what_a_bundle_lacks_is_told(weights, options, message):
+    options = options | ({"weights": weights} if options.get("weights") is True else {})
+    with pytest.raises(InputError, match=re.escape(message)), open_classifier(SIAM, **options):
+        pass
+
+
+def test_weights_of_other_classes_are_told(weights):
+    with (
+        open_classifier(SIAM, weights=weights, device="cpu") as classifier,
+        pytest.raises(InputError, match=r"gives \(3,\) numbers, expected 2, for low grade, high grade"),
+    ):
+        classifier(torch.rand(4, 8, 8, 8))
+
+
+def test_metadata_without_rules_ask_for_a_file(archive, tmp_path):
+    path = archive / "configs/metadata.json"
+    metadata = json.loads(path.read_text())
+    del metadata["dicom_rules"]
+    path.write_text(json.dumps(metadata))
+    write_manifest(archive)
+    with pytest.raises(InputError, match=r"no dicom_rules; give a file"), open_classifier(archive, device="cpu"):
+        pass
+
+
+def test_the_config_of_another_program_is_told(archive):
+    path = archive / "configs/inference.json"
+    config = json.loads(path.read_text())
+    del config["in_channels"]
+    path.write_text(json.dumps(config))
+    write_manifest(archive)
+    with pytest.raises(InputError, match=r"no in_channels.*--target inference"), open_classifier(archive, device="cpu"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("bundle", "settings", "expected"),
+    [
+        ("siam3d_imbalance", {}, InputFormat(("FLAIR", "T1", "T1ce", "T2"), mask="required")),
+        ("mlsscl_3d", {}, InputFormat(("T1",))),
+        ("liver_cgc", {}, InputFormat(("T1", "T2", "OUT"), 2, mask="optional", apply_mask=True)),
+        ("liver_cgc", {"apply_mask": False, "mask_label": 2}, InputFormat(("T1", "T2", "OUT"), 2, 1, "optional", 2)),
+        ("radiomics_deep_contrast", {}, InputFormat(("tumour",), 2, mask="required")),
+        ("radiomics_deep_contrast", {"crop": False}, InputFormat(("tumour",), 2, mask="optional")),
+        ("radiomics_deep_contrast", {"crop": False, "apply_mask": True}, InputFormat(("tumour",), 2, mask="required")),
+        ("radiomics_deep_contrast", {"in_channels": 3}, InputFormat(("tumour",), 2, 3, "required")),
+    ],
+)
+def test_what_a_bundle_takes_is_read_from_its_own_config(weights, bundle, settings, expected):
+    with open_classifier(BUNDLE[bundle], weights=weights, device="cpu", **settings) as classifier:
+        assert classifier.input == expected
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_a_bundles_rules_name_the_channels_of_its_metadata(bundle):
+    metadata = json.loads((bundle / "configs/metadata.json").read_text())
+    channels = metadata["network_data_format"]["inputs"]["image"]["channel_def"]
+    assert [name for name in metadata["dicom_rules"] if name != "mask"] == list(channels.values())
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("AX T1 SE", ["T1"]),
+        ("T1pre_reg", ["T1"]),
+        ("AX T1 without contrast", ["T1"]),
+        ("SAG T1 COR", ["T1"]),
+        ("T1post", ["T1ce"]),
+        ("AX T1 +C", ["T1ce"]),
+        ("brats_t1ce", ["T1ce"]),
+        ("AX T2 FLAIR", ["FLAIR"]),
+        ("AX T2 FSE", ["T2"]),
+        ("T2* GRE", []),
+        ("Mask_Tumor", ["mask"]),
+    ],
+)
+def test_the_rules_of_brain_tumours_tell_usual_descriptions_apart(description, expected):
+    rules = json.loads((SIAM / "configs/metadata.json").read_text())["dicom_rules"]
+    assert [name for name, rule in rules.items() if re.search(rule["SeriesDescription"], description)] == expected

@@ -1,0 +1,249 @@
+"""The protocol over label fractions, with stages that take no time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, f1_score, recall_score
+
+from common.data import keep_label_fraction
+from common.errors import InputError
+from common.evaluation import LabelFractions
+from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
+
+METHODS = ["scratch+cgc", "radiomics", "simsiam+cgc", "pretrain+image+linear_probe", "radiomics+image"]
+NAMES = ["Scratch + CGC", "Radiomics", "SimSiam + CGC", "SimSiam+ + Image + linear probe", "Radiomics Image"]
+FRACTIONS, SEEDS, FOLDS = [1, 0.2], [0, 1], [0, 1]
+
+
+class Counted(LabelFractions):
+    """Stages run and are noted."""
+
+    def _run(self, stage, overlays, **overrides):
+        overlays = list(overlays)
+        self.stages = [*getattr(self, "stages", []), (stage, [Path(file).stem for file in overlays], overrides)]
+        super()._run(stage, overlays, **overrides)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_garbage_collection():
+    """It would take most of the time, and there is nothing to collect."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("common.evaluation.protocols.stages.gc", SimpleNamespace(collect=lambda: 0))
+        yield
+
+
+def starter(folder: Path):
+    """Starts runs in ``folder``, with the bundle and the cohort there."""
+
+    def start(**options) -> Counted:
+        defaults = {"methods": METHODS, "fractions": FRACTIONS, "seeds": SEEDS, "folds": FOLDS, "resamples": 50}
+        return Counted(folder / "bundle", folder / "data", folder / "out", **{**defaults, **options})
+
+    return start
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    write_label_bundle(tmp_path / "bundle")
+    write_cohort(tmp_path / "data")
+    return starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    write_label_bundle(folder / "bundle")
+    write_cohort(folder / "data")
+    run = starter(folder)()
+    return run, run.run()
+
+
+def test_each_encoder_is_pre_trained_once_for_all_fractions_and_seeds_and_never_on_the_test_fold(whole):
+    run, _ = whole
+    calls = [(overlays, o["fold"], o["transductive"]) for stage, overlays, o in run.stages if stage == "pretrain"]
+    assert calls == [(overlays, fold, False) for overlays in (["simsiam"], []) for fold in FOLDS]
+    extracted = [
+        (overlays, o["checkpoint"]) for stage, overlays, o in run.stages if o.get("checkpoint") and "ext" in stage
+    ]
+    assert extracted == [(["image"], str(run.output_dir / f"pretrain/fold{fold}/model.pt")) for fold in FOLDS]
+
+
+def test_fine_tuning_has_its_labels_seed_and_encoder_of_the_same_fold(whole):
+    run, _ = whole
+    trained = [(overlays, overrides) for stage, overlays, overrides in run.stages if stage == "train"]
+    assert len(trained) == 2 * len(FRACTIONS) * len(SEEDS) * len(FOLDS)
+    told = set()
+    for overlays, ids in trained:
+        assert overlays == ["cgc"] and ids["seed"] == ids["label_seed"]
+        encoder = ids["pretrained_encoder"]
+        assert encoder in (None, str(run.output_dir / f"simsiam/fold{ids['fold']}/model.pt"))
+        told.add((encoder is None, ids["label_fraction"], ids["seed"], ids["fold"]))
+    assert len(told) == len(trained)
+
+
+def test_the_traditional_features_are_measured_without_a_network_once_for_each_row_of_them(whole):
+    run, _ = whole
+    measured = [(overlays, o) for _, overlays, o in run.stages if o.get("run_id") == "traditional"]
+    assert [(overlays, Path(o["traditional_table"]).name) for overlays, o in measured] == [
+        ([], "traditional.csv"),
+        (["image"], "traditional+image.csv"),
+    ]
+    assert not any("checkpoint" in overrides for _, overrides in measured)
+
+
+def test_all_methods_predict_the_same_subjects_at_every_fraction_and_seed(whole):
+    _, report = whole
+    table = pd.read_csv(report.parent / "predictions.csv")
+    groups = table.groupby(["set", "fraction", "seed"])["subject"].apply(lambda names: tuple(sorted(names)))
+    assert set(groups) == {tuple(f"s{i:02d}" for i in range(40))}
+    assert set(groups.index) == {(name, f, s) for name in NAMES for f in FRACTIONS for s in SEEDS}
+
+
+def test_the_table_holds_mean_and_deviation_over_seeds_and_an_interval_over_subjects(whole):
+    _, report = whole
+    table = pd.read_csv(report.parent / "label_fractions.csv").set_index(["method", "fraction"])
+    assert list(table.index) == [(name, f) for f in sorted(FRACTIONS) for name in ("Majority class", *NAMES)]
+    predictions = pd.read_csv(report.parent / "predictions.csv")
+    metrics = {
+        "accuracy": accuracy_score,
+        "sensitivity": recall_score,
+        "specificity": lambda y, p: recall_score(1 - y, 1 - p),
+        "f1_weighted": lambda y, p: f1_score(y, p, average="weighted"),
+    }
+    for (name, fraction), rows in predictions.groupby(["set", "fraction"]):
+        for metric, function in metrics.items():
+            by_seed = [function(part["label"], part["prediction"]) for _, part in rows.groupby("seed")]
+            found = table.loc[(name, fraction)]
+            assert found[metric] == pytest.approx(np.mean(by_seed))
+            assert found[f"{metric}_std"] == pytest.approx(np.std(by_seed, ddof=1), abs=1e-12)
+            assert found[f"{metric}_low"] <= found[f"{metric}_high"]
+    scratch = table.loc["Scratch + CGC"]
+    assert scratch["accuracy"].to_dict() == {0.2: (24 - 1) / 40, 1.0: (40 - 1) / 40}
+    assert scratch["labelled"].to_dict() == {0.2: 4, 1.0: 20} and set(scratch["seeds"]) == {2}
+
+
+def test_the_report_says_what_the_deviation_is_not_compares_methods_and_shows_the_curve(whole):
+    _, report = whole
+    text = (report.parent / "label_fractions.md").read_text()
+    assert "standard deviation over seeds is no interval" in " ".join(text.split()).replace("**The", "**the").lower()
+    assert "## 20 % of the labels: 4 training subjects" in text and "| *Majority class* | 0.500 (" in text
+    assert "without labels, on all training subjects and no test subject" in text
+    assert "(figures/label_fractions.png)" in text
+    with Image.open(report.parent / "figures/label_fractions.png") as image:
+        assert image.width == 900 and len(image.convert("RGB").getcolors(2**20)) > 50
+    pairs = json.loads((report.parent / "metrics.json").read_text())["comparisons"]
+    assert {(entry["fraction"], entry["set"]) for entry in pairs if entry["reference"] == NAMES[0]} == {
+        (fraction, name) for fraction in FRACTIONS for name in NAMES[1:]
+    }
+
+
+def test_what_is_done_is_not_done_again_and_a_cut_training_goes_on(whole, tmp_path, monkeypatch):
+    run, _ = whole
+    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})
+    shutil.copytree(run.output_dir.parent, tmp_path / "copy")
+    start = starter(tmp_path / "copy")
+    lost = tmp_path / "copy/out/labels20/seed1/simsiam+cgc/fold0/evaluate"
+    shutil.rmtree(lost)
+    again = start()
+    again.run()
+    assert [(stage, o["label_fraction"], o["seed"], o["fold"]) for stage, _, o in again.stages] == [
+        ("train", 0.2, 1, 0),
+        ("evaluate", 0.2, 1, 0),
+    ]
+    more = start(methods=["scratch+cgc"], seeds=[1, 2], fractions=[0.2])
+    table = pd.read_csv(more.run().with_name("label_fractions.csv")).set_index("method")
+    assert {(stage, o["seed"]) for stage, _, o in more.stages} == {("train", 2), ("evaluate", 2)}
+    assert table["seeds"].to_dict() == {"Majority class": 0, "Scratch + CGC": 2}
+
+
+def test_the_probe_learns_from_the_subjects_that_fine_tuning_has(whole):
+    run, _ = whole
+    rows = json.loads(run.datalist.read_text())["training"]
+    training = keep_label_fraction([row for row in rows if row["fold"] != 1], 0.2, seed=1)
+    table = pd.read_csv(run.output_dir / "traditional.csv").set_index("subject")
+    known = table.loc[[row["subject"] for row in training], [f"f{i}" for i in range(10)]]
+    scaling = json.loads((run.output_dir / "labels20/seed1/radiomics/fold1/scaling.json").read_text())
+    assert scaling["mean"] == pytest.approx(known[scaling["columns"]].mean().tolist())
+    assert "f0" in scaling["columns"] and "f1" not in scaling["columns"]  # it says nearly the same
+
+
+def test_one_encoder_of_all_subjects_serves_all_folds_where_it_is_transductive(start):
+    run = start(methods=["simsiam+cgc", "simsiam+linear_probe"], fractions=[1.0], seeds=[0], transductive=True)
+    text = run.run().read_text()
+    pretrained = [o["transductive"] for stage, _, o in run.stages if stage == "pretrain"]
+    starts = {o["pretrained_encoder"] for stage, _, o in run.stages if stage == "train"}
+    assert pretrained == [True] and starts == {str(run.output_dir / "simsiam/all/model.pt")}
+    assert "**transductive**" in text
+
+
+def test_an_encoder_of_other_subjects_serves_all_folds(start, tmp_path):
+    rows = [{"subject": "other"}]
+    (tmp_path / "others.json").write_text(json.dumps({"training": rows}))
+    others = tmp_path / "others.json"
+    run = start(methods=["simsiam+cgc"], fractions=[1.0], seeds=[0], pretraining_datalist=others)
+    text = run.run().read_text()
+    assert [o["datalist"] for stage, _, o in run.stages if stage == "pretrain"] == [str(others)]
+    starts = {o["pretrained_encoder"] for stage, _, o in run.stages if stage == "train"}
+    assert starts == {str(run.output_dir / "simsiam/all/model.pt")}
+    assert "on subjects of another datalist; one run, the same" in text and "transductive" not in text
+
+
+def test_stages_have_settings_of_their_own_and_those_of_all(start):
+    run = start(methods=["simsiam+cgc"], fractions=[1.0], seeds=[0], folds=[0], pretrain={"pairs": "two"}, fusion="x")
+    run.run()
+    pretrained = json.loads((run.output_dir / "simsiam/fold0/model.pt").read_text())
+    trained = json.loads((run.output_dir / "labels100/seed0/simsiam+cgc/fold0/model.pt").read_text())
+    assert pretrained["fold"] == 0 and trained["fusion"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"methods": ["mlc+cgc"]}, "mlc: no encoder to start from"),
+        ({"methods": ["scratch+linear_probe"]}, r"scratch\+linear_probe: no encoder to probe"),
+        ({"methods": ["simsiam+cmc+linear_probe"]}, "cmc: the bundle has no such config"),
+        ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract_features.yaml has not"),
+        ({"methods": ["radiomics+single"]}, "single: sets fusion.*, which extract_features.yaml has not"),
+        ({"methods": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
+        ({"methods": []}, "methods: found none"),
+        ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),
+        ({"seeds": []}, "seeds: found none"),
+        ({"folds": [0, 7]}, r"fold: found \[0, 7\]; expected of \[0, 1\]"),
+        ({"max_epoch": 3}, "settings: found max_epoch, which none of pretrain, .* has"),
+        ({"train": {"epochs": 3}}, "train: found epochs, which train.yaml has not"),
+        ({"methods": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),
+    ],
+)
+def test_what_cannot_be_run_is_told_before_anything_runs(start, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        start(**options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_runs_of_other_settings_or_another_cohort_are_not_mixed(start, tmp_path):
+    options = {"methods": ["scratch+cgc"], "fractions": [1.0], "seeds": [0], "folds": [0]}
+    start(**options).run()
+    with pytest.raises(InputError, match="of another comparison"):
+        start(**options, train={"fusion": "x"}).run()
+    datalist = tmp_path / "data/datalist.json"
+    datalist.write_text(datalist.read_text().replace("stage 1", "stage one"))
+    with pytest.raises(InputError, match="of another comparison"):
+        start(**options).run()
+
+
+def test_a_bundle_that_measures_no_radiomics_is_told_so(start, tmp_path):
+    config = tmp_path / "bundle/configs/extract_features.yaml"
+    config.write_text(
+        "\n".join(line for line in config.read_text().splitlines() if not line.startswith("traditional:"))
+    )
+    with pytest.raises(InputError, match=r"radiomics: extract_features\.yaml has no traditional"):
+        start()

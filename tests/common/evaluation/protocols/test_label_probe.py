@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from common.data import keep_label_fraction
+from common.errors import InputError
+from common.evaluation.protocols import label_probe
+from common.evaluation.protocols.label_probe import fit_few_labels, predict_held_out
+
+
+def rows(n: int = 60) -> list[dict]:
+    return [{"subject": f"s{i:02d}", "label": i % 2, "fold": i // 2 % 3} for i in range(n)]
+
+
+def write(path: Path, strength: float = 2.0, n: int = 60, features: int = 6) -> Path:
+    x = np.random.default_rng(0).normal(size=(n, features))
+    x[:, 0] += strength * (np.arange(n) % 2)
+    table = pd.DataFrame(x, columns=[f"f{i}" for i in range(features)])
+    table.insert(0, "subject", [row["subject"] for row in rows(n)])
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_the_prediction_is_that_of_a_logistic_regression_on_the_labelled_subjects_alone(tmp_path):
+    found = predict_held_out(write(tmp_path / "a.csv", strength=5.0), rows(), 1, fraction=0.5, label_seed=3)
+    x = pd.read_csv(tmp_path / "a.csv").set_index("subject")
+    kept = keep_label_fraction([row for row in rows() if row["fold"] != 1], 0.5, 3)
+    known, unknown = x.loc[[row["subject"] for row in kept]], x.loc[found["subject"]]
+    mean, scale = known.mean(), known.std(ddof=0)
+    model = LogisticRegression(C=found["c"][0], class_weight="balanced", max_iter=10_000)
+    model.fit(((known - mean) / scale).to_numpy(), [row["label"] for row in kept])
+    expected = model.predict_proba(((unknown - mean) / scale).to_numpy())
+    np.testing.assert_allclose(found[["probability_0", "probability_1"]], expected, atol=1e-6)
+    assert found["subject"].tolist() == [row["subject"] for row in rows() if row["fold"] == 1]
+    assert found["label"].tolist() == [row["label"] for row in rows() if row["fold"] == 1]
+    assert roc_auc_score(found["label"], found["probability_1"]) > 0.8
+
+
+def test_nothing_is_fitted_on_a_held_out_or_unlabelled_subject(tmp_path):
+    table = pd.read_csv(write(tmp_path / "a.csv"))
+    kept = {row["subject"] for row in keep_label_fraction([row for row in rows() if row["fold"] != 0], 0.3, 0)}
+    first = predict_held_out(tmp_path / "a.csv", rows(), 0, fraction=0.3, scaling=tmp_path / "first.json")
+    changed = table["subject"] == "s00"  # held out
+    table.loc[~table["subject"].isin(kept) & ~changed, "f0":] *= 100
+    table.to_csv(tmp_path / "b.csv", index=False)
+    others = [{**row, "label": 1 - row["label"]} if row["fold"] == 0 else row for row in rows()]
+    second = predict_held_out(tmp_path / "b.csv", others, 0, fraction=0.3, scaling=tmp_path / "second.json")
+    assert (tmp_path / "first.json").read_text() == (tmp_path / "second.json").read_text()
+    columns = ["c", "probability_0"]
+    assert first.loc[first["subject"] == "s00", columns].equals(second.loc[second["subject"] == "s00", columns])
+
+
+def test_the_penalty_is_the_one_with_the_least_log_loss_on_subjects_left_out():
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], [12, 8])
+    x = rng.normal(size=(20, 5)) + labels[:, None] * np.array([1.0, 0, 0, 0, 0])
+    grid = [1e-3, 0.3, 100.0]
+    losses = []
+    for c in grid:
+        folds = StratifiedKFold(5, shuffle=True, random_state=4).split(x, labels)
+        model = LogisticRegression(C=c, class_weight="balanced", max_iter=10_000)
+        parts = [(labels[out], model.fit(x[fit], labels[fit]).predict_proba(x[out])) for fit, out in folds]
+        losses.append(np.mean([log_loss(y, p, labels=[0, 1]) for y, p in parts]))
+    assert grid[int(np.argmin(losses))] == fit_few_labels(x, labels, np.arange(20), c_grid=grid, seed=4).C
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_one_subject_of_each_class_is_enough(classes):
+    labels = np.arange(classes)
+    found = fit_few_labels(3.0 * np.eye(classes), labels, labels)
+    assert found.predict(3.0 * np.eye(classes)).tolist() == labels.tolist() and found.C == 1e-2
+
+
+def test_images_of_a_subject_all_train_are_held_out_together_and_all_predicted(tmp_path, monkeypatch):
+    table = pd.read_csv(write(tmp_path / "a.csv"))
+    twins = pd.concat([table.assign(row=range(60)), table.assign(f0=table["f0"] + 0.1, row=range(60, 120))])
+    twins.sample(frac=1, random_state=0).to_csv(tmp_path / "b.csv", index=False)
+    images = [{**row, "row": place} for place, row in enumerate([*rows(), *rows()])]
+    seen = {}
+
+    class Search(label_probe.GridSearchCV):
+        def fit(self, x, y):
+            seen.update(x=x, splits=self.cv)
+            return super().fit(x, y)
+
+    monkeypatch.setattr(label_probe, "GridSearchCV", Search)
+    found = predict_held_out(tmp_path / "b.csv", images, 0, fraction=0.5)
+    expected = [(row["subject"], row["row"], row["label"]) for row in images if row["fold"] == 0]
+    assert list(found[["subject", "row", "label"]].itertuples(index=False, name=None)) == expected
+    assert len(seen["x"]) == 2 * 20 and found["probability_0"][:20].ne(found["probability_0"][20:].to_numpy()).all()
+    _, names = np.unique(seen["x"][:, 1:], axis=0, return_inverse=True)  # twins differ in the first feature alone
+    assert len(set(names)) == 20
+    for fitting, left_out in seen["splits"]:
+        assert not set(names[fitting]) & set(names[left_out]) and len(fitting) + len(left_out) == 40
+
+
+def test_several_visits_of_a_subject_are_one_row_of_features(tmp_path):
+    visits = [row for row in rows() for _ in range(2)]
+    path = write(tmp_path / "a.csv")
+    assert predict_held_out(path, visits, 2, fraction=0.5).equals(predict_held_out(path, rows(), 2, fraction=0.5))
+
+
+def test_features_that_say_nearly_the_same_are_dropped_where_asked(tmp_path):
+    table = pd.read_csv(write(tmp_path / "a.csv"))
+    table.assign(f6=3 * table["f0"] + 1).to_csv(tmp_path / "b.csv", index=False)
+    predict_held_out(tmp_path / "b.csv", rows(), 0, max_correlation=0.9, scaling=tmp_path / "scaling.json")
+    assert json.loads((tmp_path / "scaling.json").read_text())["columns"] == [f"f{i}" for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t.iloc[2:], "lacks 2 of 60 labelled subjects: s00, s01; extract them again"),
+        (lambda t: t.assign(row=[1, *range(1, 60)]), "lacks 1 of 60 labelled images, of s00; extract them again"),
+        (lambda t: pd.concat([t, t[3:5]]), "s03, s04 there twice; expected one line for each subject"),
+        (lambda t: t[["subject"]], "no feature; expected columns beside subject"),
+        (lambda t: t.assign(f1=np.inf), "infinite values in f1"),
+        (lambda t: t.assign(**{f"f{i}": 1.0 for i in range(6)}), r"No feature in X meets the variance .*labelled ima"),
+    ],
+)
+def test_a_table_that_cannot_be_learnt_from_is_one_line(tmp_path, edit, message):
+    path = tmp_path / "a.csv"
+    edit(pd.read_csv(write(path))).to_csv(path, index=False)
+    with pytest.raises(InputError, match=message) as error:
+        predict_held_out(path, [{**row, "row": place} for place, row in enumerate(rows())], 0)
+    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.errors import InputError
+from common.evaluation.protocols.repetitions import deal_folds, modality_names, repetitions
+from tests.common.evaluation.protocols.fake_bundle import write_cohort
+
+
+@pytest.fixture
+def datalist(tmp_path) -> Path:
+    return write_cohort(tmp_path / "data") / "datalist.json"
+
+
+def test_without_seeds_the_datalists_folds_are_those(datalist, tmp_path):
+    (repetition,), root = repetitions(datalist, tmp_path / "out", [], None)
+    assert repetition.folds == (0, 1) and repetition.output_dir == root == tmp_path / "out"
+    assert repetition.overrides == {}
+    deal_folds(datalist, repetition)
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_seed_deals_as_many_folds_as_the_datalist_has_or_as_are_asked_for_or_five(datalist, tmp_path):
+    found, root = repetitions(datalist, tmp_path, [7, 9], None)
+    assert [(one.folds, one.output_dir.name) for one in found] == [((0, 1), "seed7"), ((0, 1), "seed9")]
+    assert root == tmp_path / "seed{seed}"
+    assert repetitions(datalist, tmp_path, [7], 3)[0][0].folds == (0, 1, 2)
+    content = json.loads(datalist.read_text())
+    content["training"] = [{**row, "fold": None} for row in content["training"]]
+    datalist.write_text(json.dumps(content))
+    assert repetitions(datalist, tmp_path, [7], None)[0][0].folds == (0, 1, 2, 3, 4)
+
+
+def test_a_dealt_datalist_names_the_same_files_and_keeps_all_else(datalist, tmp_path):
+    (repetition,), _ = repetitions(datalist, tmp_path / "out", [5], None)
+    deal_folds(datalist, repetition)
+    before, after = (json.loads(path.read_text()) for path in (datalist, tmp_path / "out/seed5/datalist.json"))
+    assert {key: value for key, value in after.items() if key != "training"} == {
+        key: value for key, value in before.items() if key != "training"
+    }
+    row = after["training"][3]
+    assert row["image"] == [str(datalist.parent / "T1/3.png"), None]
+    assert row["mask"] == str(datalist.parent / "mask/3.png")
+    for key in ("subject", "label"):
+        assert [row[key] for row in after["training"]] == [row[key] for row in before["training"]]
+    assert repetition.overrides == {"seed": 5, "datalist": str(tmp_path / "out/seed5/datalist.json")}
+
+
+def test_seeds_deal_differently_and_the_same_seed_the_same(datalist, tmp_path):
+    dealt = []
+    for output, seeds in (("a", [0, 1]), ("b", [0])):
+        for repetition in repetitions(datalist, tmp_path / output, seeds, None)[0]:
+            deal_folds(datalist, repetition)
+            rows = json.loads((repetition.output_dir / "datalist.json").read_text())["training"]
+            dealt.append([row["fold"] for row in rows])
+    assert dealt[0] != dealt[1] and dealt[0] == dealt[2]
+
+
+def test_folds_that_are_dealt_already_are_kept_and_others_refused(datalist, tmp_path):
+    (repetition,), _ = repetitions(datalist, tmp_path / "out", [5], None)
+    deal_folds(datalist, repetition)
+    deal_folds(datalist, repetition)
+    other = write_cohort(tmp_path / "other", subjects=24) / "datalist.json"
+    with pytest.raises(InputError, match=r"seed5/datalist.json: of other folds or another cohort than .*other"):
+        deal_folds(other, repetition)
+
+
+def test_modalities_are_named_in_the_order_of_their_indices(datalist):
+    assert modality_names(datalist) == ["T1", "T2"]
+    content = json.loads(datalist.read_text())
+    datalist.write_text(json.dumps({**content, "modality": {"1": "b", "10": "c", "0": "a"}}))
+    assert modality_names(datalist) == ["a", "b", "c"]
+    del content["modality"]
+    datalist.write_text(json.dumps(content))
+    assert modality_names(datalist) == []

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.errors import InputError
+from common.images.image_files import datalist_rows, folder_row, image_folders, is_mask, mask_files
+
+MODALITIES = ("FLAIR", "T1", "T1ce")
+
+
+def paths(*names: str) -> list[Path]:
+    return [Path(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mask.nii.gz", True),
+        ("patient7_seg.nii", True),
+        ("p-Segmentation.NII.GZ", True),
+        ("Mask.png", True),
+        ("unmask.nii.gz", False),
+        ("segment7.nii.gz", False),
+        ("mask.txt", False),
+    ],
+)
+def test_a_masks_name_says_so(name, expected):
+    assert is_mask(Path(name)) is expected
+
+
+def test_files_are_matched_to_modalities_by_their_names():
+    row = folder_row(paths("p_t1ce.nii.gz", "p_t1.nii.gz", "p_flair.nii.gz", "p_seg.nii.gz"), MODALITIES)
+    assert row == {"image": ["p_flair.nii.gz", "p_t1.nii.gz", "p_t1ce.nii.gz"], "mask": "p_seg.nii.gz"}
+
+
+def test_one_file_may_hold_all_modalities():
+    assert folder_row(paths("image.nii.gz", "mask.nii.gz"), MODALITIES)["image"] == ["image.nii.gz"]
+
+
+def test_the_only_image_of_one_modality_may_have_any_name():
+    assert folder_row(paths("scan7.nii.gz"), ("T1",)) == {"image": ["scan7.nii.gz"]}
+
+
+def test_all_that_is_missing_or_double_is_told():
+    with pytest.raises(InputError) as error:
+        folder_row(paths("a_T1.nii.gz", "b_T1.nii.gz", "T1ce.nii.gz", "mask.nii.gz", "x_seg.nii.gz"), MODALITIES)
+    text = str(error.value)
+    assert "found 0 files of FLAIR" in text and "found 2 files of T1," in text and "found 2 masks" in text
+    assert "T1ce," not in text.split("(the folder")[0]
+
+
+def test_masks_alone_belong_to_the_dicom_study_and_images_are_cases_wherever_they_lie(tmp_path):
+    names = ("a/T1.nii.gz", "b/c/T1.nii.gz", "dicom/sub/mask.nii.gz", "dicom/x/T1.nii.gz", "dicom/x/mask.nii.gz")
+    for name in (*names, "results/x.nii.gz", "a/.hidden.nii.gz", "masks/p_seg.nii.gz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = image_folders(tmp_path, tmp_path / "results", [tmp_path / "dicom"])
+    assert {folder.name: len(files) for folder, files in found.items()} == {"a": 1, "c": 1, "x": 2, "masks": 1}
+    assert [path.parent.name for path in mask_files(tmp_path / "dicom")] == ["sub"]
+
+
+def test_a_datalists_rows_have_absolute_paths_and_the_names_of_subject_and_session(tmp_path):
+    path = tmp_path / "list.json"
+    rows = [
+        {"image": ["a.nii.gz", "/b.nii.gz"], "mask": "m.nii.gz", "subject": "7", "session": "m12", "label": 1},
+        {"image": "c.nii.gz", "slice": 3},
+    ]
+    path.write_text(json.dumps({"training": rows}))
+    assert datalist_rows(path) == [
+        ("7_m12", {"image": [str(tmp_path / "a.nii.gz"), "/b.nii.gz"], "mask": str(tmp_path / "m.nii.gz")}),
+        ("row 1", {"image": str(tmp_path / "c.nii.gz"), "slice": 3}),
+    ]
+    path.write_text(json.dumps({"training": rows, "testing": rows[:1]}))
+    assert len(datalist_rows(path)) == 1
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "not JSON", '{"training": [7]}'])
+def test_what_is_no_datalist_is_told(tmp_path, content):
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(InputError, match=r"list.json: found no datalist"):
+        datalist_rows(tmp_path / "list.json")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from common.images.nifti_writer import write_nifti
+
+AFFINE = np.array([[-1.5, 0.1, 0, 10], [0.1, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 4)])
+@pytest.mark.parametrize(("factor", "dtype"), [(1, np.int16), (0.5, np.float32), (40, np.float32)])
+def test_voxels_and_geometry_come_back(tmp_path, shape, factor, dtype):
+    voxels = np.random.default_rng(0).integers(-1000, 1000, shape).astype(np.float32) * factor
+    image = nib.load(write_nifti(tmp_path / "new" / "x.nii.gz", voxels, AFFINE))
+    assert image.get_data_dtype() == dtype
+    np.testing.assert_array_equal(image.get_fdata(), voxels)
+    np.testing.assert_allclose(image.affine, AFFINE, atol=1e-6)
+    np.testing.assert_allclose(image.header["pixdim"][1:4], np.linalg.norm(AFFINE[:3, :3], axis=0), rtol=1e-5)
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = write_nifti(tmp_path / "x.nii.gz", np.ones((3, 3)), AFFINE)
+    old = path.read_bytes()
+
+    def fail(image, target):
+        target.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("common.images.nifti_writer.nib.save", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_nifti(path, np.zeros((3, 3)), AFFINE)
+    assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
