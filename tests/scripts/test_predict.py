@@ -10,9 +10,10 @@ from pydicom.uid import generate_uid
 from common.deploy.archive import write_archive
 from common.errors import InputError
 from common.networks import CalibratedSoftmax
-from scripts import predict
+from scripts import predict, verify
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import random_network, write_archive_folder, write_dicom
+from tests.common.deploy.verification.scan.twins import script_twins
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
 VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(np.int16)
@@ -64,3 +65,18 @@ def test_a_zip_predicts_and_bad_studies_are_told_at_the_end_with_the_others_kept
 def test_what_is_neither_archive_nor_bundle_is_told(tmp_path):
     with pytest.raises(InputError, match=r"nowhere: found no such file, folder or bundle"):
         predict.main(["nowhere", str(tmp_path), "--output", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("script", [predict, verify])
+@pytest.mark.parametrize("packed", [True, False])
+def test_torchscript_that_torch_reads_otherwise_than_the_scanner_is_refused_and_does_not_run(
+    script, packed, folder, tmp_path
+):
+    sentinel = tmp_path / "it_ran"
+    (tmp_path / "model.ts").write_bytes(script_twins(tmp_path / "made", sentinel))
+    archive = write_archive_folder(tmp_path / "toy", BUNDLE, tmp_path / "model.ts")
+    archive = write_archive(archive, tmp_path / "toy.zip") if packed else archive
+    options = {predict: [folder, "--output", tmp_path / "out", "--device", "cpu", "--num_workers", "0"]}
+    with pytest.raises(InputError, match=r"models/model\.ts: a zip file .*two zip files behind one another"):
+        script.main(list(map(str, [archive, *options.get(script, ["--scan"])])))
+    assert not sentinel.exists()

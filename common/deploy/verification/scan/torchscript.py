@@ -23,9 +23,8 @@ _PRIM = frozenset(
 )
 # words that a source has from the language: types, conversions, loops
 _WORDS = """Tensor List Dict Tuple Optional Union Any Final NoneType NamedTuple Module ModuleInterface number int
-    float bool str complex Device device range annotate uninitialized unchecked_cast getattr hasattr isinstance len min max abs
-    all any list tuple dict zip enumerate sum sorted round inf nan CONSTANTS
-    __annotations__"""
+    float bool str complex Device device range annotate uninitialized unchecked_cast getattr hasattr isinstance len min
+    max abs all any list tuple dict zip enumerate sum sorted round inf nan CONSTANTS __annotations__"""
 
 
 def scan_torchscript(content: bytes) -> list[str]:

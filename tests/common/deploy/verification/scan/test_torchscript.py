@@ -126,3 +126,10 @@ def test_two_members_of_one_name_are_refused_as_readers_differ_on_them(archive):
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(archive / MODEL, [*members, ("model/data.pkl", b"\x80\x02.")])
     assert scan_folder(archive) == [f"{MODEL}: a zip file with two members of one name"]
+
+
+def test_members_of_several_folders_are_refused_as_torch_reads_only_the_first(archive):
+    with zipfile.ZipFile(archive / MODEL) as source:
+        members = [(info.filename, source.read(info)) for info in source.infolist()]
+    write_zip(archive / MODEL, [*members, ("other/version", b"3")])
+    assert scan_folder(archive) == [f"{MODEL}: a zip file with several folders"]
