@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from common.files import write_atomically
+from common.files import temporary_folder, write_atomically
 
 
 def test_the_file_is_whole_readable_and_alone(tmp_path):
@@ -19,3 +19,16 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk"):
         write_atomically(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_temporary_folder_is_private_and_gone_at_the_end_and_so_are_those_that_nobody_holds(tmp_path):
+    for name in ("work-left", "work-new", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "work-link").symlink_to(tmp_path / "other")
+    for name in ("work-left", "other"):
+        os.utime(tmp_path / name, (0, 0))
+    with temporary_folder(tmp_path, "work-") as first:
+        os.utime(first, (0, 0))
+        with temporary_folder(tmp_path, "work-") as second:
+            assert first.is_dir() and second.stat().st_mode & 0o777 == 0o700
+    assert sorted(os.listdir(tmp_path)) == ["other", "work-link", "work-new"]

@@ -7,11 +7,10 @@ from pathlib import Path
 import yaml
 
 from ...files import write_atomically
-from ..verification.manifest import file_sha256, files_of
+from ..verification.manifest import LARGE_FILES, file_sha256, files_of
 
 __all__ = ["LARGE_FILES", "ZOO_LIMIT", "write_large_files"]
 
-LARGE_FILES = "large_files.yml"
 ZOO_LIMIT = 25_000_000  # bytes; the zoo "limits each single file to be no larger than 25MB" (its CONTRIBUTING.md)
 
 

@@ -18,7 +18,7 @@ from monai.transforms import Compose
 from ...errors import InputError
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ..archive import open_archive
-from ..verification.manifest import MANIFEST, check_manifest, file_sha256
+from ..verification.manifest import MANIFEST, file_sha256
 from .input_format import InputFormat, read_input_format
 from .prediction import ModelIdentity, Prediction
 
@@ -106,8 +106,8 @@ def open_classifier(
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
         raise InputError(f"{names}: given with an archive, which is used as it was packaged; package it with them")
-    with open_archive(source) as root:
-        _check_archive(root, source, key)
+    with open_archive(source, key) as root:
+        _check_no_code(root, source)
         yield _read(root, root / "models/model.ts", rules, settings)
 
 
@@ -119,13 +119,9 @@ def _check_bundle(root: Path, weights: str | Path | None, key: str | Path | None
         raise InputError(f"{root.name}: a bundle of this checkout has no signature; give an archive, or no key")
 
 
-def _check_archive(root: Path, source: Path, key: str | Path | None) -> None:
+def _check_no_code(root: Path, source: Path) -> None:
     from ..verification.scan import scan_folder
-    from ..verification.signature import check_signature
 
-    check_manifest(root)
-    if key is not None:
-        check_signature(root, key)
     if problems := scan_folder(root):
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         told = f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"

@@ -9,21 +9,20 @@ header says what the central directory says (APPNOTE.TXT 6.3.10, sections 4.3.6 
 
 from __future__ import annotations
 
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
-__all__ = ["Member", "member_chunks", "read_members", "zip_layout"]
+__all__ = ["CHUNK", "MAX_MEMBERS", "Member", "member_chunks", "read_members", "zip_layout"]
 
 Buffer = bytes | mmap
 
 MAX_MEMBERS = 10_000
-MAX_RATIO = 100  # unpacked to packed size of a member; JSON and source code reach 20
-FREE_SIZE = 1 << 20  # bytes to which a member may unpack whatever its ratio
-CHUNK = 1 << 20
+_MAX_RATIO = 100  # unpacked to packed size of a member; JSON and source code reach 20
+_FREE_SIZE = 1 << 20  # bytes to which a member may unpack whatever its ratio
+CHUNK = 1 << 20  # bytes that are unpacked at a time
 
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
@@ -60,11 +59,6 @@ class Member:
     deflated: bool
     mode: int
 
-    @property
-    def is_link(self) -> bool:
-        """Whether it is a symbolic link."""
-        return stat.S_ISLNK(self.mode)
-
 
 def zip_layout(content: Buffer) -> list[Member]:
     """Members of a zip file of which all readers see the same members with the same bytes; none is unpacked.
@@ -82,19 +76,27 @@ def zip_layout(content: Buffer) -> list[Member]:
         begin, end, count = _directory(content)
         if count > MAX_MEMBERS:
             raise ValueError(f"{count} members; expected at most {MAX_MEMBERS}")
-        members, position, place = [], begin, 0
+        members, origins, position, place = [], set(), begin, 0
         for _ in range(count):
+            made, attributes = content[position + 4 : position + 6], content[position + 38 : position + 42]
             member, position, place = _member(content, position, place)
             members.append(member)
+            if not member.name.endswith("/"):
+                origins.add(made + attributes)
     except struct.error as error:
         raise ValueError("a damaged zip file") from error
     if position != end:
         raise ValueError("a zip file whose central directory has another size than its end record says")
     if place != begin:
         raise ValueError(f"a zip file with {begin - place} bytes between its members and its central directory")
-    names = [member.name.rstrip("/").lower() for member in members]
-    if len(set(names)) != len(names):
-        raise ValueError("a zip file with two members of one name")
+    if len(origins) > 1:  # what alone the local headers do not repeat
+        raise ValueError("a zip file with members of different modes or systems")
+    known: set[str] = set()
+    for member in members:
+        name = member.name.rstrip("/").lower()  # miniz and some systems ignore the case
+        if name in known:
+            raise ValueError(f"a zip file with two members of one name, {member.name!r}")
+        known.add(name)
     return members
 
 
@@ -153,7 +155,7 @@ def _directory(content: Buffer) -> tuple[int, int, int]:
 
 def _member(content: Buffer, position: int, place: int) -> tuple[Member, int, int]:
     """The member of a central entry, whose local header must lie at ``place``; where the next ones lie."""
-    signature, _, _, flags, method, _, _, crc, packed, size, *lengths, disk, _, attributes, offset = (
+    signature, _, needed, flags, method, hour, day, crc, packed, size, *lengths, disk, _, attributes, offset = (
         _CENTRAL.unpack_from(content, position)
     )
     name_length, extra_length, comment_length = lengths
@@ -169,9 +171,9 @@ def _member(content: Buffer, position: int, place: int) -> tuple[Member, int, in
     size, packed, offset = _long(extra, (size, packed, offset))
     if offset != place:
         raise ValueError(f"a zip file with bytes between its members, before {text!r}")
-    if size > max(FREE_SIZE, MAX_RATIO * packed):
-        raise ValueError(f"{text!r} would unpack from {packed} to {size} bytes; expected at most {MAX_RATIO} times")
-    start = _check_local(content, place, (flags, method, crc, packed, size), name)
+    if size > max(_FREE_SIZE, _MAX_RATIO * packed):
+        raise ValueError(f"{text!r} would unpack from {packed} to {size} bytes; expected at most {_MAX_RATIO} times")
+    start = _check_local(content, place, (needed, flags, method, hour, day, crc, packed, size), name)
     member = Member(text, start, packed, size, crc, method == _DEFLATED, attributes >> 16)
     if method == _STORED and packed != size:
         raise ValueError("a damaged zip file")
@@ -180,12 +182,13 @@ def _member(content: Buffer, position: int, place: int) -> tuple[Member, int, in
 
 def _check_local(content: Buffer, place: int, expected: tuple[int, ...], name: bytes) -> int:
     """Compare a local header with the central directory; give the offset of the packed bytes."""
-    signature, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(content, place)
+    signature, *common, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(content, place)
     begin = place + _LOCAL.size
     extra = content[begin + name_length : begin + name_length + extra_length]
     size, packed = _long(extra, (size, packed))
-    known = (0, 0, 0) if flags & _DESCRIPTOR and not (crc or packed or size) else expected[2:]
-    same = (flags, method, crc, packed, size) == (*expected[:2], *known)
+    sizes = (crc, packed, size)
+    later = expected[1] & _DESCRIPTOR and not any(sizes)  # they come behind the bytes
+    same = (*common, *(expected[5:] if later else sizes)) == expected
     if signature != b"PK\3\4" or not same or content[begin : begin + name_length] != name:
         raise ValueError(f"a zip file whose headers of {name.decode('ascii', 'replace')!r} differ")
     return begin + name_length + extra_length
