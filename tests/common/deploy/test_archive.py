@@ -99,7 +99,7 @@ def test_links_are_refused(folder, tmp_path):
     (folder / "a" / "link").symlink_to("/etc/passwd")
     for path in (tmp_path / "bad.zip", folder):
         with (
-            pytest.raises(InputError, match=r"link': a link or a device|a/link: a link or a device"),
+            pytest.raises(InputError, match=r"link'?: a link or a device"),
             open_archive(path),
         ):
             pass
@@ -123,31 +123,41 @@ def test_what_is_no_archive_is_told_in_one_line(folder, tmp_path):
 def test_a_zip_is_not_unpacked_before_manifest_names_and_sizes_are_right(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("common.deploy.archive.check_manifest", None)  # which comes after unpacking
     (folder / "b.txt").write_bytes(b"second and more")
-    with pytest.raises(InputError, match=r"^b\.txt: 15 bytes; expected 6 of manifest\.json"):
-        with open_archive(write_archive(folder, tmp_path / "longer.zip")):
-            pass
+    with (
+        pytest.raises(InputError, match=r"^b\.txt: 15 bytes; expected 6 of manifest\.json"),
+        open_archive(write_archive(folder, tmp_path / "longer.zip")),
+    ):
+        pass
     write_manifest(make(folder))
     (folder / "run.py").write_text("")
-    with pytest.raises(InputError, match=r"^run\.py: found, but"):
-        with open_archive(write_archive(folder, tmp_path / "more.zip")):
-            pass
+    with (
+        pytest.raises(InputError, match=r"^run\.py: found, but"),
+        open_archive(write_archive(folder, tmp_path / "more.zip")),
+    ):
+        pass
     (folder / "manifest.json").unlink()
-    with pytest.raises(InputError, match=r"^manifest\.json: no such file"):
-        with open_archive(write_archive(folder, tmp_path / "unlisted.zip")):
-            pass
+    with (
+        pytest.raises(InputError, match=r"^manifest\.json: no such file"),
+        open_archive(write_archive(folder, tmp_path / "unlisted.zip")),
+    ):
+        pass
 
 
 def test_an_archive_that_would_fill_the_disk_is_refused(folder, tmp_path, monkeypatch):
     (folder / "zeros").write_bytes(bytes(6 << 20))
     write_manifest(folder)
-    with pytest.raises(InputError, match=r"'bundle/zeros' would unpack from \d+ to 6291456 bytes"):
-        with open_archive(write_archive(folder, tmp_path / "bomb.zip")):
-            pass
+    with (
+        pytest.raises(InputError, match=r"'bundle/zeros' would unpack from \d+ to 6291456 bytes"),
+        open_archive(write_archive(folder, tmp_path / "bomb.zip")),
+    ):
+        pass
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=1000))
-        with pytest.raises(InputError, match=r"bytes when unpacked; expected the 1000 that .* has free"):
-            with open_archive(folder):
-                pass
+        with (
+            pytest.raises(InputError, match=r"bytes when unpacked; expected the 1000 that .* has free"),
+            open_archive(folder),
+        ):
+            pass
 
 
 @pytest.mark.parametrize("packed", [True, False])

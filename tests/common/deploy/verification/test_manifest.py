@@ -61,7 +61,7 @@ def test_of_several_the_first_by_name_is_told(folder):
 
 
 WHOLE = '{"algorithm": "sha256", "files": {%s}}'
-ENTRY = '"LICENSE": {"sha256": "a", "size": 4}'
+TWICE = ", ".join(2 * ['"LICENSE": {"sha256": "a", "size": 4}'])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ ENTRY = '"LICENSE": {"sha256": "a", "size": 4}'
         '{"files": []}',
         '{"files": {"LICENSE": "abc"}}',
         WHOLE % "",
-        WHOLE % f"{ENTRY}, {ENTRY}",
+        WHOLE % TWICE,
     ],
 )
 def test_a_manifest_that_is_none_or_empty_or_that_two_readers_may_read_differently_is_refused(folder, content):
