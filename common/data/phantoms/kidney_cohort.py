@@ -71,7 +71,7 @@ def make_kidney_phantoms(
             folder holds another cohort.
     """
     _check(sizes, thickness, subtype_counts)
-    planned = plan_labels({centre: subtype_counts for centre in CENTRES}, num_subjects)
+    planned = plan_labels(dict.fromkeys(CENTRES, subtype_counts), num_subjects)
     # In random order, or the case's number would tell the subtype.
     order = np.random.default_rng(seed).permutation(len(planned))
     cases = [

@@ -109,7 +109,7 @@ def make_thyroid_phantoms(
 
 def _cases(num_subjects: int, class_counts: Sequence[int], seed: int) -> list[PhantomCase]:
     """Classes in random order, or the file's number would tell them."""
-    planned = plan_labels({machine: class_counts for machine in MACHINES}, num_subjects)
+    planned = plan_labels(dict.fromkeys(MACHINES, class_counts), num_subjects)
     order = np.random.default_rng(seed).permutation(len(planned))
     return [
         PhantomCase(str(number), planned[index][1], planned[index][0], (seed, number))
