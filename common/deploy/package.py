@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import temporary_folder
 from .archive import write_archive
 from .packaging.archive_configs import as_json, portable_settings, write_configs
 from .packaging.documents import write_documents
@@ -90,8 +90,8 @@ def package_bundle(
     files = {"calibration": calibration, "metrics": metrics}
     classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, **files)
     Path(output).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=f".{name}.") as temporary:
-        archive = Path(temporary) / name
+    with temporary_folder(output, f".{name}.") as temporary:
+        archive = temporary / name
         _write_weights(classifier, archive, forms, progress)
         say("writing configs and documents")
         write_configs(classifier, archive, target, own_files)

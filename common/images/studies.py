@@ -86,12 +86,14 @@ def find_studies(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that bend the standard
         for path in tqdm(files, "reading headers", unit="file", disable=len(files) <= FEW_FILES):
-            if not pydicom.misc.is_dicom(path):
-                continue
             try:
+                if not pydicom.misc.is_dicom(path):
+                    continue
                 _sort(path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted), studies)
             except InputError as error:
                 unreadable[path] = str(error)
+            except OSError as error:
+                unreadable[path] = f"found an unreadable file ({error.strerror})"
             except Exception as error:  # whatever a broken header makes of pydicom
                 unreadable[path] = f"found an unreadable DICOM header ({' '.join(str(error).split())[:120]})"
     _find_folders(root, studies.values())
@@ -126,17 +128,32 @@ def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
 
 
 def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    """Files of a tree in the order of their names, without hidden ones.
+    """Plain files of a tree in the order of their names, without hidden ones; links are followed, each folder once.
+
+    Pipes, sockets and devices are left out: reading them may never end.
 
     Args:
         root: the folder.
         skip: a folder within it that is left out.
     """
-    for folder, folders, names in os.walk(root):
+    above = {_identity(folder) for folder in root.resolve().parents}  # a link to one of them leads round in a circle
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        place = _identity(Path(folder))
+        if place in seen | above:
+            folders.clear()
+            continue
+        seen.add(place)
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != skip
         )
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _find_folders(root: Path, studies: Collection[DicomStudy]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from ...files import write_atomically
-from ..verification.manifest import LARGE_FILES, file_sha256, files_of
+from ..verification.manifest import LARGE_FILES, archive_files, file_sha256
 
 __all__ = ["LARGE_FILES", "ZOO_LIMIT", "write_large_files"]
 
@@ -29,7 +29,7 @@ def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LI
         Its path; ``None`` where no file is larger.
     """
     folder = Path(folder)
-    large = [name for name in files_of(folder) if (folder / name).stat().st_size > limit]
+    large = [name for name in archive_files(folder) if (folder / name).stat().st_size > limit]
     if not large:
         return None
     entries = [

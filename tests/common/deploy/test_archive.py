@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -161,19 +159,18 @@ def test_an_archive_that_would_fill_the_disk_is_refused(folder, tmp_path, monkey
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_100_of_100_flipped_bits_are_told_with_the_name_of_a_file(packed, folder, tmp_path):
-    whole, draw = write_archive(folder, tmp_path / "bundle.zip"), random.Random(0)
-    names = sorted({*FILES, "manifest.json"} - {"a/empty"})
-    for _ in range(100):
-        path = whole if packed else folder / draw.choice(names)
+def test_every_flipped_byte_is_told_with_the_name_of_a_file(packed, folder, tmp_path):
+    (folder / "a/c.bin").write_bytes(bytes(range(256)))
+    write_manifest(folder)
+    whole = write_archive(folder, tmp_path / "bundle.zip")
+    for path in [whole] if packed else [folder / name for name in ("b.txt", "a/c.bin", "manifest.json")]:
         content = path.read_bytes()
-        damaged = bytearray(content)
-        damaged[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-        path.write_bytes(damaged)
-        with pytest.raises(InputError) as refused, open_archive(whole if packed else folder):
-            pass
-        assert re.match(rf"({re.escape(str(path))}|{'|'.join(names)}|[\w./]+): ", str(refused.value))
-        assert str(refused.value).isprintable()
+        for position in range(len(content)):
+            path.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
+            with pytest.raises(InputError) as refused, open_archive(whole if packed else folder):
+                pass
+            assert str(refused.value).startswith((f"{whole}: ", "b.txt: ", "a/c.bin: ", "manifest.json: "))
+            assert str(refused.value).isprintable()
         path.write_bytes(content)
 
 

@@ -127,7 +127,7 @@ def test_two_members_of_one_name_are_refused_as_readers_differ_on_them(archive):
         members = [(info.filename, source.read(info)) for info in source.infolist()]
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(archive / MODEL, [*members, ("model/data.pkl", b"\x80\x02.")])
-    assert scan_folder(archive) == [f"{MODEL}: a zip file with two members of one name"]
+    assert scan_folder(archive) == [f"{MODEL}: a zip file with two members of one name, 'model/data.pkl'"]
 
 
 def test_members_of_several_folders_are_refused_as_torch_reads_only_the_first(archive):
