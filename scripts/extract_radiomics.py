@@ -10,8 +10,8 @@ import fire
 
 from common.data import load_datalist
 from common.errors import brief_input_errors
-from common.radiomics import extract_table, read_pairs, write_table
-from common.radiomics.feature_table import check_pyarrow
+from common.feature_table import check_pyarrow, write_table
+from common.radiomics import extract_table, read_pairs
 
 
 def extract_radiomics(

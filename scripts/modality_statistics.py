@@ -10,9 +10,9 @@ from monai.bundle import ConfigParser
 from tqdm import tqdm
 
 from common import brief_input_errors, bundle_root, flag
+from common.bundle_configs import PRETRAIN, BundleConfigs
 from common.data import measure_modalities
 from common.errors import InputError
-from common.evaluation.protocols.bundle_configs import PRETRAIN, BundleConfigs
 from common.files import write_atomically
 
 

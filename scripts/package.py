@@ -35,7 +35,7 @@ def package(
 
     Args:
         bundle: name of the bundle, e.g. liver_cgc.
-        target: zoo (configs, library and all forms of the weights: trains, evaluates and infers), monailabel (for the
+        target: zoo (configs, library and all formats of the weights: trains, evaluates and infers), monailabel (for the
             stock monaibundle app), monailabel_training (for that app, to train there) or inference (no Python, no
             expressions beyond a list).
         weights: model.pt of train.yaml; by default models/model.pt of the bundle.

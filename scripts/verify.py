@@ -7,8 +7,8 @@ import sys
 import fire
 
 from common import InputError, brief_input_errors
-from common.deploy.archive import open_archive
 from common.deploy.consumers.zoo_checks import check_zoo
+from common.deploy.verification.archive import open_archive
 from common.deploy.verification.manifest import SIGNATURE, read_manifest
 from common.deploy.verification.scan import scan_folder
 

@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import DiskSaver
 
 from ..data.samplers import CandidateBatchSampler
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..networks.weights import read_checkpoint
 from .random_state import RandomState
 
@@ -133,7 +133,7 @@ class ResumableCheckpoint:
             try:
                 obj.load_state_dict(states[name])
             except (KeyError, RuntimeError, ValueError) as error:
-                found = " ".join(str(error).split())[:300]
+                found = one_line(error, limit=300)
                 raise InputError(f"{self.path}: {name} does not fit this run ({found}); {remedy}") from error
         engine.state.iteration = progress["iteration"]
         engine.state.epoch = progress["iteration"] // engine.state.epoch_length

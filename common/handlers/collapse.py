@@ -10,8 +10,8 @@ from ignite.engine import Engine, Events
 from monai.metrics import compute_embedding_collapse
 from torch.nn.functional import normalize
 
+from ..distributed import gather_rows
 from ..errors import InputError
-from .joined_batch import gather_rows
 
 __all__ = [
     "CollapseMonitor",

@@ -13,11 +13,11 @@ from monai.inferers import Inferer, SimpleInferer
 from torch import nn
 
 from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from ..distributed import exchange_rows, gather_rows, own_rows
 from ..engines import PrepareImage
 from ..errors import InputError
 from ..networks import folded_batch_norms
 from .feature_bank import FeatureBank
-from .joined_batch import exchange_rows, gather_rows, own_rows
 
 __all__ = ["RebalanceHandler"]
 
@@ -140,8 +140,8 @@ class RebalanceHandler:
         if num_batches:
             means = {name: total / num_batches for name, total in self._log.items()}
             engine.state.metrics.update(means)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {told}")
+            shares = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {shares}")
         self._log.clear()
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .hybrid import HybridNetwork, unit_vectors
+from .hybrid import HybridNetwork
+from .unit_vectors import unit_vectors
 
 __all__ = ["HybridClassifier"]
 

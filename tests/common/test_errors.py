@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
 import pytest
 
-from common.errors import InputError, flag
+from common.errors import InputError, flag, one_line, root_cause
 
 WRAPPED = """
 from common.errors import InputError, brief_input_errors
@@ -43,6 +44,56 @@ def test_all_bad_rows_are_in_one_message():
     )
 
 
+def raised(*errors: Exception, explicit: bool = True) -> Exception:
+    """The last of several errors, each raised while the one before it was handled."""
+    try:
+        if errors[:-1]:
+            raise raised(*errors[:-1], explicit=explicit)
+        raise errors[-1]
+    except Exception as inner:
+        if inner is errors[-1]:
+            return inner
+        try:
+            if explicit:
+                raise errors[-1] from inner
+            raise errors[-1]
+        except Exception as outer:
+            return outer
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_the_root_cause_is_the_input_error_behind_all_layers(explicit):
+    cause = InputError("bad")
+    outer = raised(KeyError("x"), cause, RuntimeError("component"), RuntimeError("config"), explicit=explicit)
+    assert root_cause(outer) is cause and root_cause(cause) is cause
+
+
+def test_without_an_input_error_the_root_cause_is_the_end_of_the_explicit_chain():
+    cause = KeyError("x")
+    assert root_cause(raised(cause, RuntimeError("component"), RuntimeError("config"))) is cause
+    outer = raised(cause, RuntimeError("while handling it"), explicit=False)
+    assert root_cause(outer) is outer
+
+
+def test_a_chain_that_returns_to_itself_ends():
+    error = raised(KeyError("x"), RuntimeError("outer"))
+    error.__cause__.__cause__ = error
+    assert root_cause(error) is error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("a\n  b\tc "), "a b c"),
+        (EOFError(), "EOFError"),
+        (ValueError("x" * 21), "x" * 17 + "..."),
+        (ValueError("x" * 20), "x" * 20),
+    ],
+)
+def test_a_message_is_one_line_of_limited_length(error, expected):
+    assert one_line(error, limit=20) == expected
+
+
 @pytest.mark.parametrize(
     ("value", "expected"), [(True, True), ("true", True), ("False", False), (False, False), ("FALSE", False)]
 )
@@ -54,3 +105,9 @@ def test_flags_are_read_in_any_spelling(value, expected):
 def test_anything_else_is_no_flag(value):
     with pytest.raises(InputError, match=r"amp: .*expected true or false"):
         flag("amp", value)
+
+
+def test_what_would_control_a_terminal_is_escaped():
+    error = InputError.of_rows("a\x1b[2J.json", ["caf\u00e9\u202e\udc80"])
+    assert str(error) == "a\\x1b[2J.json: 1 problem\n  caf\u00e9\\u202e\\udc80"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

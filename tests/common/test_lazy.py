@@ -44,4 +44,4 @@ def test_an_export_imports_its_module_and_nothing_heavy():
         "import sys; from common.data import assign_folds; print([m for m in sys.modules if m in ('torch', 'monai')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER.parent, capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
+    assert done.stdout == "[]\n"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
-from common.deploy.archive import write_archive
+from common.deploy.verification.archive import write_archive
 from common.errors import InputError
 from common.networks import CalibratedSoftmax
 from scripts import predict, verify

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from common import InputError
-from common.deploy.archive import write_archive
+from common.deploy.verification.archive import write_archive
 from common.deploy.verification.manifest import write_manifest
 from common.deploy.verification.signature import sign
 from scripts import verify

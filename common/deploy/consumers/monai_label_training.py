@@ -10,10 +10,10 @@ from typing import Any
 
 from ...errors import InputError
 from ...files import write_atomically
-from ..packaging.bundle_twins import with_known_sizes
 from ..packaging.library import copy_library
 from ..packaging.plain_inference import plain_inference
 from ..packaging.trained_classifier import TrainedClassifier
+from ..packaging.trained_configs import with_known_sizes
 from .monai_label import check_name, label_inference, loading_of_one_file
 
 __all__ = ["label_training", "write_monai_label_training"]

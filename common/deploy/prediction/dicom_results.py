@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ...files import temporary_folder, write_atomically
+from ...files import write_atomically
+from ...temporary import temporary_folder
 from .cases import DicomCase
 from .classifier import Classifier
 from .heat_map import draw_heat_map, occlusion_map, upright
@@ -46,9 +47,9 @@ def write_dicom_results(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names of patients in a form that DICOM has retired
         if heat_map:
-            told = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
+            caption = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
             drawn = _draw(classifier, case, image, prediction)
-            _save(secondary_capture(drawn, images, classifier.model, told), folder / HEAT_MAP)
+            _save(secondary_capture(drawn, images, classifier.model, caption), folder / HEAT_MAP)
         _save(structured_report(prediction, images, others), folder / REPORT)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 
 __all__ = [
     "APART",
@@ -21,7 +20,6 @@ __all__ = [
     "archive_files",
     "check_listing",
     "check_manifest",
-    "file_sha256",
     "files_of",
     "read_manifest",
     "write_manifest",
@@ -138,14 +136,8 @@ def files_of(folder: str | Path) -> list[str]:
     return sorted(names)
 
 
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _entry(path: Path) -> dict[str, Any]:
-    return {"sha256": file_sha256(path), "size": path.stat().st_size}
+    return {"sha256": file_digest(path, "sha256"), "size": path.stat().st_size}
 
 
 def _is_entry(entry: Any) -> bool:

@@ -163,7 +163,13 @@ def _member(content: Buffer, position: int, place: int) -> tuple[Member, int, in
     name = content[position : position + name_length]
     extra = content[position + name_length : position + name_length + extra_length]
     position += name_length + extra_length
-    if signature != b"PK\1\2" or disk or comment_length or kind > 1 or len(name) + len(extra) != name_length + extra_length:
+    if (
+        signature != b"PK\1\2"
+        or disk
+        or comment_length
+        or kind > 1
+        or len(name) + len(extra) != name_length + extra_length
+    ):
         raise ValueError("a damaged zip file")
     if flags & ~_FLAGS or method not in (_STORED, _DEFLATED):
         raise ValueError("a zip file that is encrypted, or packed by other means than deflate")

@@ -157,7 +157,7 @@ class CrossValidation(Stages):
             sweep_figure(summary, curves, parameter, values, report / "figures" / f"sweep_{parameter}.png")
 
     def _check(self) -> None:
-        """What cannot be told before all rows are known."""
+        """What depends on all rows."""
         if self.seeds and "seeds" in self.probe:
             raise InputError(f"probe: found seeds {self.probe['seeds']} beside seeds {self.seeds}; leave them out here")
         names = [name for encoder in self.encoders for name in encoder.rows(self.root, 0)]

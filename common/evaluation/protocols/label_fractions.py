@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
@@ -14,13 +13,13 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from ...bundle_configs import PRETRAIN
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 from ..predictions import read_predictions
 from ..reports.label_fraction_figure import label_fraction_figure
 from ..reports.label_fraction_table import label_fraction_notes, write_label_fraction_table
 from ..reports.report import write_report
-from .bundle_configs import PRETRAIN
 from .label_probe import predict_held_out
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
@@ -217,7 +216,7 @@ class LabelFractions(Stages):
             **self.of_stage,
             "transductive": self.transductive,
             "max_correlation": self.max_correlation,
-            "datalist": hashlib.sha256(self.datalist.read_bytes()).hexdigest(),
+            "datalist": file_digest(self.datalist, "sha256"),
         }
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""A bundle's configs as an archive has them: JSON with the settings of the classifier that is packaged."""
+"""A bundle's configs with the overlays and settings of the classifier that is packaged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.utils import merge_kv
 
+from ...bundle_configs import BundleConfigs
 from ...errors import InputError
-from ...evaluation.protocols.bundle_configs import BundleConfigs
-from .references import closure, evaluated, is_plain, references
+from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["eager_inference", "read_configs", "with_known_sizes"]
 
@@ -42,7 +42,7 @@ def read_configs(
     configs = {path.stem: ConfigParser.load_config_file(path) for path in files if path.stem != "metadata"}
     for name in [name for name, config in configs.items() if _MARK in config]:
         for overlay in overlays:
-            _lay(configs[name], folder.ids(overlay), name)
+            _put_over(configs[name], folder.ids(overlay), name)
     for key, value in (settings or {}).items():
         _set(configs, key, list(value) if isinstance(value, tuple) else value, Path(bundle).name)
     configs["inference"] = _without_foreign_ids(configs["inference"], configs["evaluate"])
@@ -110,7 +110,7 @@ def _set(configs: Mapping[str, dict[str, Any]], key: str, value: Any, bundle: st
         parser[key] = value
 
 
-def _lay(config: dict[str, Any], overlay: Mapping[str, Any], name: str) -> None:
+def _put_over(config: dict[str, Any], overlay: Mapping[str, Any], name: str) -> None:
     known = {key for key in overlay if key.lstrip("+").split("#")[0] in config}
     if _METHOD in overlay and name in _STAGES:
         known = set(overlay)

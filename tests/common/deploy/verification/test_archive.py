@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from common import InputError
-from common.deploy.archive import open_archive, write_archive
+from common.deploy.verification.archive import open_archive, write_archive
 from common.deploy.verification.manifest import write_manifest
 
 FILES = {"b.txt": b"second", "a/c.bin": bytes(range(256)) * 500, "a/empty": b""}
@@ -57,7 +57,7 @@ def test_a_folder_gives_a_copy_which_a_later_change_does_not_reach_and_that_nobo
 
 def test_a_file_that_changes_after_its_name_was_read_is_found_in_the_copy(folder, monkeypatch):
     """Else what is used could differ from what was checked."""
-    from common.deploy import archive
+    from common.deploy.verification import archive
 
     check = archive.check_listing
 
@@ -83,7 +83,7 @@ def test_names_that_lead_elsewhere_are_refused_before_anything_is_written(tmp_pa
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("bundle/a", "good")
         archive.writestr(name, "bad")
-    monkeypatch.setattr("common.deploy.archive._write", None)
+    monkeypatch.setattr("common.deploy.verification.archive._write", None)
     with pytest.raises(InputError, match="1 problem") as caught, open_archive(path):
         pass
     assert repr(name) in str(caught.value) and str(path) in str(caught.value)
@@ -119,7 +119,7 @@ def test_what_is_no_archive_is_told_in_one_line(folder, tmp_path):
 
 
 def test_a_zip_is_not_unpacked_before_manifest_names_and_sizes_are_right(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("common.deploy.archive.check_manifest", None)  # which comes after unpacking
+    monkeypatch.setattr("common.deploy.verification.archive.check_manifest", None)  # which comes after unpacking
     (folder / "b.txt").write_bytes(b"second and more")
     with (
         pytest.raises(InputError, match=r"^b\.txt: 15 bytes; expected 6 of manifest\.json"),
@@ -176,7 +176,7 @@ def test_every_flipped_byte_is_told_with_the_name_of_a_file(packed, folder, tmp_
 
 def test_a_folder_of_a_killed_process_is_removed_by_the_next_run(folder, monkeypatch, tmp_path):
     (tmp_path / "tmp").mkdir()
-    program = "import os, signal, sys; from common.deploy.archive import open_archive\n"
+    program = "import os, signal, sys; from common.deploy.verification.archive import open_archive\n"
     program += "with open_archive(sys.argv[1]) as folder: os.kill(os.getpid(), signal.SIGKILL)"
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
     subprocess.run([sys.executable, "-c", program, folder], env=environment, check=False)

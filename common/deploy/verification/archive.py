@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from ..errors import InputError
-from ..files import temporary_folder
-from .verification.manifest import (
+from ...errors import InputError
+from ...files import replacing
+from ...temporary import temporary_folder
+from .manifest import (
     APART,
     MANIFEST,
     REMEDY,
@@ -25,8 +26,8 @@ from .verification.manifest import (
     check_manifest,
     read_manifest,
 )
-from .verification.signature import check_signature
-from .verification.zip_layout import CHUNK, Member, member_chunks, zip_layout
+from .signature import check_signature
+from .zip_layout import CHUNK, Member, member_chunks, zip_layout
 
 __all__ = ["open_archive", "write_archive"]
 
@@ -50,19 +51,15 @@ def write_archive(folder: str | Path, path: str | Path) -> Path:
     """
     folder, path = Path(folder), Path(path)
     files = {f"{folder.name}/{file.relative_to(folder).as_posix()}": file for file in _files(folder)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(path.parent, f".{path.name}.") as temporary:
-        unfinished = temporary / path.name
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted(files):
-                entry = zipfile.ZipInfo(name, _FIRST_DATE)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # Unix, on any machine
-                entry.external_attr = _MODE << 16
-                entry.file_size = files[name].stat().st_size
-                with files[name].open("rb") as source, archive.open(entry, "w") as target:
-                    shutil.copyfileobj(source, target)
-        os.replace(unfinished, path)
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _FIRST_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, on any machine
+            entry.external_attr = _MODE << 16
+            entry.file_size = files[name].stat().st_size
+            with files[name].open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target)
     return path
 
 

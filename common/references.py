@@ -10,7 +10,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
-from ...errors import InputError
+from .errors import InputError, root_cause
 
 __all__ = ["closure", "evaluated", "is_plain", "references"]
 
@@ -44,10 +44,9 @@ def evaluated(config: Mapping[str, Any], name: str) -> Any:
     try:
         return ConfigParser(copy.deepcopy(dict(config))).get_parsed_content(name)
     except RuntimeError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, InputError):
-            cause = cause.__cause__ or cause.__context__
-        raise cause or error from error
+        if isinstance(cause := root_cause(error), InputError):
+            raise cause from None
+        raise
 
 
 def is_plain(value: Any) -> bool:

@@ -7,9 +7,9 @@ import torch
 from monai.bundle import ConfigParser
 
 from common import InputError
-from common.deploy.packaging.bundle_twins import eager_inference, read_configs, with_known_sizes
-from common.deploy.packaging.references import closure, evaluated, references
+from common.deploy.packaging.trained_configs import eager_inference, read_configs, with_known_sizes
 from common.radiomics.scaling import FittedScaling
+from common.references import closure, evaluated, references
 from tests.common.deploy.tiny_bundles import FOLDERS, SETTINGS, SOFTMAX, random_weights, tiny_configs
 
 

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from . import bundle_root
+from .errors import InputError
 
 __all__ = ["PRETRAIN", "BundleConfigs"]
 
@@ -19,31 +20,40 @@ class BundleConfigs:
     """Configs and overlays of one bundle.
 
     Args:
-        bundle_root: folder of the bundle, with ``configs/*.yaml`` in it.
+        bundle: name of the bundle in this checkout, or its folder, with ``configs/*.yaml`` in it.
+
+    Attributes:
+        root: folder of the bundle.
+        folder: folder of its configs.
 
     Raises:
         InputError: there is no such bundle.
     """
 
-    def __init__(self, bundle_root: str | Path) -> None:
-        root = Path(bundle_root).resolve()
-        self.folder = root / "configs"
+    def __init__(self, bundle: str | Path) -> None:
+        self.root = Path(bundle_root(str(bundle)))
+        if not self.root.is_dir():
+            self.root = Path(bundle).resolve()
+        self.folder = self.root / "configs"
         if not self.folder.is_dir():
-            known = sorted(folder.parent.name for folder in root.parent.glob("*/configs"))
-            raise InputError(f"bundle: {root.name}: no such folder of configs; expected one of {', '.join(known)}")
+            known = sorted(folder.parent.name for folder in Path(bundle_root(".")).glob("*/configs"))
+            raise InputError(f"{bundle}: no such bundle; expected one of {', '.join(known)}, or a bundle's folder")
 
     def path(self, name: str) -> str:
         """File of a config.
 
+        Args:
+            name: name in ``configs``, with or without ``.yaml``, or the path of another config.
+
         Raises:
             InputError: the bundle has no such config.
         """
-        path = self.folder / f"{name}.yaml"
-        if not path.is_file():
-            raise InputError(
-                f"{name}: the bundle has no such config; expected one of {', '.join(sorted(self._names()))}"
-            )
-        return str(path)
+        candidates = [self.folder / f"{name}.yaml", self.folder / name, Path(name)]
+        found = [path for path in candidates if path.is_file()]
+        if not found:
+            known = ", ".join(sorted(self._names()))
+            raise InputError(f"{name}: the bundle has no such config; expected one of {known}, or a path")
+        return str(found[0])
 
     def ids(self, *names: str) -> dict[str, Any]:
         """Top-level ids of one config, or of several put one over the other; see :meth:`path` for errors."""
