@@ -15,6 +15,8 @@ from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases, predict_cases
 from common.errors import InputError
 
+SHOWN = 300  # characters of a study's name
+
 
 def predict(
     archive: str,
@@ -63,7 +65,8 @@ def predict(
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")
     print(f"{done}, {len(batch.failed)} failed\nresults: {batch.files[0]}\ntable: {batch.files[1]}")
     if batch.failed:
-        raise InputError.of_rows(str(folder), [f"{name}: {reason}" for name, reason in batch.failed.items()])
+        lines = [f"{' '.join(name.split())[:SHOWN]}: {reason}" for name, reason in batch.failed.items()]
+        raise InputError.of_rows(str(folder), lines)
 
 
 def main(words: list[str]) -> None:

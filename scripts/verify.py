@@ -11,6 +11,7 @@ from common.deploy.consumers.zoo_checks import check_zoo
 from common.deploy.verification.archive import open_archive
 from common.deploy.verification.manifest import SIGNATURE, read_manifest
 from common.deploy.verification.scan import scan_folder
+from common.deploy.verification.scan.configs import read_json
 
 
 def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool = False) -> None:
@@ -28,6 +29,10 @@ def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool =
         elif (folder / SIGNATURE).is_file():
             print("signature: there is one; --key checks it")
         print(f"manifest: {len(read_manifest(folder))} files, all as listed")
+        if (metadata := folder / "configs/metadata.json").is_file():
+            found = read_json(metadata.read_bytes())[0]
+            name, version = (found.get(key) for key in ("name", "version")) if isinstance(found, dict) else (None, None)
+            print(f"release: {name!r}, version {version!r}")
         if scan:
             if problems := scan_folder(folder):
                 raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)

@@ -9,7 +9,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
-pytest_plugins = ["tests.process_state"]
+pytest_plugins = ["tests.process_state", "tests.fuzzing"]
 
 
 @pytest.fixture(scope="session")

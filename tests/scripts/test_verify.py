@@ -48,6 +48,13 @@ def test_a_signed_archive_passes_with_its_key_and_says_that_there_is_one_without
     assert capsys.readouterr().out.startswith("signature: there is one; --key checks it\n")
 
 
+def test_the_release_is_told_as_a_signature_tells_who_but_not_which(folder, capsys):
+    (folder / "configs/metadata.json").write_text('{"name": "Tumours\\u001b[2J", "version": "0.1.0"}')
+    write_manifest(folder)
+    verify.main([str(folder)])
+    assert capsys.readouterr().out.endswith("release: 'Tumours\\x1b[2J', version '0.1.0'\n")
+
+
 def test_an_unsigned_archive_is_refused_where_a_key_is_given(folder, key):
     with pytest.raises(InputError, match=r"manifest\.json\.sig: no such file"):
         verify.main([str(folder), "--key", str(key)])
