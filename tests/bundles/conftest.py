@@ -107,10 +107,10 @@ def one_process_group(monkeypatch) -> None:
 
 
 @pytest.fixture
-def told(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
+def error_lines(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
     """Run a config that must fail: gives the lines that the user reads instead of a traceback."""
 
-    def told(config: Path, **overrides) -> list[str]:
+    def error_lines(config: Path, **overrides) -> list[str]:
         monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
         output_dir = tmp_path / "output"
         before = files_of(output_dir)
@@ -123,7 +123,7 @@ def told(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
         assert lines[0].startswith("error: ") and not any("Traceback" in line for line in lines)
         return lines
 
-    return told
+    return error_lines
 
 
 def files_of(folder: Path) -> dict[Path, bytes]:
