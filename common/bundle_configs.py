@@ -10,10 +10,18 @@ from typing import Any
 from . import bundle_root
 from .errors import InputError
 
-__all__ = ["PRETRAIN", "BundleConfigs"]
+__all__ = ["BASES", "PRETRAIN", "BundleConfigs"]
 
 #: The config of pre-training; among the starts of a row: that config as it stands, without an overlay.
 PRETRAIN = "pretrain"
+#: Configs that lie over the config of a training, whose network and preprocessing they use, and that config.
+BASES = {
+    "evaluate": "train",
+    "evaluate_segmentation": "train_segmentation",
+    "explain": "train",
+    "extract_features": PRETRAIN,
+    "infer_hybrid": "train",
+}
 
 
 class BundleConfigs:
@@ -55,9 +63,13 @@ class BundleConfigs:
             raise InputError(f"{name}: the bundle has no such config; expected one of {known}, or a path")
         return str(found[0])
 
+    def files(self, stage: str) -> list[str]:
+        """Config of a stage, after that of the training over which it lies; see :meth:`path` for errors."""
+        return [self.path(name) for name in (BASES.get(stage), stage) if name is not None]
+
     def ids(self, *names: str) -> dict[str, Any]:
-        """Top-level ids of one config, or of several put one over the other; see :meth:`path` for errors."""
-        return {key: value for name in names for key, value in _read(self.path(name)).items()}
+        """Top-level ids of a stage or an overlay, or of several over each other; see :meth:`path` for errors."""
+        return {key: value for name in names for path in self.files(name) for key, value in _read(path).items()}
 
     def check_overlays(self, stage: str, overlays: Sequence[str]) -> None:
         """Whether ``overlays`` set only what a config has.

@@ -14,6 +14,7 @@ from common.bundle_configs import PRETRAIN, BundleConfigs
 from common.data import measure_modalities
 from common.errors import InputError
 from common.files import write_atomically
+from common.options import converted_options
 
 
 def modality_statistics(
@@ -41,6 +42,7 @@ def modality_statistics(
     if not {"mean", "std", "modalities"} <= parser.get().keys():
         raise InputError(f"bundle: {bundle} has no modalities with mean and std; choose one whose pretrain.yaml has")
     parser.update({**overrides, "cache_rate": 0.0})  # each image is needed once
+    parser.update(converted_options(parser.get(), configs.folder))
     dataset = parser.get_parsed_content("train#dataset")
     bar = tqdm(dataset, desc="measuring", unit="subject")
     found = measure_modalities(bar, parser.get_parsed_content("modalities"), flag("foreground", foreground))

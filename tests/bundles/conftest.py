@@ -11,7 +11,7 @@ import pytest
 from monai.bundle import ConfigWorkflow
 
 from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
-from tests.bundles.commands import bundle_command, environment
+from tests.bundles.commands import bundle_command, environment, over_training
 from tests.python_commands import run_python
 
 
@@ -54,7 +54,7 @@ def open_bundle(cache_dir) -> Callable[..., ConfigWorkflow]:
     def open_bundle(*configs: Path, workflow_type: str | None = "train", **overrides: object) -> ConfigWorkflow:
         values = {key.replace("__", "#"): plain(value) for key, value in overrides.items()}
         return ConfigWorkflow(
-            config_file=[str(config) for config in configs],
+            config_file=[str(config) for config in over_training(configs)],
             meta_file=str(configs[0].parent / "metadata.json"),
             logging_file=False,  # pytest looks after the log
             workflow_type=workflow_type,

@@ -95,7 +95,7 @@ def _is_place(value: str) -> bool:
 
 def _files_of_weights(classifier: TrainedClassifier) -> dict[str, Path]:
     """Files that ``evaluate`` looks for beside the weights, such as the scaling of radiomics."""
-    config = {**classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
+    config = {**classifier.configs["train"], **classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
     names = [name for name, value in config.items() if isinstance(value, str) and references(value) == {"checkpoint"}]
     files = [Path(evaluated(config, name)) for name in names]
     return {f"models/{file.name}": file for file in files if file.is_file()}

@@ -95,7 +95,8 @@ def _training(run: Path, weights: str | Path | None) -> dict[str, Any]:
         raise InputError(f"{run}: no checkpoint.pt; expected the output folder of train.yaml; name it")
     _check_weights(run, weights)
     checkpoint = read_checkpoint(run / "checkpoint.pt")
-    settings = checkpoint.get("identity", {})
+    identity = checkpoint.get("identity", {})  # without the parts of components
+    settings = {name: value for name, value in identity.items() if "#" not in name}
     metrics = run / "metrics.json"
     rows = json.loads(metrics.read_text()) if metrics.is_file() else []
     best = checkpoint.get("best", {}).get("epoch")
@@ -132,7 +133,7 @@ def _file(path: str | Path) -> dict[str, Any]:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and "/" in value
+    return isinstance(value, str) and "/" in value and not value.startswith(("$", "@"))
 
 
 def _without_folders(value: Any) -> Any:

@@ -99,7 +99,7 @@ class Stages:
         """One stage, as ``python -m monai.bundle run`` would do it, with the settings that its config knows."""
         from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
 
-        files = [self.configs.path(stage), *self.overlays, *overlays]
+        files = [*self.configs.files(stage), *self.overlays, *overlays]
         known = ConfigParser.load_config_files(files)
         wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}

@@ -22,7 +22,7 @@ BAD_OPTIONS = {
     "unknown backbone": ({"backbone__depth": 19}, r"depth: 19"),
     "batch larger than the cohort": ({"batch_size": 99}, r"batch_size: 99 for a cohort of"),
     "no such fold": ({"fold": 9}, r"fold: found 9"),
-    "neither true nor false": ({"mask_same_subject": "maybe"}, r"mask_same_subject: 'maybe'"),
+    "neither true nor false": ({"mask_same_subject": "maybe"}, r"mask_same_subject: found 'maybe'"),
     "no datalist": ({"datalist": "nowhere.json"}, r"nowhere.json: found no such file"),
 }
 
@@ -107,4 +107,4 @@ def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, 
     options = clips | {"max_epochs": 1}
     run_config(configs / "pretrain.yaml", output_dir=tmp_path / "output", **options)
     (line,) = error_lines(configs / "pretrain.yaml", **options | {"beta": 2.0})
-    assert "weights [1.0, 1.0] (now [1.0, 2.0])" in line and "resume" in line
+    assert "beta 1.0 (now 2.0)" in line and "resume" in line

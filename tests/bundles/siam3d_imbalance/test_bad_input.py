@@ -54,7 +54,7 @@ BAD_OPTIONS = {
     "unknown features": ({"features": "frozen"}, r"features: 'frozen'"),
     "bank without warm-up": ({"features": "bank", "warmup_epochs": 0}, r"warmup_epochs"),
     "no such fold": ({"fold": 9}, r"fold: found 9"),
-    "neither true nor false": ({"amp": "maybe"}, r"amp: 'maybe'"),
+    "neither true nor false": ({"amp": "maybe"}, r"amp: found 'maybe'"),
     "no datalist": ({"datalist": "nowhere.json"}, r"nowhere.json: found no such file"),
     "wrong number of modalities": ({"in_channels": 3}, r"20 problems"),
     "mask label absent": ({"mask_label": 7}, r"20 problems"),
