@@ -11,21 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import InputError
 from ...files import replacing
 from ...temporary import temporary_folder
-from .manifest import (
-    APART,
-    MANIFEST,
-    REMEDY,
-    archive_files,
-    check_listing,
-    check_manifest,
-    read_manifest,
-)
+from .manifest import APART, MANIFEST, REMEDY, archive_files, check_listing, check_manifest, read_manifest
 from .signature import check_signature
 from .zip_layout import CHUNK, Member, member_chunks, zip_layout
 
@@ -34,6 +26,7 @@ __all__ = ["open_archive", "write_archive"]
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 _MODE = stat.S_IFREG | 0o644
 _LARGEST = 16 << 30  # bytes of an unpacked archive; those of networks with 100 million weights have 2 GB
+_LONGEST_NAME = 255  # bytes
 _LARGEST_LIST = 16 << 20  # bytes of each of those files that are read before the others are unpacked
 
 
@@ -159,9 +152,11 @@ def _of_zip(path: Path, content: bytes | mmap.mmap) -> tuple[str, Mapping[str, _
 
 
 def _problem(member: Member) -> str | None:
-    parts = PurePosixPath(member.name).parts
-    if not parts or parts[0] == "/" or ".." in parts or any(char in member.name for char in "\\:"):
+    parts = member.name.removesuffix("/").split("/")
+    if {"", ".", ".."} & {*parts} or any(char in member.name for char in "\\:"):
         return "leads out of the archive's folder"
+    if max(len(part.encode()) for part in parts) > _LONGEST_NAME:
+        return "a name that is too long for a file"
     return None if stat.S_IFMT(member.mode) in (0, stat.S_IFREG, stat.S_IFDIR) else "a link or a device"
 
 
@@ -178,9 +173,9 @@ def _check_sizes(path: Path, files: Mapping[str, _File], listed: Mapping[str, in
 
 def _write(file: _File, target: Path, path: Path) -> None:
     """Write a file of an archive, never more bytes than it is said to have."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     left = file.size
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as copy:
             for chunk in file.chunks():
                 copy.write(chunk[:left])

@@ -116,19 +116,24 @@ def archive_files(folder: str | Path) -> list[str]:
     Raises:
         InputError: see :func:`files_of`.
     """
-    return [name for name in files_of(folder) if name not in APART and name.partition("/")[0] not in USED]
+    return [name for name in files_of(folder, USED) if name not in APART]
 
 
-def files_of(folder: str | Path) -> list[str]:
+def files_of(folder: str | Path, skip: Collection[str] = ()) -> list[str]:
     """Names of all files below a folder, sorted, with ``/`` between the parts.
+
+    Args:
+        folder: folder to look in.
+        skip: names in it, of folders or files, that are not looked at.
 
     Raises:
         InputError: a link, or something else that is neither file nor folder.
     """
-    folder = Path(folder)
-    names = []
+    folder, names = Path(folder), []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
+        if name.partition("/")[0] in skip:
+            continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise InputError(f"{name}: a link or a device; expected files and folders only; {REMEDY}")
         if path.is_file():

@@ -73,11 +73,24 @@ def test_a_file_that_changes_after_its_name_was_read_is_found_in_the_copy(folder
 def test_data_and_outputs_of_an_archive_in_use_are_neither_checked_nor_copied(folder):
     (folder / "outputs").mkdir()
     (folder / "outputs/predictions.csv").write_text("")
+    (folder / "data").symlink_to("/")
     with open_archive(folder) as opened:
         assert sorted(path.name for path in opened.iterdir()) == ["a", "b.txt", "manifest.json"]
 
 
-@pytest.mark.parametrize("name", ["../evil.py", "bundle/../../evil.py", "/etc/evil", "bundle\\..\\evil", "C:evil"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.py",
+        "bundle/../../evil.py",
+        "/etc/evil",
+        "bundle\\..\\evil",
+        "C:evil",
+        "./bundle/x",
+        "bundle//x",
+        "bundle/" + "x" * 300,
+    ],
+)
 def test_names_that_lead_elsewhere_are_refused_before_anything_is_written(tmp_path, monkeypatch, name):
     path = tmp_path / "bad.zip"
     with zipfile.ZipFile(path, "w") as archive:
