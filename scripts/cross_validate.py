@@ -33,7 +33,7 @@ def cross_validate(
     Start the same command again to go on after an interruption. Further flags override ids of the configs in every
     stage, e.g. --max_epochs 10 --box_size "[48,48,48]" --device cpu --amp True.
 
-    Paper 000 whole: cross_validate.py liver_cgc --dataset_dir data --output_dir results --seeds 0,1,2,3,4
+    All of Chiang et al. 2023: cross_validate.py liver_cgc --dataset_dir data --output_dir results --seeds 0,1,2,3,4
     --methods simclr,simclr_mda,byol,byol_mda,simsiam,simsiam_mda --pretrained_weights efficientnet_b2.pth
     --finetune mcl+single,scl+single,imagenet+single,mcl+cgc,mcl+cmc
 

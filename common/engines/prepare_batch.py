@@ -54,8 +54,8 @@ class PrepareImage(PrepareBatch):
 class PrepareViews(PrepareImage):
     """Two random views of each image, and the weights that RE gave.
 
-    "Each image x in the batch X is randomly augmented into two images" (paper 003, section 2), after the RE/SE handler
-    has chosen, in batch, on the device.
+    "Each image x in the batch X is randomly augmented into two images" (Li et al. 2021, section 2), after the RE/SE
+    handler has chosen, in batch, on the device.
     """
 
     def __call__(

@@ -42,11 +42,11 @@ def kits_datalist(
 ) -> Path:
     """Write two datalists of ``<root>/case_xxxxx/{imaging,segmentation}.nii.gz`` and ``<root>/kits.json``.
 
-    Paper 002, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with the
-    other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the KiTS19
-    dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second lies
-    beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no patient
-    with it: load it with ``part="all"``.
+    Zhao and Yang 2021, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with
+    the other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the
+    KiTS19 dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second
+    lies beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no
+    patient with it: load it with ``part="all"``.
 
     Args:
         root: the folder ``data`` of the repository, with its images fetched.

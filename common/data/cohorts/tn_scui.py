@@ -22,9 +22,9 @@ def tn_scui_datalist(
 ) -> Path:
     """Write the datalist of ``<root>/{image,mask}/<ID>.PNG`` and ``<root>/train.csv``.
 
-    The label is the table's ``CATE``: 0 for benign and 1 for malignant. Each image is a patient of its own. Paper 002,
-    section 3.1, splits "by the ratio of 80 : 20, while preserving the percentage of samples for each class": fold 0 of
-    five is such a test set.
+    The label is the table's ``CATE``: 0 for benign and 1 for malignant. Each image is a patient of its own. Zhao and
+    Yang 2021, section 3.1, splits "by the ratio of 80 : 20, while preserving the percentage of samples for each class":
+    fold 0 of five is such a test set.
 
     Args:
         root: the folder of the training set, as unpacked.

@@ -19,7 +19,7 @@ from .scanner import oblique_affine
 
 __all__ = ["BRATS_CENTRES", "make_brain_phantoms"]
 
-# Subjects of low and high grade at each centre: paper 003, Table 1. CBICA has no low grade.
+# Subjects of low and high grade at each centre: Li et al. 2021, Table 1. CBICA has no low grade.
 BRATS_CENTRES = {"CBICA": (0, 125), "TCIA": (65, 98), "TMC": (1, 8), "others": (10, 19)}
 GRADE_FOLDERS = ("LGG", "HGG")
 

@@ -24,11 +24,12 @@ logger = logging.getLogger(__name__)
 class CrossValidation(Stages):
     """Pre-train, probe and fine-tune on each fold, for each seed, and report all in one table.
 
-    The stages are the bundle's configs. Linear evaluation (paper 003, Table 2; paper 000, Table 1): ``pretrain.yaml``
-    with the method's overlay and ``extract_features.yaml`` for each fold, then one ``linear_probe.yaml``. Fine-tuning
-    (paper 000, Tables 2 to 4): ``train.yaml`` and ``evaluate.yaml`` with their overlays, from an encoder of the same
-    fold and seed. What a fold's classifier is tested on is never seen before, unless ``transductive``. What is done
-    already is not done again, so the same call goes on where it was killed.
+    The stages are the bundle's configs. Linear evaluation (Li et al. 2021, Table 2; Chiang et al. 2023, Table 1):
+    ``pretrain.yaml`` with the method's overlay and ``extract_features.yaml`` for each fold, then one
+    ``linear_probe.yaml``. Fine-tuning (Chiang et al. 2023, Tables 2 to 4): ``train.yaml`` and ``evaluate.yaml`` with
+    their overlays, from an encoder of the same fold and seed. What a fold's classifier is tested on is never seen
+    before, unless ``transductive``. What is done already is not done again, so the same call goes on where it was
+    killed.
 
     An overlay with ``per_modality: true`` is run once for each modality of the datalist, named by id ``modality``. A
     ``learnt_table`` with ``{modality}`` in ``extract_features.yaml`` makes a table and a row for each modality.
@@ -43,13 +44,13 @@ class CrossValidation(Stages):
             ``pretrained_weights``), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets; overlays are
             those of ``train.yaml`` and ``evaluate.yaml``.
         seeds: each deals the folds anew and seeds the training ("five-fold cross-validation with five different random
-            states", paper 000, section 4.1); without any, the datalist's folds and the configs' seed.
+            states", Chiang et al. 2023, section 4.1); without any, the datalist's folds and the configs' seed.
         folds: number of folds that a seed deals; by default as many as the datalist has, or five.
         transductive: pre-train once on all subjects, as the papers do; the report says so.
         pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other ("The
-            remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", paper 002).
+            remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", Zhao and Yang 2021).
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
-        sweep: an id of ``pretrain.yaml`` and the values to try it at, with each method (paper 003, Fig. 4).
+        sweep: an id of ``pretrain.yaml`` and the values to try it at, with each method (Li et al. 2021, Fig. 4).
         probe: settings of ``linear_probe.yaml``.
         **settings: ids to override in every stage that has them.
 
@@ -141,7 +142,7 @@ class CrossValidation(Stages):
         }
 
     def _figures(self, report: Path) -> None:
-        """Fig. 2 of paper 003, of the first fold's features, and its Fig. 4 of a sweep."""
+        """Fig. 2 of Li et al. 2021, of the first fold's features, and its Fig. 4 of a sweep."""
         first = self.repetitions[0]
         fold = None if self.one_encoder else first.folds[0]
         tables = {row.name: row.table(first.output_dir, fold) for row in self.encoders if not row.modalities}

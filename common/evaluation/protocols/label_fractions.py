@@ -38,7 +38,8 @@ FREE = ("quiet", "device", "cache_dir", "num_workers")
 
 
 class LabelFractions(Stages):
-    """How well methods do with 5 to 100 % of the labels (paper 002, section 3.4 and Fig. 2; paper 001, Fig. 2).
+    """How well methods do with 5 to 100 % of the labels (Zhao and Yang 2021, section 3.4 and Fig. 2; Cao et al. 2022,
+    Fig. 2).
 
     "We evaluate the performance of fine-tuning the pre-trained hybrid model as the size of the labeled dataset varies
     [...]. The test dataset is always the same." Each encoder is pre-trained once, on all training subjects without
