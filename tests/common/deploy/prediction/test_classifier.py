@@ -133,7 +133,9 @@ def test_files_that_give_no_classifier_are_told_in_one_line(damage, archive, tmp
         source, options = SIAM, {"weights": tmp_path / "model.pt"}
     else:
         source, options = archive, {}
-        (archive / "configs/metadata.json").write_text('{"dicom_rules": {}, "network_data_format": 1}')
+        (archive / "configs/metadata.json").write_text(
+            json.dumps({"dicom_rules": {"T1": {"SeriesDescription": "T1"}}, "network_data_format": 1})
+        )
         write_manifest(archive)
     with (
         pytest.raises(InputError, match=r"no classifier \(") as refused,
