@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
+from common.images import studies
 from common.images.studies import all_files, find_studies
 from tests.common.deploy.made_studies import write_dicom, write_picture
 
@@ -107,13 +108,13 @@ def test_all_files_are_plain_ones_in_the_order_of_their_names_each_once(tmp_path
 
 def test_a_file_that_may_not_be_read_is_told_and_the_others_are_read(tmp_path, monkeypatch):
     one, _ = write(tmp_path / "a", generate_uid())
-    check = pydicom.misc.is_dicom
+    read = studies.read_header
 
-    def refuse(path):
+    def refuse(path, keywords):
         if path == one:
-            raise PermissionError(13, "Permission denied")
-        return check(path)
+            raise PermissionError("no permission")
+        return read(path, keywords)
 
-    monkeypatch.setattr(pydicom.misc, "is_dicom", refuse)
+    monkeypatch.setattr(studies, "read_header", refuse)
     (study,), unreadable = find_studies(tmp_path, [])
-    assert len(study.images) == 1 and unreadable == {str(one): "found an unreadable file (Permission denied)"}
+    assert len(study.images) == 1 and unreadable == {str(one): "no permission"}
