@@ -8,10 +8,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import torch
-from common.deploy.prediction.cases import Case, FileCase, prepare
 from monai.bundle import ConfigWorkflow
 from pydicom.uid import generate_uid
 
+from common.deploy.prediction.cases import Case, FileCase, prepare
 from common.deploy.prediction.classifier import Classifier
 from common.deploy.prediction.predict import find_cases
 from common.deploy.prediction.prediction import Prediction

@@ -6,10 +6,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from common.deploy.prediction.cases import FileCase
 from PIL import Image
 from pydicom.uid import generate_uid
 
+from common.deploy.prediction.cases import FileCase
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases
 from tests.bundles.parity import cases_of, predicted, served_image, validated_image

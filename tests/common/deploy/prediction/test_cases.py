@@ -6,9 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from common.deploy.prediction.cases import FileCase, prepare
 from pydicom.uid import generate_uid
 
+from common.deploy.prediction.cases import FileCase, prepare
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases
 from common.errors import InputError
