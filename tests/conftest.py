@@ -9,6 +9,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
+pytest_plugins = ["tests.process_state"]
+
 
 @pytest.fixture(scope="session")
 def project() -> Path:

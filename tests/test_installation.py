@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -51,3 +52,9 @@ def test_the_licence_is_the_whole_apache_2_and_every_bundle_has_it(project):
     assert "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
     for bundle in (project / "bundles").iterdir():
         assert (bundle / "LICENSE").read_text() == text, bundle
+
+
+def test_the_citation_names_the_version_that_is_installed(project, setup):
+    citation = yaml.safe_load((project / "CITATION.cff").read_text())
+    assert citation["version"] == setup["metadata"]["version"]
+    assert len(citation["references"]) == len(list((project / "bundles").iterdir()))

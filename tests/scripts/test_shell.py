@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SHELL = ("scripts/install.sh", "scripts/quickstart.sh", "scripts/test.sh", ".ci/run")
+SHELL = ("scripts/docs.sh", "scripts/install.sh", "scripts/quickstart.sh", "scripts/test.sh", ".ci/run")
 TOOLS = ["bash", "awk", "cat", "cksum", "cut", "dirname", "env", "grep", "mkdir", "readlink", "tee", "uname"]
 
 # Passes programs on to the real Python, notes everything else; exits with 1 where FAIL is part of the call.
@@ -68,7 +68,7 @@ def test_a_script_has_no_syntax_error_and_may_be_executed(script, project):
     assert os.access(project / script, os.X_OK)
 
 
-@pytest.mark.parametrize("script", ["scripts/install.sh", "scripts/quickstart.sh"])
+@pytest.mark.parametrize("script", ["scripts/docs.sh", "scripts/install.sh", "scripts/quickstart.sh"])
 def test_help_is_the_comment_at_the_top_and_does_nothing(script, copy):
     result = copy.run(script, "--help")
     assert result.returncode == 0 and f"usage: bash {script}" in result.stdout and "set -euo" not in result.stdout
@@ -81,7 +81,7 @@ def test_help_is_the_comment_at_the_top_and_does_nothing(script, copy):
         (
             "scripts/install.sh",
             "gpu",
-            "error: found gpu, expected radiomics, dask, dicom, parquet, deploy, mlflow or test\n",
+            "error: found gpu, expected radiomics, dask, dicom, parquet, deploy, mlflow, docs or test\n",
         ),
         ("scripts/quickstart.sh", "--fast", "error: found --fast, expected no argument\n"),
     ],

@@ -21,8 +21,8 @@ def lesion_metrics(prediction: Any, truth: Any, connectivity: int = 2) -> dict[s
     With the predicted voxels ``A``, the true voxels ``R``, and a lesion as a connected component of either (Carass et
     al. 2017, section 2.4):
 
-    - ``dsc`` = 2 |A and R| / (|A| + |R|), the overlap;
-    - ``ppv`` = |A and R| / |A|, the share of predicted voxels that are true;
+    - ``dsc``: ``2 |A and R| / (|A| + |R|)``, the overlap;
+    - ``ppv``: ``|A and R| / |A|``, the share of predicted voxels that are true;
     - ``ltpr``, the share of true lesions that a predicted voxel touches;
     - ``lfpr``, the share of predicted lesions without any true voxel. Here less is better.
 
