@@ -31,23 +31,30 @@ if TYPE_CHECKING:
     from .modalities import selected_modalities
     from .modality_statistics import ModalityStatistics, measure_modalities
     from .phantoms import (
-        make_brain_phantoms,
-        make_dementia_phantoms,
-        make_kidney_phantoms,
-        make_lesion_phantoms,
-        make_liver_phantoms,
-        make_lung_phantoms,
-        make_thyroid_phantoms,
+        BrainPhantoms,
+        DementiaPhantoms,
+        KidneyPhantoms,
+        LesionPhantoms,
+        LiverPhantoms,
+        LungPhantoms,
+        ThyroidPhantoms,
     )
     from .samplers import CandidateBatchSampler
     from .subject_numbers import subject_index
     from .volume_cache import DiskCacheDataset, cached_dataset
 
 __all__ = [
+    "BrainPhantoms",
     "CandidateBatchSampler",
     "Clusters",
+    "DementiaPhantoms",
     "DiskCacheDataset",
+    "KidneyPhantoms",
+    "LesionPhantoms",
+    "LiverPhantoms",
+    "LungPhantoms",
     "ModalityStatistics",
+    "ThyroidPhantoms",
     "adni_datalist",
     "assign_folds",
     "balance_classes",
@@ -65,13 +72,6 @@ __all__ = [
     "kits_datalist",
     "lgg_datalist",
     "load_datalist",
-    "make_brain_phantoms",
-    "make_dementia_phantoms",
-    "make_kidney_phantoms",
-    "make_lesion_phantoms",
-    "make_liver_phantoms",
-    "make_lung_phantoms",
-    "make_thyroid_phantoms",
     "measure_modalities",
     "npz_datalist",
     "nsclc_datalist",

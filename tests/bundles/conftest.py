@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigWorkflow
 
-from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
+from common.data import BrainPhantoms, LiverPhantoms, LungPhantoms
 from tests.bundles.commands import bundle_command, environment
 from tests.python_commands import run_python
 
@@ -20,7 +20,7 @@ def brain_phantoms(tmp_path_factory) -> Path:
     """Folder of 20 subjects with four modalities of 32^3 voxels: 8 of low and 12 of high grade, four folds."""
     folder = tmp_path_factory.mktemp("brain")
     centres = {"A": (5, 8), "B": (3, 4)}
-    make_brain_phantoms(folder, num_subjects=20, shape=(32, 32, 32), num_folds=4, centres=centres, num_workers=1)
+    BrainPhantoms(num_subjects=20, shape=(32, 32, 32), num_folds=4, centres=centres).make(folder, num_workers=1)
     return folder
 
 
@@ -29,7 +29,7 @@ def lung_phantoms(tmp_path_factory) -> Path:
     """Folder of 18 chest CTs of 32^3 voxels at 10 mm, six of each stage, two folds."""
     folder = tmp_path_factory.mktemp("lung")
     sizes = {"shape": (32, 32, 32), "spacing": (10.0, 10.0, 10.0)}
-    make_lung_phantoms(folder, num_subjects=18, stage_counts=(1, 1, 1), num_folds=2, num_workers=1, **sizes)
+    LungPhantoms(num_subjects=18, stage_counts=(1, 1, 1), num_folds=2, **sizes).make(folder, num_workers=1)
     return folder
 
 
@@ -37,7 +37,7 @@ def lung_phantoms(tmp_path_factory) -> Path:
 def liver_phantoms(tmp_path_factory) -> Path:
     """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
     folder = tmp_path_factory.mktemp("liver")
-    make_liver_phantoms(folder, num_subjects=20, sizes=(24, 40), stage_counts=(3, 2), num_folds=4, num_workers=1)
+    LiverPhantoms(num_subjects=20, sizes=(24, 40), stage_counts=(3, 2), num_folds=4).make(folder, num_workers=1)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ...errors import InputError
 from .collect import existing_folder, missing_files, read_table, write_cohort
@@ -17,27 +18,27 @@ CLASSES = ("benign", "malignant", "normal")
 def busi_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     classes: Sequence[str] = ("benign", "malignant"),
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``.
+    """BUSI: breast ultrasound, benign against malignant; near duplicates count as one subject.
 
-    The collection tells no patients, and holds near duplicates: other frames and crops of one lesion. The table's
-    ``near_duplicate_group`` is therefore the datalist's ``subject``, which neither folds nor label fractions nor
-    intervals ever part; ``case`` tells which image it is. Some groups hold images of two classes: errors of the
-    collection.
+    Reads ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``. The collection tells no patients, and holds near
+    duplicates: other frames and crops of one lesion. The table's ``near_duplicate_group`` is therefore the datalist's
+    ``subject``, which neither folds nor label fractions nor intervals ever part; ``case`` tells which image it is. Some
+    groups hold images of two classes: errors of the collection.
 
     Args:
         root: folder of images and masks, with ``labels.csv`` (columns ``id``, ``label``, ``near_duplicate_group``).
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the lines with missing files, unknown class or without group; "drop"
-            leaves them out and logs which and why.
-        classes: which to take, in the order of their label; images of others are left out. Images of "normal" breasts
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the lines with missing files, unknown
+            class or without group; "drop" leaves them out and logs which and why.
+        classes: classes to read, in the order of their label; images of others are left out. Images of "normal" breasts
             have no lesion, so no mask.
-        num_folds: folds by group, stratified.
-        seed: of the folds.
+        num_folds: number of folds by group, stratified.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

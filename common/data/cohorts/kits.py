@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import InputError
 from ..balance import balance_classes
@@ -35,27 +35,28 @@ KITS_OTHERS = (
 def kits_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     clear_cell: int | None = 20,
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write two datalists of ``<root>/case_xxxxx/{imaging,segmentation}.nii.gz`` and ``<root>/kits.json``.
+    """KiTS19: four subtypes of kidney tumours in CT; the other cases go to a second JSON, to pre-train on.
 
-    Paper 002, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with the
-    other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the KiTS19
-    dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second lies
-    beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no patient
-    with it: load it with ``part="all"``.
+    Reads ``<root>/case_xxxxx/{imaging,segmentation}.nii.gz`` and ``<root>/kits.json``. Zhao and Yang (2021), section
+    3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with the other three types of
+    data to form a classification data set (70 cases). The remaining data (140 cases) in the KiTS19 dataset is used for
+    self-supervised learning." The first is ``output``, with labels and folds; the second lies beside it
+    (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no patient with it: load
+    it with ``part="all"``.
 
     Args:
-        root: the folder ``data`` of the repository, with its images fetched.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the cases with missing files, unknown subtype or slices along another
-            axis than the first; "drop" leaves them out and logs which and why.
+        root: folder ``data`` of the repository, with its images fetched.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the cases with missing files, unknown
+            subtype or slices along another axis than the first; "drop" leaves them out and logs which and why.
         clear_cell: cases of clear cell carcinoma to keep for classification; ``None``: all of them.
-        num_folds: patient-wise stratified folds.
-        seed: of the choice and the folds.
+        num_folds: number of patient-wise stratified folds.
+        seed: random seed for the choice and the folds.
 
     Returns:
         The path of the datalist with labels.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import make_liver_phantoms
+from common.data import LiverPhantoms
 from tests.bundles.bundle_files import BUNDLES
 from tests.bundles.commands import run_bundle
 
@@ -37,7 +37,7 @@ def liver_volumes(tmp_path_factory) -> Path:
     """Folder of 6 subjects with volumes of eight thick slices, two folds."""
     folder = tmp_path_factory.mktemp("volumes")
     counts = {"num_subjects": 6, "stage_counts": (2, 1), "num_folds": 2}
-    make_liver_phantoms(folder, sizes=(40, 48), spatial_dims=3, num_slices=8, num_workers=1, **counts)
+    LiverPhantoms(sizes=(40, 48), spatial_dims=3, num_slices=8, **counts).make(folder, num_workers=1)
     return folder
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from common.data import make_dementia_phantoms, make_lesion_phantoms
+from common.data import DementiaPhantoms, LesionPhantoms
 from tests.bundles.bundle_files import BUNDLES
 from tests.bundles.commands import run_bundle
 from tests.bundles.conftest import plain
@@ -37,7 +37,7 @@ def one_thread():
 def dementia(tmp_path_factory) -> Path:
     """Folder of 12 people with one or two visits each, half of them with dementia, at 32^3 voxels, three folds."""
     folder = tmp_path_factory.mktemp("dementia")
-    make_dementia_phantoms(folder, num_subjects=12, visits=2, shape=(32, 32, 32), num_folds=3, num_workers=1)
+    DementiaPhantoms(num_subjects=12, visits=2, shape=(32, 32, 32), num_folds=3).make(folder, num_workers=1)
     return folder
 
 
@@ -45,7 +45,7 @@ def dementia(tmp_path_factory) -> Path:
 def lesions(tmp_path_factory) -> Path:
     """Folder of six people with three modalities of 32^3 voxels and their lesions, three folds."""
     folder = tmp_path_factory.mktemp("lesions")
-    make_lesion_phantoms(folder, num_subjects=6, shape=(32, 32, 32), mean_lesions=8, num_folds=3, num_workers=1)
+    LesionPhantoms(num_subjects=6, shape=(32, 32, 32), mean_lesions=8, num_folds=3).make(folder, num_workers=1)
     return folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigWorkflow
 
-from common.data import make_kidney_phantoms, make_thyroid_phantoms
+from common.data import KidneyPhantoms, ThyroidPhantoms
 from tests.bundles.bundle_files import BUNDLES
 from tests.bundles.commands import run_bundle
 from tests.bundles.conftest import plain
@@ -39,7 +39,7 @@ def few_features(tmp_path_factory) -> Path:
 def thyroid_phantoms(tmp_path_factory) -> Path:
     """Folder of 20 ultrasound images of 64 to 80 pixels, ten benign and ten malignant, four folds."""
     folder = tmp_path_factory.mktemp("thyroid")
-    make_thyroid_phantoms(folder, num_subjects=20, sizes=(64, 80), num_folds=4, num_workers=1)
+    ThyroidPhantoms(num_subjects=20, sizes=(64, 80), num_folds=4).make(folder, num_workers=1)
     return folder
 
 
@@ -49,7 +49,7 @@ def kidney_phantoms(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("kidney")
     sizes = {"sizes": (64, 72), "thickness": (4.0, 6.0)}
     counts = {"subtype_counts": (4, 2, 2, 2, 2), "clear_cell": 4}
-    make_kidney_phantoms(folder, num_subjects=20, num_folds=2, num_workers=1, **sizes, **counts)
+    KidneyPhantoms(num_subjects=20, num_folds=2, **sizes, **counts).make(folder, num_workers=1)
     return folder
 
 
@@ -114,5 +114,5 @@ def image_classifier(configs, tiny, pretrained, tmp_path_factory) -> Path:
 def many_phantoms(tmp_path_factory) -> Path:
     """Folder of 120 ultrasound images, four folds."""
     folder = tmp_path_factory.mktemp("many")
-    make_thyroid_phantoms(folder, num_subjects=120, sizes=(64, 80), num_folds=4, num_workers=1)
+    ThyroidPhantoms(num_subjects=120, sizes=(64, 80), num_folds=4).make(folder, num_workers=1)
     return folder
