@@ -83,8 +83,10 @@ def run_commands(
         result = app(_joined(words, chosen) if chosen else words)
     except UnusedCliTokensError as error:
         _stop(f"found {' '.join(error.unused_tokens or [])!r}, expected no further argument; --help lists the options")
-    except (CycloptsError, OptionError) as error:
+    except CycloptsError as error:
         _stop(" ".join(str(error).split()))
+    except OptionError as error:
+        _stop(str(error))
     if show is not None and result is not None:
         show(result)
 
@@ -148,7 +150,7 @@ def _joined(words: Iterable[str], command: Command) -> list[str]:
 def _plain(command: Command) -> str:
     """A docstring without reST markup."""
     text = inspect.getdoc(command) or ""
-    return re.sub(r":\w+:`~?(?:[\w.]*\.)?([\w]+)`", r"\1", text).replace("``", "").replace("**settings", "settings")
+    return re.sub(r":\w+:`~?(?:[\w.]*\.)?([\w]+)`", r"\1", text).replace("``", "").replace("    **", "    ")
 
 
 def _unchanged(name: str) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ... import bundle_root
 from ...errors import InputError
 
 __all__ = ["PRETRAIN", "BundleConfigs"]
@@ -19,14 +20,14 @@ class BundleConfigs:
     """Configs and overlays of one bundle.
 
     Args:
-        bundle_root: folder of the bundle, with ``configs/*.yaml`` in it.
+        bundle: name of a bundle of this checkout, or folder with ``configs/*.yaml`` in it.
 
     Raises:
         InputError: there is no such bundle.
     """
 
-    def __init__(self, bundle_root: str | Path) -> None:
-        root = Path(bundle_root).resolve()
+    def __init__(self, bundle: str | Path) -> None:
+        root = Path(bundle if (Path(bundle) / "configs").is_dir() else bundle_root(str(bundle))).resolve()
         self.folder = root / "configs"
         if not self.folder.is_dir():
             known = sorted(folder.parent.name for folder in root.parent.glob("*/configs"))
@@ -48,6 +49,10 @@ class BundleConfigs:
     def ids(self, *names: str) -> dict[str, Any]:
         """Top-level ids of one config, or of several put one over the other; see :meth:`path` for errors."""
         return {key: value for name in names for key, value in _read(self.path(name)).items()}
+
+    def known_ids(self) -> set[str]:
+        """Top-level ids of all configs and overlays."""
+        return {key.lstrip("+").split("#")[0] for name in self._names() for key in self.ids(name)}
 
     def check_overlays(self, stage: str, overlays: Sequence[str]) -> None:
         """Whether ``overlays`` set only what a config has.
