@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 __all__ = ["lazy_exports"]
@@ -28,7 +29,7 @@ def lazy_exports(package: str) -> Callable[[str], Any]:
         >>> from common.data import assign_folds  # imports common.data.folds and nothing else of common.data
     """
     module = sys.modules[package]
-    source = module.__spec__.loader.get_source(package)
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
     imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom) and node.level]
     homes = {alias.name: f"{package}.{node.module}" for node in imports if node.level == 1 for alias in node.names}
 

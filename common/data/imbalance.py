@@ -46,16 +46,22 @@ def cluster_features(features: torch.Tensor, num_clusters: int, seed: int = 0) -
     return Clusters(torch.from_numpy(kmeans.labels_).long(), torch.from_numpy(kmeans.cluster_centers_))
 
 
-def reweight(clusters: Clusters) -> torch.Tensor:
+def reweight(clusters: Clusters, max_weight: float | None = None) -> torch.Tensor:
     """RE: weight ``N / f_j`` for each sample of cluster j, "re-scaled to guarantee the minimum weight is 1".
 
     The rescaled weight is ``f_max / f_j``: 1 in the largest cluster, more in the smaller ones (paper 003, section 2a).
+
+    Args:
+        clusters: clusters of N samples.
+        max_weight: cap, at least 1: a cluster of a single sample in a batch of m would weigh up to ``m - k + 1``.
+            ``None``, as in the paper, for none.
 
     Returns:
         Weights, shape ``N``, float32.
     """
     counts = clusters.counts
-    return counts.max() / counts[clusters.assignment]
+    weights = counts.max() / counts[clusters.assignment]
+    return weights if max_weight is None else weights.clamp(max=max_weight)
 
 
 def select_balanced(features: torch.Tensor, clusters: Clusters, num_selected: int) -> torch.Tensor:

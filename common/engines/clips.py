@@ -47,8 +47,8 @@ class PrepareClips(_PrepareKeys):
     """Clips by name, each augmented on its own, and the subjects, which :class:`~common.losses.LongShortLoss` takes.
 
     Args:
-        views: of which clips; :func:`~common.networks.clip_views` tells what the terms of the loss need.
-        augment: from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
+        views: names of the clips to use; :func:`~common.networks.clip_views` returns those that the loss terms need.
+        augment: function from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
         memory_format: layout of the clips in memory.
 
     Raises:
@@ -81,7 +81,7 @@ class PrepareClipPair(_PrepareKeys):
 
     Args:
         views: the clip of each; the same name twice gives two random variants of one clip, as the peers' papers do.
-        augment: from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
+        augment: function from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
         target: number of each row that the loss takes: ``subject_index`` for MoCo, ``age`` for age-aware; ``None`` for
             BYOL, which needs none.
         memory_format: layout of the views in memory.
@@ -120,10 +120,10 @@ class PrepareRestoration(_PrepareKeys):
     """A distorted clip and its original, for Models Genesis.
 
     Args:
-        distort: from a batch ``B[C]HWD`` in [0, 1] to its distorted variant, such as
+        distort: function from a batch ``B[C]HWD`` in [0, 1] to its distorted variant, such as
             :class:`~common.transforms.BatchModelsGenesis`.
-        key: of the clip or volume.
-        augment: of the original, before; ``None`` for none.
+        key: batch key of the clip or volume.
+        augment: augmentation of the original before the distortion; ``None`` for none.
         memory_format: layout of the clips in memory.
     """
 

@@ -16,7 +16,7 @@ class PrepareDenoising(PrepareImage):
     """Corrupt the image, on the device: the network gets the corrupted, the loss the clean one (Vincent et al. 2008).
 
     Args:
-        corrupt: from a batch ``B[C]HW`` of floats to its corrupted variant, such as
+        corrupt: function from a batch ``B[C]HW`` of floats to its corrupted variant, such as
             :class:`~common.transforms.BatchRandMaskingNoise`.
         augment: before it, of the clean image too; ``None`` for no augmentation.
         memory_format: layout of the images in memory.

@@ -21,10 +21,10 @@ class PrepareImageAndRadiomics(PrepareImage):
     ``network(image, radiomics)``.
 
     Args:
-        augment: from a batch ``B[C]HW`` of floats to its random variant; ``None`` for no augmentation.
+        augment: function from a batch ``B[C]HW`` of floats to its random variant; ``None`` for no augmentation.
         memory_format: layout of the image in memory.
-        target: what the loss gets: ``index``, the sample's row in the memory bank, for pre-training, or ``label``,
-            which may be missing where nothing is trained.
+        target: second argument of the loss: ``index``, the sample's row in the memory bank, for pre-training, or
+            ``label``, which may be missing where nothing is trained.
 
     Raises:
         InputError: for an unknown target, or a batch without ``radiomics`` or ``index``.

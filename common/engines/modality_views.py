@@ -27,9 +27,9 @@ class PrepareModalityViews(PrepareImage):
     patient lacks (``missing``, as :class:`~common.transforms.LoadModalitiesd` flags it) is not drawn.
 
     Args:
-        augment: from a batch ``[B, 1, H, W]`` in [0, 1] to its random variant; ``None`` for no augmentation.
-        mean: of each modality, in the order of the channels.
-        std: of each modality.
+        augment: function from a batch ``[B, 1, H, W]`` in [0, 1] to its random variant; ``None`` for no augmentation.
+        mean: mean intensity of each modality, in the order of the channels.
+        std: standard deviation of each modality.
         pairs: "different": two different modalities, all ordered pairs alike; "independent": two independent draws as
             in Algorithm 1, equal once in M; "same": both views from one modality, which is training without MDA.
         modality: index of the modality for "same"; ``None`` to draw one for each patient.

@@ -16,7 +16,7 @@ class PrepareImage(PrepareBatch):
     """Move ``image`` and ``label`` to the device, augmenting the image there.
 
     Args:
-        augment: from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
+        augment: function from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
         memory_format: layout of the image in memory; convolutions run fastest in ``torch.channels_last_3d``.
     """
 

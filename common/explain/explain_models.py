@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from monai.data import Dataset
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from ..errors import InputError
@@ -48,12 +49,12 @@ class ExplainModels:
         modalities: names of the image's channels.
         target_class: index of the class to explain.
         target_layer: see :class:`LayerCAM`.
-        normalize: from a batch of images to what the models take; the images are shown as they are.
+        normalize: function from a batch of images to the models' input; the images are shown without it.
         classes: names by index, for the titles.
         subjects: whom to explain; by default all of the dataset.
-        mask_key: of the rows' masks, lesion or organ above 0, on the image's grid.
+        mask_key: row key of the mask, lesion or organ above 0, on the image's grid.
         batch_size: patients at a time.
-        device: of the models.
+        device: device of the models.
         radiological: show the first axis from right to left and the second upwards: for images turned to RAS, the
             patient's right on the left. Otherwise as pictures that MONAI has read: from left to right and downwards.
         progress: show a progress bar.
@@ -151,13 +152,15 @@ class ExplainModels:
         subject, mask = str(row["subject"]), row.get(self.mask_key)
         mask = None if mask is None else np.asarray(mask)[0]
         keys = {key: int(row[key]) for key in ("fold", "label") if key in row}
-        found, panels = [], []
+        found: list[dict[str, Any]] = []
+        panels: list[list[Panel]] = []
         for name, (maps, probabilities) in explained.items():
             _save(self.output_dir / f"{_plain(subject)}_{_plain(name)}.npy", maps.astype(np.float32))
             panels.append([])
             for index, modality in enumerate(self.modalities):
                 title = f"P({self._class(self.target_class)}) = {probabilities[index]:.2f}"
-                shown = Panel(title, *(None if a is None else self._view(a) for a in (image[index], maps[index], mask)))
+                view = None if mask is None else self._view(mask)
+                shown = Panel(title, self._view(image[index]), self._view(maps[index]), view)
                 panels[-1].append(shown)
                 path = self.output_dir / f"{_plain(subject)}_{_plain(modality)}_{_plain(name)}.png"
                 overlay_figure(shown._replace(title=f"{name}, {modality}\n{title}"), path)

@@ -33,7 +33,7 @@ def overlay_figure(panel: Panel, path: str | Path) -> Path:
     """One image and its map.
 
     Args:
-        panel: what to show, rows from above and columns from the left as in a picture.
+        panel: image and map to show, rows from above and columns from the left as in a picture.
         path: the PNG to write.
     """
     with figure(path, 4.3, width=5.4) as (drawing, axes):
@@ -48,10 +48,10 @@ def comparison_figure(
     """The paper's Fig. 4: modalities side by side, models one below the other as (a), (b), (c).
 
     Args:
-        rows: for each model a panel per modality.
-        names: of the models.
+        rows: panels of each model, one per modality.
+        names: names of the models.
         columns: names of the modalities.
-        title: of the whole.
+        title: title of the figure.
         path: the PNG to write.
     """
     width, height = SIDE * len(columns) + 0.9, (SIDE + 0.25) * len(rows) + 0.6

@@ -61,9 +61,9 @@ class LayerCAM(GradCAM):
         Args:
             x: images, ``[B, M, H, W]``.
             class_idx: the class to explain, the same for all images.
-            retain_graph: as in MONAI.
-            layer_idx: as in MONAI.
-            kwargs: of the network.
+            retain_graph: see :class:`monai.visualize.GradCAM`.
+            layer_idx: see :class:`monai.visualize.GradCAM`.
+            kwargs: further arguments of the network.
 
         Returns:
             Maps of 0 and above, ``[B, M, h, w]``; where the network does not part the channels, ``[B, 1, h, w]``.

@@ -31,7 +31,7 @@ class ResumableCheckpoint:
 
     Args:
         output_dir: folder of ``checkpoint.pt`` and ``model.pt``, made when missing.
-        objects: what to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them.
+        objects: objects to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them.
         sampler: batch sampler of the training loader.
         generator: generator of the training loader, seeded anew for each epoch. Without it the loader draws from
             torch's global generator when it starts, once more in a run that goes on within an epoch than in a whole.
@@ -94,6 +94,7 @@ class ResumableCheckpoint:
             self.save(engine)
 
     def _save_best_model(self, engine: Engine) -> None:
+        assert self.validator is not None  # attached only then
         if self.validator.state.best_metric_epoch == engine.state.epoch:
             self.save_model(engine)
 

@@ -30,10 +30,10 @@ class ImageMetrics:
     ``AsDiscreted(keys="pred", argmax=True)``.
 
     Args:
-        function: of prediction and truth, ``HxWxD`` each, to values by name, such as
+        function: function of prediction and truth, ``HxWxD`` each, that returns values by name, such as
             :func:`common.evaluation.lesion_metrics`.
         path: CSV with a row for each image; ``None`` for none.
-        prefix: of the names in ``engine.state.metrics``.
+        prefix: prefix of the names in ``engine.state.metrics``.
 
     Raises:
         InputError: when a prediction or a label has several channels.

@@ -54,7 +54,7 @@ class KeyQueue(nn.Module):
         """Put the keys of all processes in, in place of the oldest.
 
         Args:
-            keys: for each view ``BxF``, this process's.
+            keys: keys of each view, ``BxF``, from this process.
             subjects: ``B``, whole numbers from 0.
         """
         if set(keys) != set(self.views):
@@ -96,7 +96,7 @@ class KeyQueueHandler:
     The network's output tells its keys as ``queue_keys``, and the subjects are the loss's second argument.
 
     Args:
-        queue: to fill. It is saved as an object of :class:`ResumableCheckpoint`.
+        queue: queue to fill. It is saved as an object of :class:`ResumableCheckpoint`.
     """
 
     def __init__(self, queue: KeyQueue) -> None:

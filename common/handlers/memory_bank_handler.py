@@ -32,8 +32,9 @@ class MemoryBankHandler:
     vectors reach the banks after its loss, so that no sample is compared with itself.
 
     Args:
-        bank: to fill and move; it is moved to the trainer's device.
-        network: from image and radiomics to :class:`~common.networks.HybridOutput`, the one that is trained.
+        bank: bank to fill and update; it is moved to the trainer's device.
+        network: network under training, from image and radiomics to :class:`~common.networks.HybridOutput`, the one
+            that is trained.
         data_loader: all samples once, in any order, unaugmented, the same on every process.
         prepare_batch: brings a batch to the device.
         inferer: runs the network.

@@ -30,8 +30,8 @@ class MetricsWriter:
 
     Args:
         output_dir: folder of the two files.
-        optimizer: whose learning rate is told.
-        validator: whose metrics come beside, as ``val_<name>``.
+        optimizer: optimizer whose learning rate is logged.
+        validator: evaluator whose metrics are added as ``val_<name>``.
 
     Raises:
         InputError: when the mean loss of an epoch is not finite: the run stops, the last checkpoint stays.

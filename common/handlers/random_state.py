@@ -48,11 +48,12 @@ class RandomState:
             torch.cuda.set_rng_state(own["cuda"].cpu())
 
     def _own_state(self) -> dict[str, Any]:
-        name, keys, position, has_gauss, cached = np.random.get_state()
+        name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+        words_of_numpy = torch.from_numpy(np.asarray(keys).astype(np.int64))
         version, words, gauss = random.getstate()
         return {
             "python": (version, list(words), gauss),
-            "numpy": (name, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached)),
+            "numpy": (name, words_of_numpy, int(position), int(has_gauss), float(cached)),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         }

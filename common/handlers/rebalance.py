@@ -47,7 +47,8 @@ class RebalanceHandler:
         batch_size: samples of a training step in all processes, the paper's m; even for SE.
         num_candidates: samples among which SE chooses, the paper's N = k * q; more than m. The paper keeps m < N / k.
         warmup_epochs: epochs of plain training at the start.
-        seed: of k-means.
+        max_weight: cap of RE's weights, at least 1; ``None``, as in the paper, for none.
+        seed: random seed for k-means.
         prepare_batch: brings clean images to the device for fresh features.
         inferer: runs the encoder on them.
 
@@ -65,6 +66,7 @@ class RebalanceHandler:
         batch_size: int = 6,
         num_candidates: int = 30,
         warmup_epochs: int = 1,
+        max_weight: float | None = None,
         seed: int = 0,
         prepare_batch: PrepareBatch | None = None,
         inferer: Inferer | None = None,
@@ -80,6 +82,8 @@ class RebalanceHandler:
                 f"batch_size: {batch_size} samples for num_clusters {num_clusters}; expected at least as many samples"
                 " as clusters; raise batch_size or lower num_clusters"
             )
+        if max_weight is not None and not max_weight >= 1:
+            raise InputError(f"max_weight: {max_weight}; expected a number from 1, or null for no cap; correct it")
         self.encoder = encoder
         self.strategy = strategy
         self.features = features
@@ -87,6 +91,7 @@ class RebalanceHandler:
         self.num_clusters = num_clusters
         self.batch_size = batch_size
         self.warmup_epochs = warmup_epochs
+        self.max_weight = max_weight
         self.seed = seed
         self.prepare_batch = prepare_batch or PrepareImage()
         self.inferer = inferer or SimpleInferer()
@@ -111,7 +116,7 @@ class RebalanceHandler:
         features = gather_rows(local)
         clusters = self._cluster(features, gather_rows(batch["label"]) if "label" in batch else None)
         if self.strategy == "re":
-            batch["weight"] = own_rows(reweight(clusters))
+            batch["weight"] = own_rows(reweight(clusters, self.max_weight))
         else:
             chosen = select_balanced(features, clusters, self.batch_size)
             tensors = {key: value for key, value in batch.items() if isinstance(value, torch.Tensor)}
@@ -126,7 +131,8 @@ class RebalanceHandler:
     def remember(self, engine: Engine) -> None:
         """Put the mean feature of each sample's two views into the bank."""
         batch, output = engine.state.batch, engine.state.output["pred"]
-        self.bank.update(batch["index"], (output.r1 + output.r2) / 2, batch.get("label"))
+        first, second = output.features
+        self.bank.update(batch["index"], (first + second) / 2, batch.get("label"))
 
     def report(self, engine: Engine) -> None:
         """Write the epoch's mean cluster shares and purity to ``engine.state.metrics`` and the log."""

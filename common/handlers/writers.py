@@ -56,7 +56,7 @@ class FeatureWriter(_TableWriter):
 
     Args:
         path: CSV file; with ``modalities``, it holds ``{modality}`` and stands for one table each.
-        prefix: of the columns' names.
+        prefix: prefix of the column names.
         modalities: names of the modalities where ``pred`` is ``[M, F]`` for each image; ``None`` where it is ``[F]``.
     """
 

@@ -6,6 +6,7 @@ from .negative_cosine import NegativeCosineLoss
 from .normalized_mse import NormalizedMSELoss
 from .nt_xent import NTXentLoss
 from .queue_info_nce import QueueInfoNCELoss
+from .rubik import RubikLoss
 
 __all__ = [
     "AgeAwareLoss",
@@ -15,5 +16,6 @@ __all__ = [
     "NegativeCosineLoss",
     "NormalizedMSELoss",
     "QueueInfoNCELoss",
+    "RubikLoss",
     "info_nce",
 ]

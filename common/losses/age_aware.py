@@ -26,7 +26,7 @@ class AgeAwareLoss(nn.Module):
 
     Args:
         temperature: T; the authors' code takes 0.1.
-        sigma: of the kernel, in years; the authors' code takes 5.
+        sigma: width of the kernel, in years; the authors' code takes 5.
 
     Raises:
         InputError: for a temperature or sigma that is not above 0.

@@ -17,7 +17,7 @@ class NegativeCosineLoss(nn.Module):
     plain: weights of at least 1 raise the loss, they don't share it out. Targets get no gradient.
 
     Shape:
-        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``.
+        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``; what follows them does not count.
         - weights: ``B``, or ``None`` for equal weights.
         - result: a scalar in ``[-max(w), max(w)]``.
 
@@ -29,7 +29,7 @@ class NegativeCosineLoss(nn.Module):
 
     def forward(self, outputs: tuple[torch.Tensor, ...], weights: torch.Tensor | None = None) -> torch.Tensor:
         """The weighted mean over the batch."""
-        t1, t2, r1, r2 = (output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs)
+        t1, t2, r1, r2 = (output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs[:4])
         r1, r2 = r1.detach(), r2.detach()
         loss = -0.5 * (cosine_similarity(t1, r2) + cosine_similarity(t2, r1))  # N
         return loss.mean() if weights is None else (weights * loss).mean()

@@ -17,7 +17,8 @@ class NormalizedMSELoss(nn.Module):
     will treat the corresponding value as a constant": targets get no gradient.
 
     Shape:
-        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``: predictions and targets of two views.
+        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``: predictions and targets of two views; what follows
+          is not used.
         - weights: ``B``, or ``None`` for equal weights.
         - result: a scalar in ``[0, 8 max(w)]``.
 
@@ -29,7 +30,7 @@ class NormalizedMSELoss(nn.Module):
 
     def forward(self, outputs: tuple[torch.Tensor, ...], weights: torch.Tensor | None = None) -> torch.Tensor:
         """The weighted mean over the batch."""
-        t1, t2, r1, r2 = (output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs)
+        t1, t2, r1, r2 = (output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs[:4])
         r1, r2 = r1.detach(), r2.detach()
         loss = 4 - 2 * (cosine_similarity(t1, r2) + cosine_similarity(t2, r1))  # N
         return loss.mean() if weights is None else (weights * loss).mean()

@@ -20,11 +20,11 @@ class QueueInfoNCELoss(nn.Module):
     """InfoNCE of each query with its key, against the queue (He et al. 2020, Eq. 1), see :func:`~.info_nce.info_nce`.
 
     Args:
-        queue: that holds the negatives, among them those of ``view``; filled by
+        queue: queue of the negatives, among them those of ``view``; filled by
             :class:`~common.handlers.KeyQueueHandler` after the loss.
         temperature: "we set tau = 0.07".
         mask_same_subject: keys of the query's own subject don't count, see :class:`LongShortLoss`.
-        view: of the queue.
+        view: name of the queue's view.
 
     Raises:
         InputError: for a temperature that is not above 0.

@@ -5,10 +5,10 @@ from .cross_modality import CrossModalityConv, CrossModalityGroupConv
 from .each_modality import EachModality
 from .efficientnet import EfficientNetBackbone
 from .encoder import BottleneckBlock, BottleneckEncoder
-from .encoder_weights import load_encoder_weights
+from .encoder_weights import load_encoder_weights, load_unet_weights
 from .folded_batch_norm import folded_batch_norms
 from .fusion import FusionClassifier
-from .heads import PredictionHead, ProjectionHead
+from .heads import PredictionHead, ProjectionHead, SimSiamProjector
 from .hybrid import HybridNetwork, HybridOutput
 from .hybrid_classifier import HybridClassifier
 from .imagenet_weights import load_imagenet_weights
@@ -21,6 +21,7 @@ from .projection import ProjectedEncoder
 from .radiomics_encoder import RadiomicsEncoder
 from .resnet import ResNetBackbone
 from .restoration import RestorationNetwork
+from .rubik import RubikNetwork, RubikOutput
 from .siamese import SiameseNetwork, SiameseOutput
 from .sync_batchnorm import convert_sync_batchnorm
 from .unet_encoder import UNetEncoder
@@ -54,8 +55,11 @@ __all__ = [
     "RadiomicsEncoder",
     "ResNetBackbone",
     "RestorationNetwork",
+    "RubikNetwork",
+    "RubikOutput",
     "SiameseNetwork",
     "SiameseOutput",
+    "SimSiamProjector",
     "UNetEncoder",
     "VolumeResNet",
     "clip_views",
@@ -64,6 +68,7 @@ __all__ = [
     "key_views",
     "load_encoder_weights",
     "load_imagenet_weights",
+    "load_unet_weights",
     "load_weights",
     "read_checkpoint",
 ]

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from .interfaces import FeatureMapEncoder
+
 __all__ = ["DenoisingAutoencoder"]
 
 
@@ -22,13 +24,13 @@ class DenoisingAutoencoder(nn.Module):
     Args:
         encoder: network from ``B[C]HW`` to a feature map ``BKhw`` that tells ``K`` as ``num_features`` and ``C`` as
             ``in_channels``; after training its weights are under ``encoder.``.
-        channels: of the decoder's layers.
+        channels: number of channels of each decoder layer.
 
     Shape:
         ``B[C]HW -> B[C]HW``, in [0, 1].
     """
 
-    def __init__(self, encoder: nn.Module, channels: Sequence[int] = (256, 128, 64, 32)) -> None:
+    def __init__(self, encoder: FeatureMapEncoder, channels: Sequence[int] = (256, 128, 64, 32)) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = nn.ModuleList(

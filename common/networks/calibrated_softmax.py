@@ -21,7 +21,7 @@ class CalibratedSoftmax(nn.Module):
     of all channels is "no call" exactly where the network abstains.
 
     Args:
-        temperature: of the logits; above 1 softens. 1 leaves them as they are.
+        temperature: divisor of the logits; above 1 softens the probabilities, 1 leaves them unchanged.
         threshold: smallest probability of the likeliest class at which it is called; 0 never abstains.
 
     Raises:

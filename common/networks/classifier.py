@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .interfaces import VectorEncoder
+
 __all__ = ["EncoderClassifier"]
 
 
@@ -15,7 +17,7 @@ class EncoderClassifier(nn.Module):
         encoder: network from ``B[C]HWD`` to ``B[F]`` that tells ``F`` as ``out_features``.
         num_classes: number of classes.
         dropout: probability of dropping a feature in training.
-        probabilities: what makes probabilities of the logits, for evaluation and export: ``torch.nn.Softmax`` or
+        probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
             :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
             the same weights.
 
@@ -24,7 +26,7 @@ class EncoderClassifier(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, num_classes: int, dropout: float = 0.0, probabilities: nn.Module | None = None
+        self, encoder: VectorEncoder, num_classes: int, dropout: float = 0.0, probabilities: nn.Module | None = None
     ) -> None:
         super().__init__()
         self.encoder = encoder

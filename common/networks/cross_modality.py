@@ -51,10 +51,10 @@ class CrossModalityGroupConv(nn.Module):
     Args:
         channels: channels of each modality's feature map, and of the fused one.
         num_modalities: M.
-        groups: of all convolutions; must divide ``channels``.
+        groups: number of groups of all convolutions; must divide ``channels``.
         num_pointwise: number of 1x1 convolutions.
-        shortcut: where identity shortcuts are. ``each`` (**ours**): round each 1x1 block; ``pairs``: round the 1x1
-            blocks two by two, an odd last one has none; ``none``. The paper's "between every two consecutive
+        shortcut: placement of the identity shortcuts. ``each`` (**ours**): round each 1x1 block; ``pairs``: round the
+            1x1 blocks two by two, an odd last one has none; ``none``. The paper's "between every two consecutive
             convolution blocks" can't be drawn as written: the Mx1x1 block changes the size.
 
     Raises:

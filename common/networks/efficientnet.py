@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from monai.networks.nets.efficientnet import EfficientNet, efficientnet_params
 from torch import nn
@@ -92,7 +94,7 @@ class EfficientNetBackbone(EfficientNet):
                 module.weight.data.mul_(module.groups**0.5)
 
     @property
-    def blocks(self) -> list[nn.Module]:
+    def blocks(self) -> list[Any]:
         """The MBConv blocks of all stages in a row: ``blocks[10]`` is the 11th, where the paper looks (section 4.4)."""
         return [block for stage in self._blocks for block in stage]
 
@@ -108,8 +110,8 @@ class SamePad(nn.Module):
     """Zeros round an image as TensorFlow's "same" puts them: as many as the stride needs, an odd one at the end.
 
     Args:
-        kernel_size: of the convolution that follows.
-        stride: of it.
+        kernel_size: kernel size of the convolution that follows.
+        stride: stride of that convolution.
     """
 
     def __init__(self, kernel_size: int, stride: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
@@ -161,7 +162,7 @@ class ShrinkingMaxPool(nn.Module):
 def _frozen_running_statistics(module: nn.Module) -> Iterator[None]:
     """For the second forward pass: batch norms normalise by the batch and leave their running statistics alone."""
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
-    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    before = [(norm.momentum, copy.deepcopy(norm.num_batches_tracked)) for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     try:
@@ -169,7 +170,8 @@ def _frozen_running_statistics(module: nn.Module) -> Iterator[None]:
     finally:
         for norm, (momentum, num_batches) in zip(norms, before, strict=True):
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(num_batches)
+            if norm.num_batches_tracked is not None and num_batches is not None:
+                norm.num_batches_tracked.copy_(num_batches)
 
 
 _BN = {"norm": "batch", "act": ("relu", {"inplace": True})}

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .pretrained_unet import PretrainedUNet
 from .weights import check_architecture, read_checkpoint
 
-__all__ = ["load_encoder_weights"]
+__all__ = ["load_encoder_weights", "load_unet_weights"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
     Args:
         encoder: network to fill, in place.
         path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
-        prefix: of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has encoder
-            and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
+        prefix: prefix of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has
+            encoder and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
 
     Raises:
         InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
@@ -44,6 +45,36 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
     encoder.load_state_dict(state)
     logger.info(f"{type(encoder).__name__}: loaded {len(state)} tensors from {path}.")
     return encoder
+
+
+def load_unet_weights(network: PretrainedUNet, path: str | Path | None, prefix: str = "encoder.") -> nn.Module:
+    """Load a pre-trained encoder into a U-Net, and the decoder where the file has one, and return the U-Net.
+
+    Models Genesis pre-trains both: "for the target segmentation tasks, the pre-trained encoder-decoder is fine-tuned"
+    (Zhou et al. 2019, section 2). Only the decoder's last layer, which has other channels, starts at random.
+
+    Args:
+        network: U-Net to fill, in place.
+        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
+        prefix: of what holds ``encoder.`` and, after Models Genesis, ``decoder.`` in the file.
+
+    Raises:
+        InputError: as :func:`load_encoder_weights`.
+    """
+    load_encoder_weights(network.encoder, path, prefix + "encoder.")
+    if path is None:
+        return network
+    state = read_checkpoint(path)
+    state, start = state.get("network", state), prefix + "decoder."
+    found = {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
+    if found:
+        expected = network.decoder.state_dict()
+        last = {name: tensor for name, tensor in expected.items() if name.startswith("out.")}
+        found = {name: tensor for name, tensor in found.items() if name not in last} | last
+        check_architecture(expected, found, network.decoder, path)
+        network.decoder.load_state_dict(found)
+        logger.info(f"{type(network.decoder).__name__}: loaded {len(found) - len(last)} tensors from {path}.")
+    return network
 
 
 def _share_out(found: torch.Tensor, expected: torch.Tensor, path: str | Path) -> torch.Tensor:

@@ -25,7 +25,7 @@ def folded_batch_norms(network: nn.Module) -> Iterator[None]:
     again afterwards.
 
     Args:
-        network: in evaluation mode.
+        network: network in evaluation mode.
 
     Raises:
         AssertionError: torch's own, for a network in training mode.

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from .interfaces import FeatureMapEncoder, VectorEncoder
 
 __all__ = ["FusionClassifier"]
 
@@ -25,7 +26,7 @@ class FusionClassifier(nn.Module):
         projector: network from ``B[C]`` to ``B[F]`` that tells ``F`` as ``out_features``, between pooling and
             classifier; ``None`` for none.
         dropout: probability of dropping a feature in training; "a dropout rate of 0.3".
-        probabilities: what makes probabilities of the logits, for evaluation and export: ``torch.nn.Softmax`` or
+        probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
             :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
             the same weights.
         frozen: train the linear classifier alone, "on the top of the frozen base network" (section 4.2): all else keeps
@@ -41,10 +42,10 @@ class FusionClassifier(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: FeatureMapEncoder,
         fusion: nn.Module | None,
         num_classes: int,
-        projector: nn.Module | None = None,
+        projector: VectorEncoder | None = None,
         dropout: float = 0.3,
         probabilities: nn.Module | None = None,
         frozen: bool = False,
@@ -71,8 +72,8 @@ class FusionClassifier(nn.Module):
         """Put into training mode what is trained."""
         super().train(mode)
         if self.frozen:
-            for module in (self.encoder, self.fusion, self.projector):
-                module.eval()
+            for name in ("encoder", "fusion", "projector"):
+                self.get_submodule(name).eval()
         return self
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

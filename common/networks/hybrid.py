@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from ..errors import InputError
+from .interfaces import FeatureMapEncoder, VectorEncoder
 
 __all__ = ["HybridNetwork", "HybridOutput"]
 
@@ -20,9 +21,9 @@ class HybridOutput(NamedTuple):
     radiomics: torch.Tensor  # r, BxF
 
     @property
-    def r1(self) -> torch.Tensor:
-        """The image's vectors, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
-        return self.image.detach()
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image and radiomics, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
+        return self.image.detach(), self.radiomics.detach()
 
 
 class HybridNetwork(nn.Module):
@@ -46,7 +47,9 @@ class HybridNetwork(nn.Module):
         - result: :class:`HybridOutput` of two ``B[F]``.
     """
 
-    def __init__(self, image_encoder: nn.Module, radiomics_encoder: nn.Module, out_features: int = 128) -> None:
+    def __init__(
+        self, image_encoder: FeatureMapEncoder, radiomics_encoder: VectorEncoder, out_features: int = 128
+    ) -> None:
         super().__init__()
         if radiomics_encoder.out_features != out_features:
             raise InputError(
@@ -57,7 +60,7 @@ class HybridNetwork(nn.Module):
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.image_projection = nn.Linear(image_encoder.num_features, out_features)
         self.radiomics_encoder = radiomics_encoder
-        self.num_features: int = image_encoder.num_features
+        self.num_features = image_encoder.num_features
         self.out_features = out_features
 
     def forward(self, image: torch.Tensor, radiomics: torch.Tensor) -> HybridOutput:

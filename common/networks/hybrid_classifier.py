@@ -27,7 +27,7 @@ class HybridClassifier(nn.Module):
     Args:
         hybrid: the network, with the weights to start from.
         num_classes: number of classes.
-        view: what the classifier sees: ``both``: the vectors of image and radiomics, one after the other; ``image`` or
+        view: input of the classifier: ``both``: the vectors of image and radiomics, one after the other; ``image`` or
             ``radiomics``: one of them; ``pooled``: the image encoder's pooled feature map, before the projection, as in
             a plain ResNet and where other pretext tasks trained the encoder alone; it is never normalised. Parts that
             no class score depends on are frozen too.
@@ -40,7 +40,7 @@ class HybridClassifier(nn.Module):
             appendix A.1). **Ours**: features of unit vectors are so small and unequal that few steps of a linear probe
             hardly tell the informative ones.
         dropout: probability of dropping a feature in training.
-        probabilities: what makes probabilities of the logits, for evaluation and export: ``torch.nn.Softmax`` or
+        probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
             :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
             the same weights.
 

@@ -121,5 +121,5 @@ def _torchvision_name(encoder: EfficientNetBackbone, key: str) -> str:
 def _keep_function(encoder: EfficientNetBackbone) -> None:
     """``w / sqrt(var + eps)`` of torchvision's epsilon, from ours."""
     for norm in encoder.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.weight *= ((norm.running_var + norm.eps) / (norm.running_var + _TORCHVISION_EPS)).sqrt()
+        if isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None:
+            norm.weight.mul_(((norm.running_var + norm.eps) / (norm.running_var + _TORCHVISION_EPS)).sqrt())

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from .interfaces import FeatureMapEncoder
 
 __all__ = ["JigsawNetwork"]
 
@@ -21,7 +22,7 @@ class JigsawNetwork(nn.Module):
         encoder: network from ``B[C]hw`` to a feature map ``BKuv`` that tells ``K`` as ``num_features``; after training
             its weights are under ``encoder.``.
         grid: tiles along each axis.
-        num_permutations: in which the tiles can be; the number of classes.
+        num_permutations: number of orders of the tiles, which is the number of classes.
         tile_features: length of a tile's vector. **Ours**, as ``hidden_features``: theirs, 1024 and 4096, are made for
             1.3 million images.
         hidden_features: width of the layer that sees all tiles.
@@ -36,7 +37,7 @@ class JigsawNetwork(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: FeatureMapEncoder,
         grid: int = 3,
         num_permutations: int = 100,
         tile_features: int = 128,

@@ -37,9 +37,11 @@ class LongShortOutput(NamedTuple):
         return {view: key for view, key in named.items() if key is not None}
 
     @property
-    def r1(self) -> torch.Tensor:
-        """The target's vectors of the first view, by which :class:`~common.handlers.CollapseMonitor` judges."""
-        return next(iter(self.queue_keys.values()))
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """A query of the online network and its key, which :class:`~common.handlers.CollapseMonitor` watches."""
+        query = next(query for query in (self.q_axial, self.q_short) if query is not None)
+        key = self.k_axial if self.q_axial is None or self.k_coronal is None else self.k_coronal
+        return query, key
 
 
 class LongShortNetwork(nn.Module):

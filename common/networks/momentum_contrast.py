@@ -26,9 +26,9 @@ class MomentumContrastOutput(NamedTuple):
         return {"image": self.k}
 
     @property
-    def r1(self) -> torch.Tensor:
-        """The vectors by which :class:`~common.handlers.CollapseMonitor` judges."""
-        return self.k
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Query and key, which :class:`~common.handlers.CollapseMonitor` watches."""
+        return self.q, self.k
 
 
 class MomentumContrastNetwork(nn.Module):

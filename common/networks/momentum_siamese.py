@@ -10,7 +10,16 @@ from torch import nn
 
 from .siamese import SiameseOutput
 
-__all__ = ["MomentumSiameseNetwork"]
+__all__ = ["MomentumSiameseNetwork", "MomentumSiameseOutput"]
+
+
+class MomentumSiameseOutput(SiameseOutput):
+    """As :class:`~common.networks.SiameseOutput`; watched is the online network, not the target that lags behind."""
+
+    @property
+    def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The online network's prediction and the target of the other view."""
+        return self.t1.detach(), self.r2
 
 
 class MomentumSiameseNetwork(nn.Module):
@@ -24,7 +33,7 @@ class MomentumSiameseNetwork(nn.Module):
         predictor: network from ``B[F]`` to ``B[F]``.
 
     Shape:
-        two views, each ``B[C]HW``, to a :class:`~common.networks.SiameseOutput` of four ``B[F]``.
+        two views, each ``B[C]HW``, to a :class:`MomentumSiameseOutput` of four ``B[F]``.
     """
 
     def __init__(self, encoder: nn.Module, predictor: nn.Module) -> None:
@@ -39,4 +48,4 @@ class MomentumSiameseNetwork(nn.Module):
         t1, t2 = self.predictor(self.encoder(x1)), self.predictor(self.encoder(x2))  # BxF
         with torch.no_grad():
             r1, r2 = self.target(x1), self.target(x2)  # BxF
-        return SiameseOutput(t1, t2, r1, r2)
+        return MomentumSiameseOutput(t1, t2, r1, r2)

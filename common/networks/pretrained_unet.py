@@ -10,6 +10,7 @@ from monai.networks.nets.basic_unet import TwoConv
 from torch import nn
 from torch.nn.functional import interpolate
 
+from .interfaces import PyramidEncoder
 from .small_maps import in_float_where_small
 
 __all__ = ["PretrainedUNet", "SkipDecoder"]
@@ -24,7 +25,7 @@ class SkipDecoder(nn.Module):
     Args:
         feature_channels: widths of the encoder's maps, the largest map first.
         out_channels: channels of the result.
-        norm: as for :class:`~common.networks.UNetEncoder`.
+        norm: normalisation layer, as for :class:`~common.networks.UNetEncoder`.
         act: likewise.
 
     Shape:
@@ -71,10 +72,10 @@ class PretrainedUNet(nn.Module):
     only the decoder starts at random.
 
     Args:
-        encoder: with ``feature_maps`` and ``feature_channels``: :class:`~common.networks.UNetEncoder` or
+        encoder: network with ``feature_maps`` and ``feature_channels``: :class:`~common.networks.UNetEncoder` or
             :class:`~common.networks.VolumeResNet`; its number of channels is that of the modalities.
         out_channels: number of classes, background among them, or 1.
-        norm: of the decoder, as for :class:`~common.networks.UNetEncoder`.
+        norm: normalisation layer of the decoder, as for :class:`~common.networks.UNetEncoder`.
 
     Shape:
         ``B[C]HWD -> B[out_channels]HWD``, logits.
@@ -85,7 +86,7 @@ class PretrainedUNet(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, out_channels: int, norm: str | Sequence = ("instance", {"affine": True})
+        self, encoder: PyramidEncoder, out_channels: int, norm: str | Sequence = ("instance", {"affine": True})
     ) -> None:
         super().__init__()
         self.encoder = encoder

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .interfaces import VectorEncoder
+
 __all__ = ["ProjectedEncoder"]
 
 
@@ -14,18 +16,18 @@ class ProjectedEncoder(nn.Module):
     Args:
         encoder: network from ``B[C]HW`` to a feature map ``BFhw``, or, where it pools by itself, from images of any
             number of dimensions to ``B[F]``.
-        projector: network from ``B[F]`` to ``B[out_features]``, which tells ``out_features``.
+        projector: network from ``B[F]`` to ``B[out_features]``.
 
     Shape:
         ``B[C]HW -> B[out_features]``.
     """
 
-    def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, projector: VectorEncoder) -> None:
         super().__init__()
         self.encoder = encoder
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.projector = projector
-        self.out_features: int = projector.out_features
+        self.out_features = projector.out_features
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The projections of a batch of images."""

@@ -28,9 +28,10 @@ class ResNetBackbone(ResNet):
     Args:
         depth: 18, 34, 50, 101, 152 or 200.
         in_channels: channels of the image; 10 for ten slices.
-        small_stem: which stem; ``None`` takes the small one for an ``image_size`` that is narrower than 144 pixels.
-        image_size: of the images, in pixels, that decides about the stem.
-        widen_factor: of all numbers of channels; 1 is ResNet, less is faster.
+        small_stem: whether to use the small stem; ``None`` takes it for an ``image_size`` that is narrower than 144
+            pixels.
+        image_size: size of the images in pixels, which decides about the stem.
+        widen_factor: factor of all numbers of channels; 1 is ResNet, less is faster.
 
     Raises:
         InputError: for an unknown depth, or neither ``small_stem`` nor ``image_size``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .interfaces import PyramidEncoder
 from .pretrained_unet import PretrainedUNet
 
 __all__ = ["RestorationNetwork"]
@@ -17,14 +18,14 @@ class RestorationNetwork(nn.Module):
     the encoder goes on to other tasks here, as in the paper's comparison (001, Table 1 and 2).
 
     Args:
-        encoder: with ``feature_maps`` and ``feature_channels``, see :class:`~common.networks.PretrainedUNet`.
+        encoder: network with ``feature_maps`` and ``feature_channels``, see :class:`~common.networks.PretrainedUNet`.
         out_channels: number of modalities.
 
     Shape:
         ``B[C]HWD -> B[out_channels]HWD``, in [0, 1].
     """
 
-    def __init__(self, encoder: nn.Module, out_channels: int = 1) -> None:
+    def __init__(self, encoder: PyramidEncoder, out_channels: int = 1) -> None:
         super().__init__()
         unet = PretrainedUNet(encoder, out_channels)
         self.encoder = unet.encoder

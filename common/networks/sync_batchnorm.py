@@ -32,11 +32,12 @@ class _CpuSyncBatchNorm(_BatchNorm):
         shape = [1, -1, *[1] * (input.dim() - 2)]
         centred = x - mean.view(shape)
         variance = all_reduce(centred.square().sum(axes)) / count
-        if self.track_running_stats:
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
             with torch.no_grad():
                 self.num_batches_tracked += 1
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+                momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+                self.running_mean.lerp_(mean, momentum)
+                self.running_var.lerp_(variance * count / (count - 1), momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale.view(shape) + self.bias.view(shape)).to(input.dtype)
 
@@ -46,8 +47,8 @@ def convert_sync_batchnorm(module: nn.Module, device: torch.device) -> nn.Module
 
     Args:
         module: network to convert, in place.
-        device: where it will run: CUDA takes :class:`torch.nn.SyncBatchNorm`, others (gloo) the same formula by
-            all-reduces.
+        device: device that it will run on: CUDA takes :class:`torch.nn.SyncBatchNorm`, others (gloo) the same formula
+            by all-reduces.
 
     Returns:
         The network, with the same parameters and buffers under the same names.
@@ -56,8 +57,7 @@ def convert_sync_batchnorm(module: nn.Module, device: torch.device) -> nn.Module
         return nn.SyncBatchNorm.convert_sync_batchnorm(module)
     for name, child in module.named_children():
         if isinstance(child, _BatchNorm):
-            placed = {"device": child.weight.device, "dtype": child.weight.dtype}
-            synced = _CpuSyncBatchNorm(child.num_features, child.eps, child.momentum, **placed)
+            synced = _CpuSyncBatchNorm(child.num_features, child.eps, child.momentum).to(child.weight)
             synced.load_state_dict(child.state_dict())
             synced.requires_grad_(child.weight.requires_grad)  # a momentum target's stays without gradient
             setattr(module, name, synced.train(child.training))

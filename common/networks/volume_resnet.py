@@ -23,7 +23,7 @@ class VolumeResNet(ResNet):
         depth: 10, 18, 34, 50, 101, 152 or 200.
         in_channels: number of modalities.
         channels: widths of the four stages.
-        stem_stride: of the first convolution, for all axes or for each. **Ours**: 2, as the 2D ResNet has.
+        stem_stride: stride of the first convolution, for all axes or for each. **Ours**: 2, as the 2D ResNet has.
 
     Raises:
         InputError: for an unknown depth.

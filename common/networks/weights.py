@@ -74,9 +74,9 @@ def check_architecture(
 
     Args:
         expected: tensors of ``module``, under the names that the file should have for them.
-        state: what the file has.
+        state: state dict of the file.
         module: network to fill.
-        path: of the file.
+        path: path of the file.
 
     Raises:
         InputError: when keys or shapes differ; the message lists them.

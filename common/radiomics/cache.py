@@ -30,8 +30,8 @@ class FeatureCache:
     Files are written whole or not at all, by any number of processes, so that a killed run goes on where it was.
 
     Args:
-        folder: where the files are; made when missing.
-        settings: what is extracted.
+        folder: folder of the cached files; made when missing.
+        settings: settings of the extraction.
     """
 
     def __init__(self, folder: str | Path, settings: RadiomicsSettings) -> None:

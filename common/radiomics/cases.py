@@ -28,9 +28,9 @@ def modality_prefixes(
     """Index of each modality to measure and the prefix of its columns.
 
     Args:
-        rows: of the datalist.
+        rows: rows of the datalist.
         modality: an index, without prefix, or ``"all"``.
-        names: of the modalities; by default ``modality0``, ``modality1``, ...
+        names: names of the modalities; by default ``modality0``, ``modality1``, ...
 
     Raises:
         InputError: ``modality`` is neither.
@@ -47,7 +47,7 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
     """The files to measure, or why there are none.
 
     Args:
-        row: with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``.
+        row: datalist row with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``.
         modality: index of the file, or of the channel within the only one.
     """
     images, mask = _images(row), row.get("mask")

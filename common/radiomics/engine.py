@@ -28,8 +28,8 @@ class Measured:
 
     Args:
         features: values by PyRadiomics' names, in its order.
-        problems: by name of a (filtered) image or of a shape class, why it has no values.
-        dimension: of the image that was measured, 2 or 3.
+        problems: reason for missing values, by the name of a (filtered) image or of a shape class.
+        dimension: number of dimensions of the measured image, 2 or 3.
     """
 
     features: dict[str, float] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSetti
     Args:
         image: scalar, normalised and resampled before, 2D or 3D.
         mask: the lesion as label 1 on the image's grid.
-        settings: with classes for the image's dimension, see :meth:`RadiomicsSettings.for_dimension`.
+        settings: settings with classes for the image's dimension, see :meth:`RadiomicsSettings.for_dimension`.
 
     Returns:
         Features and problems; a filter that fails does not cost the others.

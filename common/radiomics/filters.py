@@ -43,9 +43,9 @@ def filter_names(image_type: str, args: Mapping[str, Any], dimension: int) -> li
     """Names that PyRadiomics gives to the images of one type, the prefixes of their features.
 
     Args:
-        image_type: as in a parameter file, e.g. ``LoG``; one of :data:`FILTERS`.
+        image_type: name as in a parameter file, e.g. ``LoG``; one of :data:`FILTERS`.
         args: all settings, the type's own included.
-        dimension: of the image, 2 or 3.
+        dimension: number of dimensions of the image, 2 or 3.
 
     Returns:
         The names in PyRadiomics' order.

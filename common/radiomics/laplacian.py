@@ -26,7 +26,7 @@ def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> sitk.Ima
     Args:
         image: scalar, with its spacing in mm.
         box: the part wanted.
-        sigma: of the Gaussian, in mm.
+        sigma: standard deviation of the Gaussian, in mm.
 
     Returns:
         The filtered box, float32.

@@ -22,7 +22,7 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
         mask: a label map on the same grid, to within PyRadiomics' ``geometryTolerance`` (by default a thousandth of a
             voxel); with its ``correctMask`` on any grid.
         settings: ``mask_label`` says what the lesion is, ``min_voxels`` how large it must be.
-        name: what to call the mask in an error: its file.
+        name: name of the mask in an error message: its file.
 
     Raises:
         InputError: another grid, values that are no labels, no such label, too few voxels, or nothing but lesion.

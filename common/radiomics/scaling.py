@@ -104,8 +104,8 @@ class FittedScaling:
 
     Args:
         columns: names of the features kept.
-        median: of each, for missing values.
-        mean: of each.
+        median: median of each feature, for missing values.
+        mean: mean of each feature.
         scale: standard deviation of each.
     """
 
@@ -119,8 +119,8 @@ class FittedScaling:
         """The numbers of a fitted pipeline.
 
         Args:
-            pipeline: of :func:`scaling_pipeline`, fitted; steps after its own are not kept.
-            names: of the features it was fitted on.
+            pipeline: fitted pipeline of :func:`scaling_pipeline`; steps after its own are not kept.
+            names: names of the features that it was fitted on.
         """
         median = dict(
             zip(_names_after(pipeline, "knownfeatures", names), pipeline["simpleimputer"].statistics_, strict=True)

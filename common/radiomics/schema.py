@@ -23,8 +23,8 @@ def feature_names(settings: RadiomicsSettings, dimension: int = 3) -> list[str]:
     Which features a class has, and what images an unknown filter makes, comes from measuring a small lesion.
 
     Args:
-        settings: what is extracted.
-        dimension: of the images, 2 or 3.
+        settings: settings of the extraction.
+        dimension: number of dimensions of the images, 2 or 3.
     """
     settings = settings.for_dimension(dimension)
     key = json.dumps([dimension, asdict(settings)], default=str)

@@ -23,7 +23,7 @@ def write_traditional_table(
     """Extract the features of ``rows`` and write them as CSV; without PyRadiomics say so and write nothing.
 
     Args:
-        rows: of a datalist.
+        rows: rows of a datalist.
         path: the CSV to write.
         without: PyRadiomics' feature classes to leave out, such as ``shape`` (in 2D too) to see what a lesion's size
             and outline alone tell; they are measured all the same, so that both tables share the cache.

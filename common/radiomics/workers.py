@@ -37,8 +37,8 @@ def measure_cases(
 
     Args:
         cases: all different or not.
-        cache: where results are looked up, and kept as soon as each is there.
-        settings: what is measured.
+        cache: cache in which results are looked up and stored one by one.
+        settings: settings of the extraction.
         num_workers: processes of this machine; by default one per core.
         scheduler: address of a Dask scheduler, e.g. ``tcp://host:8786``, whose workers do it instead. They need this
             package and see the same files under the same paths.

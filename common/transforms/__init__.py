@@ -4,6 +4,7 @@ from .bezier import BatchRandBezier
 from .color_jitter import BatchRandColorJitter
 from .contrast import BatchRandAdjustContrast
 from .crop import BatchRandResizedCrop
+from .crop_to_mask import CropToMaskd
 from .enhance import BatchRandGaussianSharpen, BatchRandGaussianSmooth
 from .flip import BatchRandFlip
 from .jigsaw import JigsawTiles, distant_permutations
@@ -18,6 +19,7 @@ from .one_of import BatchOneOf
 from .orient_volumes import OrientVolumesd
 from .painting import BatchRandPaint
 from .radiomics_features import RadiomicsFeaturesd
+from .rubik import RubikCubes, RubikMoves
 from .sample_clips import RandSampleClipsd
 from .select_slice import SelectSliced
 from .select_uniform_slices import SelectUniformSlicesd
@@ -39,12 +41,15 @@ __all__ = [
     "BatchRandMaskingNoise",
     "BatchRandPaint",
     "BatchRandResizedCrop",
+    "CropToMaskd",
     "JigsawTiles",
     "LoadModalitiesd",
     "MaskWhereGivend",
     "OrientVolumesd",
     "RadiomicsFeaturesd",
     "RandSampleClipsd",
+    "RubikCubes",
+    "RubikMoves",
     "SelectSliced",
     "SelectUniformSlicesd",
     "distant_permutations",

@@ -32,7 +32,7 @@ class BatchRandAffine(BatchRandTransform):
         scale_range: ``[low, high]`` of the factor; above 1 the content grows.
         shift_range: fraction of the axis length, ``[low, high]``, or ``v`` for ``[-v, v]``.
         mode: ``"bilinear"`` (trilinear in 3D) or ``"nearest"``.
-        padding_mode: what lies outside the image, ``"zeros"`` or ``"border"`` (its outermost voxels).
+        padding_mode: values outside the image, ``"zeros"`` or ``"border"`` (its outermost voxels).
 
     Raises:
         InputError: a range is reversed or impossible, or a mode unknown.
@@ -112,9 +112,9 @@ def resample_affine(image: torch.Tensor, matrices: torch.Tensor, mode: str, padd
 
     Args:
         image: ``n[C]HW`` or ``n[C]HWD``.
-        matrices: as of :func:`affine_matrices`, on the CPU.
-        mode: as of ``grid_sample``.
-        padding_mode: as of ``grid_sample``.
+        matrices: matrices from :func:`affine_matrices`, on the CPU.
+        mode: interpolation mode of ``grid_sample``.
+        padding_mode: interpolation mode of ``grid_sample``.
 
     Returns:
         A new tensor of the image's shape.

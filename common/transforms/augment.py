@@ -18,7 +18,7 @@ class BatchAugment(BatchTransform):
     all further ones work in place on that, instead of copying the batch again and again.
 
     Args:
-        transforms: what to do, in this order.
+        transforms: transforms in the order in which they are applied.
 
     Example:
         >>> augment = BatchAugment([BatchRandAffine(prob=1.0), BatchRandAdjustContrast(prob=0.5)])

@@ -58,7 +58,7 @@ def bezier_table(uniform: torch.Tensor, points: int = _POINTS) -> torch.Tensor:
     Args:
         uniform: ``[n, 5]`` in [0, 1): ``x1, y1, x2, y2`` of the control points, and the direction: below 0.5 the curve
             goes down, from (0, 1) to (1, 0), else up.
-        points: of each table, at equal distances from 0 to 1.
+        points: number of points of each table, at equal distances from 0 to 1.
 
     Returns:
         Values in [0, 1], ``[n, points]``.

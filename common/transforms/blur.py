@@ -40,7 +40,7 @@ def blur_matrices(sigma: torch.Tensor, length: int) -> torch.Tensor:
 
     Args:
         sigma: voxels, ``[n]``.
-        length: of the axis.
+        length: length of the axis.
 
     Returns:
         ``[n, length, length]``.

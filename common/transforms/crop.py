@@ -63,9 +63,9 @@ def crop_boxes(
 
     Args:
         uniform: ``[n, 2 * dims]`` in [0, 1).
-        dims: of space.
-        scale: of the area.
-        ratio: of the sides.
+        dims: number of spatial dimensions.
+        scale: range of the area of the crop.
+        ratio: range of the ratio of its sides.
 
     Returns:
         Sides and lower corners, each ``[n, dims]``.

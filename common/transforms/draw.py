@@ -59,7 +59,7 @@ def check_range(
     """A range of numbers as (low, high).
 
     Args:
-        owner: whose field it is, for the message.
+        owner: object whose field it is, for the message.
         field: name of the field, for the message.
         value: ``[low, high]``, or one number ``v`` for ``[-v, v]``.
         minimum: least number allowed.
@@ -69,7 +69,7 @@ def check_range(
         InputError: not one or two finite numbers, reversed, or beyond minimum or maximum.
     """
     place = f"{type(owner).__name__}: {field} is {value!r}"
-    limits = [-value, value] if _is_number(value) else value
+    limits = [-value, value] if isinstance(value, int | float) else value
     if not isinstance(limits, Sequence) or len(limits) != 2 or not all(_is_number(limit) for limit in limits):
         raise InputError(f"{place}; expected two finite numbers [low, high]")
     low, high = (float(limit) for limit in limits)

@@ -28,7 +28,7 @@ class JigsawTiles:
         grid: tiles along each axis, 2 or 3.
         num_permutations: size of the set. **Ours**: 100 of their 1000, for cohorts of hundreds of images.
         tile_share: side of a tile as a share of its cell's; theirs is 64 of 75 pixels.
-        seed: of the set's first permutation, which decides about all others.
+        seed: random seed for the first permutation of the set, which decides about all others.
 
     Raises:
         InputError: for another grid or more permutations than it has; when called, for images too small to cut.
@@ -85,9 +85,9 @@ def distant_permutations(num_tiles: int, num_permutations: int, seed: int = 0) -
     The first is drawn; each further one is that whose sum of distances to those before is the greatest.
 
     Args:
-        num_tiles: of a permutation; all of them are tried, 362,880 of 9.
-        num_permutations: how many to choose.
-        seed: of the first.
+        num_tiles: number of tiles of a permutation; all permutations are tried, 362,880 of 9 tiles.
+        num_permutations: number of permutations to choose.
+        seed: random seed for the first permutation.
 
     Returns:
         ``[num_permutations, num_tiles]``.

@@ -23,9 +23,9 @@ class LoadModalitiesd(MapTransform):
     channels of that file.
 
     Args:
-        keys: of the lists of files.
+        keys: row keys of the lists of files.
         select: indices of the files (or of one file's channels) to take, in this order; default: all.
-        missing_key: where the flags go, ``M`` booleans, true for each missing modality.
+        missing_key: row key of the flags, ``M`` booleans, true for each missing modality.
         allow_missing_keys: pass over keys that a row does not have.
 
     Raises:

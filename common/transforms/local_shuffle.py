@@ -24,7 +24,7 @@ class BatchRandLocalShuffle(BatchRandTransform):
 
     Args:
         prob: probability for each image.
-        num_windows: for each image.
+        num_windows: number of windows per image.
         max_size: longest edge of a window, as a share of the axis.
 
     Raises:
@@ -67,8 +67,8 @@ def shuffle_windows(
     Args:
         image: ``C x voxels``.
         starts: first voxel of each window, ``W x dims``.
-        sizes: of each window, ``W x dims``.
-        shape: of the image, ``dims`` numbers.
+        sizes: size of each window, ``W x dims``.
+        shape: shape of the image, ``dims`` numbers.
         keys: a number in [0, 1) for each voxel of each window, by whose order they are shuffled.
 
     Returns:

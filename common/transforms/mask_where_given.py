@@ -24,7 +24,7 @@ class MaskWhereGivend(MaskIntensityd):
 
     Args:
         keys: images to mask, ``[C]HW`` or ``[C]HWD``.
-        mask_key: of the mask.
+        mask_key: row key of the mask.
         select_labels: value (or values) of the mask that are kept; default: all above 0.
         allow_missing_keys: pass over keys that a row does not have.
 

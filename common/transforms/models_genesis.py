@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .augment import BatchAugment
 from .bezier import BatchRandBezier
 from .local_shuffle import BatchRandLocalShuffle
@@ -23,7 +21,7 @@ class BatchModelsGenesis(BatchAugment):
         nonlinear: probability of a non-linear transformation of intensities.
         paint: probability of painting.
         inpaint: probability, among the painted, of in-painting; the others are out-painted.
-        num_windows: of local shuffling.
+        num_windows: number of windows of local shuffling.
         value_range: ``[low, high]`` of intensities.
 
     Raises:
@@ -41,7 +39,7 @@ class BatchModelsGenesis(BatchAugment):
         paint: float = 0.9,
         inpaint: float = 0.2,
         num_windows: int = 10_000,
-        value_range: Sequence[float] = (0.0, 1.0),
+        value_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         super().__init__(
             [

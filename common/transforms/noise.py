@@ -59,8 +59,8 @@ def standard_normal_(out: torch.Tensor, generator: torch.Generator) -> torch.Ten
     four numbers.
 
     Args:
-        out: where they go; any shape.
-        generator: of out's device.
+        out: tensor to fill, of any shape.
+        generator: random number generator on the device of ``out``.
     """
     draws = torch.empty(-(-out.numel() // 4), dtype=torch.int64, device=out.device)
     draws.random_(-(2**63), None, generator=generator)  # all 64 bits

@@ -20,8 +20,8 @@ class BatchNormalize(BatchTransform):
     ``BatchAugment``.
 
     Args:
-        mean: of each channel.
-        std: of each channel, above 0.
+        mean: mean of each channel.
+        std: standard deviation of each channel, above 0.
 
     Raises:
         InputError: the two have different lengths, a std is not above 0, or the batch has another number of channels.

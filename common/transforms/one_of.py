@@ -20,7 +20,7 @@ class BatchOneOf(BatchTransform):
     it: so Fig. 1 of paper 003, which has both in one group (II, appearance enhancement), is read as either-or.
 
     Args:
-        transforms: to choose from.
+        transforms: transforms to choose from.
         weights: relative probability of each transform; equal by default.
 
     Raises:

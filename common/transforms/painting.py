@@ -60,9 +60,9 @@ def draw_boxes(shape: torch.Size, inside: bool, generator: torch.Generator) -> l
     """The boxes that are painted, or, for out-painting, kept.
 
     Args:
-        shape: of the image.
+        shape: shape of the image.
         inside: whether they are painted.
-        generator: on the CPU.
+        generator: random number generator on the CPU.
 
     Returns:
         None to five boxes for in-painting, one to five for out-painting.

@@ -27,12 +27,12 @@ class RadiomicsFeaturesd(Transform):
     whole cohort, ``scripts/extract_radiomics.py`` does it once, on all cores, and remembers.
 
     Args:
-        image_key: of the image, ``CHW`` or ``CHWD``, as ``LoadImaged`` and ``EnsureChannelFirstd`` give it.
-        mask_key: of the label map, one channel on the same grid.
-        output_key: where the features go.
+        image_key: row key of the image, ``CHW`` or ``CHWD``, as ``LoadImaged`` and ``EnsureChannelFirstd`` give it.
+        mask_key: row key of the label map, one channel on the same grid.
+        output_key: row key of the features.
         settings: PyRadiomics parameters, see :meth:`common.radiomics.RadiomicsSettings.load`.
         mask_label: the mask's label to measure; by default all labels above 0 together.
-        channel: of the image.
+        channel: index of the image's channel.
         scaling: file of a :class:`common.radiomics.scaling.FittedScaling`, saved beside the weights; then the features
             are those it was fitted on, scaled, gaps filled. By default they are as measured, NaN where there is none.
 

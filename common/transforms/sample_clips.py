@@ -42,7 +42,7 @@ class RandSampleClipsd(RandomizableTrait, MapTransform):
         long_stride: delta_L, in voxels. **Ours**: 8.
         short_stride: delta_S, less than delta_L. **Ours**: 2.
         clip_size: in-plane size of all clips, in voxels. **Ours**.
-        views: which clips; each is put into the row under its name.
+        views: names of the clips; each is put into the row under its name.
         allow_missing_keys: pass over rows without a volume.
 
     Raises:
@@ -109,10 +109,10 @@ def slice_starts(
     """First slices of clips, all places that fit being alike.
 
     Args:
-        uniform: for each view a number in [0, 1).
-        lengths: of the axis of each view, in voxels.
-        strides: of each view.
-        num_slices: of each clip.
+        uniform: random number in [0, 1) for each view.
+        lengths: length of the axis of each view, in voxels.
+        strides: stride of each view, in voxels.
+        num_slices: number of slices of each clip.
         owner: name of the volume, for the message.
 
     Raises:

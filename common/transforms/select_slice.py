@@ -28,10 +28,10 @@ class SelectSliced(MapTransform):
 
     Args:
         keys: volumes of one grid, ``CHWD``, the mask among them where it is used later; or slices, ``CHW``.
-        mask_key: of the mask; voxels above 0 count. ``None`` for no mask.
-        axis: of space along which slices are counted: 0, 1 or 2.
+        mask_key: row key of the mask; voxels above 0 count. ``None`` for no mask.
+        axis: spatial axis along which slices are counted: 0, 1 or 2.
         index: the slice for all rows.
-        index_key: where a row may name its slice, and where the chosen one is noted.
+        index_key: row key under which a row may name its slice, and under which the chosen one is stored.
         allow_missing_keys: pass over keys that a row does not have.
 
     Raises:
@@ -97,8 +97,8 @@ def largest_slice(mask: torch.Tensor, axis: int, name: str = "mask") -> int:
 
     Args:
         mask: ``CHWD``.
-        axis: of space: 0, 1 or 2.
-        name: whose mask it is, for the message.
+        axis: spatial axis: 0, 1 or 2.
+        name: owner of the mask, for the message.
 
     Raises:
         InputError: the mask is empty.
@@ -119,7 +119,7 @@ def _take(volume: torch.Tensor, axis: int, index: int) -> torch.Tensor:
         affine[:3, :3] = affine[:3, order]
         meta = {name: value for name, value in volume.meta.items() if name != "affine"}
         meta |= {"original_channel_dim": 0, "spatial_shape": np.array(taken.shape[1:])}  # else MONAI counts 3 axes
-        taken = MetaTensor(taken.as_tensor(), affine=affine, meta=meta)
+        taken = MetaTensor(taken.as_subclass(torch.Tensor), affine=affine, meta=meta)
     return taken
 
 

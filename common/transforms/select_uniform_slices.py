@@ -28,10 +28,10 @@ class SelectUniformSlicesd(MapTransform):
 
     Args:
         keys: volumes of one channel, ``1HWD``, on one grid, the mask among them where it is used later.
-        mask_key: of the mask; voxels above 0 count.
-        num_slices: how many, the channels of the result.
-        axis: of space along which slices are counted: 0, 1 or 2; 2 after ``Orientationd`` to RAS is transverse.
-        index_key: where the chosen indices are noted, in the order of the channels.
+        mask_key: row key of the mask; voxels above 0 count.
+        num_slices: number of slices, which are the channels of the result.
+        axis: spatial axis along which slices are counted: 0, 1 or 2; 2 after ``Orientationd`` to RAS is transverse.
+        index_key: row key of the chosen indices, in the order of the channels.
         allow_missing_keys: pass over keys that a row does not have.
 
     Shape:
@@ -89,9 +89,10 @@ class SelectUniformSlicesd(MapTransform):
             raise InputError(f"{name}: found shape {found}, expected {expected} as the mask; resample one modality")
         slices = [_take(volume, self.axis, index) for index in chosen]
         result = torch.cat([torch.as_tensor(item) for item in slices])
-        if isinstance(volume, MetaTensor):  # the geometry is that of the first
-            meta = {name: value for name, value in slices[0].meta.items() if name != "affine"}
-            result = MetaTensor(result, affine=slices[0].affine, meta=meta)
+        first = slices[0]
+        if isinstance(first, MetaTensor):  # the geometry is that of the first
+            meta = {name: value for name, value in first.meta.items() if name != "affine"}
+            result = MetaTensor(result, affine=first.affine, meta=meta)
         return result
 
 

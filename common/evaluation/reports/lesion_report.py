@@ -77,7 +77,7 @@ def write_lesion_report(
     summary |= {"reference": first, "results": results, "notes": list(notes)}
     folder = Path(output_dir)
     _draw(values, folder / "figures" / "lesions.png")
-    subjects = pd.concat({name: table for name, table in values.items()}, names=["set", "subject"]).reset_index()
+    subjects = pd.concat(dict(values), names=["set", "subject"]).reset_index()
     rows = [{"set": row["set"], "metric": key, **found} for row in results for key, found in row["metrics"].items()]
     write_atomically(folder / "subjects.csv", subjects.to_csv(index=False))
     write_atomically(folder / "metrics.csv", pd.DataFrame(rows).drop(columns="std_over_seeds").to_csv(index=False))

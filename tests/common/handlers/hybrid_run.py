@@ -20,7 +20,7 @@ from common.transforms import BatchRandFlip
 NUM_SAMPLES, BATCH_SIZE, RADIOMICS, FEATURES = 9, 4, 6, 3
 
 
-class Stop(Exception):
+class StopError(Exception):
     """A kill, as far as a process can do it to itself."""
 
 
@@ -100,4 +100,4 @@ class HybridRun:
     @staticmethod
     def _stop(engine, stop_at) -> None:
         if engine.state.iteration == stop_at:
-            raise Stop
+            raise StopError

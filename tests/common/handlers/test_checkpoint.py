@@ -13,7 +13,7 @@ from common.errors import InputError
 from common.handlers import ResumableCheckpoint
 
 
-class Stop(Exception):
+class StopError(Exception):
     """A kill, as far as a process can do it to itself."""
 
 
@@ -34,7 +34,7 @@ class Run:
 
         def step(engine, batch):
             if engine.state.iteration == stop_at:
-                raise Stop
+                raise StopError
             x = torch.stack(batch, dim=1).float()
             self.seen.append(x)
             optimizer.zero_grad()
@@ -59,7 +59,7 @@ def weights(run: Run) -> list[torch.Tensor]:
 @pytest.mark.parametrize("stop_at", [2, 4, 5, 7, 12])
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, stop_at):
     whole = Run(tmp_path / "whole").go()
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         Run(tmp_path / "stopped", stop_at=stop_at).go()
     again = Run(tmp_path / "stopped").go()
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(again), strict=True))
@@ -68,7 +68,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, stop_at):
 
 def test_without_an_interval_it_goes_on_from_the_last_epoch(tmp_path):
     whole = Run(tmp_path / "whole", interval=None).go()
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         Run(tmp_path / "stopped", stop_at=7, interval=None).go()
     again = Run(tmp_path / "stopped", interval=None).go()
     assert len(again.seen) == 8  # epochs two and three
@@ -103,8 +103,8 @@ def test_the_model_is_a_plain_state_dict(tmp_path):
 def test_a_kill_while_writing_leaves_the_whole_checkpoint_before(tmp_path, monkeypatch):
     Run(tmp_path).go(epochs=1)
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(Stop()))
-    with pytest.raises(Stop):
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(StopError()))
+    with pytest.raises(StopError):
         Run(tmp_path).go(epochs=2)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 

@@ -8,11 +8,20 @@ from ignite.engine import Engine
 
 from common.errors import InputError
 from common.handlers import CollapseMonitor
-from common.handlers.collapse import feature_std, knn_accuracy
+from common.handlers.collapse import (
+    alignment,
+    feature_std,
+    knn_accuracy,
+    knn_balanced_accuracy,
+    own_key_rank,
+    uniformity,
+)
 from common.networks import SiameseOutput
 
 
-def engine_of(features: torch.Tensor, labels: torch.Tensor | None = None) -> tuple[Engine, list]:
+def engine_of(
+    features: torch.Tensor, labels: torch.Tensor | None = None, second: torch.Tensor | None = None
+) -> tuple[Engine, list]:
     size = 4
     batches = []
     for start in range(0, len(features), size):
@@ -21,7 +30,7 @@ def engine_of(features: torch.Tensor, labels: torch.Tensor | None = None) -> tup
 
     def step(engine, batch):
         rows = features[batch["index"]]
-        return {"pred": SiameseOutput(rows, rows, rows, rows)}
+        return {"pred": SiameseOutput(rows, rows, rows, rows if second is None else second[batch["index"]])}
 
     return Engine(step), batches
 
@@ -99,3 +108,53 @@ def test_features_that_are_not_finite_stop_the_run_in_one_line():
     CollapseMonitor().attach(engine)
     with pytest.raises(InputError, match="epoch 1: features of 1 of 8 samples are not finite; lower learning_rate"):
         engine.run(batches)
+
+
+def test_features_of_two_dimensions_among_many_warn_although_their_spread_is_even(caplog):
+    torch.manual_seed(0)
+    engine, batches = engine_of(torch.randn(64, 2) @ torch.randn(2, 32))
+    CollapseMonitor(patience=2).attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=2)
+    assert engine.state.metrics["feature_std"] > 0.5
+    assert "effective rank" in caplog.text and "(at least 3)" in caplog.text
+
+
+def test_a_sample_that_does_not_find_its_second_view_is_reported_while_the_run_goes_on(caplog):
+    torch.manual_seed(0)
+    engine, batches = engine_of(torch.randn(64, 16), second=torch.randn(64, 16))
+    CollapseMonitor(patience=2).attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=1)
+        assert "nothing is learnt" not in caplog.text
+        engine.run(batches, max_epochs=2)
+    assert "epoch 2: nothing is learnt for 2 epochs" in caplog.text
+
+
+def test_own_key_rank_is_the_share_of_nearer_keys():
+    torch.manual_seed(0)
+    first, second = torch.randn(9, 4), torch.randn(9, 4)
+    a, b = (torch.nn.functional.normalize(x, dim=1) for x in (first, second))
+    naive = [sum(float(a[i] @ b[j] > a[i] @ b[i]) for j in range(9) if j != i) / 8 for i in range(9)]
+    assert own_key_rank(first, second) == pytest.approx(sum(naive) / 9)
+    assert own_key_rank(first, first) == 0.0
+    assert own_key_rank(torch.ones(9, 4), torch.ones(9, 4)) == pytest.approx(0.5)
+
+
+def test_alignment_and_uniformity_are_their_definitions():
+    torch.manual_seed(0)
+    first, second = torch.randn(5, 3), torch.randn(5, 3)
+    a, b = (torch.nn.functional.normalize(x, dim=1) for x in (first, second))
+    assert alignment(first, second) == pytest.approx(float(sum((a[i] - b[i]).norm() ** 2 for i in range(5)) / 5))
+    pairs = [torch.exp(-2 * (a[i] - a[j]).norm() ** 2) for i in range(5) for j in range(i)]
+    assert uniformity(first) == pytest.approx(float(torch.stack(pairs).mean().log()))
+    assert uniformity(torch.ones(5, 3)) == 0.0
+
+
+def test_balanced_knn_of_features_that_say_nothing_is_chance_whatever_the_class_sizes():
+    torch.manual_seed(0)
+    features, labels = torch.randn(2000, 8), (torch.arange(2000) % 10 == 0).long()
+    assert knn_accuracy(features, labels) > 0.85
+    assert knn_balanced_accuracy(features, labels) == pytest.approx(0.5, abs=0.06)
+    features[labels == 1] += 5.0
+    assert knn_balanced_accuracy(features, labels) > 0.95

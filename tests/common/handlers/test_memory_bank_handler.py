@@ -6,7 +6,7 @@ import torch.distributed as dist
 from ignite.engine import Events
 
 from common.errors import InputError
-from tests.common.handlers.hybrid_run import NUM_SAMPLES, HybridRun, Stop, cohort
+from tests.common.handlers.hybrid_run import NUM_SAMPLES, HybridRun, StopError, cohort
 from tests.two_processes import run_two_processes
 
 NEGATIVES = [None, 5]
@@ -66,7 +66,7 @@ def test_a_step_moves_its_own_rows_after_its_loss(tmp_path):
 @pytest.mark.parametrize("stop_at", [2, 4, 8])
 def test_a_stopped_run_goes_on_with_both_banks_bit_for_bit(negatives, stop_at, tmp_path):
     whole = HybridRun(tmp_path / "whole", negatives).go()
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         HybridRun(tmp_path / "stopped", negatives, stop_at=stop_at).go()
     again = HybridRun(tmp_path / "stopped", negatives)
     again.filler.data_loader = None  # no second pass

@@ -87,16 +87,16 @@ def test_a_resumed_run_goes_on_alike():
     run(MomentumUpdate(online, whole), online, epochs=4)
     online = network(0)
 
-    class Interrupted(Exception):
+    class InterruptedRunError(Exception):
         pass
 
     def stop(engine):
-        raise Interrupted
+        raise InterruptedRunError
 
     engine = Engine(lambda engine, batch: [p.data.fill_(engine.state.iteration) for p in online.parameters()])
     MomentumUpdate(online, halves).attach(engine)
     engine.add_event_handler(Events.EPOCH_COMPLETED(once=2), stop)
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         engine.run(range(3), max_epochs=4, epoch_length=3)
     run(MomentumUpdate(online, halves), online, epochs=4, state={"iteration": 6, "epoch_length": 3, "max_epochs": 4})
     for found, wanted in zip(halves.parameters(), whole.parameters(), strict=True):
@@ -118,3 +118,15 @@ def _at(iteration: int, length: int) -> Engine:
     engine = Engine(lambda engine, batch: None)
     engine.state.iteration, engine.state.max_epochs, engine.state.epoch_length = iteration, 1, length
     return engine
+
+
+def test_a_fitted_momentum_forgets_the_start_within_a_tenth_of_the_run_whatever_its_length():
+    online, target = nn.Linear(2, 2), nn.Linear(2, 2)
+    for num_steps in (300, 3000):
+        handler = MomentumUpdate(online, target, momentum=None)
+        kept = 1.0
+        for step in range(num_steps // 5):
+            kept *= handler.momentum_at(step, num_steps)
+        assert kept < 0.2
+        assert handler.momentum_at(num_steps - 1, num_steps) > 0.999
+    assert MomentumUpdate(online, target, None, "constant").momentum_at(7, 1000) == 0.99

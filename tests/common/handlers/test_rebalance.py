@@ -53,6 +53,14 @@ def test_re_weighs_a_hand_made_batch_after_the_warm_up():
     assert seen[1]["weight"].tolist() == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1]
 
 
+def test_the_weights_of_re_are_capped_when_asked():
+    handler = RebalanceHandler(Mean(), "re", batch_size=10, max_weight=1.5)
+    seen, _ = run(handler, batch(VALUES))
+    assert seen[1]["weight"].tolist() == [1, 1, 1, 1, 1.5, 1.5, 1, 1, 1, 1]
+    with pytest.raises(InputError, match=r"max_weight: 0\.5; expected a number from 1"):
+        RebalanceHandler(Mean(), "re", max_weight=0.5)
+
+
 def test_fresh_features_of_a_real_encoder_weigh_as_its_features_in_evaluation_mode_do():
     """In pairs, and with batch norms folded, they are the same; the encoder is as before."""
     torch.manual_seed(0)

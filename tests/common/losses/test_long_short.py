@@ -54,15 +54,17 @@ def test_it_is_the_weighted_sum_of_the_four_terms_with_visits_of_one_subject_mas
     others = queue.subjects.tolist()
     assert others == [0, 1, 2, 3, 0, -1, -1]
 
-    def L(query: str, key: str) -> float:
+    def info_nce_of(query: str, key: str) -> float:
         q, k = getattr(out, f"q_{query}"), getattr(out, f"k_{key}")
         return term(q, k, queue.negatives(key), own, others, masked, 0.2)
 
     expected = 0.0
     if alpha:
-        expected += alpha * (L("axial", "coronal") + L("axial", "sagittal") + L("coronal", "sagittal"))
+        expected += alpha * (
+            info_nce_of("axial", "coronal") + info_nce_of("axial", "sagittal") + info_nce_of("coronal", "sagittal")
+        )
     if beta:
-        expected += beta * L("short", "axial")
+        expected += beta * info_nce_of("short", "axial")
     loss = LongShortLoss(queue, temperature=0.2, alpha=alpha, beta=beta, mask_same_subject=masked)
     assert loss(out, torch.tensor(own)).item() == pytest.approx(expected, abs=1e-9)
 

@@ -91,7 +91,8 @@ def test_an_untrained_network_in_evaluation_mode_tells_images_apart():
 def test_depthwise_convolutions_keep_the_variance_of_their_input():
     weights = [block._depthwise_conv.weight for block in EfficientNetBackbone().blocks]
     for weight in weights:  # variance 2 / fan-out, Tan & Le's code for dense ones
-        assert weight.var().item() * weight[0].numel() == pytest.approx(2, rel=0.2)
+        error = (2 / weight.numel()) ** 0.5  # relative, of a variance estimated from so many weights
+        assert weight.var().item() * weight[0].numel() == pytest.approx(2, rel=5 * error)
 
 
 def test_running_statistics_follow_at_the_rate_that_is_set():

@@ -60,10 +60,11 @@ def test_double_precision_stays_double(network):
     assert all(view.dtype == torch.float64 for view in double(IMAGE.double(), RADIOMICS.double()))
 
 
-def test_the_collapse_monitor_sees_the_image_s_vectors_without_gradient(network):
+def test_the_collapse_monitor_sees_both_vectors_without_gradient(network):
     output = network(IMAGE, RADIOMICS)
-    assert output.image.requires_grad and not output.r1.requires_grad
-    assert torch.equal(output.r1, output.image)
+    image, radiomics = output.watched
+    assert output.image.requires_grad and not image.requires_grad and not radiomics.requires_grad
+    assert torch.equal(image, output.image) and torch.equal(radiomics, output.radiomics)
 
 
 def test_encoders_into_different_spaces_are_one_line(network):

@@ -64,7 +64,8 @@ def test_queries_are_the_online_network_s_and_keys_the_target_s_all_of_length_1(
     for view in ("axial", "coronal", "sagittal"):
         torch.testing.assert_close(getattr(found, f"k_{view}"), normalize(net.target(x[view]), dim=1))
         assert not getattr(found, f"k_{view}").requires_grad
-    assert list(found.queue_keys) == ["axial", "coronal", "sagittal"] and found.r1 is found.k_axial
+    assert list(found.queue_keys) == ["axial", "coronal", "sagittal"]
+    assert found.watched == (found.q_axial, found.k_coronal)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_queries_are_of_the_first_view_and_keys_of_the_second_through_the_target
     torch.testing.assert_close(found.q, normalize(net.encoder(x_q), dim=1))
     torch.testing.assert_close(found.k, normalize(net.target(x_k), dim=1))
     assert found.q.requires_grad and not found.k.requires_grad
-    assert found.queue_keys == {"image": found.k} and found.r1 is found.k
+    assert found.queue_keys == {"image": found.k} and found.watched == (found.q, found.k)
 
 
 def test_the_target_starts_equal_and_gets_no_gradient():

@@ -43,3 +43,11 @@ def test_the_target_normalises_by_the_batch_in_training_as_byol_s():
     out = net([x1, x2])
     torch.testing.assert_close(out.r1, net.target(x1))
     torch.testing.assert_close(out.r1.mean(dim=0), torch.zeros(6), atol=1e-5, rtol=0)
+
+
+def test_the_monitor_watches_the_online_network_and_not_the_target():
+    torch.manual_seed(0)
+    net = MomentumSiameseNetwork(nn.Linear(8, 6), nn.Linear(6, 6))
+    out = net([torch.rand(4, 8), torch.rand(4, 8)])
+    assert torch.equal(out.watched[0], out.t1.detach()) and torch.equal(out.watched[1], out.r2)
+    assert not out.watched[0].requires_grad

@@ -14,6 +14,7 @@ from common.networks import (
     UNetEncoder,
     VolumeResNet,
     load_encoder_weights,
+    load_unet_weights,
 )
 
 CHANNELS = (4, 8, 16)
@@ -100,3 +101,32 @@ def test_restored_images_are_in_0_to_1_in_single_precision():
     with torch.autocast("cpu", torch.bfloat16):
         found = net(x)
     assert found.dtype == torch.float32 and found.shape == x.shape and found.min() >= 0 and found.max() <= 1
+
+
+def test_models_genesis_hands_its_decoder_on_to_the_segmenter_and_contrast_its_encoder_alone(tmp_path):
+    torch.manual_seed(0)
+    genesis = RestorationNetwork(UNetEncoder(1, CHANNELS), 1)
+    torch.save({"network": torch.nn.ModuleDict({"encoder": genesis}).state_dict()}, tmp_path / "genesis.pt")
+    unet = PretrainedUNet(UNetEncoder(1, CHANNELS), out_channels=3)
+    last = unet.decoder.out.weight.clone()
+    assert load_unet_weights(unet, tmp_path / "genesis.pt") is unet
+    for name, tensor in genesis.decoder.stages.state_dict().items():
+        assert torch.equal(unet.decoder.stages.state_dict()[name], tensor)
+    assert torch.equal(unet.encoder.stages[0].conv_0.conv.weight, genesis.encoder.stages[0].conv_0.conv.weight)
+    assert torch.equal(unet.decoder.out.weight, last)
+
+    contrast = ProjectedEncoder(UNetEncoder(1, CHANNELS), ProjectionHead(16, 8, 8))
+    torch.save({"network": torch.nn.ModuleDict({"encoder": contrast}).state_dict()}, tmp_path / "contrast.pt")
+    before = {name: tensor.clone() for name, tensor in unet.decoder.state_dict().items()}
+    load_unet_weights(unet, tmp_path / "contrast.pt")
+    assert torch.equal(unet.encoder.stages[0].conv_0.conv.weight, contrast.encoder.stages[0].conv_0.conv.weight)
+    assert all(torch.equal(unet.decoder.state_dict()[name], tensor) for name, tensor in before.items())
+
+
+def test_a_decoder_of_other_widths_is_one_line(tmp_path):
+    genesis = RestorationNetwork(UNetEncoder(1, CHANNELS), 1)
+    genesis.decoder = torch.nn.Sequential()
+    genesis.decoder.add_module("stages", torch.nn.ModuleList([torch.nn.Linear(2, 2)]))
+    torch.save(torch.nn.ModuleDict({"encoder": genesis}).state_dict(), tmp_path / "other.pt")
+    with pytest.raises(InputError, match="weights of another architecture than SkipDecoder"):
+        load_unet_weights(PretrainedUNet(UNetEncoder(1, CHANNELS), 3), tmp_path / "other.pt")

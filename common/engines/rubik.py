@@ -1,0 +1,36 @@
+"""Batches for Rubik's cube."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..transforms.rubik import RubikCubes, RubikMoves
+from .prepare_batch import PrepareImage
+
+__all__ = ["PrepareRubik"]
+
+
+class PrepareRubik(PrepareImage):
+    """Cut each volume into cubes, shuffled and turned, on the device; the target is what was done (Zhuang et al. 2019).
+
+    Args:
+        cubes: cuts, shuffles and turns.
+        augment: before it, of the whole volume; ``None`` for no augmentation.
+    """
+
+    def __init__(self, cubes: RubikCubes, augment: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:
+        super().__init__(augment)
+        self.cubes = cubes
+
+    def __call__(
+        self,
+        batchdata: dict[str, Any],
+        device: str | torch.device | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, RubikMoves]:
+        """``(cubes, moves)``: ``B8[C]hwd`` and the targets."""
+        return self.cubes(self._view(self._image(batchdata, device, non_blocking)))

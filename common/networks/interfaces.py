@@ -1,0 +1,51 @@
+"""What wrappers, heads and classifiers expect of an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+
+__all__ = ["FeatureMapEncoder", "PyramidEncoder", "VectorEncoder"]
+
+
+class VectorEncoder(Protocol):
+    """Network from a batch, such as images ``B[C]HWD`` or radiomics ``B[R]``, to vectors ``B[out_features]``.
+
+    Attributes:
+        out_features: length of the vectors.
+    """
+
+    out_features: int
+
+    def __call__(self, x: torch.Tensor, /) -> Any:
+        """The vectors of a batch."""
+
+
+class FeatureMapEncoder(Protocol):
+    """Network from images ``B[in_channels]HW`` to a feature map ``B[num_features]hw``.
+
+    Attributes:
+        in_channels: number of channels of an image.
+        num_features: number of channels of the feature map.
+    """
+
+    in_channels: int
+    num_features: int
+
+    def __call__(self, x: torch.Tensor, /) -> Any:
+        """The feature map of a batch."""
+
+
+class PyramidEncoder(Protocol):
+    """Network whose feature maps at several scales a decoder with skip connections takes.
+
+    Attributes:
+        feature_channels: number of channels of each feature map, from fine to coarse.
+    """
+
+    feature_channels: Sequence[int]
+
+    def feature_maps(self, x: torch.Tensor, /) -> Any:
+        """The feature maps of volumes ``B[C]HWD``, from fine to coarse."""

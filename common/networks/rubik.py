@@ -1,0 +1,60 @@
+"""Rubik's cube, a pretext task to compare with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+
+__all__ = ["RubikNetwork", "RubikOutput"]
+
+
+class RubikOutput(NamedTuple):
+    """What the network thinks was done to the cubes."""
+
+    order: torch.Tensor  # BxP, a score for each permutation
+    turned: torch.Tensor  # Bx8x2, logits of the two rotations of each cube
+
+
+class RubikNetwork(nn.Module):
+    """Tell how the eight cubes of a volume were shuffled and turned ("Rubik's cube", paper 003, Table 2).
+
+    "A Siamese network with M (the number of cubes) sub-networks, which share the same weights"; features of all cubes
+    go to a classifier of the order and each cube's to one of its rotations (Zhuang et al. 2019, Fig. 2). The encoder is
+    the one of all other rows ("trained by playing Rubik cubes to learn contextual information with a same encoder").
+    Cubes and targets are :class:`~common.engines.PrepareRubik`'s, the loss :class:`~common.losses.RubikLoss`.
+
+    Args:
+        encoder: network from ``B[C]HWD`` to ``B[F]`` that tells ``F`` as ``out_features``; after training its weights
+            are under ``encoder.``.
+        num_permutations: number of orders.
+        hidden_features: width of the layer that sees all cubes. **Ours**.
+
+    Raises:
+        InputError: in ``forward``, for another number of cubes than eight.
+
+    Shape:
+        ``B8[C]hwd`` to a :class:`RubikOutput`.
+    """
+
+    def __init__(self, encoder: nn.Module, num_permutations: int = 100, hidden_features: int = 512) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.order_head = nn.Sequential(
+            nn.Linear(8 * encoder.out_features, hidden_features),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_features, num_permutations),
+        )
+        self.rotation_head = nn.Linear(encoder.out_features, 2)
+
+    def forward(self, cubes: torch.Tensor) -> RubikOutput:
+        """Scores of orders and rotations."""
+        if cubes.dim() != 6 or cubes.shape[1] != 8:
+            raise InputError(
+                f"cubes: shape {list(cubes.shape)}; expected [B, 8, C, h, w, d]; take PrepareRubik as prepare_batch"
+            )
+        features = self.encoder(cubes.flatten(0, 1)).unflatten(0, (-1, 8))  # B8F
+        return RubikOutput(self.order_head(features.flatten(1)).float(), self.rotation_head(features).float())
