@@ -73,17 +73,17 @@ def _converted(hint: Any, text: str) -> Any:
     return text
 
 
-def word_type(hint: Any) -> type:
+def word_type(hint: Any) -> Any:
     """What a parser of words must know of a type: a switch, a choice, or else any word."""
     members = [each for each in _members(hint) if each is not type(None)]
     known = members[0] is bool or get_origin(members[0]) is Literal
-    return members[0] if len(members) == 1 and known else str
+    return members[0] if len(members) == 1 and known else Any
 
 
 def metavar(hint: Any) -> str | None:
     """What stands for the value in the help."""
     origins = [get_origin(each) or each for each in _members(hint)]
-    return next((_METAVARS[each] for each in origins if each in _METAVARS), "VALUE") if word_type(hint) is str else None
+    return next((_METAVARS[each] for each in origins if each in _METAVARS), "VALUE") if word_type(hint) is Any else None
 
 
 def shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 
 from common.command_line import run_commands
 from common.errors import InputError, OptionError
+
+with suppress(ImportError):
+    import pydantic  # noqa: F401  where something has imported it, cyclopts validates by it
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ FOLDERS = ["siam3d_imbalance", "--dataset_dir=d", "--output_dir=o"]
     ("words", "expected"),
     [
         ("--methods=a,b --seeds 0,1", {"methods": ("a", "b"), "seeds": (0, 1)}),
-        ("--finetune=mcl+cgc,scratch+cgc --seeds 3 --folds 4", {"seeds": (3,), "folds": 4}),
+        ("--seeds 3 --folds 4", {"seeds": (3,), "folds": 4}),
         ("--finetune=mcl+cgc,scratch+cgc", {"finetune": ("mcl+cgc", "scratch+cgc")}),
         ("--transductive True --finetune scratch", {"finetune": ("scratch",), "transductive": True}),
         ("--max_epochs 2 --box_size [54,54,54] --amp True", {"max_epochs": 2, "box_size": [54, 54, 54], "amp": True}),

@@ -25,7 +25,6 @@ SMALL = {
     "subtype_counts": (6, 2, 2, 2, 1),
     "clear_cell": 2,
     "num_folds": 2,
-    "num_workers": 1,
 }
 
 
@@ -102,7 +101,7 @@ def test_subtypes_differ_as_in_patients():
 
 
 def test_the_same_seed_gives_the_same_files_after_an_interruption_too(folder, tmp_path, caplog):
-    path = KidneyPhantoms(**SMALL | {"num_workers": 2}).make(tmp_path / "cohort")
+    path = KidneyPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=2)
     assert digests(path.parent) == digests(folder)
     with caplog.at_level(logging.INFO):
         KidneyPhantoms(**SMALL).make(path.parent)

@@ -14,7 +14,7 @@ from common.data import ThyroidPhantoms, load_datalist
 from common.data.phantoms.thyroid_us import FIELD_WIDTH, thyroid_us, ultrasound_of
 from common.errors import InputError
 
-SMALL = {"num_subjects": 12, "sizes": (80, 110), "num_folds": 3, "num_workers": 1}
+SMALL = {"num_subjects": 12, "sizes": (80, 110), "num_folds": 3}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -45,7 +45,7 @@ def test_the_number_of_a_file_does_not_tell_its_class(folder):
 
 
 def test_the_same_seed_gives_the_same_files_and_another_does_not(folder, tmp_path):
-    again = ThyroidPhantoms(**SMALL | {"num_workers": 2}).make(tmp_path / "again").parent
+    again = ThyroidPhantoms(**SMALL).make(tmp_path / "again", num_workers=2).parent
     assert digests(again) == digests(folder)
     other = ThyroidPhantoms(**SMALL, seed=1).make(tmp_path / "other").parent
     assert digests(other)["image/1.PNG"] != digests(folder)["image/1.PNG"]
