@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import InputError, brief_input_errors, flag
+from .options import check_options
+from .run_identity import run_identity
 
-__all__ = ["InputError", "brief_input_errors", "bundle_root", "flag"]
+__all__ = ["InputError", "brief_input_errors", "bundle_root", "check_options", "flag", "run_identity"]
 
 
 def bundle_root(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Errors that a user can mend, told in one line instead of a traceback."""
+"""Errors that a user can correct, as one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-__all__ = ["InputError", "OptionError", "brief_input_errors", "flag"]
+__all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line", "root_cause"]
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 
@@ -42,16 +42,45 @@ def brief_input_errors() -> None:
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, InputError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is None or os.environ.get(TRACEBACK_VARIABLE):
+        cause = root_cause(error)
+        if not isinstance(cause, InputError) or os.environ.get(TRACEBACK_VARIABLE):
             previous(kind, error, traceback)
         else:
             print(f"error: {cause}", file=sys.stderr)
 
     if getattr(previous, "__module__", None) != __name__:
         sys.excepthook = hook
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The :class:`InputError` behind an exception, through whatever was raised around it.
+
+    Args:
+        error: exception as it was caught, such as the ``RuntimeError`` that ``monai.bundle`` makes of all others.
+
+    Returns:
+        The outermost :class:`InputError` in the chain of causes and contexts; without one, the exception at the end of
+        the ``raise ... from`` chain.
+    """
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and inner not in chain:
+        chain.append(inner)
+    found = [cause for cause in chain if isinstance(cause, InputError)]
+    return [*found, *(cause for cause in chain if cause.__cause__ is None), error][0]
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """An exception's message as a part of a one-line message.
+
+    Args:
+        error: exception whose message may have several lines, or none.
+        limit: largest number of characters; what is longer is cut.
+
+    Returns:
+        The message with single spaces; the name of the exception's type where the message is empty.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def flag(name: str, value: object) -> bool:

@@ -1,31 +1,68 @@
-"""Files that are either whole or not there."""
+"""Files: written whole or not at all, and known by their content."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["file_digest", "replacing", "write_atomically"]
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path to write to, which becomes ``path`` when the block ends, or is removed when it fails.
+
+    Args:
+        path: file to write or to replace; its folder is made when missing.
+
+    Yields:
+        A path in the same folder that ends in the name of ``path``, as some writers go by a name's extension.
+
+    Example:
+        >>> with replacing("image.npy") as temporary:
+        ...     np.save(temporary, array)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> Path:
-    """Write ``content`` under a temporary name in the same folder, made when missing, and rename it to ``path``."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
+    """Write a file whole or not at all, see :func:`replacing`.
+
+    Args:
+        path: file to write or to replace; its folder is made when missing.
+        content: text, which is written as UTF-8, or bytes.
+
+    Returns:
+        The path written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    return Path(path)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def file_digest(path: str | Path, algorithm: str = "blake2b") -> str:
+    """Hash of a file's bytes, or of all files of a folder in the order of their names.
+
+    Args:
+        path: file, or folder such as that of a DICOM series.
+        algorithm: name that :mod:`hashlib` knows.
+
+    Returns:
+        Hexadecimal digest.
+    """
+    if Path(path).is_dir():
+        digests = [file_digest(file, algorithm) for file in sorted(Path(path).iterdir()) if file.is_file()]
+        return hashlib.new(algorithm, "".join(digests).encode()).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

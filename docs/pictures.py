@@ -11,7 +11,7 @@ import numpy as np
 from monai.transforms import LoadImage
 
 from common.data import load_datalist
-from common.evaluation.reports.plotting import figure
+from common.plotting import figure
 
 DOCS = Path(__file__).resolve().parent
 QUICKSTART = DOCS.parent / "quickstart"

@@ -38,8 +38,8 @@ def extract_radiomics(
             machine.
     """
     from common.data import load_datalist
-    from common.radiomics import extract_table, read_pairs, write_table
-    from common.radiomics.feature_table import check_pyarrow
+    from common.feature_table import check_pyarrow, write_table
+    from common.radiomics import extract_table, read_pairs
 
     check_pyarrow(output)
     if Path(datalist).suffix.lower() == ".csv":

@@ -32,9 +32,10 @@ def modality_statistics(
     from monai.bundle import ConfigParser
     from tqdm import tqdm
 
+    from common.bundle_configs import PRETRAIN, BundleConfigs
     from common.data import measure_modalities
-    from common.evaluation.protocols.bundle_configs import PRETRAIN, BundleConfigs
     from common.files import write_atomically
+    from common.options import converted_options
 
     configs = BundleConfigs(bundle)
     parser = ConfigParser()
@@ -44,6 +45,7 @@ def modality_statistics(
     if unknown := sorted({key for key in overrides if key.split("#")[0] not in parser.get()}):
         raise OptionError(f"found --{', --'.join(unknown)}, which no config of {bundle} has; correct it")
     parser.update({**overrides, "cache_rate": 0.0})  # each image is needed once
+    parser.update(converted_options(parser.get(), configs.folder))
     dataset = parser.get_parsed_content("train#dataset")
     bar = tqdm(dataset, desc="measuring", unit="subject")
     found = measure_modalities(bar, parser.get_parsed_content("modalities"), foreground)

@@ -31,7 +31,7 @@ def package(
 
     Args:
         bundle: name of the bundle, e.g. liver_cgc.
-        target: receiver of the archive: zoo (configs, library and all forms of the weights: trains, evaluates and
+        target: receiver of the archive: zoo (configs, library and all formats of the weights: trains, evaluates and
             infers), monailabel (for the stock monaibundle app), monailabel_training (for that app, to train there) or
             inference (no Python, no expressions beyond a list).
         weights: model.pt of train.yaml; default: models/model.pt of the bundle.

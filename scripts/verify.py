@@ -17,8 +17,8 @@ def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool =
         zoo: whether to run the checks of the MONAI model zoo's continuous integration; they take minutes and run the
             archive's code.
     """
-    from common.deploy.archive import open_archive
     from common.deploy.consumers.zoo_checks import check_zoo
+    from common.deploy.verification.archive import open_archive
     from common.deploy.verification.manifest import SIGNATURE, check_manifest
     from common.deploy.verification.scan import scan_folder
     from common.deploy.verification.signature import check_signature

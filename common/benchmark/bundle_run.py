@@ -19,6 +19,7 @@ from ..data.phantoms import (
 )
 from ..data.phantoms.brain_mr import MR_MODALITIES
 from ..errors import InputError
+from ..references import evaluated
 
 __all__ = ["BundleRun", "merged_config", "phantom_overrides", "read_setting"]
 
@@ -80,8 +81,8 @@ def read_setting(config_files: Sequence[str], overrides: Mapping[str, Any], name
         name: the config id.
         default: where the config has none.
     """
-    parser = ConfigParser(merged_config(config_files, overrides))
-    return parser.get_parsed_content(name) if name in parser else default
+    config = merged_config(config_files, overrides)
+    return evaluated(config, name) if name in config else default
 
 
 def phantom_overrides(

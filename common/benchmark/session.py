@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .. import bundle_root
-from ..errors import InputError
+from ..bundle_configs import BundleConfigs
 from .bundle_run import BundleRun, merged_config, phantom_overrides
 from .environment import describe_environment
 
@@ -74,18 +73,11 @@ def find_configs(bundle: str, names: Sequence[str]) -> list[str]:
     """Paths of a bundle's configs.
 
     Args:
-        bundle: folder below ``bundles/``.
-        names: paths, or names in the bundle's ``configs``, with or without ``.yaml``.
+        bundle: name of the bundle.
+        names: names of configs, or paths.
 
     Raises:
-        InputError: when there is none of that name.
+        InputError: there is no such bundle or config.
     """
-    configs = Path(bundle_root(bundle)) / "configs"
-    found = []
-    for name in names:
-        candidates = [path for path in (Path(name), configs / name, configs / f"{name}.yaml") if path.is_file()]
-        if not candidates:
-            known = ", ".join(sorted(path.stem for path in configs.glob("*.yaml"))) or "none: no such bundle"
-            raise InputError(f"config: {name!r} is neither a path nor one of {configs} ({known}); correct it")
-        found.append(str(candidates[0]))
-    return found
+    configs = BundleConfigs(bundle)
+    return [configs.path(name) for name in names]

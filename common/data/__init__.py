@@ -23,13 +23,12 @@ if TYPE_CHECKING:
         tn_scui_datalist,
     )
     from .datalist import load_datalist
-    from .datalist_classes import class_names
     from .datalist_parts import keep_label_fraction
     from .datalist_writer import write_datalist
     from .folds import assign_folds, hold_out
     from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
-    from .modalities import selected_modalities
     from .modality_statistics import ModalityStatistics, measure_modalities
+    from .names import class_names, selected_modalities, subject_index
     from .phantoms import (
         BrainPhantoms,
         DementiaPhantoms,
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
         ThyroidPhantoms,
     )
     from .samplers import CandidateBatchSampler
-    from .subject_numbers import subject_index
     from .volume_cache import DiskCacheDataset, cached_dataset
 
 __all__ = [

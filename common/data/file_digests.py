@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from ..files import write_atomically
+from ..files import file_digest, write_atomically
 from ..images.facts_cache import file_stamp
 
 __all__ = ["FileDigests"]
@@ -35,8 +35,6 @@ class FileDigests:
         Raises:
             OSError: when it can't be read.
         """
-        from ..radiomics.cache import file_digest  # here, as radiomics needs the datalists of this package
-
         path = os.path.abspath(path)
         known = json.dumps([path, file_stamp(path)])
         note = self.folder / hashlib.blake2b(known.encode(), digest_size=20).hexdigest()

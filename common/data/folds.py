@@ -84,7 +84,7 @@ def hold_out(
 
     Args:
         rows: training rows, each with ``subject`` and ``label``; label maps, which are text, are not stratified.
-        fraction: share of the rows held out, at most 0.5; the nearest ``1 / n`` is taken.
+        fraction: share of the rows held out, at most 0.5; the nearest ``1 / n`` is taken. 0 holds none out.
         seed: of the choice.
 
     Returns:
@@ -93,8 +93,10 @@ def hold_out(
     Raises:
         InputError: when a class has too few subjects.
     """
+    if fraction == 0:
+        return list(rows), []
     if not 0 < fraction <= 0.5:
-        raise InputError(f"validation_fraction: found {fraction}, expected more than 0 and at most 0.5; change it")
+        raise InputError(f"validation_fraction: found {fraction}, expected a number from 0 to 0.5; change it")
     stratify = None if any(isinstance(row.get("label"), str) for row in rows) else "label"
     try:
         folds = assign_folds(rows, num_folds=round(1 / fraction), seed=seed, stratify=stratify)

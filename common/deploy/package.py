@@ -5,30 +5,33 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..bundle_configs import BundleConfigs
 from ..errors import InputError
-from .archive import write_archive
+from .consumers.monai_label import write_monai_label
+from .consumers.monai_label_training import write_monai_label_training
 from .packaging.archive_configs import as_json, portable_settings, write_configs
 from .packaging.documents import write_documents
-from .packaging.forms import FORMS, write_forms
+from .packaging.formats import FORMATS, write_formats
 from .packaging.large_files import write_large_files
 from .packaging.model_info import ZOO_ADDRESS, write_model_info
 from .packaging.plain_inference import plain_inference
-from .packaging.trained_classifier import TrainedClassifier, bundle_folder, read_classifier
+from .packaging.trained_classifier import TrainedClassifier, read_classifier
+from .verification.archive import write_archive
 from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
 from .verification.signature import read_private_key, sign
 
 __all__ = ["TARGETS", "package_bundle"]
 
-#: What an archive is called by default, after its bundle, and the forms of the weights that it holds.
+#: What an archive is called by default, after its bundle, and the formats of the weights that it holds.
 TARGETS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "zoo": ("{bundle}", tuple(FORMS)),
+    "zoo": ("{bundle}", tuple(FORMATS)),
     "monailabel": ("{bundle}_classification", ("model.ts",)),
-    "inference": ("{bundle}_inference", tuple(name for name in FORMS if name != "model.pt")),
+    "inference": ("{bundle}_inference", tuple(name for name in FORMATS if name != "model.pt")),
     "monailabel_training": ("{bundle}_classification", ("model.pt",)),
 }
 
@@ -75,27 +78,27 @@ def package_bundle(
 
     Raises:
         InputError: see :func:`~common.deploy.packaging.trained_classifier.read_classifier` and
-            :func:`~common.deploy.packaging.forms.write_forms`; an unknown target; a name that the target can't have;
-            the archive holds what the target's receivers refuse.
+            :func:`~common.deploy.packaging.formats.write_formats`; an unknown target; a name that the target can't
+            have; the archive holds what the target's receivers refuse.
     """
     if target not in TARGETS:
         raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")
-    folder, (pattern, forms) = bundle_folder(bundle), TARGETS[target]
+    folder, (pattern, formats) = BundleConfigs(bundle).root, TARGETS[target]
     name = _checked(name or pattern.format(bundle=folder.name), target)
     if key is not None:
         read_private_key(key)
     portable, own_files = portable_settings(settings)
     say = _Steps(f"{name}.zip", progress)
-    say("reading configs and weights, running the network on golden inputs")
+    say("reading configs and weights, running the network on reference inputs")
     files = {"calibration": calibration, "metrics": metrics}
     classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, **files)
     Path(output).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=f".{name}.") as temporary:
         archive = Path(temporary) / name
-        _write_weights(classifier, archive, forms, progress)
+        _write_weights(classifier, archive, formats, progress)
         say("writing configs and documents")
-        write_configs(classifier, archive, target, own_files)
-        write_documents(classifier, archive, target=target, forms=forms, run=run, settings=settings)
+        _write_configs(classifier, archive, target, own_files)
+        write_documents(classifier, archive, target=target, formats=formats, run=run, settings=settings)
         say("scanning, hashing and zipping")
         _seal(archive, target, key, address)
         path = write_archive(archive, Path(output) / f"{name}.zip")
@@ -127,16 +130,25 @@ def _checked(name: str, target: str) -> str:
     return name
 
 
-def _write_weights(classifier: TrainedClassifier, archive: Path, forms: Sequence[str], progress: bool) -> None:
+def _write_weights(classifier: TrainedClassifier, archive: Path, formats: Sequence[str], progress: bool) -> None:
     contents = {"metadata": classifier.metadata, "inference": plain_inference(classifier.configs["inference"])}
-    write_forms(
+    write_formats(
         classifier.network,
-        classifier.golden,
+        classifier.reference_inputs,
         archive / "models",
-        forms=forms,
+        formats=formats,
         extra_files={f"{name}.json": as_json(content) for name, content in contents.items()},
         progress=progress,
     )
+
+
+def _write_configs(classifier: TrainedClassifier, archive: Path, target: str, files: Mapping[str, Path]) -> None:
+    if target == "monailabel":
+        write_monai_label(classifier.bundle, archive, classifier.configs, classifier.metadata)
+    elif target == "monailabel_training":
+        write_monai_label_training(classifier, archive)
+    else:
+        write_configs(classifier, archive, files if target == "zoo" else None)
 
 
 def _seal(archive: Path, target: str, key: str | Path | None, address: str | None) -> None:

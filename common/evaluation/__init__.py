@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from .predictions import read_predictions
     from .protocols.classifier import FittedProbe, fit_probe, linear_classifier
     from .protocols.cross_validation import CrossValidation
+    from .protocols.feature_sets import with_traditional
     from .protocols.label_fractions import LabelFractions
     from .protocols.probe import LinearProbe
-    from .protocols.table_rows import with_traditional
     from .reports.feature_figures import feature_correlation_density, parameter_sweep
     from .reports.lesion_report import write_lesion_report
     from .reports.report import write_report

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..radiomics.feature_table import read_table
+from ..feature_table import read_table
 from .fold_files import numbered_files
 from .subject_means import subject_means
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from ..errors import InputError
-from ..files import write_atomically
+from ..files import replacing, write_atomically
 from .figures import Panel, comparison_figure, overlay_figure
 from .layer_cam import LayerCAM
 from .pointing_game import PointingGame, pointing_game
@@ -155,7 +154,8 @@ class ExplainModels:
         found: list[dict[str, Any]] = []
         panels: list[list[Panel]] = []
         for name, (maps, probabilities) in explained.items():
-            _save(self.output_dir / f"{_plain(subject)}_{_plain(name)}.npy", maps.astype(np.float32))
+            with replacing(self.output_dir / f"{_plain(subject)}_{_plain(name)}.npy") as temporary:
+                np.save(temporary, maps.astype(np.float32))
             panels.append([])
             for index, modality in enumerate(self.modalities):
                 title = f"P({self._class(self.target_class)}) = {probabilities[index]:.2f}"
@@ -217,12 +217,3 @@ def _indices(dataset: Dataset, subjects: Sequence[str]) -> list[int]:
 def _plain(name: str) -> str:
     """A name as part of a file's name."""
     return re.sub(r"[^\w.+-]+", "_", name)
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.npy")
-    try:
-        np.save(temporary, array)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..evaluation.reports.plotting import figure
+from ..plotting import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,10 +1,11 @@
+from ..networks.key_queue import KeyQueue
+from ..networks.memory_bank import MemoryBank
 from .checkpoint import ResumableCheckpoint
 from .collapse import CollapseMonitor
 from .feature_bank import FeatureBank
 from .image_metrics import ImageMetrics
 from .keep_loss import KeepLoss
-from .key_queue import KeyQueue, KeyQueueHandler
-from .memory_bank import MemoryBank
+from .key_queue_handler import KeyQueueHandler
 from .memory_bank_handler import MemoryBankHandler
 from .metrics_writer import MetricsWriter
 from .momentum_update import MomentumUpdate

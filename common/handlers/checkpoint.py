@@ -11,34 +11,49 @@ from ignite.engine import Engine, Events
 from ignite.handlers import DiskSaver
 
 from ..data.samplers import CandidateBatchSampler
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..networks.weights import read_checkpoint
 from .random_state import RandomState
 
-__all__ = ["ResumableCheckpoint"]
+__all__ = ["ResumableCheckpoint", "save_with_checkpoint"]
 
 logger = logging.getLogger(__name__)
+_SHOWN = 8  # changed settings in a message
+
+
+def save_with_checkpoint(engine: Engine, name: str, handler: Any) -> None:
+    """Let :class:`ResumableCheckpoint` save and load a handler's state; to be called in the handler's ``attach``.
+
+    Args:
+        engine: trainer to which the handler is attached.
+        name: name of the state in the checkpoint.
+        handler: object with ``state_dict`` and ``load_state_dict``.
+    """
+    vars(engine).setdefault("handlers_with_state", {})[name] = handler
 
 
 class ResumableCheckpoint:
     """Save everything that training depends on, and go on from it when the same command is started again.
 
-    ``checkpoint.pt`` holds the state of each object, of the engine and of all random generators; it is written under a
-    temporary name and renamed, so that a kill at any moment leaves a whole one. The loader's place is the epoch and
+    ``checkpoint.pt`` holds the state of each object, of the handlers that have one (:func:`save_with_checkpoint`), of
+    the engine and of all random generators; it is written under a temporary name and renamed, so that a kill at any
+    moment leaves a whole one. The loader's place is the epoch and
     step, from which :class:`~common.data.CandidateBatchSampler` draws on. ``model.pt`` gets the state dict of
     ``network`` alone: at the end, or, with a validator, of the epoch that it found best. Give this handler first, so
     that the others start from the loaded state; it saves after all of them by itself.
 
     Args:
         output_dir: folder of ``checkpoint.pt`` and ``model.pt``, made when missing.
-        objects: objects to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them.
+        objects: objects to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them. Those
+            that are ``None`` are left out.
         sampler: batch sampler of the training loader.
         generator: generator of the training loader, seeded anew for each epoch. Without it the loader draws from
             torch's global generator when it starts, once more in a run that goes on within an epoch than in a whole.
         interval: save after every so many iterations, beside each end of an epoch; ``None`` for epochs alone.
         validator: evaluator whose key metric tells the best epoch.
         resume: go on from ``checkpoint.pt`` where there is one.
-        identity: settings, as plain values, without which a run is another one: a checkpoint with others is refused.
+        identity: settings that change the results, as plain values (:func:`common.run_identity`): a checkpoint with
+            others is refused.
 
     Raises:
         InputError: when the checkpoint is unreadable, of another architecture or of another cohort.
@@ -56,7 +71,7 @@ class ResumableCheckpoint:
         identity: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(output_dir) / "checkpoint.pt"
-        self.objects = {**objects, "random": RandomState()}
+        self.objects = {name: obj for name, obj in objects.items() if obj is not None} | {"random": RandomState()}
         self.sampler = sampler
         self.generator = generator
         self.loader_seed = 0 if generator is None else generator.initial_seed()
@@ -100,7 +115,7 @@ class ResumableCheckpoint:
 
     def save(self, engine: Engine) -> None:
         """Write ``checkpoint.pt``; all processes call it, the first one writes."""
-        states = {name: obj.state_dict() for name, obj in self.objects.items()}
+        states = {name: obj.state_dict() for name, obj in self._all_objects(engine).items()}
         states["engine"] = {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length}
         states["identity"] = self.identity
         if self.validator is not None:
@@ -119,21 +134,19 @@ class ResumableCheckpoint:
             return
         states = read_checkpoint(self.path)
         remedy = "name another output_dir, or start anew with --resume false"
-        written = states.get("identity", {})
-        if changed := [name for name in self.identity if written.get(name) != self.identity[name]]:
-            found = ", ".join(f"{name} {written.get(name)!r} (now {self.identity[name]!r})" for name in changed)
-            raise InputError(f"{self.path}: of another run: {found}; {remedy}")
+        if changed := _changed(states.get("identity", {}), self.identity):
+            raise InputError(f"{self.path}: of another run: {changed}; {remedy}")
         progress = states.get("engine", {})
         if progress.get("epoch_length") != engine.state.epoch_length:
             raise InputError(
                 f"{self.path}: an epoch of {progress.get('epoch_length')} steps, and now one of "
                 f"{engine.state.epoch_length}: another cohort or batch size; {remedy}"
             )
-        for name, obj in self.objects.items():
+        for name, obj in self._all_objects(engine).items():
             try:
                 obj.load_state_dict(states[name])
             except (KeyError, RuntimeError, ValueError) as error:
-                found = " ".join(str(error).split())[:300]
+                found = one_line(error, limit=300)
                 raise InputError(f"{self.path}: {name} does not fit this run ({found}); {remedy}") from error
         engine.state.iteration = progress["iteration"]
         engine.state.epoch = progress["iteration"] // engine.state.epoch_length
@@ -142,5 +155,16 @@ class ResumableCheckpoint:
             self.validator.state.best_metric_epoch = states["best"]["epoch"]
         logger.info(f"Going on from {self.path}: epoch {engine.state.epoch}, iteration {engine.state.iteration}.")
 
+    def _all_objects(self, engine: Engine) -> dict[str, Any]:
+        return self.objects | vars(engine).get("handlers_with_state", {})
+
     def _saver(self) -> DiskSaver:
         return DiskSaver(self.path.parent, atomic=True, require_empty=False)
+
+
+def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
+    """Settings that differ, with both values; those of options before those inside components."""
+    names = [name for name in {**written, **now} if written.get(name) != now.get(name)]
+    names.sort(key=lambda name: "#" in name)
+    told = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
+    return ", ".join(told) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

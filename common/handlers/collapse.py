@@ -10,8 +10,9 @@ from ignite.engine import Engine, Events
 from monai.metrics import compute_embedding_collapse
 from torch.nn.functional import normalize
 
+from ..distributed import gather_rows
 from ..errors import InputError
-from .joined_batch import gather_rows
+from .checkpoint import save_with_checkpoint
 
 __all__ = [
     "CollapseMonitor",
@@ -81,6 +82,7 @@ class CollapseMonitor:
 
     def attach(self, engine: Engine) -> None:
         """Collect in each iteration, judge at the end of each epoch."""
+        save_with_checkpoint(engine, "collapse", self)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .joined_batch import gather_rows
+from ..distributed import gather_rows
 
 __all__ = ["FeatureBank"]
 

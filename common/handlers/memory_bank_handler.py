@@ -16,7 +16,7 @@ from torch import nn
 
 from ..engines import PrepareImageAndRadiomics
 from ..errors import InputError
-from .memory_bank import MemoryBank
+from ..networks.memory_bank import MemoryBank
 
 __all__ = ["MemoryBankHandler"]
 

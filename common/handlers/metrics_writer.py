@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from ..errors import InputError
 from ..files import write_atomically
+from .checkpoint import save_with_checkpoint
 
 __all__ = ["MetricsWriter"]
 
@@ -50,6 +51,7 @@ class MetricsWriter:
 
     def attach(self, engine: Engine) -> None:
         """Sum the loss in each iteration, write at the end of each epoch."""
+        save_with_checkpoint(engine, "metrics", self)
         engine.add_event_handler(Events.EPOCH_STARTED, self._start_clock)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add_loss)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)

@@ -13,11 +13,13 @@ from monai.inferers import Inferer, SimpleInferer
 from torch import nn
 
 from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from ..data.samplers import CandidateBatchSampler
+from ..distributed import exchange_rows, gather_rows, own_rows
 from ..engines import PrepareImage
 from ..errors import InputError
 from ..networks import folded_batch_norms
+from .checkpoint import save_with_checkpoint
 from .feature_bank import FeatureBank
-from .joined_batch import exchange_rows, gather_rows, own_rows
 
 __all__ = ["RebalanceHandler"]
 
@@ -51,6 +53,7 @@ class RebalanceHandler:
         seed: random seed for k-means.
         prepare_batch: brings clean images to the device for fresh features.
         inferer: runs the encoder on them.
+        sampler: batch sampler of the training loader, in which the samples are chosen for features from the bank.
 
     Raises:
         InputError: for sizes that leave RE or SE undefined.
@@ -70,6 +73,7 @@ class RebalanceHandler:
         seed: int = 0,
         prepare_batch: PrepareBatch | None = None,
         inferer: Inferer | None = None,
+        sampler: CandidateBatchSampler | None = None,
     ) -> None:
         _one_of("strategy", strategy, _STRATEGIES)
         _one_of("features", features, _FEATURES)
@@ -95,14 +99,18 @@ class RebalanceHandler:
         self.seed = seed
         self.prepare_batch = prepare_batch or PrepareImage()
         self.inferer = inferer or SimpleInferer()
+        self.sampler = sampler
         self._log: dict[str, float] = defaultdict(float)
 
     def attach(self, engine: Engine) -> None:
         """Act at the start of each iteration, remember at its end, log at the end of the epoch."""
+        save_with_checkpoint(engine, "rebalance", self)
         if self.strategy == "plain":
             return
         engine.add_event_handler(Events.ITERATION_STARTED, self.rebalance)
         if self.features == "bank":
+            if self.sampler is not None:
+                self.sampler.select = self.select_from_bank
             engine.add_event_handler(Events.ITERATION_COMPLETED, self.remember)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.report)
 
@@ -140,8 +148,8 @@ class RebalanceHandler:
         if num_batches:
             means = {name: total / num_batches for name, total in self._log.items()}
             engine.state.metrics.update(means)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {told}")
+            shares = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {shares}")
         self._log.clear()
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
+from ..feature_table import write_table
 from ..files import write_atomically
-from ..radiomics.feature_table import write_table
 
 __all__ = ["FeatureWriter", "PredictionWriter"]
 

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from ..distributed import join_rows
 from ..errors import InputError
 from .info_nce import check_temperature
-from .nt_xent import _join
 
 __all__ = ["AgeAwareLoss"]
 
@@ -50,10 +50,10 @@ class AgeAwareLoss(nn.Module):
             z = torch.cat([outputs[0], outputs[1]])  # 2NxF
             z = normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1)
             y = torch.cat([ages, ages]).to(z)[:, None]
-            keys, rank = _join(z)
+            keys, rank = join_rows(z)
             itself = torch.arange(len(z), device=z.device)[:, None] + rank * len(z)  # position among the keys
             logits = ((z / self.temperature) @ keys.T).scatter(1, itself, -torch.inf)  # 2Nx2NW
-            distances = ((y - _join(y)[0].T) / self.sigma).square() / 2
+            distances = ((y - join_rows(y)[0].T) / self.sigma).square() / 2
             weights = (-distances).scatter(1, itself, -torch.inf).softmax(dim=1)  # the kernel, its rows adding up to 1
             terms = weights * logits.log_softmax(dim=1).scatter(1, itself, 0.0)
             return -terms.sum(dim=1).mean()

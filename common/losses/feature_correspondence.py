@@ -12,8 +12,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from ..distributed import all_reduce
 from ..errors import InputError
+from ..networks.memory_bank import MemoryBank
 from ..transforms.base import column_to
 from ..transforms.draw import rand_rows
+from .info_nce import check_temperature
 
 __all__ = ["FeatureCorrespondenceLoss"]
 
@@ -50,14 +52,12 @@ class FeatureCorrespondenceLoss(nn.Module):
         - result: a scalar.
     """
 
-    def __init__(self, bank: nn.Module, temperature: float = 0.07, negatives: int | None = None) -> None:
+    def __init__(self, bank: MemoryBank, temperature: float = 0.07, negatives: int | None = None) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise InputError(f"temperature: {temperature}; expected a number above 0; the paper takes 0.07")
         if negatives is not None and negatives < 1:
             raise InputError(f"negatives: {negatives}; expected at least 1, or null for the whole bank; correct it")
         self.bank = bank
-        self.temperature = temperature
+        self.temperature = check_temperature(temperature, "the paper takes 0.07")
         self.negatives = negatives
 
     def forward(self, output: Sequence[torch.Tensor], index: torch.Tensor) -> torch.Tensor:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
 from ..errors import InputError
+from ..networks.key_queue import KeyQueue
 from ..networks.long_short import LONG_SHORT, MULTIVIEW, LongShortOutput, clip_views
 from .info_nce import check_temperature, info_nce
-
-if TYPE_CHECKING:
-    from ..handlers import KeyQueue
 
 __all__ = ["LongShortLoss"]
 

@@ -29,7 +29,11 @@ class NegativeCosineLoss(nn.Module):
 
     def forward(self, outputs: tuple[torch.Tensor, ...], weights: torch.Tensor | None = None) -> torch.Tensor:
         """The weighted mean over the batch."""
+        loss = self.each(outputs)
+        return loss.mean() if weights is None else (weights * loss).mean()
+
+    def each(self, outputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """The loss of each sample, ``B``."""
         t1, t2, r1, r2 = (output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs[:4])
         r1, r2 = r1.detach(), r2.detach()
-        loss = -0.5 * (cosine_similarity(t1, r2) + cosine_similarity(t2, r1))  # N
-        return loss.mean() if weights is None else (weights * loss).mean()
+        return -0.5 * (cosine_similarity(t1, r2) + cosine_similarity(t2, r1))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from ..distributed import all_reduce
-from ..errors import InputError
+from ..distributed import join_rows
+from .info_nce import check_temperature
 
 __all__ = ["NTXentLoss"]
 
@@ -44,28 +43,17 @@ class NTXentLoss(nn.Module):
 
     def __init__(self, temperature: float = 0.5) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise InputError(f"temperature: {temperature}; expected a number above 0; SimCLR takes 0.5")
-        self.temperature = temperature
+        self.temperature = check_temperature(temperature, "SimCLR takes 0.5")
 
     def forward(self, outputs: tuple[torch.Tensor, ...], weights: torch.Tensor | None = None) -> torch.Tensor:
         """The weighted mean over the batch."""
         with torch.autocast(outputs[0].device.type, enabled=False):
             z = torch.cat([outputs[0], outputs[1]])  # 2NxF
             z = normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1)
-            keys, rank = _join(z)
+            keys, rank = join_rows(z)
             itself = torch.arange(len(z), device=z.device) + rank * len(z)  # position among the keys
             positive = itself.roll(len(z) // 2)
             logits = (z / self.temperature) @ keys.T  # 2Nx2NW
             logits = logits.scatter(1, itself[:, None], -torch.inf)
             loss = cross_entropy(logits, positive, reduction="none").view(2, -1).mean(dim=0)  # N
         return loss.mean() if weights is None else (weights * loss).mean()
-
-
-def _join(z: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """The vectors of all processes, one process after the other, and this one's place among them."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return z, 0
-    rank = dist.get_rank()
-    parts = [z if number == rank else torch.zeros_like(z) for number in range(dist.get_world_size())]
-    return all_reduce(torch.cat(parts)), rank

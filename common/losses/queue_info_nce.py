@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
+from ..networks.key_queue import KeyQueue
+from ..networks.momentum_contrast import MomentumContrastOutput
 from .info_nce import check_temperature, info_nce
-
-if TYPE_CHECKING:
-    from ..handlers import KeyQueue
-    from ..networks import MomentumContrastOutput
 
 __all__ = ["QueueInfoNCELoss"]
 

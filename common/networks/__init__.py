@@ -16,7 +16,9 @@ from .jigsaw import JigsawNetwork
 from .long_short import LongShortNetwork, LongShortOutput, clip_views, key_views
 from .momentum_contrast import MomentumContrastNetwork, MomentumContrastOutput
 from .momentum_siamese import MomentumSiameseNetwork
+from .pretrained_parts import load_parts
 from .pretrained_unet import PretrainedUNet
+from .probabilities import with_probabilities
 from .projection import ProjectedEncoder
 from .radiomics_encoder import RadiomicsEncoder
 from .resnet import ResNetBackbone
@@ -68,7 +70,9 @@ __all__ = [
     "key_views",
     "load_encoder_weights",
     "load_imagenet_weights",
+    "load_parts",
     "load_unet_weights",
     "load_weights",
     "read_checkpoint",
+    "with_probabilities",
 ]

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.functional import normalize
 
 from ..errors import InputError
 from .interfaces import FeatureMapEncoder, VectorEncoder
+from .unit_vectors import unit_vectors
 
 __all__ = ["HybridNetwork", "HybridOutput"]
 
@@ -81,10 +81,3 @@ class HybridNetwork(nn.Module):
     def radiomics_features(self, radiomics: torch.Tensor) -> torch.Tensor:
         """``r``, ``BF``, L2-normalised; needs no image."""
         return unit_vectors(self.radiomics_encoder(radiomics))
-
-
-def unit_vectors(x: torch.Tensor) -> torch.Tensor:
-    """Rows of length 1, at least in single precision: bfloat16 would leave them up to 0.4 % off."""
-    if x.dtype == torch.bfloat16 or x.dtype == torch.float16:
-        x = x.float()
-    return normalize(x, dim=1)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .hybrid import HybridNetwork, unit_vectors
+from .hybrid import HybridNetwork
+from .unit_vectors import unit_vectors
 
 __all__ = ["HybridClassifier"]
 
@@ -26,7 +27,7 @@ class HybridClassifier(nn.Module):
 
     Args:
         hybrid: the network, with the weights to start from.
-        num_classes: number of classes.
+        num_classes: number of classes; 0 for the features themselves, without a linear layer.
         view: input of the classifier: ``both``: the vectors of image and radiomics, one after the other; ``image`` or
             ``radiomics``: one of them; ``pooled``: the image encoder's pooled feature map, before the projection, as in
             a plain ResNet and where other pretext tasks trained the encoder alone; it is never normalised. Parts that
@@ -75,7 +76,7 @@ class HybridClassifier(nn.Module):
         width = {"both": 2 * hybrid.out_features, "pooled": hybrid.num_features}.get(view, hybrid.out_features)
         # weights that stay 1 and 0 instead of none, which the synchronised one of several processes does not know
         self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
-        self.head = nn.Linear(width, num_classes)
+        self.head = nn.Linear(width, num_classes) if num_classes else nn.Identity()
         self.probabilities = probabilities
         self.frozen = (*_checked(hybrid, frozen), *_unused(view))
         for name in self.frozen:

@@ -9,9 +9,11 @@ __all__ = ["unit_vectors"]
 
 
 def unit_vectors(vectors: torch.Tensor) -> torch.Tensor:
-    """L2-normalised vectors, in float32 at least: in bfloat16 the cosines of near ones would be equal.
+    """L2-normalised vectors, in float32 at least: bfloat16 would leave their lengths up to 0.4 % off.
 
     Args:
         vectors: ``BxF``.
     """
-    return normalize(vectors.to(torch.promote_types(vectors.dtype, torch.float32)), dim=1)
+    if vectors.dtype == torch.bfloat16 or vectors.dtype == torch.float16:  # TorchScript has no promote_types
+        vectors = vectors.float()
+    return normalize(vectors, dim=1)

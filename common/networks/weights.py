@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 
 __all__ = ["check_architecture", "load_weights", "read_checkpoint"]
 
@@ -34,7 +34,7 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
     try:
         content = torch.load(path, map_location=map_location, weights_only=True)
     except (RuntimeError, EOFError, UnpicklingError, OSError) as error:
-        found = " ".join(str(error).split())[:200] or "an empty file"
+        found = one_line(error) if str(error) else "an empty file"
         raise InputError(f"{path}: not a readable checkpoint ({found}); write it again by training") from error
     if not isinstance(content, dict):
         raise InputError(

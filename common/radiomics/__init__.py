@@ -10,7 +10,6 @@ from ..lazy import lazy_exports
 if TYPE_CHECKING:
     from .attach import attach_radiomics
     from .cohort import extract_table
-    from .feature_table import feature_columns, read_table, write_table
     from .features import extract_features
     from .pairs import read_pairs
     from .schema import feature_names
@@ -23,11 +22,8 @@ __all__ = [
     "available",
     "extract_features",
     "extract_table",
-    "feature_columns",
     "feature_names",
     "read_pairs",
-    "read_table",
-    "write_table",
     "write_traditional_table",
 ]
 

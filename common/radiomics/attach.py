@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..feature_table import feature_columns
 from .cohort import extract_table
-from .feature_table import feature_columns
 from .settings import RadiomicsSettings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _refuse_unmeasured(table: pd.DataFrame) -> None:
     if not failed.empty:
         lines = [f"subject {row.subject}: {row.status}" for row in failed.itertuples()]
         report = InputError.of_rows("radiomics: lesions that cannot be measured", lines)
-        raise InputError(f"{report}\nmend their files, or drop their rows from the datalist")
+        raise InputError(f"{report}\ncorrect their files, or drop their rows from the datalist")
 
 
 def _fit(table: pd.DataFrame, path: str | Path, max_correlation: float | None) -> np.ndarray:

@@ -11,16 +11,7 @@ from ..files import write_atomically
 from .engine import ENGINE_VERSION, Measured
 from .settings import RadiomicsSettings
 
-__all__ = ["FeatureCache", "file_digest"]
-
-
-def file_digest(path: str | Path) -> str:
-    """BLAKE2b of a file's bytes, or of all files of a folder in the order of their names."""
-    if Path(path).is_dir():
-        digests = [file_digest(file) for file in sorted(Path(path).iterdir()) if file.is_file()]
-        return hashlib.blake2b("".join(digests).encode()).hexdigest()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+__all__ = ["FeatureCache"]
 
 
 class FeatureCache:

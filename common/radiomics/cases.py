@@ -57,7 +57,7 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
         return f"{len(images)} images in the datalist; expected one with index {modality}"
     case = Case(images[modality], str(mask)) if len(images) > 1 else Case(images[0], str(mask), modality)
     missing = [path for path in (case.image, case.mask) if not Path(path).exists()]
-    return f"{missing[0] or 'image'}: no such file; mend the path in the datalist" if missing else case
+    return f"{missing[0] or 'image'}: no such file; correct the path in the datalist" if missing else case
 
 
 def _images(row: Mapping[str, Any]) -> list[str]:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..feature_table import feature_columns
 from .cache import FeatureCache
 from .cases import Case, find_case, modality_prefixes
 from .engine import Measured
-from .feature_table import feature_columns
 from .schema import feature_names
 from .settings import RadiomicsSettings
 from .workers import measure_cases

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..errors import one_line
 from .box import Box
 from .filters import FILTERS, Source, filter_names
 from .settings import RadiomicsSettings
@@ -97,7 +98,7 @@ def _measure_type(
     args: Mapping[str, Any],
     measured: Measured,
 ) -> None:
-    """Features of all images of one type; whatever goes wrong is told and the next type has its turn."""
+    """Features of all images of one type; a failure is reported and the next type has its turn."""
     known = image_type in FILTERS
     names = filter_names(image_type, args, source.image.GetDimension()) if known else [image_type]
     images = FILTERS[image_type](source, args) if known else _by_pyradiomics(image_type, source, mask, args)
@@ -144,5 +145,5 @@ def _by_pyradiomics(
 
 
 def _in_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+    text = one_line(error)
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 
 __all__ = ["read_pairs"]
 
@@ -33,7 +33,7 @@ def read_pairs(path: str | Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a CSV with the columns image and mask") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); write it again") from error
+        raise InputError(f"{path}: cannot be read as CSV ({one_line(error)}); write it again") from error
     lacking = [column for column in ("image", "mask") if column not in table.columns]
     if lacking:
         raise InputError(f"{path}: no column {lacking[0]!r}; found {', '.join(table.columns)}; expected image and mask")

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 
 __all__ = ["RadiomicsSettings", "available"]
 
@@ -23,10 +23,10 @@ INSTALL = "pip install numpy wheel setuptools && pip install --no-build-isolatio
 def available() -> bool:
     """Whether PyRadiomics can be imported; without it there are no traditional features, only learnt ones."""
     try:
-        importlib.import_module("radiomics")
+        module = importlib.import_module("radiomics")
     except ImportError:
         return False
-    return True
+    return getattr(module, "__file__", None) is not None  # else it is some folder of that name on sys.path
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class RadiomicsSettings:
         try:
             extractor = RadiomicsFeatureExtractor(content) if content else RadiomicsFeatureExtractor()
         except Exception as error:
-            reason = " ".join(str(getattr(error, "msg", error)).split())
-            raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; mend the named entry") from error
+            reason = one_line(getattr(error, "msg", error))
+            raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; correct the named entry") from error
         # The mask is binarised before PyRadiomics sees it, and provenance would hash every voxel again.
         setting = {**extractor.settings, "label": 1, "additionalInfo": False}
         if setting.get("preCrop"):
@@ -141,7 +141,7 @@ def _read_parameters(parameters: str | Path | Mapping[str, Any] | None, source: 
     except OSError as error:
         raise InputError(f"{source}: {error.strerror}; expected a PyRadiomics parameter file (YAML)") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: not YAML ({' '.join(str(error).split())}); mend the file") from error
+        raise InputError(f"{source}: not YAML ({one_line(error)}); correct the file") from error
     if not isinstance(content, Mapping):
         raise InputError(f"{source}: found {type(content).__name__}; expected setting, imageType, featureClass")
     return dict(content)

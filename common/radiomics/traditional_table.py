@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..feature_table import feature_columns, write_table
 from .cohort import extract_table
-from .feature_table import feature_columns, write_table
 from .settings import INSTALL, available
 
 __all__ = ["write_traditional_table"]

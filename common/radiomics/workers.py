@@ -10,8 +10,9 @@ from functools import partial
 import joblib
 from tqdm import tqdm
 
-from ..errors import InputError
-from .cache import FeatureCache, file_digest
+from ..errors import InputError, one_line
+from ..files import file_digest
+from .cache import FeatureCache
 from .cases import Case
 from .engine import Measured
 from .features import measure_features
@@ -83,8 +84,8 @@ def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> I
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"scheduler: {scheduler} cannot be reached ({reason}); expected tcp://host:port") from error
+        found = f"{scheduler} cannot be reached ({one_line(error)})"
+        raise InputError(f"scheduler: {found}; expected tcp://host:port") from error
     with client:
         futures = {client.submit(measure, key, case, pure=False): key for key, case in todo.items()}
         for future in as_completed(futures):

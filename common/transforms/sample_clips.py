@@ -85,6 +85,15 @@ class RandSampleClipsd(RandomizableTrait, MapTransform):
             row |= {view: self._clip(plain, view, start) for view, start in starts.items()}
         return row
 
+    def check_volume(self, spatial_size: Sequence[int]) -> None:
+        """Check that clips fit into volumes of a size, without drawing any.
+
+        Raises:
+            InputError: axes are shorter than a clip.
+        """
+        lengths = {view: spatial_size[AXES[view]] for view in self.strides}
+        slice_starts(dict.fromkeys(VIEWS, 0.0), lengths, self.strides, self.num_slices, "image_size")
+
     def _draw(self) -> dict[str, float]:
         # numbers for every view, sampled or not: an ablation sees the same axial clips as the whole method
         return dict(zip(VIEWS, rand_rows(1, len(VIEWS))[0].tolist(), strict=True))

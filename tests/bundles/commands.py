@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from common.bundle_configs import BASES
 from tests.python_commands import run_python
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+def over_training(configs: Sequence[str | Path]) -> list[str | Path]:
+    """The files, after that of the training over which the first one lies."""
+    first = Path(configs[0])
+    return [*([first.with_name(f"{BASES[first.stem]}.yaml")] if first.stem in BASES else []), *configs]
+
+
 def bundle_command(run_id: str, configs: list[str | Path], *, processes: int = 1, **overrides: object) -> list[str]:
     """``python -m monai.bundle run <run_id> ...``, under torchrun if need be; overrides have ``__`` for ``#``."""
-    files = "[" + ",".join(f"'{config}'" for config in configs) + "]"
+    files = "[" + ",".join(f"'{config}'" for config in over_training(configs)) + "]"
     start = [sys.executable, "-m"]
     if processes > 1:
         start += ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
@@ -28,20 +36,18 @@ def run_bundle(run_id: str, configs: list[str | Path], **kwargs: object) -> subp
     return run_python(command, PROJECT, environment())
 
 
-def export_classifier(path: Path, configs: Path, classifier: Path, **overrides: object) -> Path:
-    """``model.ts`` of a classifier, written by MONAI's ``ckpt_export`` with the command of the bundle's README."""
-    options = {
-        "filepath": path,
-        "ckpt_file": classifier,
-        "meta_file": configs / "metadata.json",
-        "config_file": configs / "inference.json",
-        "network_def": f"%{configs}/evaluate.yaml#network_def",
-        "probabilities": f"%{configs}/evaluate.yaml#probabilities",
-        **overrides,
-    }
-    command = ["-m", "monai.bundle", "ckpt_export", "network_def"]
-    command += [text for key, value in options.items() for text in (f"--{key}", str(value))]
-    result = run_python(command, PROJECT, environment())
+def export_classifier(
+    path: Path,
+    configs: Path,
+    checkpoint: Path,
+    overlays: Sequence[str] = (),
+    stage: str = "evaluate",
+    **overrides: object,
+) -> Path:
+    """``model.ts`` of a classifier, by the export command of the bundle's README."""
+    files = [configs / name for name in (f"{stage}.yaml", *overlays)]
+    options = {"checkpoint": checkpoint, "torchscript": path, "device": "cpu", **overrides}
+    result = run_bundle("exporting", files, **options)
     assert result.returncode == 0, result.stderr
     return path
 

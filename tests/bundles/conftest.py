@@ -11,7 +11,7 @@ import pytest
 from monai.bundle import ConfigWorkflow
 
 from common.data import BrainPhantoms, LiverPhantoms, LungPhantoms
-from tests.bundles.commands import bundle_command, environment
+from tests.bundles.commands import bundle_command, environment, over_training
 from tests.python_commands import run_python
 
 
@@ -54,7 +54,7 @@ def open_bundle(cache_dir) -> Callable[..., ConfigWorkflow]:
     def open_bundle(*configs: Path, workflow_type: str | None = "train", **overrides: object) -> ConfigWorkflow:
         values = {key.replace("__", "#"): plain(value) for key, value in overrides.items()}
         return ConfigWorkflow(
-            config_file=[str(config) for config in configs],
+            config_file=[str(config) for config in over_training(configs)],
             meta_file=str(configs[0].parent / "metadata.json"),
             logging_file=False,  # pytest looks after the log
             workflow_type=workflow_type,
@@ -107,10 +107,10 @@ def one_process_group(monkeypatch) -> None:
 
 
 @pytest.fixture
-def told(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
+def error_lines(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
     """Run a config that must fail: gives the lines that the user reads instead of a traceback."""
 
-    def told(config: Path, **overrides) -> list[str]:
+    def error_lines(config: Path, **overrides) -> list[str]:
         monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
         output_dir = tmp_path / "output"
         before = files_of(output_dir)
@@ -123,7 +123,7 @@ def told(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
         assert lines[0].startswith("error: ") and not any("Traceback" in line for line in lines)
         return lines
 
-    return told
+    return error_lines
 
 
 def files_of(folder: Path) -> dict[Path, bytes]:

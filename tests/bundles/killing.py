@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from tests.bundles.commands import PROJECT, bundle_command, environment
-from tests.bundles.recorder import read_steps
+from tests.bundles.recorder import PAUSE, read_steps
 
 
 def kill_after(steps: int, output_dir: Path, arguments: dict) -> None:
     """Start the run and send SIGKILL when so many steps are recorded."""
-    command = bundle_command(**arguments, output_dir=output_dir, pause=0.5)
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment(), stdout=subprocess.DEVNULL)
+    command = bundle_command(**arguments, output_dir=output_dir)
+    slow = environment() | {PAUSE: "0.5"}
+    process = subprocess.Popen(command, cwd=PROJECT, env=slow, stdout=subprocess.DEVNULL)
     try:
         while len(read_steps(output_dir)) < steps:
             assert process.poll() is None, "the run ended before it could be killed"

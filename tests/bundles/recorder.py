@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -10,17 +11,17 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+PAUSE = "PAUSE_AFTER_STEP"  # environment variable: seconds to wait, so that a test can kill the run between two steps
+
 
 class StepRecorder:
     """Append a line of JSON for each step: iteration, samples, weights and loss of this process.
 
     Args:
         folder: where ``steps_<rank>.jsonl`` goes.
-        pause: seconds to wait after each step, so that a test can kill the run between two.
     """
 
-    def __init__(self, folder: str, pause: float = 0.0) -> None:
-        self.pause = pause
+    def __init__(self, folder: str) -> None:
         self.path = Path(folder) / f"steps_{idist.get_rank()}.jsonl"
 
     def attach(self, engine: Engine) -> None:
@@ -37,7 +38,7 @@ class StepRecorder:
         }
         with self.path.open("a") as file:
             file.write(json.dumps(step) + "\n")
-        time.sleep(self.pause)
+        time.sleep(float(os.environ.get(PAUSE, 0)))
 
 
 def read_steps(folder: Path, rank: int = 0) -> list[dict]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
+from monai.bundle import ConfigParser
 from monai.bundle.workflows import _reject_executable_logging_config
 
+from common.bundle_configs import BASES
+from common.references import closure
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
+from tests.bundles.commands import over_training
 
 CONFIGS = {f"{path.parents[1].name}/{path.name}": path for bundle in BUNDLES for path in config_files(bundle)}
 MAIN = {name: path for name, path in CONFIGS.items() if not is_overlay(read_config(path))}
@@ -17,16 +23,43 @@ EVERYWHERE = ("bundle_root", "dataset_dir", "datalist", "output_dir", "device", 
 NO_NETWORK = ("amp", "device")  # ids that a config without a network needs not have
 
 
+def merged(name: str) -> dict[str, Any]:
+    """A stage with the config of the training over which it lies."""
+    return ConfigParser.load_config_files([str(path) for path in over_training([MAIN[name]])])
+
+
 @pytest.mark.parametrize("name", MAIN)
 def test_a_config_has_the_ids_that_every_command_line_may_set(name):
-    config = read_config(MAIN[name])
+    config = merged(name)
     missing = [key for key in EVERYWHERE if key not in config]
     if "network_def" not in config:
         missing = [key for key in missing if key not in NO_NETWORK]
     assert not missing
-    trains = "train" in config
-    assert config["training" if trains else "evaluating"] == "%run"  # `run training` and MONAI Label's `run` are one
-    assert ("max_epochs" in config) == trains
+    trains = "train" in read_config(MAIN[name])
+    run = "training" if trains else "evaluating"
+    assert config["run"] == f"%{run}" or config[run] == "%run"  # `run training` and MONAI Label's `run` are one
+    assert ("max_epochs" in read_config(MAIN[name])) == trains
+
+
+@pytest.mark.parametrize("name", [name for name, path in MAIN.items() if path.stem in BASES])
+def test_evaluation_changes_nothing_that_its_training_reads(name):
+    training = read_config(Path(over_training([MAIN[name]])[0]))
+    own = {key.lstrip("+").split("#")[0] for key in read_config(MAIN[name])}
+    read = set(closure(training, ["training", "initialize"]))
+    # the output is the stage's own, and the number of radiomics is what the training's scaling says
+    assert own & read <= {"output_dir", "num_radiomics"}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_refers_to_ids_and_not_to_places_in_lists(name):
+    text = CONFIGS[name].read_text()
+    assert not re.search(r"[@%][\w#]+#\d|^['\"]?[\w#]+#\d", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name, path in MAIN.items() if path.suffix == ".yaml"])
+def test_options_are_checked_before_anything_is_read(name):
+    initialize = merged(name)["initialize"]
+    assert initialize[:2] == ["$common.brief_input_errors()", "$common.check_options(@bundle_root)"]
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(MAIN, 2)))

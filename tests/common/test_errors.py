@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from common.errors import InputError, flag
+from common.errors import InputError, flag, one_line, root_cause
 
 WRAPPED = """
 from common.errors import InputError, brief_input_errors
@@ -41,6 +41,56 @@ def test_all_bad_rows_are_in_one_message():
     assert str(InputError.of_rows("a.json", ["row 1: bad", "row 2: bad"])) == (
         "a.json: 2 problems\n  row 1: bad\n  row 2: bad"
     )
+
+
+def raised(*errors: Exception, explicit: bool = True) -> Exception:
+    """The last of several errors, each raised while the one before it was handled."""
+    try:
+        if errors[:-1]:
+            raise raised(*errors[:-1], explicit=explicit)
+        raise errors[-1]
+    except Exception as inner:
+        if inner is errors[-1]:
+            return inner
+        try:
+            if explicit:
+                raise errors[-1] from inner
+            raise errors[-1]
+        except Exception as outer:
+            return outer
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_the_root_cause_is_the_input_error_behind_all_layers(explicit):
+    cause = InputError("bad")
+    outer = raised(KeyError("x"), cause, RuntimeError("component"), RuntimeError("config"), explicit=explicit)
+    assert root_cause(outer) is cause and root_cause(cause) is cause
+
+
+def test_without_an_input_error_the_root_cause_is_the_end_of_the_explicit_chain():
+    cause = KeyError("x")
+    assert root_cause(raised(cause, RuntimeError("component"), RuntimeError("config"))) is cause
+    outer = raised(cause, RuntimeError("while handling it"), explicit=False)
+    assert root_cause(outer) is outer
+
+
+def test_a_chain_that_returns_to_itself_ends():
+    error = raised(KeyError("x"), RuntimeError("outer"))
+    error.__cause__.__cause__ = error
+    assert root_cause(error) is error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("a\n  b\tc "), "a b c"),
+        (EOFError(), "EOFError"),
+        (ValueError("x" * 21), "x" * 17 + "..."),
+        (ValueError("x" * 20), "x" * 20),
+    ],
+)
+def test_a_message_is_one_line_of_limited_length(error, expected):
+    assert one_line(error, limit=20) == expected
 
 
 @pytest.mark.parametrize(

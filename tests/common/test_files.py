@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
 
-from common.files import write_atomically
+from common.files import file_digest, replacing, write_atomically
 
 
 def test_the_file_is_whole_readable_and_alone(tmp_path):
@@ -19,3 +20,23 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk"):
         write_atomically(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "image.nii.gz"
+    with replacing(path) as temporary:
+        assert temporary.parent == tmp_path and temporary.name.endswith("image.nii.gz") and temporary != path
+        temporary.write_text("old")
+    with pytest.raises(OSError, match="disk"), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError("disk")
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["image.nii.gz"]
+
+
+def test_a_digest_is_that_of_the_bytes_and_a_folder_s_that_of_its_files_in_the_order_of_their_names(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert file_digest(tmp_path / "a") == hashlib.blake2b(b"a").hexdigest()
+    assert file_digest(tmp_path / "a", "sha256") == hashlib.sha256(b"a").hexdigest()
+    parts = "".join(hashlib.blake2b(name).hexdigest() for name in (b"a", b"b"))
+    assert file_digest(tmp_path) == hashlib.blake2b(parts.encode()).hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from common.radiomics import feature_columns, read_table
+from common.feature_table import feature_columns, read_table
 from tests.python_commands import run_python
 
 pytest.importorskip("radiomics")

@@ -67,7 +67,7 @@ def test_the_foreground_is_brighter_and_json_has_the_same_figures(run, tmp_path,
     ("bundle", "message"),
     [
         ("mlsscl_3d", "mlsscl_3d has no modalities with mean and std"),
-        ("liver", "no such folder of configs; expected one of liver_cgc, mlsscl_3d, radiomics_deep"),
+        ("liver", "no such bundle; expected one of liver_cgc, mlsscl_3d, radiomics_deep"),
     ],
 )
 def test_a_bundle_without_mean_and_std_is_refused(run, bundle, message):

@@ -8,7 +8,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 from common.command_line import run_commands
-from common.deploy.archive import write_archive
+from common.deploy.verification.archive import write_archive
 from common.errors import InputError
 from common.networks import CalibratedSoftmax
 from scripts import predict

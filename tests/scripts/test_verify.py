@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from common import InputError
 from common.command_line import run_commands
-from common.deploy.archive import write_archive
+from common.deploy.verification.archive import write_archive
 from common.deploy.verification.manifest import write_manifest
 from common.deploy.verification.signature import sign
 from scripts import verify
@@ -80,7 +80,9 @@ def test_code_is_refused_where_none_may_be(folder):
 
 
 def test_the_zoos_checks_are_told_one_by_one_and_a_failed_one_ends_with_an_error(folder, monkeypatch, capsys):
-    monkeypatch.setattr("common.deploy.consumers.zoo_checks.check_zoo", lambda folder: [("structure", None), ("train", "no GPU")])
+    monkeypatch.setattr(
+        "common.deploy.consumers.zoo_checks.check_zoo", lambda folder: [("structure", None), ("train", "no GPU")]
+    )
     with pytest.raises(InputError, match="failed train of the zoo's checks"):
         run_commands(verify.verify, [str(folder), "--zoo"])
     assert capsys.readouterr().out.endswith("zoo: structure: passed\nzoo: train: no GPU\n")

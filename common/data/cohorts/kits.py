@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from ..balance import balance_classes
 from ..datalist_writer import write_datalist
 from .collect import existing_folder, missing_files, write_cohort
@@ -144,7 +144,7 @@ def _slices_problem(image: Path) -> str | None:
     try:
         axes = nibabel.aff2axcodes(nibabel.load(image).affine)
     except (OSError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-        return f"found an unreadable file ({str(error).splitlines()[0]}), expected NIfTI; fetch it again"
+        return f"found an unreadable file ({one_line(error)}), expected NIfTI; fetch it again"
     if axes[0] in ("S", "I"):
         return None
     return f"found axes {''.join(map(str, axes))}, expected slices along the first (IPL); fetch the current release"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 from ...images.nifti_writer import write_nifti
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
@@ -108,8 +107,7 @@ def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def _claim(output: Path, archive: Path, spacing: float) -> None:
     """Note whose images the folder holds, and refuse one that holds others."""
-    with archive.open("rb") as file:
-        wanted = {"archive": hashlib.file_digest(file, "blake2b").hexdigest(), "spacing": float(spacing)}
+    wanted = {"archive": file_digest(archive), "spacing": float(spacing)}
     note = output / SOURCE
     if not note.is_file():
         write_atomically(note, json.dumps(wanted) + "\n")

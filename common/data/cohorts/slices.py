@@ -16,8 +16,8 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...images.nifti_writer import write_nifti
 from ..datalist import load_datalist
-from ..datalist_classes import class_names
 from ..datalist_writer import write_datalist
+from ..names import class_names
 
 __all__ = ["slice_datalist"]
 

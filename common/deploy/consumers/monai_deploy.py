@@ -1,4 +1,4 @@
-"""Archives in MONAI Deploy: an application for DICOM studies, and the SDK's inference operator mended for classes.
+"""Archives in MONAI Deploy: an application for DICOM studies, and the SDK's inference operator corrected for classes.
 
 Importable where the MONAI Deploy App SDK is installed; docs/monai_deploy.md says how.
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...errors import InputError
 from ...files import write_atomically
+from ...references import closure
 from ..packaging.plain_inference import plain_inference
-from ..packaging.references import closure
 
 __all__ = ["check_name", "label_inference", "loading_of_one_file", "write_monai_label"]
 

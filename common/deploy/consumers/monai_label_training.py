@@ -10,10 +10,10 @@ from typing import Any
 
 from ...errors import InputError
 from ...files import write_atomically
-from ..packaging.bundle_twins import with_known_sizes
 from ..packaging.library import copy_library
 from ..packaging.plain_inference import plain_inference
 from ..packaging.trained_classifier import TrainedClassifier
+from ..packaging.trained_configs import with_known_sizes
 from .monai_label import check_name, label_inference, loading_of_one_file
 
 __all__ = ["label_training", "write_monai_label_training"]
@@ -53,7 +53,7 @@ def label_training(config: Mapping[str, Any], metadata: Mapping[str, Any], name:
     """``train`` for rows of one image file and one label file, as MONAI Label's trainer gives them.
 
     The class is the largest value in the label file. The best weights go where the server reads them. A run starts from
-    there (MONAI Label puts a loader first), not from a checkpoint: so the checkpoint holds no handler by its place.
+    there (MONAI Label puts a loader first), not from a checkpoint.
 
     Args:
         config: ``train`` of a bundle, set as the classifier was trained.
@@ -64,8 +64,8 @@ def label_training(config: Mapping[str, Any], metadata: Mapping[str, Any], name:
         InputError: the bundle's training takes more than images and labels.
     """
     config = copy.deepcopy(dict(config))
-    transforms = config["train"]["preprocessing"]["transforms"]
-    if config["rows"]["_target_"] != "common.data.load_datalist" or transforms[0]["_target_"] != "LoadImaged":
+    transforms = config["transforms"]
+    if "attach_radiomics" in config or transforms[0]["_target_"] != "LoadImaged":
         raise InputError(
             f"{name}: its training takes more than an image file and a label, which is all that MONAI Label gives; "
             "expected mlsscl_3d or siam3d_imbalance; train it with train.yaml and package it for target monailabel"
@@ -76,9 +76,8 @@ def label_training(config: Mapping[str, Any], metadata: Mapping[str, Any], name:
         {"_target_": "LoadImaged", "keys": "label", "image_only": True},
         {"_target_": "Lambdad", "keys": "label", "func": "$lambda label: int(label.max())"},
     ]
-    config["train"]["preprocessing"]["transforms"] = [*loading, *label, *transforms[1:]]
+    config["transforms"] = [*loading, *label, *transforms[1:]]
     config["labels"] = f"$[{_CLASS} for row in @train#dataset#data]"
     config["class_weights"] = _WEIGHTS
     config["train"]["sampler"]["batch_size"] = "$min(@batch_size, len(@train#dataset))"  # few labels are one batch
-    del config["train"]["handlers"][0]["objects"]["metrics"]
     return config | {"output_dir": "$@bundle_root + '/models'", "resume": False, "pretrained_encoder": None}

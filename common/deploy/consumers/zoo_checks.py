@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 
 from ...errors import TRACEBACK_VARIABLE
+from ...files import file_digest
 from ..packaging.large_files import LARGE_FILES, ZOO_LIMIT
 from ..packaging.sbom import PROJECT, read_pins
-from ..verification.manifest import file_sha256, files_of
+from ..verification.manifest import files_of
 
 __all__ = ["CHECKS", "check_zoo", "static_problems"]
 
@@ -73,7 +74,7 @@ def static_problems(folder: str | Path) -> list[str]:
     try:
         configs = {name: json.loads((folder / f"configs/{name}.json").read_bytes()) for name in CONFIGS}
     except OSError:
-        return problems  # told above
+        return problems  # reported above
     except ValueError as error:
         return [*problems, f"configs: no readable JSON ({error})"]
     for config, ids in IDS.items():
@@ -126,7 +127,7 @@ def _size_problems(folder: Path) -> list[str]:
     problems = []
     for name in files_of(folder):
         if name in listed:
-            if file_sha256(folder / name) != listed[name].get("hash_val"):
+            if file_digest(folder / name, "sha256") != listed[name].get("hash_val"):
                 problems.append(f"{name}: has another hash than {LARGE_FILES} says")
         elif (size := (folder / name).stat().st_size) > ZOO_LIMIT:
             problems.append(f"{name}: {size} bytes, more than {ZOO_LIMIT}, and not in {LARGE_FILES}")

@@ -90,7 +90,7 @@ class Checks:
         self.metadata = self.configs / "metadata.json"
 
     def metadata_schema(self) -> None:
-        """The metadata pass the schema, which is at hand."""
+        """The metadata pass the schema, which comes with this package."""
         monai.bundle.verify_metadata(meta_file=str(self.metadata), filepath=str(self.schema))
 
     def network(self) -> None:
@@ -131,6 +131,7 @@ class Checks:
     def _run(self, kind: str, names: list[str], **more: Any) -> None:
         output = self.work / "_".join(["output", *names])
         places = {"dataset_dir": self.work / "data", "cache_dir": self.work / "cache", "output_dir": output}
+        sys.path.insert(0, str(self.folder))  # as the zoo's unit tests of bundles with Python do
         workflow = monai.bundle.ConfigWorkflow(
             config_file=[str(self.configs / f"{name}.json") for name in names],
             meta_file=str(self.metadata),
@@ -160,7 +161,7 @@ def run_check(checks: Checks, name: str) -> None:
         getattr(checks, name)()
     except BaseException as error:
         traceback.print_exc()
-        (checks.work / f"{name}.error").write_text(_told(error))
+        (checks.work / f"{name}.error").write_text(_described(error))
         raise SystemExit(1) from None
 
 
@@ -173,7 +174,7 @@ def _as_a_program(checks: Checks, name: str) -> None:
         atexit._run_exitfuncs()
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     """What went wrong in one line: the first cause, which MONAI wraps several times, and what MONAI says of it."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:

@@ -11,11 +11,11 @@ from typing import Any
 
 from ...errors import InputError
 from ...files import write_atomically
-from .bundle_twins import with_known_sizes
+from ...references import evaluated, references
 from .library import copy_library
 from .plain_inference import plain_inference
-from .references import evaluated, references
 from .trained_classifier import TrainedClassifier
+from .trained_configs import with_known_sizes
 
 __all__ = ["as_json", "portable_settings", "write_configs"]
 
@@ -56,27 +56,16 @@ def portable_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     return portable, files
 
 
-def write_configs(classifier: TrainedClassifier, archive: Path, target: str, files: Mapping[str, Path]) -> None:
-    """Write ``configs``, for the zoo also the library and what else the configs name.
+def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[str, Path] | None = None) -> None:
+    """Write ``configs`` of an archive without Python, or all configs with the library and the files that they name.
 
     Args:
-        classifier: what is packaged.
-        archive: its folder.
-        target: of the archive.
-        files: that were given as settings, by their place in the archive.
+        classifier: classifier to package.
+        archive: folder of the archive.
+        files: for an archive with Python, the files that were given as settings, by their place in the archive.
     """
-    if target == "monailabel":
-        from ..consumers.monai_label import write_monai_label
-
-        write_monai_label(classifier.bundle, archive, classifier.configs, classifier.metadata)
-        return
-    if target == "monailabel_training":
-        from ..consumers.monai_label_training import write_monai_label_training
-
-        write_monai_label_training(classifier, archive)
-        return
     configs = {"inference": plain_inference(classifier.configs["inference"])}
-    if target == "zoo":
+    if files is not None:
         configs = {**classifier.configs, "inference": classifier.inference}
         configs["train"] = with_known_sizes(configs["train"], classifier.inference)
         configs = copy_library(archive, f"{archive.name}_lib", configs)
@@ -95,7 +84,7 @@ def _is_place(value: str) -> bool:
 
 def _files_of_weights(classifier: TrainedClassifier) -> dict[str, Path]:
     """Files that ``evaluate`` looks for beside the weights, such as the scaling of radiomics."""
-    config = {**classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
+    config = {**classifier.configs["train"], **classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
     names = [name for name, value in config.items() if isinstance(value, str) and references(value) == {"checkpoint"}]
     files = [Path(evaluated(config, name)) for name in names]
     return {f"models/{file.name}": file for file in files if file.is_file()}

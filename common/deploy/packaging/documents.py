@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...files import write_atomically
-from ..verification.manifest import file_sha256
+from ...files import file_digest, write_atomically
 from .archive_configs import as_json
-from .forms import TOLERANCE
+from .formats import TOLERANCE
 from .model_card import render_model_card
 from .provenance import write_provenance
 from .sbom import write_sbom
@@ -25,7 +24,7 @@ def write_documents(
     archive: Path,
     *,
     target: str,
-    forms: Sequence[str],
+    formats: Sequence[str],
     run: str | Path | None,
     settings: Mapping[str, Any],
 ) -> None:
@@ -35,7 +34,7 @@ def write_documents(
         classifier: what is packaged.
         archive: its folder, with the weights.
         target: of the archive.
-        forms: of the weights, which agree on golden inputs.
+        formats: of the weights, which agree on reference inputs.
         run: output folder of ``train.yaml``; ``None``: the weights' folder if it is one.
         settings: with which it was trained.
     """
@@ -44,7 +43,7 @@ def write_documents(
         shutil.copyfile(classifier.bundle / name, archive / name)
     if classifier.calibration is not None:
         write_atomically(archive / "docs" / "calibration.json", as_json(classifier.calibration))
-    hashes = {f"models/{name}": file_sha256(archive / "models" / name) for name in forms}
+    hashes = {f"models/{name}": file_digest(archive / "models" / name, "sha256") for name in formats}
     card = render_model_card(classifier.metadata, classifier.metrics, hashes)
     write_atomically(archive / "docs" / "README.md", card)
     write_sbom(archive / "docs" / "sbom.cdx.json")
@@ -62,12 +61,13 @@ def write_documents(
         overrides=settings,
         config=classifier.configs["train"],
     )
-    _add_forms(provenance, classifier, forms)
+    _add_formats(provenance, classifier, formats)
 
 
-def _add_forms(provenance: Path, classifier: TrainedClassifier, forms: Sequence[str]) -> None:
-    """What was found on golden inputs: that all forms agree. By how much differs from machine to machine."""
-    shapes = [[batch, *classifier.golden.shape[1:]] for batch in (1, len(classifier.golden))]
-    agreement = {"files": list(forms), "golden_inputs": shapes, "largest_difference_below": TOLERANCE}
-    content = {**json.loads(provenance.read_text()), "forms": agreement}
+def _add_formats(provenance: Path, classifier: TrainedClassifier, formats: Sequence[str]) -> None:
+    """What was found on reference inputs: that all formats agree. By how much differs from machine to machine."""
+    inputs = classifier.reference_inputs
+    shapes = [[batch, *inputs.shape[1:]] for batch in (1, len(inputs))]
+    agreement = {"files": list(formats), "reference_inputs": shapes, "largest_difference_below": TOLERANCE}
+    content = {**json.loads(provenance.read_text()), "formats": agreement}
     write_atomically(provenance, json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from ...files import write_atomically
-from ..verification.manifest import file_sha256, files_of
+from ...files import file_digest, write_atomically
+from ..verification.manifest import files_of
 
 __all__ = ["LARGE_FILES", "ZOO_LIMIT", "write_large_files"]
 
@@ -37,7 +37,7 @@ def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LI
         {
             "path": name,
             "url": f"{address.rstrip('/')}/{Path(name).name}" if address else "",
-            "hash_val": file_sha256(folder / name),
+            "hash_val": file_digest(folder / name, "sha256"),
             "hash_type": "sha256",
         }
         for name in large

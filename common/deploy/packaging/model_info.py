@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
-from ...errors import InputError
-from ...files import write_atomically
+from ...errors import InputError, one_line
+from ...files import file_digest, write_atomically
 
 __all__ = ["ZOO_ADDRESS", "write_model_info"]
 
@@ -35,9 +34,7 @@ def write_model_info(path: str | Path, archive: str | Path, version: str, addres
     path, archive = Path(path), Path(archive)
     entries = _read(path) if path.is_file() else {}
     key = f"{archive.stem}_v{version}"
-    with archive.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha1").hexdigest()
-    entries[key] = {"checksum": checksum, "source": f"{address.rstrip('/')}/{key}.zip"}
+    entries[key] = {"checksum": file_digest(archive, "sha1"), "source": f"{address.rstrip('/')}/{key}.zip"}
     return write_atomically(path, json.dumps(entries, indent=4) + "\n")
 
 
@@ -48,5 +45,5 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
             return entries
         found = f"a {type(entries).__name__}"
     except ValueError as error:
-        found = str(error)
+        found = one_line(error)
     raise InputError(f"{path}: {found}; expected the zoo's list of archives, a JSON dictionary; move it away")

@@ -7,7 +7,7 @@ from typing import Any
 
 from monai.bundle.properties import InferProperties
 
-from .references import closure, evaluated, is_plain, references
+from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["plain_inference"]
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 from ...networks.weights import read_checkpoint
-from ..verification.manifest import file_sha256
 from .sbom import PROJECT
 
 __all__ = ["write_provenance"]
@@ -96,7 +95,8 @@ def _training(run: Path, weights: str | Path | None) -> dict[str, Any]:
         raise InputError(f"{run}: no checkpoint.pt; expected the output folder of train.yaml; name it")
     _check_weights(run, weights)
     checkpoint = read_checkpoint(run / "checkpoint.pt")
-    settings = checkpoint.get("identity", {})
+    identity = checkpoint.get("identity", {})  # without the parts of components
+    settings = {name: value for name, value in identity.items() if "#" not in name}
     metrics = run / "metrics.json"
     rows = json.loads(metrics.read_text()) if metrics.is_file() else []
     best = checkpoint.get("best", {}).get("epoch")
@@ -106,7 +106,7 @@ def _training(run: Path, weights: str | Path | None) -> dict[str, Any]:
         "optimizer": _hyper_parameters(checkpoint.get("optimizer", {})),
         "iterations": checkpoint.get("engine", {}).get("iteration"),
         "best_epoch": best,
-        "metrics": next((_told(row) for row in reversed(rows) if best in (None, row["epoch"])), None),
+        "metrics": next((_logged(row) for row in reversed(rows) if best in (None, row["epoch"])), None),
     }
 
 
@@ -118,22 +118,22 @@ def _hyper_parameters(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _check_weights(run: Path, weights: str | Path | None) -> None:
     trained = run / "model.pt"
-    if weights is not None and trained.is_file() and file_sha256(trained) != file_sha256(weights):
+    if weights is not None and trained.is_file() and file_digest(trained, "sha256") != file_digest(weights, "sha256"):
         raise InputError(f"{weights}: differs from {trained}; expected the weights of that run; name another run")
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _logged(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != CLOCK}
 
 
 def _file(path: str | Path) -> dict[str, Any]:
     """Name and hash of a file; no hash where it is not on this machine any more."""
     path = Path(path)
-    return {"name": path.name, "sha256": file_sha256(path) if path.is_file() else None}
+    return {"name": path.name, "sha256": file_digest(path, "sha256") if path.is_file() else None}
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and "/" in value
+    return isinstance(value, str) and "/" in value and not value.startswith(("$", "@"))
 
 
 def _without_folders(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+from ...files import replacing
 
 __all__ = ["save_script", "without_stack_traces"]
 
@@ -44,13 +45,16 @@ def save_script(network: nn.Module, path: str | Path, extra_files: Mapping[str, 
 
 
 def _normalise(path: Path) -> None:
-    unfinished = Path(f"{path}.unfinished")
     numbers: dict[bytes, bytes] = {}
 
     def renumber(content: bytes) -> bytes:
         return _NUMBER.sub(lambda m: numbers.setdefault(m[0], b"___torch_mangle_%d" % len(numbers)), content)
 
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(unfinished, "w") as target:
+    with (
+        replacing(path) as unfinished,
+        zipfile.ZipFile(path) as source,
+        zipfile.ZipFile(unfinished, "w") as target,
+    ):
         for entry in source.infolist():
             if entry.filename.endswith(_LEFT_OUT):
                 continue
@@ -62,7 +66,6 @@ def _normalise(path: Path) -> None:
             new = zipfile.ZipInfo(name, _DATE)
             new.compress_type, new.create_system = entry.compress_type, 3
             target.writestr(new, content)
-    os.replace(unfinished, path)
 
 
 def _sorted_constants(source: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from ...files import write_atomically
 
 __all__ = ["PROJECT", "read_pins", "write_sbom"]
@@ -59,8 +59,7 @@ def read_pins(project: str | Path = PROJECT) -> list[Requirement]:
                 if [specifier.operator for specifier in pins[-1].specifier] != ["=="]:
                     raise InvalidRequirement("no exact version")
             except InvalidRequirement as error:
-                found = str(error).splitlines()[0]
-                problems.append(f"line {number}: {line!r} ({found}); expected name==version; correct it")
+                problems.append(f"line {number}: {line!r} ({one_line(error)}); expected name==version; correct it")
     if problems:
         raise InputError.of_rows(str(path), problems)
     return sorted(pins, key=lambda pin: (pin.name.lower(), str(pin)))

@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from ... import bundle_root
+from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...networks.weights import load_weights
+from ...references import evaluated
 from .archive_metadata import META, archive_metadata
-from .bundle_twins import eager_inference, read_configs
-from .golden import golden_inputs
-from .references import evaluated
+from .reference_inputs import reference_inputs
+from .trained_configs import eager_inference, read_configs
 
-__all__ = ["TrainedClassifier", "bundle_folder", "read_classifier"]
+__all__ = ["TrainedClassifier", "read_classifier"]
 
 _CALIBRATION = ("temperature", "threshold", "num_classes")
 
@@ -35,7 +35,7 @@ class TrainedClassifier:
         inference: ``inference`` with the network itself and ``models/model.pt``.
         metadata: of the bundle with these weights.
         network: gives probabilities of the classes and "no call"; on the CPU, in evaluation mode.
-        golden: inputs that all its forms must answer alike.
+        reference_inputs: inputs on which all exported formats must agree.
         calibration: content of ``calibration.json``, if any.
         metrics: content of the ``metrics.json`` of an evaluation, if any.
     """
@@ -46,22 +46,9 @@ class TrainedClassifier:
     inference: Mapping[str, Any]
     metadata: Mapping[str, Any]
     network: nn.Module
-    golden: torch.Tensor
+    reference_inputs: torch.Tensor
     calibration: Mapping[str, Any] | None
     metrics: Mapping[str, Any] | None
-
-
-def bundle_folder(bundle: str | Path) -> Path:
-    """Folder of a bundle, by its name in this checkout or by its path.
-
-    Raises:
-        InputError: there is none.
-    """
-    folder = Path(bundle_root(str(bundle)))
-    if not (folder / "configs" / "metadata.json").is_file():
-        known = sorted(path.parents[1].name for path in Path(bundle_root(".")).glob("*/configs/metadata.json"))
-        raise InputError(f"{bundle}: no such bundle; expected one of {', '.join(known)}, or a bundle's folder")
-    return folder
 
 
 def read_classifier(
@@ -87,7 +74,7 @@ def read_classifier(
         InputError: there is no such bundle, overlay, id or file; the weights are another network's; the network takes
             more than an image; metadata or calibration are of other classes or channels.
     """
-    folder = bundle_folder(bundle)
+    folder = BundleConfigs(bundle).root
     calibrated = _read(calibration, _CALIBRATION)
     judged = _read(metrics, ("results",))
     settings = dict(settings or {})
@@ -106,8 +93,8 @@ def read_classifier(
     )
     network = load_weights(evaluated(inference, "network_def"), weights).cpu().eval()
     value_range = metadata["network_data_format"]["inputs"]["image"]["value_range"]
-    golden = golden_inputs(network, shape, value_range)
-    return TrainedClassifier(folder, weights, configs, inference, metadata, network, golden, calibrated, judged)
+    inputs = reference_inputs(network, shape, value_range)
+    return TrainedClassifier(folder, weights, configs, inference, metadata, network, inputs, calibrated, judged)
 
 
 def _weights(folder: Path, weights: str | Path | None) -> Path:

@@ -69,7 +69,7 @@ class FileCase(Case):
         paths = [*(image if isinstance(image, list) else [image]), self._row.get("mask")]
         paths = [Path(path) for path in paths if path is not None]
         if missing := [str(path) for path in paths if not path.exists()]:
-            raise InputError(f"found no {', '.join(missing)}; mend the path")
+            raise InputError(f"found no {', '.join(missing)}; correct the path")
         return paths
 
     def series(self) -> dict[str, str]:

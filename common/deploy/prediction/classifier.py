@@ -16,9 +16,10 @@ from monai.inferers import Inferer
 from monai.transforms import Compose
 
 from ...errors import InputError
+from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
-from ..archive import open_archive
-from ..verification.manifest import MANIFEST, check_manifest, file_sha256
+from ..verification.archive import open_archive
+from ..verification.manifest import MANIFEST, check_manifest
 from .input_format import InputFormat, read_input_format
 from .prediction import ModelIdentity, Prediction
 
@@ -128,8 +129,10 @@ def _check_archive(root: Path, source: Path, key: str | Path | None) -> None:
         check_signature(root, key)
     if problems := scan_folder(root):
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        told = f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
-        raise InputError("\n  ".join([told, *problems[:SHOWN], *more]))
+        heading = (
+            f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
+        )
+        raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
 
 
 def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:
@@ -144,7 +147,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
         raise InputError(f"{root.name}: metadata.json has no dicom_rules; give a file with rules (--rules)")
     known = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if rules is None else read_dicom_rules(rules)
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
-    model = ModelIdentity(metadata["name"], metadata["version"], file_sha256(weights))
+    model = ModelIdentity(metadata["name"], metadata["version"], file_digest(weights, "sha256"))
     preprocessing = parser.get_parsed_content("preprocessing")
     return Classifier(
         model=model,

@@ -47,9 +47,9 @@ def write_dicom_results(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names of patients in a form that DICOM has retired
         if heat_map:
-            told = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
+            caption = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
             drawn = _draw(classifier, case, image, prediction)
-            _save(secondary_capture(drawn, images, classifier.model, told), folder / HEAT_MAP)
+            _save(secondary_capture(drawn, images, classifier.model, caption), folder / HEAT_MAP)
         _save(structured_report(prediction, images, others), folder / REPORT)
 
 

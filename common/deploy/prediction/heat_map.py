@@ -12,7 +12,7 @@ import torch
 from monai.transforms import Compose, Transposed
 from monai.visualize import OcclusionSensitivity
 
-from ...evaluation.reports.plotting import figure
+from ...plotting import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""A folder of studies, predicted one by one: what is bad is told at the end, what is done is not done again."""
+"""A folder of studies, predicted one by one: failures are reported at the end, finished studies are not repeated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monai.data.utils import no_collation
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -17,7 +18,7 @@ from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
 from .prediction import Prediction
-from .prepared_cases import Prepared, PreparedCases, as_it_is, reason_of
+from .prepared_cases import Prepared, PreparedCases, reason_of
 from .results import discard, result_folder, write_result, write_results
 from .structured_report import check_highdicom
 
@@ -102,7 +103,7 @@ def predict_cases(
         check_highdicom()
     batch = Batch([], dict(failed or {}), 0, (output / "results.json", output / "results.csv"))
     dataset = PreparedCases(classifier, cases, output, heat_map)
-    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers, collate_fn=as_it_is)
+    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers, collate_fn=no_collation)
     try:
         for item in tqdm(loader, "predicting", unit="study", disable=len(cases) == 1):
             if item.done is not None:
@@ -115,7 +116,7 @@ def predict_cases(
                 _keep(batch, classifier, item, prediction, output, heat_map)
             else:
                 batch.failed[item.case.name] = item.problem
-    finally:  # what was done before an interruption is told too
+    finally:  # what was done before an interruption is reported too
         if batch.results or batch.failed:
             write_results(batch.files, classifier.model, batch.results, batch.failed)
     return batch

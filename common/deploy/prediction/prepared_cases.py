@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from ...errors import InputError
+from ...errors import InputError, one_line, root_cause
+from ...files import file_digest
 from .cases import Case, DicomCase, prepare
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
 from .results import finished, result_folder
 
-__all__ = ["Prepared", "PreparedCases", "as_it_is", "reason_of"]
+__all__ = ["Prepared", "PreparedCases", "reason_of"]
 
 
 @dataclass
@@ -78,11 +79,6 @@ class PreparedCases(Dataset):
         return Prepared(case, key, image=torch.as_tensor(row["image"]))
 
 
-def as_it_is(item: Prepared) -> Prepared:
-    """What a loader collates with: nothing."""
-    return item
-
-
 def _names(case: Case, heat_map: bool) -> list[str]:
     """Files that a finished case has beside its result."""
     return [REPORT, HEAT_MAP][: 1 + heat_map] if isinstance(case, DicomCase) else []
@@ -90,19 +86,12 @@ def _names(case: Case, heat_map: bool) -> list[str]:
 
 def _key(digest: str, files: Sequence[Path]) -> str:
     """Hash of all that a prediction depends on; the places of the files do not count."""
-    from ...radiomics.cache import file_digest
-
     return hashlib.sha256("".join([digest, *map(file_digest, files)]).encode()).hexdigest()
 
 
 def reason_of(error: BaseException) -> str:
     """The innermost message of an input error, or the first line of what else went wrong."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, InputError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None:
+    cause = root_cause(error)
+    if isinstance(cause, InputError):
         return " ".join(str(cause).split())
-    inner = error
-    while inner.__cause__ is not None:
-        inner = inner.__cause__
-    return f"{type(inner).__name__}: {' '.join(str(inner).split())[:200]}"
+    return f"{type(cause).__name__}: {one_line(cause)}"

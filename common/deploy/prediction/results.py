@@ -112,7 +112,7 @@ def write_results(
     for result in results:
         series = "; ".join(f"{name}={source}" for name, source in result["series"].items())
         numbers = [f"{result['probabilities'][name]:.6f}" for name in classes]
-        told = [result["model"][name] for name in ("name", "version", "sha256")]
-        table.writerow([result["study"], series, *numbers, result["call"], *told, result["time"], INTENDED_USE])
+        model = [result["model"][name] for name in ("name", "version", "sha256")]
+        table.writerow([result["study"], series, *numbers, result["call"], *model, result["time"], INTENDED_USE])
     write_atomically(files[0], json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     write_atomically(files[1], text.getvalue())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 
-__all__ = ["MANIFEST", "SIGNATURE", "check_manifest", "file_sha256", "files_of", "write_manifest"]
+__all__ = ["MANIFEST", "SIGNATURE", "check_manifest", "files_of", "write_manifest"]
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
@@ -54,7 +53,9 @@ def check_manifest(folder: str | Path) -> int:
         if name not in listed:
             raise InputError(f"{name}: found, but {MANIFEST} does not list it; {REMEDY}")
         if (entry := _entry(folder / name)) != listed[name]:
-            raise InputError(f"{name}: {_told(entry)}; expected {_told(listed[name])} of {MANIFEST}; {REMEDY}")
+            raise InputError(
+                f"{name}: {_described(entry)}; expected {_described(listed[name])} of {MANIFEST}; {REMEDY}"
+            )
     return len(listed)
 
 
@@ -75,21 +76,15 @@ def files_of(folder: str | Path) -> list[str]:
     return sorted(names)
 
 
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _listed(folder: Path) -> list[str]:
     return [name for name in files_of(folder) if name not in (MANIFEST, SIGNATURE)]
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    return {"sha256": file_sha256(path), "size": path.stat().st_size}
+    return {"sha256": file_digest(path, "sha256"), "size": path.stat().st_size}
 
 
-def _told(entry: Any) -> str:
+def _described(entry: Any) -> str:
     known = isinstance(entry, dict) and {"sha256", "size"} <= entry.keys()
     return f"sha256 {entry['sha256']} and {entry['size']} bytes" if known else repr(entry)
 

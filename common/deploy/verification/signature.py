@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from ...files import write_atomically
 from .manifest import MANIFEST, REMEDY, SIGNATURE
 
@@ -62,7 +62,7 @@ def check_signature(folder: str | Path, public_key_file: str | Path) -> None:
 
 
 def read_private_key(path: str | Path) -> Ed25519PrivateKey:
-    """The private key of a PEM file, so that a bad one is told before any work is done.
+    """The private key of a PEM file, so that a bad one is reported before any work is done.
 
     Raises:
         InputError: the file is no private Ed25519 key, or is encrypted.
@@ -84,8 +84,8 @@ def _read_key(path: str | Path, kind: str, load: Any) -> Any:
     try:
         return load(Path(path).read_bytes())
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: a password is needed
-        found = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: {found}; expected a {kind} Ed25519 key as PEM without password; name one") from error
+        expected = f"expected a {kind} Ed25519 key as PEM without password"
+        raise InputError(f"{path}: {one_line(error)}; {expected}; name one") from error
 
 
 def _of_kind(path: str | Path, key: Any, expected: type, kind: str) -> Any:

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError
-from ...radiomics.feature_table import feature_columns, read_table
-from ..fold_files import FOLD, fold_files
+from ...feature_table import feature_columns, read_table
+from ..fold_files import FOLD, fold_files, numbered_files
 
-__all__ = ["FeatureSets"]
+__all__ = ["FeatureSets", "with_traditional"]
 
 logger = logging.getLogger(__name__)
 
@@ -165,3 +165,31 @@ def _of_images(keys: pd.DataFrame) -> pd.DataFrame:
     whole = keys["row"].isna()
     images = keys.loc[~whole, ["subject", "row"]].drop_duplicates()
     return pd.concat([keys[~whole], keys[whole].drop(columns="row").merge(images, how="left")], ignore_index=True)
+
+
+def with_traditional(learnt: Mapping[str, str], traditional: str | Path | None) -> dict[str, list[str]]:
+    """Traditional radiomics alone, each learnt representation alone, and each together with the traditional ones.
+
+    "We concatenate them to a new feature vector f = [f_trad, f_SSL]" (paper 003, section 3). Where there is no table of
+    traditional features (PyRadiomics is not installed), the learnt ones stand alone and the log says so.
+
+    Args:
+        learnt: a method's name and its feature table, for each method.
+        traditional: table of the traditional features; one per seed where it holds ``{seed}``.
+
+    Returns:
+        The feature sets of :class:`LinearProbe`, in the order of the paper's Table 2.
+    """
+    alone = {name: [table] for name, table in learnt.items()}
+    if traditional is None or not _exists(traditional):
+        logger.warning(f"{traditional}: no table of traditional features; the learnt features are evaluated alone.")
+        return alone
+    together = {f"Trad. + {name}": [str(traditional), table] for name, table in learnt.items()}
+    return {"Trad. radiomics": [str(traditional)], **alone, **together}
+
+
+def _exists(path: str | Path) -> bool:
+    try:
+        return bool(numbered_files(path))
+    except InputError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
@@ -13,9 +12,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ...bundle_configs import PRETRAIN
 from ...errors import InputError, OptionError
-from ...files import write_atomically
-from .bundle_configs import PRETRAIN
+from ...files import file_digest, write_atomically
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
 from .repetitions import Repetition
@@ -226,7 +225,7 @@ class LabelFractions(Stages):
             **self.of_stage,
             "transductive": self.transductive,
             "max_correlation": self.max_correlation,
-            "datalist": hashlib.sha256(self.datalist.read_bytes()).hexdigest(),
+            "datalist": file_digest(self.datalist, "sha256"),
         }
 
     def _check(self) -> None:

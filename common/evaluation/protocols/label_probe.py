@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from ...errors import InputError
-from ...radiomics.feature_table import feature_columns, read_table
+from ...errors import InputError, one_line
+from ...feature_table import feature_columns, read_table
 from ...radiomics.scaling import FittedScaling, scaling_pipeline
 from ..subject_splits import SubjectSplits
 
@@ -38,8 +38,8 @@ def predict_held_out(
     mean, see :func:`~common.evaluation.subject_means.subject_means`.
 
     Args:
-        table: features, see :func:`~common.radiomics.read_table`; of each image where it has a column ``row``, or else
-            of each subject.
+        table: features, see :func:`~common.feature_table.read_table`; of each image where it has a column ``row``, or
+            else of each subject.
         rows: of the datalist, each with ``subject``, ``fold`` and ``label``, and ``row``, its place in the section,
             where the table has that; see :func:`~common.data.load_datalist`.
         fold: held out.
@@ -65,7 +65,7 @@ def predict_held_out(
     try:
         scaled = pipeline.fit_transform(known.to_numpy())
     except ValueError as error:  # no feature is left
-        raise InputError(f"{table}: {str(error).splitlines()[0]} ({len(labels)} labelled images)") from error
+        raise InputError(f"{table}: {one_line(error)} ({len(labels)} labelled images)") from error
     fitted = FittedScaling.of(pipeline, list(features.columns))
     if scaling is not None:
         fitted.save(scaling)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...bundle_configs import BundleConfigs
 from ...errors import InputError
-from .bundle_configs import BundleConfigs
 from .methods import MODALITY, Encoder, FineTuning, Probe
 
 __all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
 from ...files import write_atomically
-from .bundle_configs import PRETRAIN, BundleConfigs
 from .methods import Encoder, FineTuning
 from .repetitions import Repetition, modality_names, subjects_of
 
@@ -99,7 +99,7 @@ class Stages:
         """One stage, as ``python -m monai.bundle run`` would do it, with the settings that its config knows."""
         from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
 
-        files = [self.configs.path(stage), *self.overlays, *overlays]
+        files = [*self.configs.files(stage), *self.overlays, *overlays]
         known = ConfigParser.load_config_files(files)
         wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
@@ -140,8 +140,8 @@ class Stages:
         path = self.output_dir / "settings.json"
         found = json.loads(path.read_text()) if path.is_file() else identity
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
-            told = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
-            raise InputError(f"{path}: of another comparison: {told}; name another output_dir")
+            changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
+            raise InputError(f"{path}: of another comparison: {changes}; name another output_dir")
         write_atomically(path, json.dumps(identity, indent=1))
 
     def _check_elsewhere(self) -> None:

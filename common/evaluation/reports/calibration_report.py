@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...files import write_atomically
+from ...plotting import GREY, figure, line_style
 from ..predictions import Outcome
 from ..statistics.calibration_summary import COVERAGES, JudgedCalibration
 from .figures import reliability_diagram
-from .plotting import GREY, figure, line_style
 from .table_lines import table_lines
 
 __all__ = ["risk_coverage_figure", "write_calibration"]

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError
-from ...radiomics.feature_table import feature_columns, read_table
-from .plotting import figure, line_style
+from ...feature_table import feature_columns, read_table
+from ...plotting import figure, line_style
 
 __all__ = ["correlations", "feature_correlation_density", "parameter_sweep", "sweep_figure"]
 

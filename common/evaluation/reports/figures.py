@@ -10,11 +10,11 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
+from ...plotting import GREY, figure, line_style
 from ..predictions import Outcome
 from ..statistics.metrics import headline_metrics
 from ..statistics.resampling import resample_counts
 from .label_fraction_figure import label_fraction_figure
-from .plotting import GREY, figure, line_style
 
 __all__ = ["confusion_matrices", "draw_all", "reliability_diagram", "roc_curves"]
 

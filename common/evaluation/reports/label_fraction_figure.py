@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...plotting import COLOURS, GREY, figure, line_style
 from ..statistics.metrics import METRIC_NAMES
-from .plotting import COLOURS, GREY, figure, line_style
 
 __all__ = ["label_fraction_figure"]
 

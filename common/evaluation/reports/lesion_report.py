@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError
+from ...feature_table import read_table
 from ...files import write_atomically
-from ...radiomics.feature_table import read_table
+from ...plotting import figure, line_style
 from ..statistics.lesion_metrics import LESION_METRIC_NAMES
 from ..statistics.metrics import Estimate, estimate
 from ..statistics.resampling import resample_counts
-from .plotting import figure, line_style
 from .table_lines import table_lines
 
 __all__ = ["summarise_lesions", "write_lesion_report"]

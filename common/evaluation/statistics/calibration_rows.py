@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from ...errors import InputError
-from ...radiomics.feature_table import read_table
+from ...feature_table import read_table
 from ..fold_files import numbered_files
 from ..subject_splits import SubjectSplits
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...files import file_digest
 from .calibration import LOG_BOUNDS, choose_threshold, cross_fit, fit_temperature, losses_over, with_temperature
 from .calibration_rows import CalibrationRows
 from .resampling import calibration_bins, resample_counts
@@ -166,4 +166,4 @@ def _quantiles(draws: np.ndarray, confidence: float) -> list[float]:
 def _digests(files: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of each file by its path below the folder that all share: no path of this machine."""
     folder = os.path.commonpath([path.resolve().parent for path in files])
-    return {os.path.relpath(path.resolve(), folder): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {os.path.relpath(path.resolve(), folder): file_digest(path, "sha256") for path in files}

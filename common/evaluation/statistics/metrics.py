@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn import metrics
 
 from ...errors import InputError
-from .resampling import calibration_bins, resample_counts, resampled_metrics
+from .resampling import resample_counts, resampled_metrics
 
 __all__ = ["METRIC_NAMES", "Estimate", "bootstrap_metrics", "classification_metrics", "estimate", "headline_metrics"]
 
@@ -119,10 +118,11 @@ def bootstrap_metrics(
     scores = probabilities if scores is None else _per_class(np.asarray(scores, dtype=float), classes, positive)
     counts = resample_counts(labels, resamples, seed)
     outcomes = list(zip(predictions, probabilities, scores, strict=True))
-    points = [_named(_point_values(labels, *outcome), labels, positive) for outcome in outcomes]
+    whole = np.ones((1, len(labels)))  # each subject once: the cohort itself
+    points = [_named(resampled_metrics(whole, labels, *outcome), labels, positive) for outcome in outcomes]
     draws = [_named(resampled_metrics(counts, labels, *outcome), labels, positive) for outcome in outcomes]
     return (
-        {name: np.array([point[name] for point in points]) for name in points[0]},
+        {name: np.concatenate([point[name] for point in points]) for name in points[0]},
         {name: np.mean([draw[name] for draw in draws], axis=0) for name in draws[0]},
     )
 
@@ -144,25 +144,6 @@ def _per_class(scores: np.ndarray, classes: int, positive: int) -> np.ndarray:
         return _seeds_first(scores, 3)
     columns = [scores, -scores] if positive == 0 else [-scores, scores]
     return _seeds_first(np.stack(columns, axis=-1), 3)
-
-
-def _point_values(
-    labels: np.ndarray, predictions: np.ndarray, probabilities: np.ndarray, scores: np.ndarray
-) -> dict[str, np.ndarray | float]:
-    classes = range(probabilities.shape[1])
-    gaps = calibration_bins(labels, probabilities)
-    return {
-        "recall": metrics.recall_score(labels, predictions, labels=classes, average=None),
-        "precision": metrics.precision_score(labels, predictions, labels=classes, average=None, zero_division=0),
-        "f1": metrics.f1_score(labels, predictions, labels=classes, average=None, zero_division=0),
-        "accuracy": metrics.accuracy_score(labels, predictions),
-        "balanced_accuracy": metrics.balanced_accuracy_score(labels, predictions),
-        "auc": np.mean([metrics.roc_auc_score(labels == label, scores[:, label]) for label in classes]),
-        "f1_macro": metrics.f1_score(labels, predictions, labels=classes, average="macro", zero_division=0),
-        "f1_weighted": metrics.f1_score(labels, predictions, labels=classes, average="weighted", zero_division=0),
-        "calibration_error": np.abs(gaps.sum(0)).sum() / len(labels),
-        "brier": metrics.brier_score_loss(labels, probabilities, labels=list(classes)),
-    }
 
 
 def _named(values: dict[str, np.ndarray], labels: np.ndarray, positive: int) -> dict[str, np.ndarray]:

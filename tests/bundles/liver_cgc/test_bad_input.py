@@ -26,9 +26,9 @@ BAD_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, told, configs, tiny):
+def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
     options, expected = BAD_OPTIONS[case]
-    first, *others = told(configs / "pretrain.yaml", **tiny | {"batch_size": 4} | options)
+    first, *others = error_lines(configs / "pretrain.yaml", **tiny | {"batch_size": 4} | options)
     assert re.search(expected, first), first
     assert len(others) == (20 if "20 problems" in first else 0)
 
@@ -58,21 +58,21 @@ def damaged(tiny, tmp_path, change) -> str:
     ],
     ids=["another size", "NaN", "constant"],
 )
-def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(change, expected, told, configs, tiny, tmp_path):
+def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(change, expected, error_lines, configs, tiny, tmp_path):
     datalist = damaged(tiny, tmp_path, change)
-    count, *lines = told(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4})
+    count, *lines = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4})
     assert count.startswith(f"error: {datalist}: ") and lines
     assert all("training[3]" in line for line in lines) and re.search(expected, " ".join(lines)), lines
 
 
-def test_a_volume_that_nothing_says_the_slice_of_is_told(told, configs, tiny, liver_volumes, tmp_path):
+def test_a_volume_that_nothing_says_the_slice_of_is_told(error_lines, configs, tiny, liver_volumes, tmp_path):
     content = json.loads((liver_volumes / "datalist.json").read_text())
     for row in content["training"]:
         row["image"] = [str(liver_volumes / name) for name in row["image"]]
         del row["mask"]
     path = tmp_path / "unmasked.json"
     path.write_text(json.dumps(content))
-    lines = told(configs / "pretrain.yaml", **tiny | {"datalist": path, "batch_size": 2})
+    lines = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": path, "batch_size": 2})
     assert len(lines) == 1 and "nothing that names one" in lines[0]
 
 
@@ -87,11 +87,11 @@ def test_a_volume_that_nothing_says_the_slice_of_is_told(told, configs, tiny, li
     ],
 )
 def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
-    config, options, told, configs, tiny, pretrained, classifier
+    config, options, error_lines, configs, tiny, pretrained, classifier
 ):
     files = {"pretrained": pretrained, "classifier": classifier}
     options = {key: files.get(value, value) if isinstance(value, str) else value for key, value in options.items()}
-    (line,) = told(configs / config, **tiny | options)
+    (line,) = error_lines(configs / config, **tiny | options)
     assert "another architecture" in line and ".pt" in line
 
 

@@ -17,9 +17,8 @@ from tests.bundles.commands import export_classifier, run_bundle
 @pytest.fixture(scope="module")
 def exported(configs, tiny, classifier, tmp_path_factory):
     """The classifier as TorchScript."""
-    parts = {name: f"%{configs}/evaluate.yaml#{name}" for name in ("backbone", "fusion", "projector")}
     path = tmp_path_factory.mktemp("exported") / "model.ts"
-    return export_classifier(path, configs, classifier, **parts, model_name=tiny["model_name"])
+    return export_classifier(path, configs, classifier, model_name=tiny["model_name"])
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def infer(run_config, configs, tiny, exported, tmp_path):
 
 
 def test_the_exported_network_gives_the_same_probabilities_as_the_eager_one(exported, evaluation):
-    scripted, eager = torch.jit.load(exported).eval(), evaluation.parser.get_parsed_content("network").eval()
+    scripted, eager = torch.jit.load(exported).eval(), evaluation.parser.get_parsed_content("trained").eval()
     for shape in ((3, 3, 32, 32), (1, 3, 64, 64)):
         image = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
@@ -65,7 +64,7 @@ def test_unmasked_slices_get_the_predictions_of_evaluation(infer, evaluation, op
     options = tiny | {"checkpoint": classifier, "apply_mask": "false"}
     workflow = open_bundle(configs / "evaluate.yaml", workflow_type="infer", **options)
     workflow.initialize()
-    network, normalize = (workflow.parser.get_parsed_content(name) for name in ("network", "normalize"))
+    network, normalize = (workflow.parser.get_parsed_content(name) for name in ("trained", "normalize"))
     for position, row in enumerate(workflow.dataset.data):
         with torch.no_grad():
             expected = network.eval()(normalize(workflow.dataset[position]["image"][None].float()))[0]

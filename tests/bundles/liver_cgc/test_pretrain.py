@@ -141,9 +141,9 @@ def test_volumes_give_the_slice_with_the_largest_region(open_bundle, configs, ti
 
 
 def test_a_missing_modality_is_refused_or_replaced_by_zeros_and_never_drawn(
-    open_bundle, configs, tiny, without_t2, told, tmp_path, caplog
+    open_bundle, configs, tiny, without_t2, error_lines, tmp_path, caplog
 ):
-    _, line = told(configs / "pretrain.yaml", **tiny | {"datalist": without_t2})
+    _, line = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": without_t2})
     assert "training[3]" in line and "T2" in line
     options = tiny | {"datalist": without_t2, "missing": "zeros", "batch_size": 15, "output_dir": tmp_path}
     workflow = open_bundle(configs / "pretrain.yaml", augment=None, **options)

@@ -22,15 +22,15 @@ BAD_OPTIONS = {
     "unknown backbone": ({"backbone__depth": 19}, r"depth: 19"),
     "batch larger than the cohort": ({"batch_size": 99}, r"batch_size: 99 for a cohort of"),
     "no such fold": ({"fold": 9}, r"fold: found 9"),
-    "neither true nor false": ({"mask_same_subject": "maybe"}, r"mask_same_subject: 'maybe'"),
+    "neither true nor false": ({"mask_same_subject": "maybe"}, r"mask_same_subject: found 'maybe'"),
     "no datalist": ({"datalist": "nowhere.json"}, r"nowhere.json: found no such file"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, told, configs, clips):
+def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, clips):
     options, expected = BAD_OPTIONS[case]
-    (line,) = told(configs / "pretrain.yaml", **clips | {"cache": "none"} | options)
+    (line,) = error_lines(configs / "pretrain.yaml", **clips | {"cache": "none"} | options)
     assert re.search(expected, line), line
 
 
@@ -64,10 +64,12 @@ def with_nan(row, tmp_path) -> None:
     ],
     ids=["NaN", "no file", "no label", "unknown class", "classes for maps"],
 )
-def test_a_bad_row_is_told_with_its_place(config, change, expected, told, configs, tiny, clips, patches, tmp_path):
+def test_a_bad_row_is_told_with_its_place(
+    config, change, expected, error_lines, configs, tiny, clips, patches, tmp_path
+):
     options = {"pretrain.yaml": clips, "train.yaml": tiny, "train_segmentation.yaml": patches}[config]
     datalist = damaged(tiny["dataset_dir"], tmp_path, change)
-    count, line, *_ = told(configs / config, **options | {"datalist": datalist, "in_channels": 1})
+    count, line, *_ = error_lines(configs / config, **options | {"datalist": datalist, "in_channels": 1})
     assert re.match(rf"error: {datalist}: \d+ problem", count)
     assert re.search(expected, line), line
 
@@ -93,16 +95,16 @@ def test_a_row_without_age_is_told_where_ages_weigh(run_config, configs, clips, 
     ],
 )
 def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
-    config, key, told, configs, tiny, patches, pretrained
+    config, key, error_lines, configs, tiny, patches, pretrained
 ):
     options = patches if "segmentation" in config else tiny | {"channels": [4, 8, 8, 8]}
     options = options | ({"validation_fraction": 0} if config.startswith("train") else {})
-    (line,) = told(configs / config, **options | {key: pretrained})
+    (line,) = error_lines(configs / config, **options | {key: pretrained})
     assert "another architecture" in line and str(pretrained) in line
 
 
-def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, told, configs, clips, tmp_path):
+def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, error_lines, configs, clips, tmp_path):
     options = clips | {"max_epochs": 1}
     run_config(configs / "pretrain.yaml", output_dir=tmp_path / "output", **options)
-    (line,) = told(configs / "pretrain.yaml", **options | {"beta": 2.0})
-    assert "weights [1.0, 1.0] (now [1.0, 2.0])" in line and "resume" in line
+    (line,) = error_lines(configs / "pretrain.yaml", **options | {"beta": 2.0})
+    assert "beta 1.0 (now 2.0)" in line and "resume" in line

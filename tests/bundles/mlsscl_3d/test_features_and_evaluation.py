@@ -32,7 +32,7 @@ def test_the_table_of_features_has_a_row_for_each_visit_by_the_backbone(features
     names = [f"learnt_{column:03d}" for column in range(8)]
     assert list(table) == ["subject", "session", "row", "fold", "label", *names]
     assert {row.row: (row.subject, row.session, row.fold, row.label) for row in table.itertuples()} == visits
-    backbone = workflow.parser.get_parsed_content("network").eval()
+    backbone = workflow.parser.get_parsed_content("trained").eval()
     with torch.no_grad():
         expected = backbone(workflow.dataset[3]["image"][None].float())
     np.testing.assert_allclose(table[names].iloc[3], expected[0], rtol=1e-4, atol=1e-5)

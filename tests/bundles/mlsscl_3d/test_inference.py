@@ -12,14 +12,14 @@ import torch
 from monai.bundle import verify_net_in_out
 from monai.data import load_net_with_metadata
 
-from tests.bundles.mlsscl_3d.exporting import export
+from tests.bundles.commands import export_classifier
 
 
 @pytest.fixture(scope="module")
 def exported(configs, classifier, tiny, tmp_path_factory):
     """The classifier as TorchScript."""
     path = tmp_path_factory.mktemp("exported") / "model.ts"
-    return export(path, classifier, configs, channels=tiny["channels"])
+    return export_classifier(path, configs, classifier, channels=tiny["channels"])
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def rows(tiny):
 
 
 def test_the_exported_network_gives_the_same_probabilities_as_the_eager_one(exported, evaluation):
-    scripted, eager = torch.jit.load(exported).eval(), evaluation.parser.get_parsed_content("network").eval()
+    scripted, eager = torch.jit.load(exported).eval(), evaluation.parser.get_parsed_content("trained").eval()
     for shape in ((3, 1, 32, 32, 32), (1, 1, 33, 30, 47)):  # any size
         image = 255 * torch.rand(shape, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
@@ -73,7 +73,7 @@ def test_the_predictions_are_those_of_the_eager_network_for_every_visit(infer, e
     assert list(table.index) == [f"{row['subject']}_{row['session']}" for row in rows]
     records = json.loads((tmp_path / "output/predictions.json").read_text())
     assert [record["subject"] for record in records] == list(table.index)
-    eager = evaluation.parser.get_parsed_content("network").eval()
+    eager = evaluation.parser.get_parsed_content("trained").eval()
     for position in range(3):
         item = evaluation.dataset[position]
         with torch.no_grad():

@@ -13,7 +13,7 @@ from monai.bundle import verify_net_in_out
 from monai.data import load_net_with_metadata
 
 from common.evaluation import lesion_metrics
-from tests.bundles.mlsscl_3d.exporting import export
+from tests.bundles.commands import export_classifier
 
 
 @pytest.fixture
@@ -32,9 +32,8 @@ def train(run_config, configs, patches, tmp_path):
 def exported(configs, segmenter, patches, tmp_path_factory):
     """The segmenter as TorchScript, by the command of the bundle's README."""
     path = tmp_path_factory.mktemp("exported") / "model.ts"
-    options = {"channels": patches["channels"], "in_channels": 3, "num_classes": 2}
-    options["_meta_#network_data_format"] = "%_meta_#segmentation#network_data_format"
-    return export(path, segmenter, configs, "_segmentation", **options)
+    options = {"channels": patches["channels"], "in_channels": 3}
+    return export_classifier(path, configs, segmenter, stage="evaluate_segmentation", **options)
 
 
 def held_out(patches) -> list[dict]:
@@ -126,7 +125,7 @@ def test_the_exported_segmenter_gives_the_logits_of_the_eager_one(exported, open
     overrides = patches | {"checkpoint": segmenter}
     workflow = open_bundle(configs / "evaluate_segmentation.yaml", workflow_type="infer", **overrides)
     workflow.initialize()
-    eager, scripted = workflow.parser.get_parsed_content("network").eval(), torch.jit.load(exported).eval()
+    eager, scripted = workflow.parser.get_parsed_content("trained").eval(), torch.jit.load(exported).eval()
     for shape in ((2, 3, 16, 16, 16), (1, 3, 17, 20, 30)):  # any size
         image = 255 * torch.rand(shape, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():

@@ -28,9 +28,9 @@ LATER_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, told, configs, tiny):
+def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
     options, expected = BAD_OPTIONS[case]
-    first, *others = told(configs / "pretrain.yaml", **tiny | {"batch_size": 4} | options)
+    first, *others = error_lines(configs / "pretrain.yaml", **tiny | {"batch_size": 4} | options)
     assert re.search(expected, first), first
     assert len(others) == (20 if "20 problems" in first else 0)
 
@@ -67,14 +67,14 @@ def damaged(tiny, tmp_path, change) -> str:
     ],
     ids=["empty mask", "another size", "constant"],
 )
-def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(change, expected, told, configs, tiny, tmp_path):
+def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(change, expected, error_lines, configs, tiny, tmp_path):
     datalist = damaged(tiny, tmp_path, change)
-    count, *lines = told(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4})
+    count, *lines = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4})
     assert count.startswith(f"error: {datalist}: ") and lines
     assert all("training[3]" in line for line in lines) and re.search(expected, " ".join(lines)), lines
 
 
-def test_a_lesion_too_small_to_measure_is_told_by_its_subject(told, configs, tiny, tmp_path):
+def test_a_lesion_too_small_to_measure_is_told_by_its_subject(error_lines, configs, tiny, tmp_path):
     def shrink(image, mask):
         few = np.zeros_like(mask)
         few[20:22, 20:22] = 255
@@ -82,7 +82,9 @@ def test_a_lesion_too_small_to_measure_is_told_by_its_subject(told, configs, tin
 
     datalist = damaged(tiny, tmp_path, shrink)
     subject = json.loads(datalist.read_text())["training"][3]["subject"]
-    lines = told(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4, "transductive": "true"})
+    lines = error_lines(
+        configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4, "transductive": "true"}
+    )
     assert any(f"subject {subject}" in line for line in lines), lines
 
 
@@ -106,10 +108,10 @@ def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
     assert "another architecture" in message and ".pt" in message
 
 
-def test_weights_without_their_scaling_are_told(told, configs, tiny, classifier, tmp_path):
+def test_weights_without_their_scaling_are_told(error_lines, configs, tiny, classifier, tmp_path):
     lonely = tmp_path / "model.pt"
     lonely.write_bytes(classifier.read_bytes())
-    (line,) = told(configs / "evaluate.yaml", workflow_type="infer", **tiny | {"checkpoint": lonely})
+    (line,) = error_lines(configs / "evaluate.yaml", workflow_type="infer", **tiny | {"checkpoint": lonely})
     assert "scaling.json" in line
 
 

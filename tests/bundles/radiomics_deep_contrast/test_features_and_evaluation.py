@@ -41,7 +41,7 @@ def test_the_features_are_both_vectors_in_evaluation_mode(features, open_bundle,
     overrides = tiny | {"checkpoint": pretrained, "output_dir": features}
     workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **overrides)
     workflow.initialize()
-    network = workflow.parser.get_parsed_content("network").hybrid.eval()
+    network = workflow.parser.get_parsed_content("trained").hybrid.eval()
     row = workflow.dataset[3]
     with torch.no_grad():
         expected = torch.cat(network(row["image"][None], row["radiomics"][None]), dim=1)[0]

@@ -13,24 +13,19 @@ from monai.data import load_net_with_metadata
 
 from tests.bundles.commands import export_classifier, run_bundle
 
-PARTS = ("hybrid", "image_encoder", "radiomics_encoder", "num_radiomics", "fitted_scaling", "out_features")
-
 
 @pytest.fixture(scope="module")
 def exported(configs, tiny, image_classifier, tmp_path_factory):
     """The classifier of images alone as TorchScript."""
-    parts = {name: f"%{configs}/evaluate.yaml#{name}" for name in PARTS}
-    parts |= {key: tiny[key] for key in ("depth", "widen_factor", "small_stem", "hidden_features", "image_size")}
-    parts |= {"radiomics_batch_norm": "false", "radiomics_dropout": 0.0, "imports": f"%{configs}/evaluate.yaml#imports"}
+    sizes = {key: tiny[key] for key in ("depth", "widen_factor", "small_stem", "hidden_features", "image_size")}
     path = tmp_path_factory.mktemp("exported") / "model.ts"
-    scaling = image_classifier.with_name("scaling.json")
-    return export_classifier(path, configs, image_classifier, **parts, scaling=scaling, view="image")
+    return export_classifier(path, configs, image_classifier, ["image_view.yaml"], **sizes)
 
 
 @pytest.fixture
 def evaluation(open_bundle, configs, tiny, image_classifier):
     """evaluate.yaml with the classifier of images alone, on all subjects."""
-    options = tiny | {"checkpoint": image_classifier, "images__part": "all"}
+    options = tiny | {"checkpoint": image_classifier, "held_out_images": "$@cohort()"}
     files = [configs / "evaluate.yaml", configs / "image_view.yaml"]
     workflow = open_bundle(*files, workflow_type="infer", **options)
     workflow.initialize()
@@ -52,7 +47,7 @@ def infer(run_config, configs, tiny, exported, tmp_path):
 
 
 def test_the_exported_network_gives_the_same_probabilities_as_the_eager_one(exported, evaluation):
-    scripted, eager = torch.jit.load(exported).eval(), evaluation.parser.get_parsed_content("network").eval()
+    scripted, eager = torch.jit.load(exported).eval(), evaluation.parser.get_parsed_content("trained").eval()
     for shape in ((3, 1, 32, 32), (1, 1, 64, 48)):
         image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
@@ -68,7 +63,7 @@ def test_the_exported_file_holds_metadata_and_inference_config(exported, configs
 
 def test_inference_gives_the_predictions_of_evaluation(infer, evaluation):
     table = infer(amp="false").set_index("subject")
-    network = evaluation.parser.get_parsed_content("network").eval()
+    network = evaluation.parser.get_parsed_content("trained").eval()
     for position in range(0, 20, 3):
         row = evaluation.dataset[position]
         with torch.no_grad():
@@ -117,7 +112,8 @@ def test_kidney_tumours_go_the_same_two_ways(run_config, configs, tiny, kidney_p
     trained = tmp_path / "train"
     run_config(configs / "train.yaml", configs / "kidney.yaml", output_dir=trained, max_epochs=1, **options)
     tables = []
-    for name, extra in (("evaluate.yaml", {"images__part": "all"}), ("infer_hybrid.yaml", {"section": "training"})):
+    ways = {"evaluate.yaml": {"held_out_images": "$@cohort()"}, "infer_hybrid.yaml": {"section": "training"}}
+    for name, extra in ways.items():
         values = options | extra | {"checkpoint": trained / "model.pt", "output_dir": tmp_path / name}
         run_config(configs / name, configs / "kidney.yaml", workflow_type="infer", **values)
         tables.append(pd.read_csv(tmp_path / name / "predictions.csv").filter(like="probability_"))

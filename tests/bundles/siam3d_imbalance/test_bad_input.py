@@ -54,7 +54,7 @@ BAD_OPTIONS = {
     "unknown features": ({"features": "frozen"}, r"features: 'frozen'"),
     "bank without warm-up": ({"features": "bank", "warmup_epochs": 0}, r"warmup_epochs"),
     "no such fold": ({"fold": 9}, r"fold: found 9"),
-    "neither true nor false": ({"amp": "maybe"}, r"amp: 'maybe'"),
+    "neither true nor false": ({"amp": "maybe"}, r"amp: found 'maybe'"),
     "no datalist": ({"datalist": "nowhere.json"}, r"nowhere.json: found no such file"),
     "wrong number of modalities": ({"in_channels": 3}, r"20 problems"),
     "mask label absent": ({"mask_label": 7}, r"20 problems"),
@@ -88,20 +88,20 @@ def damaged(tiny, tmp_path) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
-def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(case, damaged, told, configs, tiny):
+def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(case, damaged, error_lines, configs, tiny):
     key, damage, expected = BAD_FILES[case]
     datalist = damaged(key, damage)
-    count, line = told(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "strategy": "plain"})
+    count, line = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "strategy": "plain"})
     assert count == f"error: {datalist}: 1 problem"
     assert "training[3]" in line and ".nii.gz" in line
     assert re.search(expected, line), line
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, told, configs, tiny):
+def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
     options, expected = BAD_OPTIONS[case]
     values = tiny | {"batch_size": 2, "candidates_per_cluster": 4} | options
-    first, *others = told(configs / "pretrain.yaml", **values)
+    first, *others = error_lines(configs / "pretrain.yaml", **values)
     assert re.search(expected, first), first
     assert len(others) == (20 if "20 problems" in first else 0)
 
@@ -116,29 +116,29 @@ def test_a_bad_option_is_told_in_one_line(case, told, configs, tiny):
     ],
 )
 def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
-    config, options, told, configs, tiny, pretrained, classifier
+    config, options, error_lines, configs, tiny, pretrained, classifier
 ):
     files = {"pretrained": pretrained, "classifier": classifier}
     options = {key: files.get(value, value) if isinstance(value, str) else value for key, value in options.items()}
-    (line,) = told(configs / config, **tiny | options)
+    (line,) = error_lines(configs / config, **tiny | options)
     assert "another architecture" in line and ".pt" in line
 
 
 @pytest.mark.parametrize("config", ["extract_features.yaml", "evaluate.yaml", "train.yaml"])
 @pytest.mark.parametrize("content", [None, b"", b"PK not a checkpoint"])
-def test_an_unreadable_checkpoint_is_told_in_one_line(config, content, told, configs, tiny, tmp_path):
+def test_an_unreadable_checkpoint_is_told_in_one_line(config, content, error_lines, configs, tiny, tmp_path):
     path = tmp_path / "model.pt"
     if content is not None:
         path.write_bytes(content)
     key = "pretrained_encoder" if config == "train.yaml" else "checkpoint"
-    (line,) = told(configs / config, **tiny | {key: path})
+    (line,) = error_lines(configs / config, **tiny | {key: path})
     assert str(path) in line
 
 
-def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, told, configs, tiny, tmp_path):
+def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, error_lines, configs, tiny, tmp_path):
     options = tiny | {"batch_size": 4, "max_epochs": 1, "strategy": "plain"}
     run_config(configs / "pretrain.yaml", output_dir=tmp_path / "output", **options)
-    (line,) = told(configs / "pretrain.yaml", **options | {"seed": 1, "max_epochs": 2})
+    (line,) = error_lines(configs / "pretrain.yaml", **options | {"seed": 1, "max_epochs": 2})
     assert "seed 0 (now 1)" in line and "resume" in line
 
 

@@ -42,7 +42,7 @@ def test_the_features_are_those_of_the_encoder_in_evaluation_mode(features, open
     workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **overrides)
     workflow.initialize()
     table = pd.read_csv(features / "learnt_fold0.csv").filter(like="learnt_")
-    encoder = workflow.parser.get_parsed_content("network").eval()
+    encoder = workflow.parser.get_parsed_content("trained").eval()
     with torch.no_grad():
         expected = encoder(workflow.dataset[3]["image"][None].float())
     np.testing.assert_allclose(table.iloc[3], expected[0], rtol=1e-4, atol=1e-5)

@@ -28,7 +28,7 @@ def eager(open_bundle, configs, tiny, classifier):
     """The classifier as evaluate.yaml runs it."""
     workflow = open_bundle(configs / "evaluate.yaml", workflow_type="infer", checkpoint=classifier, **tiny)
     workflow.initialize()
-    return workflow.parser.get_parsed_content("network").eval()
+    return workflow.parser.get_parsed_content("trained").eval()
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ RECORDER = """
 +train#handlers:
 - _target_: tests.bundles.recorder.StepRecorder
   folder: '@output_dir'
-  pause: '@pause'
-pause: 0.0
 """
 
 

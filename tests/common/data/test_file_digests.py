@@ -10,7 +10,7 @@ def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     path.write_bytes(b"one")
     digests = FileDigests(tmp_path / "notes")
     assert digests(str(path)) == hashlib.blake2b(b"one").hexdigest()
-    monkeypatch.setattr("common.radiomics.cache.file_digest", lambda path: "read again")
+    monkeypatch.setattr("common.data.file_digests.file_digest", lambda path: "read again")
     assert FileDigests(tmp_path / "notes")(str(path)) == hashlib.blake2b(b"one").hexdigest()
     path.write_bytes(b"three")
     assert digests(str(path)) == "read again"

@@ -83,7 +83,11 @@ def test_validation_rows_keep_the_fold_of_the_datalist():
     assert {row["fold"] for part in hold_out(rows) for row in part} == {7}
 
 
-@pytest.mark.parametrize(("fraction", "rows"), [(0.0, cohort()), (0.6, cohort()), (0.2, cohort(num_low=3))])
+def test_no_row_is_held_out_for_validation_with_a_fraction_of_0():
+    assert hold_out(cohort(), 0.0) == (cohort(), [])
+
+
+@pytest.mark.parametrize(("fraction", "rows"), [(-0.1, cohort()), (0.6, cohort()), (0.2, cohort(num_low=3))])
 def test_validation_rows_that_cannot_be_had_are_one_line_that_names_the_option(fraction, rows):
     with pytest.raises(InputError, match="validation_fraction") as error:
         hold_out(rows, fraction)

@@ -18,10 +18,10 @@ from monai.bundle import ConfigWorkflow
 from common import InputError
 from common.data import BrainPhantoms
 from common.deploy import package
-from common.deploy.archive import open_archive
 from common.deploy.package import TARGETS, package_bundle
-from common.deploy.packaging import forms
-from common.deploy.packaging.forms import FORMS, TOLERANCE
+from common.deploy.packaging import formats
+from common.deploy.packaging.formats import FORMATS, TOLERANCE
+from common.deploy.verification.archive import open_archive
 from common.deploy.verification.manifest import check_manifest
 from common.deploy.verification.scan import scan_folder
 from common.deploy.verification.signature import check_signature
@@ -60,6 +60,7 @@ def monai_bundle(*words):
 address = f"http://127.0.0.1:{server.server_address[1]}/{name}.zip"
 monai_bundle("download", "--name", name, "--source", "github", "--url", address, "--bundle_dir", target)
 root = f"{target}/{name}"
+sys.path.insert(0, root)
 where = {"bundle_dir": target, "device": "cpu"}
 of_inference, of_training = (
     monai.bundle.load(name, workflow_type=kind, **where).eval() for kind in ("inference", "train")
@@ -69,7 +70,6 @@ train = ["--max_epochs", "1", "--batch_size", "2", "--validation_fraction", "0.5
 monai_bundle("run", "training", "--config_file", f"{root}/configs/train.json", *options, *train)
 predict = ["--section", "training"]
 monai_bundle("run", "evaluating", "--config_file", f"{root}/configs/inference.json", *options, *predict)
-sys.path.remove(root), sys.path.remove(root)
 exported = f"{root}/models/exported.ts"
 export = ["--config_file", f"{root}/configs/inference.json", "--bundle_root", root, "--filepath", exported]
 monai_bundle("ckpt_export", *export)
@@ -98,7 +98,7 @@ def brains(tmp_path_factory) -> Path:
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    """Archives without the two forms that take long to write."""
+    """Archives without the two formats that take long to write."""
     with pytest.MonkeyPatch.context() as patch:
         for target, (name, files) in TARGETS.items():
             few = tuple(file for file in files if file not in ("model.pt2", "model.onnx"))
@@ -133,10 +133,10 @@ def test_an_archive_of_the_zoo_holds_what_the_zoo_asks_for(zoo):
     with open_archive(zoo) as folder:
         assert check_manifest(folder) == len(names) - 1
         provenance = json.loads((folder / "docs/provenance.json").read_text())
-        assert provenance["forms"]["largest_difference_below"] == TOLERANCE
+        assert provenance["formats"]["largest_difference_below"] == TOLERANCE
         assert provenance["training_config"]["box_size"] == SETTINGS[SIAM]["box_size"]
         assert provenance["training_config"]["optimizer"]["_target_"] == "torch.optim.Adam"
-        assert provenance["forms"]["golden_inputs"] == [[1, 4, 27, 27, 27], [3, 4, 27, 27, 27]]
+        assert provenance["formats"]["reference_inputs"] == [[1, 4, 27, 27, 27], [3, 4, 27, 27, 27]]
     info = json.loads((zoo.parent / "model_info.json").read_text())
     assert list(info) == [f"{SIAM}_v0.1.0"]
 
@@ -184,7 +184,7 @@ def test_an_inference_archive_predicts_without_any_code_and_abstains(weights, br
     path = package_bundle(SIAM, "inference", tmp_path / "out", weights, calibration=calibration, **SETTINGS[SIAM])
     with open_archive(path) as folder:
         assert folder.name == f"{SIAM}_inference" and scan_folder(folder) == []
-        assert {file.name for file in (folder / "models").iterdir()} == set(FORMS) - {"model.pt"}
+        assert {file.name for file in (folder / "models").iterdir()} == set(FORMATS) - {"model.pt"}
         files = [file for file in folder.rglob("*") if file.is_file()]
         assert not [file for file in files if file.suffix in (".py", ".yaml", ".conf")]
         assert json.loads((folder / "configs/metadata.json").read_text())["calibration"]["threshold"] == 0.9
@@ -227,8 +227,8 @@ def test_a_form_that_computes_something_else_stops_everything(quick, weights, tm
             other.head.bias += torch.tensor([0.01, 0])
         torch.jit.script(other).save(path)
 
-    monkeypatch.setitem(forms.FORMS, "model.ts", (write_other, forms.FORMS["model.ts"][1]))
-    with pytest.raises(InputError, match=r"model\.ts: differs from the network by 0\.00\d+ on golden inputs"):
+    monkeypatch.setitem(formats.FORMATS, "model.ts", (write_other, formats.FORMATS["model.ts"][1]))
+    with pytest.raises(InputError, match=r"model\.ts: differs from the network by 0\.00\d+ on reference inputs"):
         package_bundle(SIAM, "inference", tmp_path / "out", weights, **SETTINGS[SIAM])
     assert not list((tmp_path / "out").iterdir())
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from common.deploy.packaging.bundle_twins import eager_inference, read_configs
-from common.deploy.packaging.references import evaluated
+from common.deploy.packaging.trained_configs import eager_inference, read_configs
+from common.references import evaluated
 from tests.bundles.bundle_files import BUNDLES
 
 FOLDERS = {bundle.name: bundle for bundle in BUNDLES}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.radiomics import write_table
+from common.feature_table import write_table
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ import pandas as pd
 import torch
 from ignite.engine import Engine
 
+from common.feature_table import feature_columns, read_table
 from common.handlers import FeatureWriter, PredictionWriter
-from common.radiomics import read_table
-from common.radiomics.feature_table import feature_columns
 
 
 def evaluator(predictions: torch.Tensor) -> tuple[Engine, list]:

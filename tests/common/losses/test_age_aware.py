@@ -88,7 +88,9 @@ def test_two_processes_have_the_loss_of_the_joined_batch(monkeypatch):
     for rank in range(2):
         both = [torch.cat(half) for half in halves], [torch.cat([AGES[r::2], AGES[r::2]])[:, None] for r in range(2)]
         parts = iter([torch.cat([nn.functional.normalize(z, dim=1) for z in both[0]]), torch.cat(both[1])])
-        monkeypatch.setattr(common.losses.age_aware, "_join", lambda own, parts=parts, rank=rank: (next(parts), rank))
+        monkeypatch.setattr(
+            common.losses.age_aware, "join_rows", lambda own, parts=parts, rank=rank: (next(parts), rank)
+        )
         losses.append(AgeAwareLoss(0.2)(halves[rank], AGES[rank::2]))
     monkeypatch.undo()
     torch.testing.assert_close(sum(losses) / 2, AgeAwareLoss(0.2)(joined, AGES))

@@ -15,7 +15,8 @@ from monai.data import CacheDataset, DataLoader
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
 from common.errors import InputError
-from common.radiomics import attach_radiomics, extract_table, feature_columns, workers
+from common.feature_table import feature_columns
+from common.radiomics import attach_radiomics, extract_table, workers
 from common.radiomics.attach import _first_process_first
 from common.radiomics.scaling import FittedScaling, scaling_pipeline
 from common.transforms import RadiomicsFeaturesd
@@ -110,7 +111,7 @@ def test_lesions_that_cannot_be_measured_are_listed_together_and_nothing_is_writ
     assert lines[0] == "radiomics: lesions that cannot be measured: 2 problems"
     assert lines[1].startswith("  subject s1: ") and "empty" in lines[1]
     assert lines[2].startswith("  subject s4: ") and "no such file" in lines[2]
-    assert lines[3] == "mend their files, or drop their rows from the datalist"
+    assert lines[3] == "correct their files, or drop their rows from the datalist"
     assert not (tmp_path / "scaling.json").exists()
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from common.files import file_digest
 from common.radiomics import RadiomicsSettings
-from common.radiomics.cache import FeatureCache, file_digest
+from common.radiomics.cache import FeatureCache
 from common.radiomics.engine import Measured
 
 

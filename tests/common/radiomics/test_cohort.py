@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from common.errors import InputError
-from common.radiomics import extract_features, extract_table, feature_columns, read_table, workers, write_table
+from common.feature_table import feature_columns, read_table, write_table
+from common.radiomics import extract_features, extract_table, workers
 from common.radiomics.features import measure_features
 
 pytest.importorskip("radiomics")

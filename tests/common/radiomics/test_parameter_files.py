@@ -13,7 +13,8 @@ from common.data import ThyroidPhantoms, load_datalist
 from common.data.phantoms.kidney_cohort import as_kits
 from common.data.phantoms.kidney_ct import kidney_ct
 from common.data.phantoms.scanner import scanner_of
-from common.radiomics import RadiomicsSettings, extract_features, extract_table, feature_columns, feature_names
+from common.feature_table import feature_columns
+from common.radiomics import RadiomicsSettings, extract_features, extract_table, feature_names
 
 pytest.importorskip("radiomics")
 

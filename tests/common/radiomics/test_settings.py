@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -13,6 +14,15 @@ def test_without_pyradiomics_the_error_says_how_to_install_it(monkeypatch, tmp_p
     assert not available()
     with pytest.raises(InputError, match=r"PyRadiomics is not installed.*pip install --no-build-isolation"):
         extract_table([{"image": "a.nii.gz", "mask": "b.nii.gz", "subject": "a"}], cache_dir=tmp_path)
+
+
+def test_a_folder_of_that_name_is_not_pyradiomics(monkeypatch, tmp_path):
+    (tmp_path / "radiomics").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "radiomics"]:
+        monkeypatch.delitem(sys.modules, name)
+    importlib.invalidate_caches()
+    assert not available()
 
 
 @pytest.mark.skipif(not available(), reason="PyRadiomics is not installed")

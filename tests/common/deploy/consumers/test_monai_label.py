@@ -10,8 +10,8 @@ from monai.transforms import Compose
 from common.deploy.consumers.monai_label import label_inference, loading_of_one_file, write_monai_label
 from common.deploy.consumers.monai_label_training import label_training
 from common.deploy.packaging.plain_inference import plain_inference
-from common.deploy.packaging.references import evaluated
 from common.errors import InputError
+from common.references import evaluated
 from tests.bundles.bundle_files import read_config
 from tests.common.deploy.consumers.label_studies import write_study, write_volume
 from tests.common.deploy.tiny_bundles import FOLDERS, SETTINGS, tiny_configs

@@ -11,10 +11,10 @@ import torch
 
 from common.deploy.consumers.monai_label_training import write_monai_label_training
 from common.deploy.package import package_bundle
-from common.deploy.packaging.forms import write_forms
-from common.deploy.packaging.references import evaluated
+from common.deploy.packaging.formats import write_formats
 from common.deploy.packaging.trained_classifier import read_classifier
 from common.networks import load_weights
+from common.references import evaluated
 from tests.common.deploy.consumers.environments import consumer_environment
 from tests.common.deploy.consumers.label_server import LabelServer
 from tests.common.deploy.consumers.label_studies import write_study, write_volume
@@ -76,7 +76,7 @@ def servers(folder, classifiers):
     names = ("together", "alone", "other_alone")
     together, alone, other = (LabelServer(environment, folder / name, folder / "studies") for name in names)
     archive, classifier = alone.models / f"{TRAINED}_classification", classifiers[TRAINED][0]
-    write_forms(classifier.network, classifier.golden, archive / "models", forms=["model.pt"])
+    write_formats(classifier.network, classifier.reference_inputs, archive / "models", formats=["model.pt"])
     write_monai_label_training(classifier, archive)
     with alone.running():  # it takes its time to start
         for bundle, (_, options) in classifiers.items():

@@ -147,7 +147,7 @@ def test_a_missing_slice_is_told(study, image_of):
 
 def test_a_row_whose_file_does_not_exist_is_told(served):
     case = FileCase("p", {"image": "/nowhere/T1.nii.gz"}, served.input)
-    with pytest.raises(InputError, match=r"found no /nowhere/T1.nii.gz; mend the path"):
+    with pytest.raises(InputError, match=r"found no /nowhere/T1.nii.gz; correct the path"):
         case.files()
     with pytest.raises(InputError, match="found a row without image"):
         FileCase("p", {"mask": "m.nii.gz"}, served.input).files()

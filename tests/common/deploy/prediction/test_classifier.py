@@ -6,11 +6,12 @@ import re
 import pytest
 import torch
 
-from common.deploy.archive import write_archive
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.input_format import InputFormat
-from common.deploy.verification.manifest import file_sha256, write_manifest
+from common.deploy.verification.archive import write_archive
+from common.deploy.verification.manifest import write_manifest
 from common.errors import InputError
+from common.files import file_digest
 from common.networks import CalibratedSoftmax
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import random_network, write_archive_folder
@@ -38,7 +39,7 @@ def test_an_archive_tells_its_model_and_may_abstain(archive, weights, as_zip, tm
     with open_classifier(source, device="cpu") as classifier:
         metadata = json.loads((SIAM / "configs/metadata.json").read_text())
         assert classifier.model.name == metadata["name"] and classifier.model.version == metadata["version"]
-        assert classifier.model.sha256 == file_sha256(weights)
+        assert classifier.model.sha256 == file_digest(weights, "sha256")
         assert classifier.channels == ("low grade", "high grade", "no call")
         found = classifier(torch.rand(4, 9, 9, 9))
     assert found.call == "no call" and sum(found.probabilities.values()) == pytest.approx(1)

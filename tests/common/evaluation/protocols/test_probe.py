@@ -9,7 +9,7 @@ import pytest
 from common.data import keep_label_fraction
 from common.errors import InputError
 from common.evaluation import LinearProbe
-from common.radiomics import read_table, write_table
+from common.feature_table import read_table, write_table
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from PIL import Image
 
 from common.evaluation.reports import label_fraction_figure as module
 from common.evaluation.reports.label_fraction_figure import label_fraction_figure
-from common.evaluation.reports.plotting import figure
+from common.plotting import figure
 
 METHODS = ["Scratch", "Radiomics", "Ours"]
 

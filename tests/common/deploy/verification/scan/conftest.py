@@ -32,7 +32,7 @@ def small_onnx() -> onnx.ModelProto:
 
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory, project) -> Path:
-    """An archive as the inference target is: one of the bundles' configs, a tiny network in all forms."""
+    """An archive as the inference target is: one of the bundles' configs, a tiny network in all formats."""
     folder = tmp_path_factory.mktemp("clean") / "liver_cgc"
     for name in (
         "LICENSE",

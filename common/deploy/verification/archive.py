@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import tempfile
@@ -11,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ..errors import InputError
+from ...errors import InputError
+from ...files import replacing
 
 __all__ = ["open_archive", "write_archive"]
 
@@ -33,19 +33,15 @@ def write_archive(folder: str | Path, path: str | Path) -> Path:
     """
     folder, path = Path(folder), Path(path)
     files = {f"{folder.name}/{file.relative_to(folder).as_posix()}": file for file in _files(folder)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
-        unfinished = Path(temporary) / path.name
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted(files):
-                entry = zipfile.ZipInfo(name, _FIRST_DATE)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # Unix, on any machine
-                entry.external_attr = _MODE << 16
-                entry.file_size = files[name].stat().st_size
-                with files[name].open("rb") as source, archive.open(entry, "w") as target:
-                    shutil.copyfileobj(source, target)
-        os.replace(unfinished, path)
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _FIRST_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, on any machine
+            entry.external_attr = _MODE << 16
+            entry.file_size = files[name].stat().st_size
+            with files[name].open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target)
     return path
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from ..distributed import gather_rows
 from ..errors import InputError
-from .joined_batch import gather_rows
 
 __all__ = ["MemoryBank"]
 

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from common import InputError
-from common.deploy.archive import open_archive, write_archive
+from common.deploy.verification.archive import open_archive, write_archive
 
 FILES = {"b.txt": b"second", "a/c.bin": bytes(range(256)) * 500, "a/empty": b""}
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from monai.bundle import ConfigParser
-from monai.bundle.reference_resolver import ReferenceResolver
-
-from ...errors import InputError
+from .errors import InputError, root_cause
 
 __all__ = ["closure", "evaluated", "is_plain", "references"]
+
+_IN_EXPRESSION = re.compile(r"@(\w+)")
+_WHOLE = re.compile(r"[@%](\w+)(?:(?:::|#)\w+)*")
 
 
 def references(value: Any) -> set[str]:
@@ -22,7 +23,10 @@ def references(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*map(references, value))
     if isinstance(value, str):
-        return {name.split("::")[0] for name in ReferenceResolver.match_refs_pattern(value)}
+        if value.startswith("$"):
+            return set(_IN_EXPRESSION.findall(value))
+        if found := _WHOLE.fullmatch(value):
+            return {found[1]}
     return set()
 
 
@@ -41,13 +45,14 @@ def evaluated(config: Mapping[str, Any], name: str) -> Any:
     Raises:
         InputError: that of a component, without the layers that MONAI puts round it.
     """
+    from monai.bundle import ConfigParser  # here, as scripts that import this package need not wait for MONAI
+
     try:
         return ConfigParser(copy.deepcopy(dict(config))).get_parsed_content(name)
     except RuntimeError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, InputError):
-            cause = cause.__cause__ or cause.__context__
-        raise cause or error from error
+        if isinstance(cause := root_cause(error), InputError):
+            raise cause from None
+        raise
 
 
 def is_plain(value: Any) -> bool:

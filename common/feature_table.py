@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import InputError
-from ..files import write_atomically
+from .errors import InputError, one_line
+from .files import write_atomically
 
 __all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "write_table"]
 
@@ -92,7 +92,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again") from error
+        raise InputError(f"{path}: cannot be read as Parquet ({one_line(error)}); write it again") from error
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         missing = {column: MISSING for column in header if column != "subject"}
         return pd.read_csv(path, dtype=object, keep_default_na=False, na_values=missing)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}); write it again") from error
+        raise InputError(f"{path}: cannot be read as CSV ({one_line(error)}); write it again") from error
 
 
 def _typed(path: Path, table: pd.DataFrame, text_columns: Collection[str]) -> pd.DataFrame:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,14 +60,8 @@ def figure(
         drawing = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(drawing)  # no window and no global state, whatever backend the process uses
         yield drawing, drawing.subplots(rows, columns, squeeze=False, **options)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        with replacing(path) as temporary:
             drawing.savefig(temporary, format="png")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def line_style(index: int) -> dict[str, str]:

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from common.errors import InputError
-from common.radiomics import feature_columns, read_table, write_table
-from common.radiomics.feature_table import check_pyarrow
+from common.feature_table import check_pyarrow, feature_columns, read_table, write_table
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])

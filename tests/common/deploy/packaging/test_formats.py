@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from common import InputError
-from common.deploy.packaging.forms import FORMS, TOLERANCE, write_forms
-from common.deploy.packaging.golden import golden_inputs
+from common.deploy.packaging.formats import FORMATS, TOLERANCE, write_formats
+from common.deploy.packaging.reference_inputs import reference_inputs
 from common.deploy.packaging.reproducible import save_script
 from common.networks import CalibratedSoftmax, EncoderClassifier
 
@@ -35,15 +35,15 @@ def network() -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def golden(network) -> torch.Tensor:
-    return golden_inputs(network, SHAPE, (0, 255))
+def inputs(network) -> torch.Tensor:
+    return reference_inputs(network, SHAPE, (0, 255))
 
 
 @pytest.fixture(scope="module")
-def written(network, golden, tmp_path_factory):
+def written(network, inputs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("first") / "models"
     files = {"metadata.json": '{"version": "1"}', "inference.json": "{}"}
-    return folder, write_forms(network, golden, folder, extra_files=files)
+    return folder, write_formats(network, inputs, folder, extra_files=files)
 
 
 def digests(folder):
@@ -52,7 +52,7 @@ def digests(folder):
 
 def test_all_forms_are_written_and_agree(written):
     folder, differences = written
-    assert {path.name for path in folder.iterdir()} == set(FORMS) == set(differences)
+    assert {path.name for path in folder.iterdir()} == set(FORMATS) == set(differences)
     assert all(0 <= difference <= TOLERANCE for difference in differences.values())
     assert differences["model.pt"] == differences["model.safetensors"] == 0
 
@@ -74,9 +74,9 @@ def test_torchscript_carries_metadata_and_inference_config(written):
     assert files == {"metadata.json": b'{"version": "1"}', "inference.json": b"{}"}
 
 
-def test_the_same_network_gives_the_same_bytes_whatever_was_exported_before(written, golden, tmp_path):
+def test_the_same_network_gives_the_same_bytes_whatever_was_exported_before(written, inputs, tmp_path):
     files = {"metadata.json": '{"version": "1"}', "inference.json": "{}"}
-    write_forms(classifier(), golden, tmp_path / "second", extra_files=files)
+    write_formats(classifier(), inputs, tmp_path / "second", extra_files=files)
     assert digests(tmp_path / "second") == digests(written[0])
 
 
@@ -101,8 +101,8 @@ def test_no_form_tells_where_it_was_made(written, project):
         assert not any(str(project).encode() in part or b"site-packages" in part for part in parts), path.name
 
 
-def test_other_weights_give_other_bytes(written, golden, tmp_path):
-    write_forms(classifier(1), golden, tmp_path, forms=["model.ts", "model.safetensors"])
+def test_other_weights_give_other_bytes(written, inputs, tmp_path):
+    write_formats(classifier(1), inputs, tmp_path, formats=["model.ts", "model.safetensors"])
     first = digests(written[0])
     assert all(first[name] != digest for name, digest in digests(tmp_path).items())
 
@@ -129,17 +129,17 @@ class NotScriptable(nn.Module):
 )
 def test_a_broken_form_stops_with_one_line(tmp_path, broken, message):
     with pytest.raises(InputError, match=rf"model\.ts: .*{message}") as caught:
-        write_forms(broken(), torch.rand(3, *SHAPE), tmp_path, forms=["model.pt", "model.ts"])
+        write_formats(broken(), torch.rand(3, *SHAPE), tmp_path, formats=["model.pt", "model.ts"])
     assert "\n" not in str(caught.value)
 
 
-def test_golden_inputs_leave_the_network_undecided_and_are_the_same_each_time():
+def test_reference_inputs_leave_the_network_undecided_and_are_the_same_each_time():
     network = nn.Sequential(nn.Flatten(), nn.Linear(8, 2), nn.Softmax(1))
     with torch.no_grad():
         network[1].weight.copy_(torch.tensor([[1.0] * 8, [-1.0] * 8]))
         network[1].bias.zero_()
-    found = golden_inputs(network, (2, 4), (0, 255))
+    found = reference_inputs(network, (2, 4), (0, 255))
     assert found.shape == (3, 2, 4) and 0.5 < network(found[:1]).max() <= 0.999
-    torch.testing.assert_close(found, golden_inputs(network, (2, 4), (0, 255)), rtol=0, atol=0)
-    plain = golden_inputs(nn.Sequential(nn.Flatten(), nn.Linear(8, 2), nn.Softmax(1)), (2, 4), (-2, 5))
+    torch.testing.assert_close(found, reference_inputs(network, (2, 4), (0, 255)), rtol=0, atol=0)
+    plain = reference_inputs(nn.Sequential(nn.Flatten(), nn.Linear(8, 2), nn.Softmax(1)), (2, 4), (-2, 5))
     assert plain.min() < -1 and plain.max() > 4  # where nothing is saturated, the whole range

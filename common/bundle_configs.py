@@ -7,48 +7,69 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ... import bundle_root
-from ...errors import InputError
+from . import bundle_root
+from .errors import InputError
 
-__all__ = ["PRETRAIN", "BundleConfigs"]
+__all__ = ["BASES", "PRETRAIN", "BundleConfigs"]
 
 #: The config of pre-training; among the starts of a row: that config as it stands, without an overlay.
 PRETRAIN = "pretrain"
+#: Configs that lie over the config of a training, whose network and preprocessing they use, and that config.
+BASES = {
+    "evaluate": "train",
+    "evaluate_segmentation": "train_segmentation",
+    "explain": "train",
+    "extract_features": PRETRAIN,
+    "infer_hybrid": "train",
+}
 
 
 class BundleConfigs:
     """Configs and overlays of one bundle.
 
     Args:
-        bundle: name of a bundle of this checkout, or folder with ``configs/*.yaml`` in it.
+        bundle: name of the bundle in this checkout, or its folder, with ``configs/*.yaml`` in it.
+
+    Attributes:
+        root: folder of the bundle.
+        folder: folder of its configs.
 
     Raises:
         InputError: there is no such bundle.
     """
 
     def __init__(self, bundle: str | Path) -> None:
-        root = Path(bundle if (Path(bundle) / "configs").is_dir() else bundle_root(str(bundle))).resolve()
-        self.folder = root / "configs"
+        self.root = Path(bundle_root(str(bundle)))
+        if not self.root.is_dir():
+            self.root = Path(bundle).resolve()
+        self.folder = self.root / "configs"
         if not self.folder.is_dir():
-            known = sorted(folder.parent.name for folder in root.parent.glob("*/configs"))
-            raise InputError(f"bundle: {root.name}: no such folder of configs; expected one of {', '.join(known)}")
+            known = sorted(folder.parent.name for folder in Path(bundle_root(".")).glob("*/configs"))
+            raise InputError(f"{bundle}: no such bundle; expected one of {', '.join(known)}, or a bundle's folder")
 
     def path(self, name: str) -> str:
         """File of a config.
 
+        Args:
+            name: name in ``configs``, with or without ``.yaml``, or the path of another config.
+
         Raises:
             InputError: the bundle has no such config.
         """
-        path = self.folder / f"{name}.yaml"
-        if not path.is_file():
-            raise InputError(
-                f"{name}: the bundle has no such config; expected one of {', '.join(sorted(self._names()))}"
-            )
-        return str(path)
+        candidates = [self.folder / f"{name}.yaml", self.folder / name, Path(name)]
+        found = [path for path in candidates if path.is_file()]
+        if not found:
+            known = ", ".join(sorted(self._names()))
+            raise InputError(f"{name}: the bundle has no such config; expected one of {known}, or a path")
+        return str(found[0])
+
+    def files(self, stage: str) -> list[str]:
+        """Config of a stage, after that of the training over which it lies; see :meth:`path` for errors."""
+        return [self.path(name) for name in (BASES.get(stage), stage) if name is not None]
 
     def ids(self, *names: str) -> dict[str, Any]:
-        """Top-level ids of one config, or of several put one over the other; see :meth:`path` for errors."""
-        return {key: value for name in names for key, value in _read(self.path(name)).items()}
+        """Top-level ids of a stage or an overlay, or of several over each other; see :meth:`path` for errors."""
+        return {key: value for name in names for path in self.files(name) for key, value in _read(path).items()}
 
     def known_ids(self) -> set[str]:
         """Top-level ids of all configs and overlays."""

@@ -1,4 +1,4 @@
-"""A bundle's configs as an archive has them: JSON with the settings of the classifier that is packaged."""
+"""A bundle's configs with the overlays and settings of the classifier that is packaged."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.utils import merge_kv
 
+from ...bundle_configs import BASES, BundleConfigs
 from ...errors import InputError
-from ...evaluation.protocols.bundle_configs import BundleConfigs
-from .references import closure, evaluated, is_plain, references
+from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["eager_inference", "read_configs", "with_known_sizes"]
 
 _FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of what is not in the archive
 _MARK = "run"  # an id of all configs but overlays
 _METHOD = "method"  # an id of overlays that are of a method, not of a cohort
-_STAGES = ("train", "evaluate")
 
 
 def read_configs(
@@ -29,8 +28,8 @@ def read_configs(
     Args:
         bundle: the bundle's folder.
         overlays: those that ``train.yaml`` was run with. One of a method, which it names as ``method``, is laid over
-            ``train``, ``evaluate`` and the configs that have all of its ids; one of a cohort over what each config has
-            of it.
+            ``train``, what lies over it and the configs that have all of its ids; one of a cohort over what each config
+            has of it.
         settings: ids and their values, for all configs that have them; sub-ids are written with ``#``.
 
     Raises:
@@ -42,17 +41,18 @@ def read_configs(
     configs = {path.stem: ConfigParser.load_config_file(path) for path in files if path.stem != "metadata"}
     for name in [name for name, config in configs.items() if _MARK in config]:
         for overlay in overlays:
-            _lay(configs[name], folder.ids(overlay), name)
+            ids = folder.ids(name) if name in BASES else configs[name]
+            _put_over(configs[name], folder.ids(overlay), name, ids)
     for key, value in (settings or {}).items():
         _set(configs, key, list(value) if isinstance(value, tuple) else value, Path(bundle).name)
-    configs["inference"] = _without_foreign_ids(configs["inference"], configs["evaluate"])
+    configs["inference"] = _without_foreign_ids(configs["inference"], {**configs["train"], **configs["evaluate"]})
     return configs
 
 
 def eager_inference(
     configs: Mapping[str, Mapping[str, Any]], probabilities: Mapping[str, Any], weights: str | Path
 ) -> dict[str, Any]:
-    """``inference`` with the network of ``evaluate`` instead of TorchScript, and ``models/model.pt``.
+    """``inference`` with the network of ``train`` instead of TorchScript, and ``models/model.pt``.
 
     Args:
         configs: as :func:`read_configs` gives them.
@@ -60,9 +60,10 @@ def eager_inference(
         weights: state dict of the classifier, beside it the files that belong to it: sizes that are read from them
             become numbers.
     """
-    inference, evaluation = dict(configs["inference"]), dict(configs["evaluate"])
+    inference, evaluation = dict(configs["inference"]), {**configs["train"], **configs["evaluate"]}
     whole = {**evaluation, **inference, "probabilities": dict(probabilities), "checkpoint": str(weights)}
-    whole |= {"network_def": evaluation["network_def"], "imports": evaluation["imports"]}
+    network_def = {**evaluation["network_def"], "probabilities": "@probabilities"}
+    whole |= {"network_def": network_def, "imports": evaluation["imports"]}
     whole |= {name: size for name in _counted(whole) if is_plain(size := evaluated(whole, name))}
     network = {name: whole[name] for name in closure(whole, ["network_def"]) if name not in inference}
     columns = "$['subject'] + [f'probability_{k}' for k in range(@num_classes)] + ['no_call']"
@@ -110,11 +111,12 @@ def _set(configs: Mapping[str, dict[str, Any]], key: str, value: Any, bundle: st
         parser[key] = value
 
 
-def _lay(config: dict[str, Any], overlay: Mapping[str, Any], name: str) -> None:
+def _put_over(config: dict[str, Any], overlay: Mapping[str, Any], name: str, ids: Mapping[str, Any]) -> None:
+    """Put an overlay over a config whose ids, with those of the training below it, are ``ids``."""
     known = {key for key in overlay if key.lstrip("+").split("#")[0] in config}
-    if _METHOD in overlay and name in _STAGES:
+    if _METHOD in overlay and name == "train":
         known = set(overlay)
-    elif _METHOD in overlay and not set(overlay) - {_METHOD} <= known:
+    elif _METHOD in overlay and BASES.get(name) != "train" and not set(overlay) - {_METHOD} <= ids.keys():
         return
     for key in sorted(known):
         merge_kv(ConfigParser(config), key, overlay[key])

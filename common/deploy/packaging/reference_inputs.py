@@ -1,4 +1,4 @@
-"""Golden inputs: what every form of a network must answer alike."""
+"""Reference inputs: what every format of a network must answer alike."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-__all__ = ["golden_inputs"]
+__all__ = ["reference_inputs"]
 
 _BATCH = 3
 _DECIDED = 0.999  # a probability of which a wrong logit would change little
 _SMALLEST = 1e-6  # share of the value range
 
 
-def golden_inputs(
+def reference_inputs(
     network: nn.Module, shape: Sequence[int], value_range: Sequence[float] = (0.0, 1.0), seed: int = 0
 ) -> torch.Tensor:
     """Seeded noise in the range of values that the network expects, on which it is undecided.
 
-    Where a softmax is saturated, wrong forms agree with right ones. So the noise is made smaller, tenfold each time,
+    Where a softmax is saturated, wrong formats agree with right ones. So the noise is made smaller, tenfold each time,
     until the first of its inputs leaves the network undecided.
 
     Args:

@@ -1,4 +1,4 @@
-"""The forms in which a network leaves the house, and the proof that they are one network."""
+"""The formats in which a network is exported, and the check that all of them compute the same."""
 
 from __future__ import annotations
 
@@ -14,59 +14,60 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 from .reproducible import save_script, without_stack_traces
 
-__all__ = ["FORMS", "TOLERANCE", "write_forms"]
+__all__ = ["FORMATS", "TOLERANCE", "write_formats"]
 
 #: Largest difference of a probability from that of the network itself, in float32 on the CPU.
 TOLERANCE = 1e-4
 
 
-def write_forms(
+def write_formats(
     network: nn.Module,
-    golden: torch.Tensor,
+    inputs: torch.Tensor,
     folder: str | Path,
     *,
-    forms: Sequence[str] | None = None,
+    formats: Sequence[str] | None = None,
     extra_files: Mapping[str, str] | None = None,
     progress: bool = False,
 ) -> dict[str, float]:
-    """Write a network in several forms, read each back, and compare it with the network itself.
+    """Write a network in several formats, read each back, and compare it with the network itself.
 
-    The forms that compute take batches of any size: they are given all golden inputs together, and the first one
+    The formats that compute take batches of any size: they are given all reference inputs together, and the first one
     alone. Of those that hold weights alone, every bit is compared. The files hold neither times nor paths of this
     machine, so that the same network gives the same bytes.
 
     Args:
         network: from ``B[C]HWD`` to ``B[K]``, on the CPU and in evaluation mode.
-        golden: inputs, ``B[C]HWD`` with ``B`` > 1.
+        inputs: reference inputs, ``B[C]HWD`` with ``B`` > 1.
         folder: for the files.
-        forms: names of :data:`FORMS`, by default all.
+        formats: names of :data:`FORMATS`, by default all.
         extra_files: texts to put into ``model.ts``, by name: ``metadata.json`` and ``inference.json``, for those who
             read nothing else.
-        progress: whether to show which form is at work.
+        progress: whether to show which format is being written.
 
     Returns:
-        The largest difference from the network itself for each form.
+        The largest difference from the network itself for each format.
 
     Raises:
-        InputError: a form can't be written or read, or differs by more than :data:`TOLERANCE`.
+        InputError: a format can't be written or read, or differs by more than :data:`TOLERANCE`.
     """
-    source = _Source(network, golden, dict(extra_files or {}))
+    source = _Source(network, inputs, dict(extra_files or {}))
     differences = {}
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with tqdm(forms or FORMS, desc="forms of the weights", disable=not progress) as names:
+    with tqdm(formats or FORMATS, desc="formats of the weights", disable=not progress) as names:
         for name in names:
             names.set_postfix_str(name)
-            write, compare = FORMS[name]
-            with _quiet(), _one_line(name):
+            write, compare = FORMATS[name]
+            with _quiet(), _input_errors(name):
                 write(source, Path(folder) / name)
                 differences[name] = compare(source, Path(folder) / name)
             if not differences[name] <= TOLERANCE:
+                found = f"differs from the network by {differences[name]:.3g} on reference inputs"
                 raise InputError(
-                    f"{name}: differs from the network by {differences[name]:.3g} on golden inputs; expected at most "
-                    f"{TOLERANCE:g}; nothing is packaged: look for what the network computes otherwise when exported"
+                    f"{name}: {found}; expected at most {TOLERANCE:g}; nothing is packaged: look for what the network "
+                    "computes otherwise when exported"
                 )
     return differences
 
@@ -74,9 +75,9 @@ def write_forms(
 class _Source:
     """A network and what is known of it."""
 
-    def __init__(self, network: nn.Module, golden: torch.Tensor, extra_files: dict[str, str]) -> None:
+    def __init__(self, network: nn.Module, inputs: torch.Tensor, extra_files: dict[str, str]) -> None:
         self.network, self.extra_files = network, extra_files
-        self.batches = (golden[:1], golden)
+        self.batches = (inputs[:1], inputs)
 
     @cached_property
     def expected(self) -> list[torch.Tensor]:
@@ -89,7 +90,7 @@ class _Source:
         return without_stack_traces(torch.export.export(self.network, self.batches[-1:], dynamic_shapes=batch))
 
     def difference(self, run: Callable[[torch.Tensor], torch.Tensor]) -> float:
-        """Of another form's outputs, the largest; that of NaN is NaN."""
+        """Of another format's outputs, the largest; that of NaN is NaN."""
         with torch.no_grad():
             pairs = zip(map(run, self.batches), self.expected, strict=True)
             return max(float((found - expected).abs().max()) for found, expected in pairs)
@@ -153,7 +154,7 @@ def _compare_onnx(source: _Source, path: Path) -> float:
 
 
 #: For each file: how it is written, and how it is compared with the network.
-FORMS: dict[str, tuple[Callable[[_Source, Path], None], Callable[[_Source, Path], float]]] = {
+FORMATS: dict[str, tuple[Callable[[_Source, Path], None], Callable[[_Source, Path], float]]] = {
     "model.pt": (_write_state, _compare_state),
     "model.safetensors": (_write_safetensors, _compare_safetensors),
     "model.ts": (_write_script, _compare_script),
@@ -177,8 +178,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _one_line(name: str) -> Iterator[None]:
-    """Whatever an exporter raises, told as what the user can mend."""
+def _input_errors(name: str) -> Iterator[None]:
+    """Whatever an exporter raises, as an :class:`InputError`."""
     try:
         yield
     except ImportError as error:
@@ -186,5 +187,5 @@ def _one_line(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        found = " ".join(str(error).split())[:200]
-        raise InputError(f"{name}: this network can't take that form ({type(error).__name__}: {found})") from error
+        found = f"{type(error).__name__}: {one_line(error)}"
+        raise InputError(f"{name}: this network can't be exported so ({found})") from error

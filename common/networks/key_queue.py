@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from ignite.engine import Engine, Events
-from monai.utils.enums import CommonKeys
 from torch import nn
 
+from ..distributed import gather_rows
 from ..errors import InputError
-from .joined_batch import gather_rows
 
-__all__ = ["KeyQueue", "KeyQueueHandler"]
+__all__ = ["KeyQueue"]
 
 _EMPTY = -1  # subject of a place that no key has taken yet
 
@@ -88,25 +86,3 @@ class KeyQueue(nn.Module):
         if subjects is None:
             return taken
         return taken & (self.subjects[None] != subjects.to(self.subjects)[:, None])
-
-
-class KeyQueueHandler:
-    """Put each step's keys into the queue, after the loss: no query ever meets its own key as a negative.
-
-    The network's output tells its keys as ``queue_keys``, and the subjects are the loss's second argument.
-
-    Args:
-        queue: queue to fill. It is saved as an object of :class:`ResumableCheckpoint`.
-    """
-
-    def __init__(self, queue: KeyQueue) -> None:
-        self.queue = queue
-
-    def attach(self, engine: Engine) -> None:
-        """Act at the end of each iteration."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        """Enqueue."""
-        output = engine.state.output
-        self.queue.enqueue(output[CommonKeys.PRED].queue_keys, output[CommonKeys.LABEL])

@@ -1,0 +1,69 @@
+"""Classes, modalities and subjects of a datalist: their names and their numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+__all__ = ["class_names", "selected_modalities", "subject_index"]
+
+
+def class_names(path: str | Path) -> list[str] | None:
+    """The values of a datalist's ``labels`` in the order of their indices; ``None`` where it names none.
+
+    Raises:
+        InputError: when the file is missing or no JSON.
+    """
+    try:
+        labels = json.loads(Path(path).read_text(encoding="utf-8")).get("labels")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no readable datalist ({error}); set --datalist") from error
+    return [labels[index] for index in sorted(labels, key=int)] if labels else None
+
+
+def selected_modalities(modalities: Sequence[str], modality: str | None) -> list[int]:
+    """Indices of the modalities that a run uses: of the named one, or of all.
+
+    Args:
+        modalities: names in the order of the datalist's ``image``.
+        modality: one of them, or ``None`` for all.
+
+    Raises:
+        InputError: when there is none of that name.
+    """
+    if modality is None:
+        return list(range(len(modalities)))
+    if modality not in modalities:
+        raise InputError(f"modality: {modality!r}; expected one of {', '.join(modalities)}; correct it")
+    return [list(modalities).index(modality)]
+
+
+def subject_index(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give each row an integer ``subject_index``: rows have the same one just where they have the same ``subject``.
+
+    Names can't be collated into a tensor, compared on the device or kept in a queue; numbers can. They follow the
+    sorted names, so that the same cohort has the same numbers in whatever order its rows are.
+
+    Args:
+        rows: a datalist's rows, each with ``subject``; they are copied, not changed.
+
+    Returns:
+        The rows in the order given, with numbers from 0.
+
+    Raises:
+        InputError: when rows lack ``subject``.
+
+    Example:
+        >>> rows = subject_index([{"subject": "b"}, {"subject": "a"}, {"subject": "b"}])
+        >>> [row["subject_index"] for row in rows]
+        [1, 0, 1]
+    """
+    missing = [f"row {i}: no 'subject'" for i, row in enumerate(rows) if row.get("subject") in (None, "")]
+    if missing:
+        raise InputError.of_rows("subject_index", missing)
+    numbers = {name: number for number, name in enumerate(sorted({str(row["subject"]) for row in rows}))}
+    return [{**row, "subject_index": numbers[str(row["subject"])]} for row in rows]

@@ -1,0 +1,217 @@
+"""The options of a run, checked and converted in one place before anything is read.
+
+MONAI puts what the command line gives into the config as it is: ``--max_epochs ten`` is text, so is ``--amp false``,
+which then counts as true, and ``--max_epoch 1`` is a new id to which nothing refers. Each config calls
+:func:`check_options` first in ``initialize``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+from .references import closure, evaluated, references
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+__all__ = ["calling_parser", "check_options", "converted_options", "plain_value"]
+
+UNKNOWN = object()  # the value of an id that only a component could tell
+_FLAGS = {"true": True, "false": False}
+_NULL = ("null", "none")
+_AXES = ("_size", "spacing")  # ids that end so are lists with an entry for each axis
+_OF_MONAI = ("_meta_", "imports", "initialize", "run", "finalize")
+
+
+def check_options(bundle_root: str | Path) -> None:
+    """Convert the options of the run whose config calls this to the types of their defaults, and refuse unknown ones.
+
+    The defaults are what the configs and overlays of the bundle have for an id. Text becomes true or false, a number
+    or null where a default is one; references and expressions (``@...``, ``$...``) are left to MONAI.
+
+    Args:
+        bundle_root: folder of the bundle, with ``configs`` in it.
+
+    Raises:
+        InputError: an option has another type than its defaults, or no config has it and nothing refers to it.
+    """
+    if (parser := calling_parser()) is None:
+        return
+    if converted := converted_options(parser.get(), Path(bundle_root) / "configs"):
+        for name, value in converted.items():
+            parser[name] = value
+        parser.parse()  # what was resolved so far had the old values
+
+
+def calling_parser() -> ConfigParser | None:
+    """The parser that evaluates the expression from which this is called; MONAI passes it to no expression."""
+    from monai.bundle import ConfigParser  # here, as scripts that import this package need not wait for MONAI
+
+    for frame, _ in traceback.walk_stack(None):
+        if isinstance(parser := frame.f_locals.get("self"), ConfigParser):
+            return parser
+    return None
+
+
+def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str, Any]:
+    """Options that need another type.
+
+    Args:
+        config: files and options, merged.
+        folder: the bundle's configs, with the defaults.
+
+    Returns:
+        Their ids with the converted values.
+
+    Raises:
+        InputError: as :func:`check_options`.
+    """
+    defaults = _read_defaults(str(Path(folder).resolve()))
+    converted, problems = {}, list(_unknown(config, defaults))
+    for name, value in config.items():
+        known = defaults.get(name, [])
+        if _is_reference(value) or any(_same(value, default[name]) for default in known):
+            continue
+        try:
+            new = _convert(
+                name, value, [found for default in known if (found := plain_value(default, name)) is not UNKNOWN]
+            )
+        except TypeError as error:
+            problems.append(f"{name}: found {value!r}; expected {error}; correct it")
+        else:
+            if not _same(new, value):
+                converted[name] = new
+    if problems:
+        raise InputError(problems[0]) if len(problems) == 1 else InputError.of_rows("options", problems)
+    return converted
+
+
+def plain_value(config: Mapping[str, Any], name: str) -> Any:
+    """The value of an id, evaluated if that needs no component; else :data:`UNKNOWN`."""
+    if not isinstance(config[name], str) or not config[name].startswith(("$", "@")):
+        return config[name]
+    needed = closure(config, [name])
+    if any(isinstance(config[key], Mapping | list) and references(config[key]) for key in needed):
+        return UNKNOWN
+    if any(isinstance(config[key], Mapping) for key in needed):
+        return UNKNOWN
+    try:
+        imports = {"imports": config["imports"]} if "imports" in config else {}
+        return evaluated({**imports, **{key: config[key] for key in needed}}, name)
+    except (KeyError, RuntimeError, ValueError):  # an overlay refers to ids of other files
+        return UNKNOWN
+
+
+@cache
+def _read_defaults(folder: str) -> dict[str, list[Mapping[str, Any]]]:
+    """For each id the configs that have it; none for ids of which overlays set only parts."""
+    from monai.bundle import ConfigParser  # see calling_parser
+
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for path in sorted(Path(folder).glob("*")):
+        if path.suffix in (".json", ".yaml", ".yml") and path.stem != "metadata":
+            config = ConfigParser.load_config_file(path)
+            for name in config:
+                found.setdefault(name, []).append(config)
+    return found
+
+
+def _unknown(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
+    from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS  # see calling_parser
+
+    known = {*_OF_MONAI, *defaults}.union(*(tracking["configs"] for tracking in DEFAULT_EXP_MGMT_SETTINGS.values()))
+    if not defaults or not (unknown := config.keys() - known):
+        return
+    unknown -= set().union(*map(references, config.values()))
+    for name in (name for name in config if name in unknown and not _is_component(config[name])):
+        near = difflib.get_close_matches(name, [*config.keys() - unknown, *defaults], n=1)
+        hint = f"did you mean {near[0]}?" if near else "docs/README.md of the bundle lists them"
+        yield f"{name}: no config has this option; {hint}"
+
+
+def _convert(name: str, value: Any, defaults: list[Any]) -> Any:
+    """The value with the type of one of the defaults.
+
+    Raises:
+        TypeError: it has none of them; the message says what was expected.
+    """
+    defaults = [default for default in defaults if default is not UNKNOWN]
+    is_null = value is None or (isinstance(value, str) and value.lower() in _NULL)
+    if is_null and any(default is None or isinstance(default, Mapping) for default in defaults):
+        return None
+    typed = [default for default in defaults if default is not None]
+    if not typed or (len(typed) < len(defaults) and not isinstance(value, str)):
+        return value  # the default null says nothing of the type
+    for default in typed:
+        try:
+            new = _like(value, default)
+        except TypeError:
+            continue
+        lengths = {len(other) for other in typed if isinstance(other, list)}
+        if name.endswith(_AXES) and isinstance(new, list) and lengths and len(new) not in lengths:
+            continue
+        return new
+    raise TypeError(_description(typed[0]))
+
+
+def _like(value: Any, default: Any) -> Any:
+    """The value with the type of the default, or TypeError."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if isinstance(default, bool):
+        if isinstance(value, bool) or (isinstance(value, str) and value.lower() in _FLAGS):
+            return _FLAGS[str(value).lower()]
+    elif isinstance(default, int):
+        if is_number and value == int(value):
+            return int(value)
+    elif isinstance(default, float):
+        if is_number:
+            return float(value)
+    elif isinstance(default, str):
+        if isinstance(value, str | os.PathLike | Integral) and not isinstance(value, bool):
+            return str(value)  # a folder may be called 2024
+    elif isinstance(default, list):
+        if isinstance(value, list | tuple):
+            same = default and {type(item) for item in default} <= {type(default[0])} & {bool, int, float, str}
+            return [item if not same or _is_reference(item) else _like(item, default[0]) for item in value]
+    elif isinstance(default, Mapping):
+        if isinstance(value, Mapping):
+            return value
+    elif isinstance(value, type(default)) or (type(default).__name__ == "device" and isinstance(value, str)):
+        return value
+    raise TypeError
+
+
+def _description(default: Any) -> str:
+    if isinstance(default, bool):
+        return "true or false"
+    if isinstance(default, int | float):
+        return f"a {'whole ' if isinstance(default, int) else ''}number, such as {default}"
+    if isinstance(default, list):
+        return f"a list such as {default}"
+    if isinstance(default, Mapping):
+        return "a component with a _target_, or null"
+    return "text" if isinstance(default, str) else f"an expression such as ${default}"
+
+
+def _is_component(value: Any) -> bool:
+    """Whether a value is more than an option, such as what a run of its own does."""
+    return isinstance(value, Mapping) or _is_reference(value) or bool(references(value))
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("$", "@", "%"))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether both are one value of one type."""
+    if one is other:
+        return True
+    return type(one) is type(other) and isinstance(one, str | int | float | list | tuple | dict) and one == other

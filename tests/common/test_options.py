@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from common import InputError
+from common.options import converted_options
+from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
+from tests.bundles.commands import over_training
+
+DEFAULTS = {
+    "max_epochs": 50,
+    "learning_rate": 0.01,
+    "amp": "$torch.device(@device).type == 'cuda'",
+    "resume": True,
+    "device": "$torch.device('cpu')",
+    "storage_dtype": "$torch.float32",
+    "box_size": [96, 96, 96],
+    "image_size": "@box_size",
+    "hidden_features": [512, 256],
+    "modalities": ["T1", "T2"],
+    "dataset_dir": "data",
+    "spacing": None,
+    "seeds": [0],
+    "loss": {"_target_": "torch.nn.MSELoss"},
+    "use": "$[@max_epochs, @learning_rate, @amp, @resume, @image_size]",
+}
+OVERLAY = {"spacing": [1.0, 1.0, 1.0], "box_size": [32, 32]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, content in (("train", DEFAULTS), ("small", OVERLAY), ("metadata", {"version": 1})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def converted(folder, **options):
+    return converted_options({**DEFAULTS, **options}, folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        *(("resume", text, False) for text in ("false", "False", "FALSE", "fAlSe")),
+        ("amp", "true", True),
+        ("max_epochs", 3.0, 3),
+        ("learning_rate", 1, 1.0),
+        ("box_size", (16, 16, 16), [16, 16, 16]),
+        ("box_size", (16, 16), [16, 16]),  # an overlay has two axes
+        ("image_size", (16, 16, 16), [16, 16, 16]),
+        ("hidden_features", (8,), [8]),  # any length
+        ("dataset_dir", 2024, "2024"),
+        ("spacing", "null", None),
+        ("loss", "None", None),
+    ],
+)
+def test_an_option_gets_the_type_of_its_default(folder, name, given, expected):
+    found = converted(folder, **{name: given}).get(name, given)
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("max_epochs", "ten", "a whole number, such as 50"),
+        ("max_epochs", 1.5, "a whole number, such as 50"),
+        ("max_epochs", True, "a whole number, such as 50"),
+        ("learning_rate", "fast", "a number, such as 0.01"),
+        ("amp", "maybe", "true or false"),
+        ("amp", 1, "true or false"),
+        ("resume", "null", "true or false"),
+        ("box_size", (16, 16, 16, 16), r"a list such as \[32, 32\]"),
+        ("box_size", 16, "a list such as"),
+        ("seeds", ("a",), r"a list such as \[0\]"),
+        ("modalities", "T1", "a list such as"),
+        ("storage_dtype", "float16", r"an expression such as \$torch.float32"),
+        ("loss", "mse", "a component with a _target_, or null"),
+        ("spacing", "wide", "a list such as"),
+    ],
+)
+def test_another_type_is_refused_in_one_line(folder, name, given, expected):
+    with pytest.raises(InputError, match=f"{name}: found .*; expected {expected}.*; correct it") as caught:
+        converted(folder, **{name: given})
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_right_and_what_monai_resolves_is_left_as_it_is(folder):
+    right = {"max_epochs": 3, "amp": False, "device": "cuda:1", "storage_dtype": "$torch.float16", "loss": "@other"}
+    right |= {"other": {"_target_": "torch.nn.L1Loss"}, "spacing": [2.0, 2.0, 2.0], "image_size": "$[8] * 3"}
+    assert converted(folder, **right) == {}
+
+
+def test_an_unknown_option_is_refused_with_the_nearest_name(folder):
+    with pytest.raises(InputError, match=r"max_epoch: no config has this option; did you mean max_epochs\?"):
+        converted(folder, max_epoch=1)
+    with pytest.raises(InputError, match=r"options: 2 problems\n  x1z: no config .*\n  max_epochs: found 'ten'"):
+        converted(folder, x1z=1, max_epochs="ten")
+
+
+def test_an_id_of_a_users_own_overlay_is_known_when_something_refers_to_it(folder):
+    assert converted(folder, pause=0.5, handler={"_target_": "Handler", "pause": "@pause"}) == {}
+    assert converted(folder, mine=["$print(@max_epochs)"]) == {}  # what a run of its own does
+
+
+def test_a_run_sees_the_converted_options(folder):
+    configs = folder / "configs"
+    configs.mkdir()
+    check = "$common.check_options(@bundle_root)"
+    content = {"imports": ["$import common"], "bundle_root": str(folder), "resume": True, "epochs": 1}
+    content |= {"initialize": [check, "$seen.append((@resume, @epochs))"], "run": ["$seen.append(@resume)"]}
+    (configs / "train.json").write_text(json.dumps(content))
+    options = {"config_file": str(configs / "train.json"), "logging_file": False, "workflow_type": None}
+    workflow = ConfigWorkflow(**options, resume="false", epochs=2.0)
+    workflow.parser.globals["seen"] = seen = []
+    workflow.initialize()
+    workflow.run()
+    assert seen == [(False, 2), False]
+    with pytest.raises(RuntimeError) as caught:
+        ConfigWorkflow(**options, epoch=2).initialize()
+    assert "epoch: no config has this option; did you mean epochs?" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_the_bundles_own_configs_and_overlays_are_right(bundle):
+    configs = {path: read_config(path) for path in config_files(bundle) if path.suffix == ".yaml"}
+    for stage in (path for path, content in configs.items() if not is_overlay(content)):
+        merged = {key: value for path in over_training([stage]) for key, value in configs[Path(path)].items()}
+        for overlay in ({}, *filter(is_overlay, configs.values())):
+            if overlay.keys() <= merged.keys():  # an overlay of this stage, and without parts of components
+                assert converted_options({**merged, **overlay}, bundle / "configs") == {}
