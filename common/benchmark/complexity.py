@@ -26,7 +26,7 @@ def measure_complexity(
     rounds: int = 5,
     steps: int = 5,
 ) -> dict[str, Any]:
-    """Parameters, multiplications and time of CGC, CMC and CGC with one group (paper 000, Table 4).
+    """Parameters, multiplications and time of CGC, CMC and CGC with one group (Chiang et al. 2023, Table 4).
 
     All take turns in one process. The forward pass is timed as in inference, forward and backward as in training.
 

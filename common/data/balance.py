@@ -23,8 +23,8 @@ def balance_classes(
 ) -> tuple[Rows, Rows]:
     """Keep at most so many subjects of the named classes, chosen at random, and all of the others.
 
-    Paper 002, section 3.1: "In order to balance the quantity in each category, we randomly select 20 cases from the
-    clear cell RCC category and combine them with the other three types". The rest serves pre-training.
+    Zhao and Yang 2021, section 3.1: "In order to balance the quantity in each category, we randomly select 20 cases
+    from the clear cell RCC category and combine them with the other three types". The rest serves pre-training.
 
     Args:
         rows: rows with ``subject`` and ``label``; a subject counts to the class of its first row.

@@ -49,7 +49,8 @@ def cluster_features(features: torch.Tensor, num_clusters: int, seed: int = 0) -
 def reweight(clusters: Clusters, max_weight: float | None = None) -> torch.Tensor:
     """RE: weight ``N / f_j`` for each sample of cluster j, "re-scaled to guarantee the minimum weight is 1".
 
-    The rescaled weight is ``f_max / f_j``: 1 in the largest cluster, more in the smaller ones (paper 003, section 2a).
+    The rescaled weight is ``f_max / f_j``: 1 in the largest cluster, more in the smaller ones (Li et al. 2021, section
+    2a).
 
     Args:
         clusters: clusters of N samples.
@@ -68,8 +69,9 @@ def select_balanced(features: torch.Tensor, clusters: Clusters, num_selected: in
     """SE: the samples nearest to the two farthest centroids, half of the new batch round each.
 
     "We find the maximum Euclidean distance among all pairs of centroids [...] we sample m/2 nearest sample points
-    centered on each of the selected maximum-distance centroids" (paper 003, section 2b), out of all N samples. A sample
-    that is among the nearest of both goes to one, so that the sum of distances is least, and none is taken twice.
+    centered on each of the selected maximum-distance centroids" (Li et al. 2021, section 2b), out of all N samples. A
+    sample that is among the nearest of both goes to one, so that the sum of distances is least, and none is taken
+    twice.
 
     Args:
         features: representation vectors, ``NxF``.

@@ -29,7 +29,8 @@ class ModalityStatistics(NamedTuple):
 def measure_modalities(
     samples: Iterable[Mapping[str, Any]], modalities: Sequence[str], foreground: bool = False
 ) -> dict[str, ModalityStatistics]:
-    """The figures of "standard normalization for each modality" (paper 000, section 2.1), without holding the cohort.
+    """The figures of "standard normalization for each modality" (Chiang et al. 2023, section 2.1), without holding the
+    cohort.
 
     Args:
         samples: each with ``image``, ``M[spatial]``, and, where modalities may be missing, ``missing``, M booleans:

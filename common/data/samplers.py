@@ -17,9 +17,9 @@ class CandidateBatchSampler(Sampler[list[int]]):
     """Batches of ``batch_size`` while warming up, then of the ``num_candidates`` from which SE chooses.
 
     An epoch is always ``ceil(num_samples / batch_size)`` steps, so that it trains on as many images with selection as
-    without (paper 003: "to guarantee that similar number of training images [...] are involved"). No sample is twice in
-    a batch. What a step gets depends on seed, epoch and step alone, so a run that was killed goes on within its epoch
-    (:meth:`set_epoch` with ``start``). Sizes count the joined batch of all processes, of which process r of W
+    without (Li et al. 2021: "to guarantee that similar number of training images [...] are involved"). No sample is
+    twice in a batch. What a step gets depends on seed, epoch and step alone, so a run that was killed goes on within
+    its epoch (:meth:`set_epoch` with ``start``). Sizes count the joined batch of all processes, of which process r of W
     takes the samples r, r + W, ...: the same config trains the same way on any number of processes.
 
     Args:

@@ -21,9 +21,9 @@ class PrepareModalityViews(PrepareImage):
     """Multi-modality data augmentation (MDA): positives are two augmented modalities of one patient.
 
     "We randomly select two MR images x1 and x2 from a patient as positive pairs [...]. We then take two random
-    augmentations for two samples" (paper 000, section 3.1). Each view is augmented on its own and then normalised with
-    the figures of its modality ("Normalization is performed after the data augmentation"). A modality that the
-    patient lacks (``missing``, as :class:`~common.transforms.LoadModalitiesd` flags it) is not drawn.
+    augmentations for two samples" (Chiang et al. 2023, section 3.1). Each view is augmented on its own and then
+    normalised with the figures of its modality ("Normalization is performed after the data augmentation"). A modality
+    that the patient lacks (``missing``, as :class:`~common.transforms.LoadModalitiesd` flags it) is not drawn.
 
     Args:
         augment: function from a batch ``[B, 1, H, W]`` in [0, 1] to its random variant; ``None`` for no augmentation.

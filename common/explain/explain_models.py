@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class ExplainModels:
-    """LayerCAM of each model for each modality of each patient (paper 000, section 4.4 and Fig. 4).
+    """LayerCAM of each model for each modality of each patient (Chiang et al. 2023, section 4.4 and Fig. 4).
 
     "We choose the 11th convolution block of the trained base encoder as our target layer and visualize pathological
     stage two for the target class." Writes into ``output_dir``:

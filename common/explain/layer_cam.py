@@ -19,7 +19,7 @@ class LayerCAM(GradCAM):
 
     ``M = ReLU(sum_k ReLU(dY_c / dA_k) * A_k)`` with the activations ``A`` of one layer and the logit ``Y_c``: Grad-CAM
     with a weight at each place instead of one per channel, which keeps small things apart ("LayerCAM can generate more
-    fine-grained object localization information", paper 000, section 4.4). All else is MONAI's Grad-CAM.
+    fine-grained object localization information", Chiang et al. 2023, section 4.4). All else is MONAI's Grad-CAM.
 
     An encoder that the modalities share sees the ``B`` patients' ``M`` modalities as ``B * M`` rows: their maps come
     back as ``[B, M]``. Maps are not normalised, so that shares of them can be measured. The hooks stay on the network.

@@ -29,7 +29,8 @@ _FEATURES = ("fresh", "bank")
 
 
 class RebalanceHandler:
-    """The RE/SE module (paper 003, section 2): weigh a batch's samples, or choose among candidates, before each step.
+    """The RE/SE module (Li et al. 2021, section 2): weigh a batch's samples, or choose among candidates, before each
+    step.
 
     After ``warmup_epochs`` of plain training each batch is clustered by its features: RE adds ``weight`` to the batch,
     SE replaces the batch by its chosen part. Features are ``fresh`` ("the encoder from the last iteration is employed

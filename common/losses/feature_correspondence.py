@@ -21,7 +21,7 @@ __all__ = ["FeatureCorrespondenceLoss"]
 
 
 class FeatureCorrespondenceLoss(nn.Module):
-    """InfoNCE both ways between a batch and two memory banks (paper 002, Eq. 1 and 2).
+    """InfoNCE both ways between a batch and two memory banks (Zhao and Yang 2021, Eq. 1 and 2).
 
     ``L = L_dr + L_rd`` with ``L_dr = mean_i -log(exp(d_i R_i / T) / sum_j exp(d_i R_j / T))``: the image's vector ``d``
     of sample i against the radiomics bank ``R`` of all samples; ``L_rd`` is the same with ``r`` and the images' bank.

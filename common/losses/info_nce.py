@@ -17,7 +17,7 @@ def info_nce(
     allowed: torch.Tensor,
     temperature: float,
 ) -> torch.Tensor:
-    """``L_N(v1, v2) = -E[log(exp h(v1_i, v2_i) / sum_{j=1}^{K+1} exp h(v1_i, v2_j))]`` (paper 001, introduction).
+    """``L_N(v1, v2) = -E[log(exp h(v1_i, v2_i) / sum_{j=1}^{K+1} exp h(v1_i, v2_j))]`` (Cao et al. 2022, introduction).
 
     ``h`` is the cosine over the temperature; the K negatives come from a queue, the positive is in the sum. A row
     without any allowed negative has the loss 0 and no gradient, as the formula says: that is so in the very first step,

@@ -14,7 +14,7 @@ __all__ = ["LongShortLoss"]
 
 
 class LongShortLoss(nn.Module):
-    """``L = alpha * L_multiview + beta * L_long-short`` (paper 001, "Contrastive Loss").
+    """``L = alpha * L_multiview + beta * L_long-short`` (Cao et al. 2022, "Contrastive Loss").
 
     ``L_multiview = L_N(v_a, v_c) + L_N(v_a, v_s) + L_N(v_c, v_s)`` and ``L_long-short = L_N(v_S, v_L)`` with the axial
     clip as ``v_L``; ``L_N`` is :func:`~.info_nce.info_nce`. In each the first is the online network's query, the second

@@ -10,7 +10,7 @@ __all__ = ["NegativeCosineLoss"]
 
 
 class NegativeCosineLoss(nn.Module):
-    """Symmetrised negative cosine similarity (paper 003, Eq. 1 and 2), weighted by RE.
+    """Symmetrised negative cosine similarity (Li et al. 2021, Eq. 1 and 2), weighted by RE.
 
     ``L = mean_i w_i (S(t1_i, r2_i) + S(t2_i, r1_i)) / 2`` with ``S(t, r) = -cos(t, r)``. "This loss is defined and
     computed for each sample with re-weighting in the batch X or the new batch B_c with equal weights." The mean is

@@ -10,7 +10,8 @@ __all__ = ["NormalizedMSELoss"]
 
 
 class NormalizedMSELoss(NegativeCosineLoss):
-    """Squared distance of normalised vectors, summed over both directions (paper 000, Eq. 1 to 3, Algorithm 1).
+    """Squared distance of normalised vectors, summed over both directions (Chiang et al. 2023, Eq. 1 to 3, Algorithm
+    1).
 
     ``L = mean_i w_i (D(t1_i, r2_i) + D(t2_i, r1_i))`` with ``D(z, q) = |z / |z| - q / |q||^2 = 2 - 2 cos(z, q)``. The
     paper divides by ``|z|^2``; only division by the norm makes its second equality true. "The stop gradient operation

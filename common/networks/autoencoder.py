@@ -15,7 +15,7 @@ __all__ = ["DenoisingAutoencoder"]
 
 
 class DenoisingAutoencoder(nn.Module):
-    """Tell the clean image from a corrupted one (Vincent et al. 2008; paper 002, Table 1).
+    """Tell the clean image from a corrupted one (Vincent et al. 2008; Zhao and Yang 2021, Table 1).
 
     The corruption is :class:`~common.engines.PrepareRestoration`'s, the loss :class:`torch.nn.MSELoss`. The decoder
     (**ours**; Vincent's is one layer with the encoder's weights transposed) doubles the feature map once in each layer

@@ -11,7 +11,8 @@ __all__ = ["EncoderClassifier"]
 
 
 class EncoderClassifier(nn.Module):
-    """Encoder, dropout and a linear layer: "the same encoder backbone" of the supervised rows (paper 003, section 4).
+    """Encoder, dropout and a linear layer: "the same encoder backbone" of the supervised rows (Li et al. 2021, section
+    4).
 
     Args:
         encoder: network from ``B[C]HWD`` to ``B[F]`` that tells ``F`` as ``out_features``.

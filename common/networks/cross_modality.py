@@ -13,7 +13,7 @@ _SHORTCUTS = {"each": 1, "pairs": 2, "none": 0}  # pointwise blocks that one sho
 
 
 class CrossModalityConv(nn.Module):
-    """CMC, the peer: one dense Mx1x1 convolution over the modalities (Tseng et al. 2017; paper 000, Table 4).
+    """CMC, the peer: one dense Mx1x1 convolution over the modalities (Tseng et al. 2017; Chiang et al. 2023, Table 4).
 
     5.947 M parameters and 291.4 MMAC for 1408 channels, three modalities and 7x7.
 
@@ -41,7 +41,7 @@ class CrossModalityConv(nn.Module):
 
 
 class CrossModalityGroupConv(nn.Module):
-    """CGC: cross-modality group convolution with channel shuffle (paper 000, section 3.2 and 4.1.2).
+    """CGC: cross-modality group convolution with channel shuffle (Chiang et al. 2023, section 3.2 and 4.1.2).
 
     "We stack together the same channels of different modalities features [...] then perform 3x1x1 group convolution
     followed by three layers of 1x1 group convolution"; "Swish and BN have been applied to all group convolutions layers

@@ -9,7 +9,7 @@ __all__ = ["EachModality"]
 
 
 class EachModality(nn.Module):
-    """Encode every channel of an image alone, all in one pass, for linear evaluation (paper 000, Table 1).
+    """Encode every channel of an image alone, all in one pass, for linear evaluation (Chiang et al. 2023, Table 1).
 
     Args:
         encoder: network from ``B[1]HW`` to ``B[F]``.

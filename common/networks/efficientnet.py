@@ -25,7 +25,8 @@ _STAGES = (
 
 
 class EfficientNetBackbone(EfficientNet):
-    """The encoder ``f``: "EfficientNet-B2 without multi-layer perceptron (MLP) as our base encoder" (paper 000, 4.1.1).
+    """The encoder ``f``: "EfficientNet-B2 without multi-layer perceptron (MLP) as our base encoder" (Chiang et al.
+    2023, 4.1.1).
 
     MONAI's EfficientNet up to the last feature map (1x1 convolution, batch norm, SiLU), without pooling and classifier.
     An image of one channel is repeated to RGB, so that ImageNet weights fit every modality. Convolutions are padded as

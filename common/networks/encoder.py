@@ -45,11 +45,11 @@ class BottleneckBlock(nn.Module):
 class BottleneckEncoder(nn.Module):
     """Encoder of 3DSiam: volumes of any size in, one feature vector each out.
 
-    "We build a 3D convolutional neural network with two bottleneck blocks as the encoder for all experiments" (paper
-    003, section 3). Supplement, Table 3: conv 3^3 (32); two bottleneck residual blocks of 32 at full size; max-pool 3;
-    conv 64; pool; conv 128; pool; conv 256; global average pool; dense 324 with batch norm; dense 256. Its "stride 0"
-    is a stride of the kernel's size with the remainder dropped (96 -> 32 -> 10 -> 3). 1.392 M parameters and 57.7 GMAC
-    for 4x96^3. An axis shorter than the pooling kernel is pooled whole, so that any input size goes through.
+    "We build a 3D convolutional neural network with two bottleneck blocks as the encoder for all experiments" (Li et
+    al. 2021, section 3). Supplement, Table 3: conv 3^3 (32); two bottleneck residual blocks of 32 at full size;
+    max-pool 3; conv 64; pool; conv 128; pool; conv 256; global average pool; dense 324 with batch norm; dense 256. Its
+    "stride 0" is a stride of the kernel's size with the remainder dropped (96 -> 32 -> 10 -> 3). 1.392 M parameters and
+    57.7 GMAC for 4x96^3. An axis shorter than the pooling kernel is pooled whole, so that any input size goes through.
 
     Args:
         spatial_dims: number of spatial dimensions, 2 or 3.

@@ -12,7 +12,8 @@ __all__ = ["FusionClassifier"]
 
 
 class FusionClassifier(nn.Module):
-    """One encoder for all modalities, their feature maps fused, pooled and classified (paper 000, Fig. 2 and 4.1.2).
+    """One encoder for all modalities, their feature maps fused, pooled and classified (Chiang et al. 2023, Fig. 2 and
+    4.1.2).
 
     "The pre-trained model serves as a weight-sharing multi-modality encoder": each channel of the image is a modality
     and encoded alone, all of them in one pass. Without fusion it classifies one modality, for Tables 1 and 2: "the base

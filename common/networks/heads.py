@@ -8,7 +8,7 @@ __all__ = ["PredictionHead", "ProjectionHead", "SimSiamProjector"]
 
 
 class PredictionHead(nn.Sequential):
-    """The predictor ``p`` of SimSiam: "a two-layer perceptron to transform the feature" (paper 003, Fig. 1).
+    """The predictor ``p`` of SimSiam: "a two-layer perceptron to transform the feature" (Li et al. 2021, Fig. 1).
 
     Linear, batch norm, ReLU, linear, without batch norm at the output (Chen & He 2021, section 4.5).
 
@@ -34,7 +34,8 @@ class PredictionHead(nn.Sequential):
 
 
 class ProjectionHead(nn.Sequential):
-    """The projector ``g`` and, with other widths, the predictor ``h`` of the multi-modality learner (paper 000, 4.1.1).
+    """The projector ``g`` and, with other widths, the predictor ``h`` of the multi-modality learner (Chiang et al.
+    2023, 4.1.1).
 
     "A 2-layer of MLP with hidden size 1,792 and output size 256. Batch normalization and sigmoid Linear Unit (Swish)
     [have] been applied to hidden layers", and "the output of both predictor and projector are not batch normalized".

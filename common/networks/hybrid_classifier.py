@@ -18,7 +18,7 @@ _FINE_TUNING = ("image_encoder.layer4", "radiomics_encoder.1", "radiomics_encode
 
 
 class HybridClassifier(nn.Module):
-    """One fully connected layer on the vectors of a hybrid network (paper 002, sections 2.3, 3.3 and 3.4).
+    """One fully connected layer on the vectors of a hybrid network (Zhao and Yang 2021, sections 2.3, 3.3 and 3.4).
 
     "Upon convergence, we add a fully-connected layer at the end of the pre-trained network and use it for tumor
     classification." Four of the paper's rows are this class: fine-tuning, with the default ``frozen``; the linear

@@ -42,8 +42,8 @@ def load_imagenet_weights(
 ) -> EfficientNetBackbone | ResNetBackbone:
     """Fill the encoder from a file of ImageNet weights; with no path, leave the random start and say so in the log.
 
-    "The weight of the encoder is initialized by ImageNet pre-trained" (paper 000, section 4.1.1). Layouts are told
-    apart by their keys, and the classifier's keys are dropped. Of an EfficientNet:
+    "The weight of the encoder is initialized by ImageNet pre-trained" (Chiang et al. 2023, section 4.1.1). Layouts are
+    told apart by their keys, and the classifier's keys are dropped. Of an EfficientNet:
 
     - torchvision (``features.0.0.weight``). Its batch norms have an epsilon of 1e-5, ours of 1e-3: their weights are
       scaled so that the network computes the same, which no option has to remember later. One difference stays: at

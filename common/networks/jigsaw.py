@@ -12,7 +12,7 @@ __all__ = ["JigsawNetwork"]
 
 
 class JigsawNetwork(nn.Module):
-    """Tell from an image's shuffled tiles how they were shuffled (Noroozi & Favaro 2016; paper 002, Table 1).
+    """Tell from an image's shuffled tiles how they were shuffled (Noroozi & Favaro 2016; Zhao and Yang 2021, Table 1).
 
     Their context-free network: the tiles go through one encoder each on its own, and only the last layers see all of
     them, so that the encoder must learn the parts and not the edges between them. Tiles and targets are

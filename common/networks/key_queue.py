@@ -18,10 +18,11 @@ _EMPTY = -1  # subject of a place that no key has taken yet
 class KeyQueue(nn.Module):
     """First in, first out: the keys of the latest samples, one queue for each view, with their subjects.
 
-    "Memory queue to store previous representations" (paper 001; He et al. 2020, section 3.2). All is in persistent
-    buffers, so checkpoints keep it. Batches of any size go in, also ones that don't divide the queue's length or are
-    longer than it; at its end a batch goes on at its start, and no key is lost before its time. Empty places are no
-    negatives. Every process holds the same queue, with the keys of all processes in the order of the joined batch.
+    "Memory queue to store previous representations" (Cao et al. 2022; He et al. 2020, section 3.2). All is in
+    persistent buffers, so checkpoints keep it. Batches of any size go in, also ones that don't divide the queue's
+    length or are longer than it; at its end a batch goes on at its start, and no key is lost before its time. Empty
+    places are no negatives. Every process holds the same queue, with the keys of all processes in the order of the
+    joined batch.
 
     Args:
         views: names; one queue each.

@@ -45,7 +45,7 @@ class LongShortOutput(NamedTuple):
 
 
 class LongShortNetwork(nn.Module):
-    """Online network and its slowly moving target (paper 001, "Network Architecture").
+    """Online network and its slowly moving target (Cao et al. 2022, "Network Architecture").
 
     "One online encoder: a backbone + a projector head (2-layer MLP) + a prediction head (2-layer MLP). Three target
     encoders (share weights): a backbone + a projector head; updated in the manner of momentum" by

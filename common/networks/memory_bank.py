@@ -15,7 +15,7 @@ __all__ = ["MemoryBank"]
 
 
 class MemoryBank(nn.Module):
-    """One vector of each view for every training sample (paper 002, section 2.2; Wu et al. 2018).
+    """One vector of each view for every training sample (Zhao and Yang 2021, section 2.2; Wu et al. 2018).
 
     "We maintain two memory banks to store two views' feature embeddings for each training sample [...]. The memory
     banks are dynamically updated with latent features computed on the fly." A row moves towards the new vector and back

@@ -67,9 +67,9 @@ class SkipDecoder(nn.Module):
 class PretrainedUNet(nn.Module):
     """A full U-Net whose first half was pre-trained.
 
-    "The backbone will be transferred to downstream tasks after pre-training" (paper 001). The encoder is the very class
-    that pre-training trains, so its weights load by their own names (:func:`~common.networks.load_encoder_weights`);
-    only the decoder starts at random.
+    "The backbone will be transferred to downstream tasks after pre-training" (Cao et al. 2022). The encoder is the very
+    class that pre-training trains, so its weights load by their own names
+    (:func:`~common.networks.load_encoder_weights`); only the decoder starts at random.
 
     Args:
         encoder: network with ``feature_maps`` and ``feature_channels``: :class:`~common.networks.UNetEncoder` or

@@ -11,7 +11,7 @@ __all__ = ["ProjectedEncoder"]
 
 
 class ProjectedEncoder(nn.Module):
-    """``g(f(x))``: feature map, global average pool, projector (paper 000, Algorithm 1 and section 4.1.1).
+    """``g(f(x))``: feature map, global average pool, projector (Chiang et al. 2023, Algorithm 1 and section 4.1.1).
 
     Args:
         encoder: network from ``B[C]HW`` to a feature map ``BFhw``, or, where it pools by itself, from images of any

@@ -12,7 +12,7 @@ __all__ = ["RadiomicsEncoder"]
 
 class RadiomicsEncoder(nn.Sequential):
     """Fully connected layers: features "are standardized and processed by three fully connected layers to
-    128-dimensional feature vectors" (paper 002, section 2.3).
+    128-dimensional feature vectors" (Zhao and Yang 2021, section 2.3).
 
     Its children ``0``, ``1`` and ``2`` are the layers, so that a list of what is frozen can name them:
     ``radiomics_encoder.1``. Widths, ReLU and batch norm in the hidden layers and dropout are **ours**.

@@ -15,7 +15,8 @@ _NARROW = 144  # pixels: below it four stages after the large stem leave less th
 
 
 class ResNetBackbone(ResNet):
-    """The image encoder: "2D ResNet-50 is used to extract deep features from each tumor area" (paper 002, section 2.3).
+    """The image encoder: "2D ResNet-50 is used to extract deep features from each tumor area" (Zhao and Yang 2021,
+    section 2.3).
 
     MONAI's ResNet up to the last convolutions, without pooling and classifier, with the shortcuts and the names of
     torchvision's, so that :func:`~common.networks.load_imagenet_weights` fits. Slices of a volume are the channels of

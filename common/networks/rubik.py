@@ -20,7 +20,7 @@ class RubikOutput(NamedTuple):
 
 
 class RubikNetwork(nn.Module):
-    """Tell how the eight cubes of a volume were shuffled and turned ("Rubik's cube", paper 003, Table 2).
+    """Tell how the eight cubes of a volume were shuffled and turned ("Rubik's cube", Li et al. 2021, Table 2).
 
     "A Siamese network with M (the number of cubes) sub-networks, which share the same weights"; features of all cubes
     go to a classifier of the order and each cube's to one of its rotations (Zhuang et al. 2019, Fig. 2). The encoder is

@@ -33,7 +33,7 @@ class SiameseOutput(NamedTuple):
 
 
 class SiameseNetwork(nn.Module):
-    """Siamese network with shared weights and stop-gradient (paper 003, section 2; Chen & He 2021).
+    """Siamese network with shared weights and stop-gradient (Li et al. 2021, section 2; Chen & He 2021).
 
     "Before training, E_f is always updated to the weights of E_a": the frozen encoder is the active one with its output
     detached, so a step costs two encoder passes and not four.

@@ -17,8 +17,8 @@ __all__ = ["UNetEncoder"]
 
 
 class UNetEncoder(nn.Module):
-    """3D U-Net encoder ("3D UNet-based encoder as backbone", paper 001, experiments): two convolutions at each size,
-    max-pooling between the sizes, and a global average pool at the end.
+    """3D U-Net encoder ("3D UNet-based encoder as backbone", Cao et al. 2022, experiments): two convolutions at each
+    size, max-pooling between the sizes, and a global average pool at the end.
 
     The blocks are those of :class:`monai.networks.nets.BasicUNet`. :class:`~common.networks.PretrainedUNet` has this
     encoder as its first half. An axis of a single voxel is not halved any more, so that clips of few slices go through.

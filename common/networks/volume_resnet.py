@@ -14,7 +14,7 @@ __all__ = ["VolumeResNet"]
 
 
 class VolumeResNet(ResNet):
-    """MONAI's 3D ResNet up to the global average pool ("3D ResNet-18 as backbone", paper 001, experiments).
+    """MONAI's 3D ResNet up to the global average pool ("3D ResNet-18 as backbone", Cao et al. 2022, experiments).
 
     Any size goes through, whole volumes as well as clips of few slices. Shortcuts have a 1x1 convolution (type B): type
     A, which MONAI takes for ResNet-18, cuts the gradient there.

@@ -1,4 +1,4 @@
-"""Group I of paper 003, Fig. 1: affine transform."""
+"""Group I of Li et al. 2021, Fig. 1: affine transform."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class BatchRandAffine(BatchRandTransform):
     """Rotate, scale and shift each image about its centre, composed to one matrix and one resampling.
 
     "Random rotations in [-20, 20] degrees, random scale between [0.7, 1.3], and random shift between [-0.05, 0.05]"
-    (paper 003, section 3). We read it as one angle about each axis, one isotropic factor (it speaks of *a* scale, and
-    unequal factors would change a tumour's shape), and one shift along each axis as a fraction of its length. Rotation
-    is rigid in voxels, whatever the image's shape.
+    (Li et al. 2021, section 3). We read it as one angle about each axis, one isotropic factor (it speaks of *a* scale,
+    and unequal factors would change a tumour's shape), and one shift along each axis as a fraction of its length.
+    Rotation is rigid in voxels, whatever the image's shape.
 
     Args:
         prob: probability for each image.

@@ -15,9 +15,9 @@ __all__ = ["BatchRandColorJitter"]
 class BatchRandColorJitter(BatchRandTransform):
     """Brightness and contrast, ``((b x - m) c + m)`` with ``m`` the mean of ``b x``, cut to the range of intensities.
 
-    "Color jitter" (paper 000, sections 4.1.1 and 4.1.2) is torchvision's: brightness and contrast; grey images have no
-    hue or saturation. What is **ours**: the background (the lowest value, as masks and padding leave it) stays as it
-    is, and does not count in the mean, each channel's own. Else a masked image's background would turn grey, in a
+    "Color jitter" (Chiang et al. 2023, sections 4.1.1 and 4.1.2) is torchvision's: brightness and contrast; grey images
+    have no hue or saturation. What is **ours**: the background (the lowest value, as masks and padding leave it) stays
+    as it is, and does not count in the mean, each channel's own. Else a masked image's background would turn grey, in a
     shade that only depends on how much of the image is liver. Contrast follows brightness, and both are cut once.
 
     Args:

@@ -1,4 +1,4 @@
-"""Group III of paper 003, Fig. 1: contrast change."""
+"""Group III of Li et al. 2021, Fig. 1: contrast change."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["BatchRandAdjustContrast"]
 class BatchRandAdjustContrast(BatchRandTransform):
     """Gamma correction, ``low + range * ((x - low) / range) ** gamma``.
 
-    "Gamma contrast adjustment between [0.7, 1.5]" (paper 003, section 3), with intensities rescaled to [0, 255] before.
-    Unlike in MONAI's ``RandAdjustContrast``, the range is given and not each image's own: no pass to find it.
+    "Gamma contrast adjustment between [0.7, 1.5]" (Li et al. 2021, section 3), with intensities rescaled to [0, 255]
+    before. Unlike in MONAI's ``RandAdjustContrast``, the range is given and not each image's own: no pass to find it.
 
     Args:
         prob: probability for each image.

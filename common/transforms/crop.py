@@ -16,11 +16,11 @@ __all__ = ["BatchRandResizedCrop"]
 class BatchRandResizedCrop(BatchRandTransform):
     """Cut a random box out of each image and stretch it to the image's size, in one resampling.
 
-    "Random crop" (paper 000, section 4.1.1), read as SimCLR's: a share of the area, an aspect ratio, a place, all
-    uniform (the ratio on a logarithmic scale), as torchvision's ``RandomResizedCrop``. A side that would be longer than
-    the image is cut to the image's, and the box lies anywhere inside, not only on whole pixels. So one draw serves
-    every row, where torchvision tries up to ten times. Interpolation is (bi-, tri-)linear; the crop is never
-    shrunk, so nothing aliases.
+    "Random crop" (Chiang et al. 2023, section 4.1.1), read as SimCLR's: a share of the area, an aspect ratio, a place,
+    all uniform (the ratio on a logarithmic scale), as torchvision's ``RandomResizedCrop``. A side that would be longer
+    than the image is cut to the image's, and the box lies anywhere inside, not only on whole pixels. So one draw serves
+    every row, where torchvision tries up to ten times. Interpolation is (bi-, tri-)linear; the crop is never shrunk, so
+    nothing aliases.
 
     Args:
         prob: probability for each image.

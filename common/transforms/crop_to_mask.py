@@ -19,8 +19,8 @@ class CropToMaskd(MapTransform):
 
     "We make use of the segmentation mask to get the centroid and generate a 3D bounding box of 96 x 96 x 96 to localize
     the tumour. If the bounding box exceeds the original volume, the out-of-box region was padded with background
-    intensity" (paper 003, section 3). The middle of the mask's bounding box lies elsewhere where a lesion is lopsided.
-    The affine follows the crop.
+    intensity" (Li et al. 2021, section 3). The middle of the mask's bounding box lies elsewhere where a lesion is
+    lopsided. The affine follows the crop.
 
     Args:
         keys: images of the mask's grid, ``[C]HWD``.

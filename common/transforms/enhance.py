@@ -1,4 +1,4 @@
-"""Group II of paper 003, Fig. 1: appearance enhancement, that is sharpening or Gaussian blurring."""
+"""Group II of Li et al. 2021, Fig. 1: appearance enhancement, that is sharpening or Gaussian blurring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class BatchRandGaussianSmooth(BatchRandTransform):
 
     Args:
         prob: probability for each image.
-        sigma: ``[low, high]`` of the Gaussian's standard deviation in voxels. **Ours** (paper 003 gives none): MONAI's.
+        sigma: ``[low, high]`` of the Gaussian's standard deviation in voxels. **Ours** (Li et al. 2021 give none):
+            MONAI's.
 
     Raises:
         InputError: the range is reversed or negative.
@@ -44,9 +45,9 @@ class BatchRandGaussianSharpen(BatchRandTransform):
 
     Args:
         prob: probability for each image.
-        strength: ``[low, high]`` of the factor. **Ours** (paper 003 gives none).
+        strength: ``[low, high]`` of the factor. **Ours** (Li et al. 2021 give none).
         sigma: ``[low, high]`` of the blur's standard deviation in voxels. **Ours**: as MONAI's ``RandGaussianSharpen``.
-        value_range: ``[low, high]`` of intensities; paper 003 rescales to [0, 255].
+        value_range: ``[low, high]`` of intensities; Li et al. 2021 rescale to [0, 255].
 
     Raises:
         InputError: a range is reversed or negative.

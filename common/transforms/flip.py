@@ -13,7 +13,7 @@ __all__ = ["BatchRandFlip"]
 class BatchRandFlip(BatchRandTransform):
     """Mirror each image along one axis, with a probability of its own: MONAI's ``RandFlip`` for a batch.
 
-    Two of them, one for each axis, are the "horizontal and vertical flip" of paper 000, section 4.1.1.
+    Two of them, one for each axis, are the "horizontal and vertical flip" of Chiang et al. 2023, section 4.1.1.
 
     Args:
         prob: probability for each image.

@@ -19,8 +19,8 @@ __all__ = ["MaskWhereGivend"]
 class MaskWhereGivend(MaskIntensityd):
     """MONAI's ``MaskIntensityd`` for cohorts in which only some rows have a mask: the others pass as they are.
 
-    "All MR images are liver region segmented" (paper 000, section 4.1): what lies outside the organ's mask becomes 0.
-    Meant for masks of an organ; a lesion's mask would take away what surrounds it.
+    "All MR images are liver region segmented" (Chiang et al. 2023, section 4.1): what lies outside the organ's mask
+    becomes 0. Meant for masks of an organ; a lesion's mask would take away what surrounds it.
 
     Args:
         keys: images to mask, ``[C]HW`` or ``[C]HWD``.

@@ -1,4 +1,4 @@
-"""Group IV of paper 003, Fig. 1: random noise."""
+"""Group IV of Li et al. 2021, Fig. 1: random noise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BatchRandGaussianNoise(BatchRandTransform):
     Args:
         prob: probability for each image.
         std: ``[low, high]`` of the noise's standard deviation, as a fraction of the range of intensities. **Ours**
-            (paper 003 has "adding random noise" without a figure).
+            (Li et al. 2021 have "adding random noise" without a figure).
         value_range: ``[low, high]`` of intensities.
 
     Raises:

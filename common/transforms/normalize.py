@@ -16,7 +16,7 @@ __all__ = ["BatchNormalize", "check_statistics"]
 class BatchNormalize(BatchTransform):
     """``(x - mean) / std`` with each channel's own figures; nothing is random, so validation uses it too.
 
-    "Normalization is performed after the data augmentation" (paper 000, section 4.1.2): it is the last of a
+    "Normalization is performed after the data augmentation" (Chiang et al. 2023, section 4.1.2): it is the last of a
     ``BatchAugment``.
 
     Args:

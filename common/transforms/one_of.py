@@ -17,7 +17,7 @@ class BatchOneOf(BatchTransform):
     """For each row, at most one of the transforms: MONAI's ``OneOf`` for a batch.
 
     Each row draws one transform, which then hits it with its own ``prob``. Sharpening what was just blurred would undo
-    it: so Fig. 1 of paper 003, which has both in one group (II, appearance enhancement), is read as either-or.
+    it: so Fig. 1 of Li et al. 2021, which has both in one group (II, appearance enhancement), is read as either-or.
 
     Args:
         transforms: transforms to choose from.

@@ -22,7 +22,7 @@ VIEWS = tuple(AXES)
 
 
 class RandSampleClipsd(RandomizableTrait, MapTransform):
-    """Long clips along the three axes of a volume, and a short axial one (paper 001, "Clip Sampling").
+    """Long clips along the three axes of a volume, and a short axial one (Cao et al. 2022, "Clip Sampling").
 
     "Sample axial, coronal and sagittal clips from a 3D volumetric medical image with C slices and a stride of delta_L.
     Regard the above axial clip as the long spatial clip and then randomly sample C axial slices with spatial stride

@@ -19,8 +19,8 @@ __all__ = ["SelectUniformSlicesd", "uniform_slices"]
 class SelectUniformSlicesd(MapTransform):
     """Make channels of slices chosen uniformly among those that show the region: a 2D network sees them as a whole.
 
-    Paper 002, section 3.1: "we uniformly select 10 slice images for each tumor area because of a wide range of slice
-    thicknesses. If there are less than 10 slices, select slices repeatedly from the middle to the ends." See
+    Zhao and Yang 2021, section 3.1: "we uniformly select 10 slice images for each tumor area because of a wide range of
+    slice thicknesses. If there are less than 10 slices, select slices repeatedly from the middle to the ends." See
     :func:`uniform_slices` for which they are.
 
     The geometry stays true in the plane: the result's ``affine`` is 4x4 with the columns of the two axes left, of the

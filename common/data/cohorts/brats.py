@@ -36,7 +36,7 @@ def brats_datalist(
     Both layouts are read: patients' folders below ``HGG`` and ``LGG`` (2017 to 2019), and below one folder with
     ``name_mapping.csv`` (2020; its column ``Grade``). A patient's folder holds
     ``<folder>_{flair,t1,t1ce,t2,seg}.nii.gz`` (or ``.nii``). The centre comes from the name, with all TCIA
-    collections as one and the 2013 cohort as "others", as in paper 003, Table 1. Several scans of one patient are
+    collections as one and the 2013 cohort as "others", as in Li et al. 2021, Table 1. Several scans of one patient are
     one subject.
 
     Args:

@@ -24,8 +24,8 @@ def tn_scui_datalist(
     """TN-SCUI2020: benign against malignant thyroid nodules in ultrasound.
 
     Reads ``<root>/{image,mask}/<ID>.PNG`` and ``<root>/train.csv``. The label is the table's ``CATE``: 0 for benign and
-    1 for malignant. Each image is a patient of its own. Paper 002, section 3.1, splits "by the ratio of 80 : 20, while
-    preserving the percentage of samples for each class": fold 0 of five is such a test set.
+    1 for malignant. Each image is a patient of its own. Zhao and Yang (2021), section 3.1, splits "by the ratio of 80 :
+    20, while preserving the percentage of samples for each class": fold 0 of five is such a test set.
 
     Args:
         root: folder of the training set, as unpacked.

@@ -69,9 +69,9 @@ def linear_classifier(kind: str = "svm", c: float = 1.0, class_weight: str | Non
     """Drop what is never known, impute by the median, drop constants, standardise, classify linearly.
 
     Args:
-        kind: ``"svm"`` (paper 003: "a linear SVM") or ``"logistic"``, logistic regression, what a linear layer with
-            cross-entropy on a frozen network converges to (paper 000, section 4.2: "we train a linear classifier on the
-            top of the frozen base network").
+        kind: ``"svm"`` (Li et al. 2021: "a linear SVM") or ``"logistic"``, logistic regression, what a linear layer
+            with cross-entropy on a frozen network converges to (Chiang et al. 2023, section 4.2: "we train a linear
+            classifier on the top of the frozen base network").
         c: its penalty.
         class_weight: ``"balanced"`` weighs classes by their inverse frequency (**ours**, the paper does not say);
             ``None``: every subject weighs the same.
@@ -97,7 +97,7 @@ def fit_probe(
 ) -> FittedProbe:
     """Choose the penalty on a part of the training subjects, then fit on all of them.
 
-    "Within each fold, we employ 20% of training data to optimize the hyper-parameters" (paper 003, section 3). The
+    "Within each fold, we employ 20% of training data to optimize the hyper-parameters" (Li et al. 2021, section 3). The
     criterion is balanced accuracy (**ours**); of penalties that tie, the smallest is taken.
 
     Args:

@@ -170,8 +170,8 @@ def _of_images(keys: pd.DataFrame) -> pd.DataFrame:
 def with_traditional(learnt: Mapping[str, str], traditional: str | Path | None) -> dict[str, list[str]]:
     """Traditional radiomics alone, each learnt representation alone, and each together with the traditional ones.
 
-    "We concatenate them to a new feature vector f = [f_trad, f_SSL]" (paper 003, section 3). Where there is no table of
-    traditional features (PyRadiomics is not installed), the learnt ones stand alone and the log says so.
+    "We concatenate them to a new feature vector f = [f_trad, f_SSL]" (Li et al. 2021, section 3). Where there is no
+    table of traditional features (PyRadiomics is not installed), the learnt ones stand alone and the log says so.
 
     Args:
         learnt: a method's name and its feature table, for each method.

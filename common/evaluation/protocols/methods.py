@@ -19,14 +19,14 @@ def part_name(fold: int | str | None) -> str:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A pre-training, and rows of linear evaluation (paper 003, Table 2; paper 000, Table 1).
+    """A pre-training, and rows of linear evaluation (Li et al. 2021, Table 2; Chiang et al. 2023, Table 1).
 
     Args:
         name: of the row.
         overlay: on ``pretrain.yaml``.
-        start: what rows of fine-tuning call it, such as paper 000's MCL for SimSiam+.
+        start: what rows of fine-tuning call it, such as MCL of Chiang et al. 2023 for SimSiam+.
         per_modality: whether there is one for each modality ("Without MDA [...], the network will be trained separately
-            on each type of MR images", paper 000, section 4.2) or one for all.
+            on each type of MR images", Chiang et al. 2023, section 4.2) or one for all.
         modalities: those that have a feature table and a row each; none where there is one table of all.
         settings: further ids of ``pretrain.yaml``.
         features: overlays on ``extract_features.yaml``.
@@ -69,7 +69,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """A row of fine-tuning (paper 000, Tables 2 to 4).
+    """A row of fine-tuning (Chiang et al. 2023, Tables 2 to 4).
 
     Args:
         name: of the row.

@@ -39,7 +39,7 @@ class LinearProbe:
 
     For each outer fold all other folds train: a nested, stratified part of them where a label fraction is asked for,
     the penalty chosen on 20 % of that part, the rest of the protocol as in :func:`~common.evaluation.fit_probe`
-    (paper 003, section 3, "Evaluation protocol"). Nothing is fitted on a held-out subject.
+    (Li et al. 2021, section 3, "Evaluation protocol"). Nothing is fitted on a held-out subject.
 
     Args:
         feature_sets: rows of the report: a name and the tables whose columns are put side by side, matched by subject.

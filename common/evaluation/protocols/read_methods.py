@@ -12,7 +12,7 @@ from .methods import MODALITY, Encoder, FineTuning, Probe
 
 __all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
 
-#: Among the methods: ``scratch`` among the fine-tunings, the row "Supervised" of paper 003.
+#: Among the methods: ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
 #: Rows without a network of their own: traditional features alone; and the last part of rows of frozen encoders.
 RADIOMICS, PROBE = "radiomics", "linear_probe"

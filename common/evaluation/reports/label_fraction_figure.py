@@ -1,4 +1,4 @@
-"""Paper 002, Fig. 2: metrics over the share of labels."""
+"""Zhao and Yang 2021, Fig. 2: metrics over the share of labels."""
 
 from __future__ import annotations
 

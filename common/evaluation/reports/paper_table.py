@@ -1,4 +1,4 @@
-"""Tables in the form of paper 000: accuracy, precision, recall and F1 in percent, mean and deviation over seeds."""
+"""Tables in the form of Chiang et al. 2023: accuracy, precision, recall and F1 as mean and deviation over seeds."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def _explanation(summary: Mapping[str, Any], entries: Mapping[str, Any], fractio
     spread = "mean ± standard deviation over seeds" if most > 1 else "of one seed"
     yield (
         f"Percent, {spread}, on the pooled out-of-fold predictions of each seed, with {fraction:.0%} of the labels. "
-        f"Precision, recall and F1 are those of the positive class, {summary['positive']} (**ours**: paper 000 does "
-        "not say of which class or average its own are; they fit stage 2, averaged over folds). A standard deviation "
-        "over seeds is no confidence interval: seeds share their subjects. The tables above have intervals."
+        f"Precision, recall and F1 are those of the positive class, {summary['positive']} (**ours**: Chiang et al. "
+        "do not say of which class or average their own are; they fit stage 2, averaged over folds). A standard "
+        "deviation over seeds is no confidence interval: seeds share their subjects. The tables above have intervals."
     )
 
 

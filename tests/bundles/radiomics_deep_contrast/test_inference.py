@@ -106,7 +106,7 @@ def test_radiomics_computed_on_the_way_give_the_predictions_of_evaluation(
 def test_kidney_tumours_go_the_same_two_ways(run_config, configs, tiny, kidney_phantoms, tmp_path):
     options = tiny | {"dataset_dir": kidney_phantoms, "lesion_slices": 3, "batch_size": 4}
     settings = tmp_path / "kidney.yaml"
-    text = (configs.parent / "radiomics/kidney_radiomics.yaml").read_text()
+    text = (configs.parent / "parameters/kidney_radiomics.yaml").read_text()
     settings.write_text("imageType: {Original: {}}\n" + text[text.index("featureClass:") :])
     options["radiomics_settings"] = settings
     trained = tmp_path / "train"

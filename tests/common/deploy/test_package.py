@@ -171,7 +171,7 @@ def test_files_that_configs_or_settings_name_travel_with_them(quick, tmp_path):
         assert (folder / "settings/few.yaml").read_text() == few.read_text()
         train = json.loads((folder / "configs/train.json").read_text())
         assert train["radiomics_settings"] == "$@bundle_root + '/settings/few.yaml'"
-        of_bundle = {file.name for file in (folder / "radiomics").iterdir()}
+        of_bundle = {file.name for file in (folder / "parameters").iterdir()}
         assert of_bundle == {"kidney_radiomics.yaml", "thyroid_radiomics.yaml"}  # of the overlays
         texts = [file.read_bytes() for file in folder.rglob("*") if file.suffix in (".json", ".py", ".md")]
         assert not any(str(tmp_path).encode() in text for text in texts)

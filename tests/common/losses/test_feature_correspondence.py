@@ -35,7 +35,7 @@ def dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def naive_info_nce(output: HybridOutput, bank: MemoryBank, temperature: float) -> torch.Tensor:
-    """Paper 002, Eq. 1 and 2, term by term, with temperature and the positive in the sum."""
+    """Zhao and Yang 2021, Eq. 1 and 2, term by term, with temperature and the positive in the sum."""
     total = 0
     for anchors, rows in ((output.image, bank.radiomics), (output.radiomics, bank.image)):
         for anchor, i in zip(anchors, INDEX.tolist(), strict=True):

@@ -21,7 +21,7 @@ pytest.importorskip("radiomics")
 
 @pytest.fixture(scope="module")
 def files(project):
-    folder = project / "bundles" / "radiomics_deep_contrast" / "radiomics"
+    folder = project / "bundles" / "radiomics_deep_contrast" / "parameters"
     return {name: folder / f"{name}_radiomics.yaml" for name in ("thyroid", "kidney")}
 
 
