@@ -14,4 +14,4 @@ cd "$root"
 "$python" -m ruff format --check .
 # a worker for each core, each on one thread: threads of several workers would wait for each other
 export OMP_NUM_THREADS=1
-exec "$python" -m pytest -n auto --dist loadfile --durations=15 "$@"
+exec "$python" -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15 "$@"

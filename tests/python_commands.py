@@ -10,43 +10,94 @@ import runpy
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 SECONDS = 600  # a command that takes longer is stuck
-# Of packages whose exports are imported when they are first used, what takes long.
-PRELOADED = ("monai.bundle", "monai.transforms", "mlflow", "pandas", "matplotlib.pyplot", "sklearn.linear_model")
-PRELOADED += ("sklearn.model_selection", "common.data.volume_cache", "common.data.imbalance", "common.evaluation")
-PRELOADED += ("common.engines", "common.handlers", "common.losses", "common.networks", "common.transforms")
+# What most commands import of other packages; `common` itself is imported by the command.
+PRELOADED = ("monai.bundle", "ignite.handlers", "matplotlib.backends.backend_agg", "mlflow", "pandas", "skops.io")
+PRELOADED += ("SimpleITK", "highdicom", "onnxruntime", "radiomics", "sklearn.linear_model", "torch._dynamo")
+PRELOADED += ("torch.onnx", "torch.export", "cyclonedx.model.bom", "safetensors.torch")
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(list(PRELOADED))
 
 
-def run_python(
-    arguments: list[object], cwd: str | Path, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+class Command:
     """What ``python <arguments>`` does and prints, in a fork of a fresh interpreter that has imported MONAI.
 
-    The interpreter knows nothing of pytest and of earlier commands. Tests of what an import finds, of kills and of
-    several processes start an interpreter of their own.
+    The interpreter knows nothing of pytest and of earlier commands. Tests of what an import finds and of ``torchrun``
+    start an interpreter of their own.
 
     Args:
-        arguments: ``-m module ...`` or ``script.py ...``.
+        arguments: ``-m module ...``, ``-c program ...`` or ``script.py ...``.
         cwd: folder to run in.
         env: environment; by default this process's.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
-    words = [str(word) for word in arguments]
-    with TemporaryDirectory() as folder:
-        out, err = Path(folder) / "out", Path(folder) / "err"
-        process = context.Process(target=_python, args=(words, str(cwd), env or dict(os.environ), str(out), str(err)))
-        process.start()
-        process.join(SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(words, SECONDS, out.read_bytes(), err.read_bytes())
-        texts = [path.read_text(errors="replace") for path in (out, err)]
-    return subprocess.CompletedProcess(["python", *words], process.exitcode, *texts)
+
+    def __init__(self, arguments: Sequence[object], cwd: str | Path, env: dict[str, str] | None = None) -> None:
+        self.words = [str(word) for word in arguments]
+        self._folder = TemporaryDirectory()
+        self._files = [Path(self._folder.name) / name for name in ("out", "err")]
+        arguments = (self.words, str(cwd), env or dict(os.environ), *map(str, self._files))
+        self.process = FORKS.Process(target=_python, args=arguments)
+        self.process.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self.process.exitcode is None
+
+    def kill(self) -> None:
+        """End it by SIGKILL, if it has not ended, and drop its output."""
+        self.process.kill()
+        self.process.join()
+        self._folder.cleanup()
+
+    def result(self, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
+        """Wait for the end, at most so many seconds, and give exit code and output."""
+        self.process.join(seconds)
+        stuck = self.running
+        out, err = (path.read_text(errors="replace") if path.exists() else "" for path in self._files)
+        self.kill()
+        if stuck:
+            raise subprocess.TimeoutExpired(self.words, seconds, out, err)
+        return subprocess.CompletedProcess(["python", *self.words], self.process.exitcode, out, err)
+
+
+def run_python(
+    arguments: Sequence[object], cwd: str | Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a :class:`Command` to its end."""
+    return Command(arguments, cwd, env).result()
+
+
+def run_group(
+    arguments: Sequence[object], cwd: str | Path, environments: Sequence[dict[str, str]]
+) -> subprocess.CompletedProcess[str]:
+    """Run one command in several processes at once; where one fails the others are killed, and its result is given.
+
+    Args:
+        arguments: arguments of ``python``.
+        cwd: folder to run in.
+        environments: environment of each process.
+
+    Returns:
+        Result of the first process that failed, or of the first.
+    """
+    commands = [Command(arguments, cwd, env) for env in environments]
+    left = list(commands)
+    while left and not any(command.process.exitcode for command in commands):
+        if not wait([command.process.sentinel for command in left], SECONDS):
+            break
+        left = [command for command in left if command.running]
+    failed = next((command for command in commands if command.process.exitcode), commands[0])
+    for command in left:
+        command.kill()
+    results = {command: command.result() for command in commands}
+    return results[failed]
 
 
 def _python(words: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
@@ -82,6 +133,12 @@ def _run(words: list[str], cwd: str) -> None:
         sys.argv = words[1:]
         sys.path.insert(0, cwd)
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.path.insert(0, cwd)
+        sys.modules["__main__"].__dict__.clear()
+        sys.modules["__main__"].__dict__.update(__name__="__main__", __builtins__=__builtins__)
+        exec(compile(words[1], "<string>", "exec"), sys.modules["__main__"].__dict__)
     else:
         sys.argv = words
         sys.path.insert(0, str(Path(words[0]).resolve().parent))

@@ -6,20 +6,25 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from multiprocessing import get_context
 
 import torch.distributed as dist
+
+from tests.python_commands import FORKS
 
 SECONDS = 240  # a process that takes longer is stuck
 
 
-def run_two_processes(function: Callable[[int, str], None], folder: object) -> None:
-    """Call ``function(rank, folder)`` in two processes of one group; both end, or are killed and the test fails."""
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
-        port = server.getsockname()[1]
-    context = get_context("spawn")
-    processes = [context.Process(target=_in_group, args=(function, rank, str(folder), port)) for rank in range(2)]
+        return server.getsockname()[1]
+
+
+def run_two_processes(function: Callable[[int, str], None], folder: object) -> None:
+    """Call ``function(rank, folder)`` in two processes of one group; both end, or are killed and the test fails."""
+    port = free_port()
+    processes = [FORKS.Process(target=_in_group, args=(function, rank, str(folder), port)) for rank in range(2)]
     for process in processes:
         process.start()
     deadline = time.monotonic() + SECONDS

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.bundle_configs import BASES
-from tests.python_commands import run_python
+from tests.python_commands import run_group, run_python
+from tests.two_processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -20,20 +20,31 @@ def over_training(configs: Sequence[str | Path]) -> list[str | Path]:
     return [*([first.with_name(f"{BASES[first.stem]}.yaml")] if first.stem in BASES else []), *configs]
 
 
-def bundle_command(run_id: str, configs: list[str | Path], *, processes: int = 1, **overrides: object) -> list[str]:
-    """``python -m monai.bundle run <run_id> ...``, under torchrun if need be; overrides have ``__`` for ``#``."""
+def bundle_command(run_id: str, configs: list[str | Path], **overrides: object) -> list[str]:
+    """``-m monai.bundle run <run_id> ...``; overrides have ``__`` for ``#``."""
     files = "[" + ",".join(f"'{config}'" for config in over_training(configs)) + "]"
-    start = [sys.executable, "-m"]
-    if processes > 1:
-        start += ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
     pairs = [text for key, value in overrides.items() for text in (f"--{key.replace('__', '#')}", str(value))]
-    return [*start, "monai.bundle", "run", run_id, "--config_file", files, *pairs]
+    return ["-m", "monai.bundle", "run", run_id, "--config_file", files, *pairs]
 
 
-def run_bundle(run_id: str, configs: list[str | Path], **kwargs: object) -> subprocess.CompletedProcess[str]:
-    """Run it to the end in the project's folder, on one thread for each process."""
-    _, *command = bundle_command(run_id, configs, **kwargs)
-    return run_python(command, PROJECT, environment())
+def run_bundle(run_id: str, configs: list[str | Path], **overrides: object) -> subprocess.CompletedProcess[str]:
+    """Run it to the end in the project's folder, on one thread."""
+    return run_python(bundle_command(run_id, configs, **overrides), PROJECT, environment())
+
+
+def run_in_two_processes(
+    run_id: str, configs: list[str | Path], **overrides: object
+) -> subprocess.CompletedProcess[str]:
+    """Run it in the two processes that ``torchrun --nproc_per_node=2`` would start."""
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    environments = [environment() | group | {"RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
+    return run_group(bundle_command(run_id, configs, **overrides), PROJECT, environments)
+
+
+def run_by_torchrun(run_id: str, configs: list[str | Path], **overrides: object) -> subprocess.CompletedProcess[str]:
+    """Run it in two processes as users do, which takes twenty seconds more."""
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    return run_python([*start, *bundle_command(run_id, configs, **overrides)], PROJECT, environment())
 
 
 def export_classifier(

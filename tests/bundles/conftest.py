@@ -2,49 +2,85 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from monai.bundle import ConfigWorkflow
 
+<<<<<<< HEAD
 from common.data import BrainPhantoms, LiverPhantoms, LungPhantoms
 from tests.bundles.commands import bundle_command, environment, over_training
+=======
+from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
+from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
+>>>>>>> main
 from tests.python_commands import run_python
+from tests.two_processes import free_port
 
 
 @pytest.fixture(scope="session")
-def brain_phantoms(tmp_path_factory) -> Path:
+def brain_phantoms(made_once) -> Path:
     """Folder of 20 subjects with four modalities of 32^3 voxels: 8 of low and 12 of high grade, four folds."""
+<<<<<<< HEAD
     folder = tmp_path_factory.mktemp("brain")
     centres = {"A": (5, 8), "B": (3, 4)}
     BrainPhantoms(num_subjects=20, shape=(32, 32, 32), num_folds=4, centres=centres).make(folder, num_workers=1)
     return folder
+=======
+    options = {"num_subjects": 20, "shape": (32, 32, 32), "centres": {"A": (5, 8), "B": (3, 4)}, "num_folds": 4}
+    return made_once("brain", partial(make_brain_phantoms, num_workers=1, **options))
+>>>>>>> main
 
 
 @pytest.fixture(scope="session")
-def lung_phantoms(tmp_path_factory) -> Path:
+def lung_phantoms(made_once) -> Path:
     """Folder of 18 chest CTs of 32^3 voxels at 10 mm, six of each stage, two folds."""
-    folder = tmp_path_factory.mktemp("lung")
     sizes = {"shape": (32, 32, 32), "spacing": (10.0, 10.0, 10.0)}
+<<<<<<< HEAD
     LungPhantoms(num_subjects=18, stage_counts=(1, 1, 1), num_folds=2, **sizes).make(folder, num_workers=1)
     return folder
+=======
+    options = {"num_subjects": 18, "stage_counts": (1, 1, 1), "num_folds": 2}
+    return made_once("lung", partial(make_lung_phantoms, num_workers=1, **sizes, **options))
+>>>>>>> main
 
 
 @pytest.fixture(scope="session")
-def liver_phantoms(tmp_path_factory) -> Path:
+def liver_phantoms(made_once) -> Path:
     """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
+<<<<<<< HEAD
     folder = tmp_path_factory.mktemp("liver")
     LiverPhantoms(num_subjects=20, sizes=(24, 40), stage_counts=(3, 2), num_folds=4).make(folder, num_workers=1)
     return folder
+=======
+    options = {"num_subjects": 20, "sizes": (24, 40), "stage_counts": (3, 2), "num_folds": 4}
+    return made_once("liver", partial(make_liver_phantoms, num_workers=1, **options))
+>>>>>>> main
 
 
 @pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory) -> Path:
+def cache_dir(made_once) -> Path:
     """What the runs of all tests remember of the files."""
-    return tmp_path_factory.mktemp("cache")
+    return made_once("cache", lambda folder: None)
+
+
+@pytest.fixture(scope="session")
+def train_once(made_once) -> Callable[..., Path]:
+    """``train_once(name, files, **overrides)``: ``model.pt`` of a training that was started on the command line."""
+
+    def train_once(name: str, files: list[Path], *, max_epochs: int, quiet: bool, **overrides: object) -> Path:
+        def make(folder: Path) -> None:
+            options = {"device": "cpu", "output_dir": folder, "max_epochs": max_epochs, "quiet": quiet, **overrides}
+            result = run_bundle("training", files, **options)
+            assert result.returncode == 0, result.stderr
+            assert quiet or f"Epoch [{max_epochs}/{max_epochs}]" in result.stderr  # the progress bar
+
+        return made_once(name, make) / "model.pt"
+
+    return train_once
 
 
 @pytest.fixture
@@ -85,8 +121,8 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
     def run_elsewhere(run_id: str, names: list[str], **overrides) -> Path:
         elsewhere, output_dir = tmp_path / "elsewhere", tmp_path / "output"
         elsewhere.mkdir()
-        values = tiny | {"output_dir": output_dir, "device": "cpu", "amp": "true"} | overrides
-        _, *command = bundle_command(run_id, [configs / name for name in names], **values)
+        values = tiny | {"output_dir": output_dir, "device": "cpu"} | overrides
+        command = bundle_command(run_id, [configs / name for name in names], **values)
         result = run_python(command, elsewhere, environment())
         assert result.returncode == 0, result.stderr
         assert not list(elsewhere.iterdir())
@@ -98,10 +134,13 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
 @pytest.fixture
 def one_process_group(monkeypatch) -> None:
     """What torchrun tells the only process that it starts."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port = str(server.getsockname()[1])
-    told = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    told = {
+        "RANK": "0",
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
 

@@ -12,6 +12,12 @@ import torch
 from ignite.engine import Engine, Events
 
 PAUSE = "PAUSE_AFTER_STEP"  # environment variable: seconds to wait, so that a test can kill the run between two steps
+#: An overlay of any training.
+RECORDER = """
++train#handlers:
+- _target_: tests.bundles.recorder.StepRecorder
+  folder: '@output_dir'
+"""
 
 
 class StepRecorder:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from common.data import LiverPhantoms
 from tests.bundles.bundle_files import BUNDLES
-from tests.bundles.commands import run_bundle
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "liver_cgc")
 
@@ -33,12 +33,18 @@ def tiny(liver_phantoms, cache_dir) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def liver_volumes(tmp_path_factory) -> Path:
+def liver_volumes(made_once) -> Path:
     """Folder of 6 subjects with volumes of eight thick slices, two folds."""
+<<<<<<< HEAD
     folder = tmp_path_factory.mktemp("volumes")
     counts = {"num_subjects": 6, "stage_counts": (2, 1), "num_folds": 2}
     LiverPhantoms(sizes=(40, 48), spatial_dims=3, num_slices=8, **counts).make(folder, num_workers=1)
     return folder
+=======
+    counts = {"num_subjects": 6, "stage_counts": (2, 1), "num_folds": 2, "num_slices": 8}
+    make = partial(make_liver_phantoms, sizes=(40, 48), spatial_dims=3, num_workers=1, **counts)
+    return made_once("liver_volumes", make)
+>>>>>>> main
 
 
 @pytest.fixture
@@ -58,22 +64,14 @@ def without_t2(tiny, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pretrained(configs, tiny, tmp_path_factory) -> Path:
-    """``model.pt`` of a pre-training of two epochs by SimSiam with MDA, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("pretrained")
-    overrides = tiny | {"max_epochs": 2, "batch_size": 4, "quiet": False}
-    files = [configs / "pretrain.yaml", configs / "simsiam_mda.yaml"]
-    result = run_bundle("training", files, output_dir=output_dir, device="cpu", amp="false", **overrides)
-    assert result.returncode == 0, result.stderr
-    assert "Epoch [2/2]" in result.stderr  # the progress bar
-    return output_dir / "model.pt"
+def pretrained(configs, tiny, train_once) -> Path:
+    """``model.pt`` of a pre-training of two epochs by SimSiam with MDA."""
+    overrides = tiny | {"max_epochs": 2, "batch_size": 4, "quiet": False, "amp": "false"}
+    return train_once("liver_cgc_pretrained", [configs / "pretrain.yaml", configs / "simsiam_mda.yaml"], **overrides)
 
 
 @pytest.fixture(scope="session")
-def classifier(configs, tiny, pretrained, tmp_path_factory) -> Path:
-    """``model.pt`` of a fine-tuning with CGC of one epoch, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("classifier")
+def classifier(configs, tiny, pretrained, train_once) -> Path:
+    """``model.pt`` of a fine-tuning with CGC of one epoch."""
     overrides = tiny | {"max_epochs": 1, "batch_size": 8, "pretrained_encoder": pretrained}
-    result = run_bundle("training", [configs / "train.yaml"], output_dir=output_dir, device="cpu", **overrides)
-    assert result.returncode == 0, result.stderr
-    return output_dir / "model.pt"
+    return train_once("liver_cgc_classifier", [configs / "train.yaml"], **overrides)

@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.parametrize(
     ("overlay", "overrides"),
     [
-        ("byol.yaml", {"modality": "OUT", "num_workers": 2}),
+        ("byol.yaml", {"modality": "OUT", "num_workers": 2, "amp": "true"}),
         ("byol_mda.yaml", {"pairs": "independent", "cache_rate": 0.5}),
         ("simclr.yaml", {"modality": "T1", "storage_dtype": "$torch.float16"}),
         ("simclr_mda.yaml", {"transductive": "true"}),
@@ -18,8 +18,8 @@ import pytest
     ],
 )
 def test_pretraining_runs_with_each_overlay(overlay, overrides, run_elsewhere):
-    output_dir = run_elsewhere("training", ["pretrain.yaml", overlay], max_epochs=2, batch_size=4, **overrides)
-    assert (output_dir / "model.pt").is_file() and len(pd.read_csv(output_dir / "metrics.csv")) == 2
+    output_dir = run_elsewhere("training", ["pretrain.yaml", overlay], max_epochs=1, batch_size=4, **overrides)
+    assert (output_dir / "model.pt").is_file() and len(pd.read_csv(output_dir / "metrics.csv")) == 1
 
 
 @pytest.mark.slow

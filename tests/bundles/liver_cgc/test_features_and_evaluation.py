@@ -22,6 +22,9 @@ def features(configs, tiny, pretrained, tmp_path_factory):
     overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
     result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
     assert result.returncode == 0, result.stderr
+    for modality in MODALITIES:
+        for fold in range(1, 4):  # as if each fold had its own encoder
+            shutil.copy(output_dir / f"learnt_fold0_{modality}.csv", output_dir / f"learnt_fold{fold}_{modality}.csv")
     return output_dir
 
 
@@ -56,10 +59,8 @@ def test_the_features_are_those_of_encoder_and_projector_in_evaluation_mode(
 
 
 def test_the_probe_reports_each_modality_beside_the_majority(features, run_config, configs, tiny, tmp_path):
-    for modality in MODALITIES:
-        for fold in range(1, 4):  # as if each fold had its own encoder
-            shutil.copy(features / f"learnt_fold0_{modality}.csv", features / f"learnt_fold{fold}_{modality}.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    overrides |= {"c_grid": [0.01, 1.0]}
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, seeds=[0, 1], **overrides)
     summary = json.loads((tmp_path / "metrics.json").read_text())
     assert [result["set"] for result in summary["results"]] == [f"SimSiam+ ({modality})" for modality in MODALITIES]

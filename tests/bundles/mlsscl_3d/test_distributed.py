@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pandas as pd
 import pytest
 import torch
 
-from tests.bundles.commands import PROJECT, bundle_command, environment
-from tests.bundles.recorder import interleave, read_steps
+from tests.bundles.commands import run_by_torchrun
+from tests.bundles.process_groups import check_two_processes
+from tests.bundles.recorder import read_steps
 
-CONFIGS = PROJECT / "bundles/mlsscl_3d/configs"
-# As for siam3d_imbalance: in single precision two equal runs part within some steps. Double precision and a small rate
-# show what is equal.
 EXACT = """
-+train#handlers:
-- _target_: tests.bundles.recorder.StepRecorder
-  folder: '@output_dir'
 prepare_batch:
   _target_: tests.bundles.mlsscl_3d.double_clips.DoubleClips
   views: '@views'
@@ -29,27 +22,12 @@ learning_rate: 0.001
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_clips_the_loss_the_queues_and_the_weights_of_one(run_config, clips, tmp_path):
-    (tmp_path / "exact.yaml").write_text(EXACT)
-    arguments = {key: value for key, value in clips.items() if key != "quiet"}  # multi_gpu.yaml sets it
-    arguments |= {"device": "cpu", "amp": "false"}
-    one, two = tmp_path / "one", tmp_path / "two"
-    run_config(CONFIGS / "pretrain.yaml", tmp_path / "exact.yaml", output_dir=one, quiet=True, **arguments)
-    files = [CONFIGS / "pretrain.yaml", CONFIGS / "multi_gpu.yaml", tmp_path / "exact.yaml"]
-    command = bundle_command("training", files, processes=2, output_dir=two, **arguments)
-    run = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr[-2000:]
-    steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
-    assert len(steps) == len(parts[0]) == len(parts[1]) > 4
-    for step, first, second in zip(steps, *parts, strict=True):
-        assert interleave(first["index"], second["index"]) == step["index"]
-        assert (first["loss"] + second["loss"]) / 2 == pytest.approx(step["loss"], abs=1e-6)
+def test_two_processes_have_the_clips_the_loss_the_queues_and_the_weights_of_one(configs, clips, tmp_path):
+    tolerances = {"loss_tolerance": 1e-6, "rtol": 1e-5, "atol": 1e-7}
+    files, parts = [configs / "pretrain.yaml"], ("network", "queue")
+    steps, _ = check_two_processes(files, EXACT, tmp_path, parts, **tolerances, **clips)
+    assert len(steps) > 4
     assert steps[0]["loss"] == 0 < steps[1]["loss"]  # an empty queue has no negatives
-    expected, found = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (one, two))
-    for name in ("network", "queue"):
-        assert expected[name].keys() == found[name].keys()
-        for key in expected[name]:
-            torch.testing.assert_close(found[name][key], expected[name][key], rtol=1e-5, atol=1e-7, msg=key)
 
 
 # Patches as large as the volumes are the same wherever they are cut; Adam would enlarge the last bits of the gradients.
@@ -67,16 +45,15 @@ optimizer:
 
 
 @pytest.mark.slow
-def test_two_processes_train_a_segmenter_as_one_does(run_config, patches, tmp_path):
+def test_two_processes_train_a_segmenter_as_one_does(configs, run_config, patches, tmp_path):
     (tmp_path / "whole.yaml").write_text(WHOLE_VOLUMES)
     arguments = {key: value for key, value in patches.items() if key != "quiet"}
     arguments |= {"roi_size": [32, 32, 32], "patches_per_volume": 1, "validation_fraction": 0.5, "val_interval": 1}
     arguments |= {"device": "cpu", "amp": "false", "max_epochs": 2, "learning_rate": 0.01}
     one, two = tmp_path / "one", tmp_path / "two"
-    run_config(CONFIGS / "train_segmentation.yaml", tmp_path / "whole.yaml", output_dir=one, quiet=True, **arguments)
-    files = [CONFIGS / "train_segmentation.yaml", CONFIGS / "multi_gpu.yaml", tmp_path / "whole.yaml"]
-    command = bundle_command("training", files, processes=2, output_dir=two, **arguments)
-    run = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, timeout=300)
+    run_config(configs / "train_segmentation.yaml", tmp_path / "whole.yaml", output_dir=one, quiet=True, **arguments)
+    files = [configs / "train_segmentation.yaml", configs / "multi_gpu.yaml", tmp_path / "whole.yaml"]
+    run = run_by_torchrun("training", files, output_dir=two, **arguments)
     assert run.returncode == 0, run.stderr[-2000:]
     steps, parts = read_steps(one), [read_steps(two, rank) for rank in range(2)]
     assert len(steps) == len(parts[0]) == len(parts[1]) == 2

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-from monai.bundle import ConfigWorkflow
 
 from common.data import KidneyPhantoms, ThyroidPhantoms
 from tests.bundles.bundle_files import BUNDLES
-from tests.bundles.commands import run_bundle
-from tests.bundles.conftest import plain
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "radiomics_deep_contrast")
 # A tenth of the features in a hundredth of the time.
@@ -28,29 +26,36 @@ def configs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def few_features(tmp_path_factory) -> Path:
+def few_features(made_once) -> Path:
     """A PyRadiomics parameter file of some thirty features."""
-    path = tmp_path_factory.mktemp("settings") / "few.yaml"
-    path.write_text(FEW_FEATURES)
-    return path
+    return made_once("settings", lambda folder: (folder / "few.yaml").write_text(FEW_FEATURES)) / "few.yaml"
 
 
 @pytest.fixture(scope="session")
-def thyroid_phantoms(tmp_path_factory) -> Path:
+def thyroid_phantoms(made_once) -> Path:
     """Folder of 20 ultrasound images of 64 to 80 pixels, ten benign and ten malignant, four folds."""
+<<<<<<< HEAD
     folder = tmp_path_factory.mktemp("thyroid")
     ThyroidPhantoms(num_subjects=20, sizes=(64, 80), num_folds=4).make(folder, num_workers=1)
     return folder
+=======
+    options = {"num_subjects": 20, "sizes": (64, 80), "num_folds": 4}
+    return made_once("thyroid", partial(make_thyroid_phantoms, num_workers=1, **options))
+>>>>>>> main
 
 
 @pytest.fixture(scope="session")
-def kidney_phantoms(tmp_path_factory) -> Path:
+def kidney_phantoms(made_once) -> Path:
     """Folder of 20 CT volumes with kidney tumours, 12 or so with one of four subtypes, two folds."""
-    folder = tmp_path_factory.mktemp("kidney")
     sizes = {"sizes": (64, 72), "thickness": (4.0, 6.0)}
+<<<<<<< HEAD
     counts = {"subtype_counts": (4, 2, 2, 2, 2), "clear_cell": 4}
     KidneyPhantoms(num_subjects=20, num_folds=2, **sizes, **counts).make(folder, num_workers=1)
     return folder
+=======
+    counts = {"num_subjects": 20, "num_folds": 2, "subtype_counts": (4, 2, 2, 2, 2), "clear_cell": 4}
+    return made_once("kidney", partial(make_kidney_phantoms, num_workers=1, **sizes, **counts))
+>>>>>>> main
 
 
 @pytest.fixture(scope="session")
@@ -71,48 +76,34 @@ def tiny(thyroid_phantoms, few_features, cache_dir) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def pretrained(configs, tiny, tmp_path_factory) -> Path:
-    """``model.pt`` of a pre-training of two epochs, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("pretrained")
-    overrides = tiny | {"max_epochs": 2, "batch_size": 4, "quiet": False}
-    result = run_bundle(
-        "training", [configs / "pretrain.yaml"], output_dir=output_dir, device="cpu", amp="false", **overrides
-    )
-    assert result.returncode == 0, result.stderr
-    assert "Epoch [2/2]" in result.stderr  # the progress bar
-    return output_dir / "model.pt"
+def pretrained(configs, tiny, train_once) -> Path:
+    """``model.pt`` of a pre-training of two epochs."""
+    overrides = tiny | {"max_epochs": 2, "batch_size": 4, "quiet": False, "amp": "false"}
+    return train_once("radiomics_pretrained", [configs / "pretrain.yaml"], **overrides)
 
 
 @pytest.fixture(scope="session")
-def classifier(configs, tiny, pretrained, tmp_path_factory) -> Path:
-    """``model.pt`` of a fine-tuning of two epochs, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("classifier")
+def classifier(configs, tiny, pretrained, train_once) -> Path:
+    """``model.pt`` of a fine-tuning of two epochs."""
     overrides = tiny | {"max_epochs": 2, "batch_size": 8, "pretrained_encoder": pretrained}
-    result = run_bundle("training", [configs / "train.yaml"], output_dir=output_dir, device="cpu", **overrides)
-    assert result.returncode == 0, result.stderr
-    return output_dir / "model.pt"
+    return train_once("radiomics_classifier", [configs / "train.yaml"], **overrides)
 
 
 @pytest.fixture(scope="session")
-def image_classifier(configs, tiny, pretrained, tmp_path_factory) -> Path:
+def image_classifier(configs, tiny, pretrained, train_once) -> Path:
     """``model.pt`` of a fine-tuning of the image's vector alone."""
-    output_dir = tmp_path_factory.mktemp("image_classifier")
-    overrides = tiny | {"max_epochs": 1, "batch_size": 8, "pretrained_encoder": str(pretrained), "device": "cpu"}
-    workflow = ConfigWorkflow(
-        config_file=[str(configs / name) for name in ("train.yaml", "image_view.yaml")],
-        logging_file=False,
-        workflow_type="train",
-        output_dir=str(output_dir),
-        **{key: plain(value) for key, value in overrides.items()},
-    )
-    workflow.initialize()
-    workflow.run()
-    return output_dir / "model.pt"
+    overrides = tiny | {"max_epochs": 1, "batch_size": 8, "pretrained_encoder": pretrained}
+    return train_once("image_classifier", [configs / "train.yaml", configs / "image_view.yaml"], **overrides)
 
 
 @pytest.fixture(scope="session")
-def many_phantoms(tmp_path_factory) -> Path:
+def many_phantoms(made_once) -> Path:
     """Folder of 120 ultrasound images, four folds."""
+<<<<<<< HEAD
     folder = tmp_path_factory.mktemp("many")
     ThyroidPhantoms(num_subjects=120, sizes=(64, 80), num_folds=4).make(folder, num_workers=1)
     return folder
+=======
+    options = {"num_subjects": 120, "sizes": (64, 80), "num_folds": 4}
+    return made_once("many", partial(make_thyroid_phantoms, num_workers=1, **options))
+>>>>>>> main

@@ -20,6 +20,8 @@ def features(configs, tiny, pretrained, tmp_path_factory):
     overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
     result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
     assert result.returncode == 0, result.stderr
+    for fold in range(1, 4):  # as if each fold had its own network
+        shutil.copy(output_dir / "learnt_fold0.csv", output_dir / f"learnt_fold{fold}.csv")
     return output_dir
 
 
@@ -70,10 +72,8 @@ def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, op
 def test_the_probe_reports_learnt_and_traditional_features_beside_the_majority(
     features, run_config, configs, tiny, tmp_path
 ):
-    for fold in range(1, 4):  # as if each fold had its own network
-        shutil.copy(features / "learnt_fold0.csv", features / f"learnt_fold{fold}.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
-    overrides |= {"seeds": [0, 1], "label_fractions": [0.5, 1.0]}
+    overrides |= {"seeds": [0, 1], "label_fractions": [0.5, 1.0], "c_grid": [0.01, 1.0]}
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, **overrides)
     summary = json.loads((tmp_path / "metrics.json").read_text())
     names = {"Radiomics-deep", "Trad. radiomics", "Trad. + Radiomics-deep"}

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.bundles.bundle_files import BUNDLES
-from tests.bundles.commands import run_bundle
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "siam3d_imbalance")
 
@@ -31,22 +30,14 @@ def tiny(brain_phantoms, cache_dir) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def pretrained(configs, tiny, tmp_path_factory) -> Path:
-    """``model.pt`` of a pre-training of two epochs with SE, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("pretrained")
-    overrides = tiny | {"max_epochs": 2, "batch_size": 2, "candidates_per_cluster": 4, "quiet": False}
-    files = [configs / "pretrain.yaml", configs / "se.yaml"]
-    result = run_bundle("training", files, output_dir=output_dir, device="cpu", amp="false", **overrides)
-    assert result.returncode == 0, result.stderr
-    assert "Epoch [2/2]" in result.stderr  # the progress bar
-    return output_dir / "model.pt"
+def pretrained(configs, tiny, train_once) -> Path:
+    """``model.pt`` of a pre-training of two epochs with SE."""
+    overrides = tiny | {"max_epochs": 2, "batch_size": 2, "candidates_per_cluster": 4, "quiet": False, "amp": "false"}
+    return train_once("siam3d_pretrained", [configs / "pretrain.yaml", configs / "se.yaml"], **overrides)
 
 
 @pytest.fixture(scope="session")
-def classifier(configs, tiny, pretrained, tmp_path_factory) -> Path:
-    """``model.pt`` of a fine-tuning of one epoch, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("classifier")
+def classifier(configs, tiny, pretrained, train_once) -> Path:
+    """``model.pt`` of a fine-tuning of one epoch."""
     overrides = tiny | {"max_epochs": 1, "pretrained_encoder": pretrained}
-    result = run_bundle("training", [configs / "train.yaml"], output_dir=output_dir, device="cpu", **overrides)
-    assert result.returncode == 0, result.stderr
-    return output_dir / "model.pt"
+    return train_once("siam3d_classifier", [configs / "train.yaml"], **overrides)

@@ -12,9 +12,9 @@ SMALL_CT = {"box_size": [54, 54, 54], "image_size": [27, 27, 27], "spacing": [5.
 @pytest.mark.parametrize(
     ("overlays", "overrides"),
     [
-        (["plain.yaml"], {"num_workers": 2}),
+        (["plain.yaml"], {"num_workers": 2, "amp": "true"}),
         (["re.yaml"], {"features": "bank", "activation_checkpointing": "true"}),
-        (["brats.yaml", "se.yaml"], {"candidates_per_cluster": 4, "box_size": [40, 40, 40]}),
+        (["brats.yaml", "se.yaml"], {"candidates_per_cluster": 4}),
         (["lung.yaml", "re.yaml"], {**SMALL_CT, "num_clusters": 2, "transductive": "true"}),
     ],
 )

@@ -20,6 +20,8 @@ def features(configs, tiny, pretrained, tmp_path_factory):
     overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
     result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
     assert result.returncode == 0, result.stderr
+    for fold in range(1, 4):  # as if each fold had its own encoder
+        shutil.copy(output_dir / "learnt_fold0.csv", output_dir / f"learnt_fold{fold}.csv")
     return output_dir
 
 
@@ -69,9 +71,8 @@ def test_without_pyradiomics_the_learnt_features_stand_alone(
 
 def test_the_probe_reports_each_set_beside_the_majority(features, run_config, configs, tiny, tmp_path):
     pytest.importorskip("radiomics")
-    for fold in range(1, 4):  # as if each fold had its own encoder
-        shutil.copy(features / "learnt_fold0.csv", features / f"learnt_fold{fold}.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    overrides["c_grid"] = [0.01, 1.0]  # a quarter of the time
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path, **overrides)
     summary = json.loads((tmp_path / "metrics.json").read_text())
     sets = [result["set"] for result in summary["results"]]
@@ -94,6 +95,7 @@ def test_the_probe_of_learnt_features_alone_runs_from_one_transductive_table(
     alone.mkdir()
     shutil.copy(features / "learnt_fold0.csv", alone / "learnt_all.csv")
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": alone, "num_workers": 1, "quiet": True}
+    overrides["c_grid"] = [0.01, 1.0]  # a quarter of the time
     output_dir = tmp_path / "probe"
     run_config(
         configs / "linear_probe.yaml", workflow_type=None, output_dir=output_dir, transductive="true", **overrides
@@ -104,6 +106,7 @@ def test_the_probe_of_learnt_features_alone_runs_from_one_transductive_table(
 
 def test_shuffled_labels_are_told_as_a_negative_control(features, run_config, configs, tiny, tmp_path):
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
+    overrides["c_grid"] = [0.01, 1.0]  # a quarter of the time
     options = {"shuffle_labels": "true", "traditional_table": tmp_path / "none.csv"}
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path / "probe", **overrides, **options)
     assert "Negative control" in (tmp_path / "probe/report.md").read_text()

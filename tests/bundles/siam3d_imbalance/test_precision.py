@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.bundles.recorder import read_steps
+from tests.bundles.recorder import RECORDER, read_steps
 
-RECORDER = """
-+train#handlers:
-- _target_: tests.bundles.recorder.StepRecorder
-  folder: '@output_dir'
-"""
 BF16_TOLERANCE = 0.01  # of a loss from -1 to 1; bfloat16 keeps 8 bits of a number
 
 

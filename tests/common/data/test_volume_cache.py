@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,6 +20,7 @@ from monai.transforms import (
 
 from common.data import DiskCacheDataset, cached_dataset, load_datalist
 from common.errors import InputError
+from tests.python_commands import run_python
 
 KEYS = ["image", "label", "subject", "index", "age"]
 
@@ -151,9 +149,7 @@ list(DiskCacheDataset(rows, preprocessing(), sys.argv[2]))
 
 def test_a_run_killed_while_writing_leaves_nothing_broken_and_another_process_goes_on(rows, cohort, tmp_path, project):
     cache = tmp_path / "cache"
-    command = [sys.executable, "-c", KILLED, str(cohort.path), str(cache)]
-    environment = os.environ | {"PYTHONPATH": str(project)}
-    done = subprocess.run(command, env=environment, timeout=240, capture_output=True, text=True)
+    done = run_python(["-c", KILLED, cohort.path, cache], project)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(list(cache.glob("*.npz"))) == 3
     found = []

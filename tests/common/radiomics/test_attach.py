@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 
 import nibabel as nib
@@ -20,6 +19,7 @@ from common.radiomics import attach_radiomics, extract_table, workers
 from common.radiomics.attach import _first_process_first
 from common.radiomics.scaling import FittedScaling, scaling_pipeline
 from common.transforms import RadiomicsFeaturesd
+from tests.python_commands import Command
 
 pytest.importorskip("radiomics")
 
@@ -199,22 +199,9 @@ dist.destroy_process_group()
 @pytest.mark.slow
 def test_of_two_processes_the_second_takes_what_the_first_measured(rows, tmp_path, project):
     (tmp_path / "job.json").write_text(json.dumps({"rows": rows, "settings": SETTINGS}))
-    environment = os.environ | {"PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO_PROCESSES, str(rank), str(tmp_path)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        outputs = [process.communicate(timeout=120) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert all(out for out, _ in outputs), outputs
-    first, second = (json.loads(out.splitlines()[-1]) for out, _ in outputs)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    commands = [Command(["-c", TWO_PROCESSES, rank, tmp_path], project, environment) for rank in range(2)]
+    results = [command.result(seconds=120) for command in commands]
+    assert all(result.returncode == 0 for result in results), results
+    first, second = (json.loads(result.stdout.splitlines()[-1]) for result in results)
     assert (first[0], second[0]) == (0, len(rows)) and first[1] == second[1]

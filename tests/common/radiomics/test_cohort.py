@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from common.errors import InputError
 from common.feature_table import feature_columns, read_table, write_table
 from common.radiomics import extract_features, extract_table, workers
 from common.radiomics.features import measure_features
+from tests.python_commands import Command
 
 pytest.importorskip("radiomics")
 
@@ -159,11 +157,10 @@ def test_a_run_killed_with_sigkill_leaves_whole_results_only(make_rows, tmp_path
         "folder = pathlib.Path(sys.argv[1]); rows = json.loads((folder / 'rows.json').read_text())\n"
         "extract_table(rows, cache_dir=folder / 'cache', num_workers=1)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=project, stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("cache/*.json"))) < 2 and process.poll() is None:
+    command = Command(["-c", code, tmp_path], project)
+    while len(list(tmp_path.glob("cache/*.json"))) < 2 and command.running:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command.kill()
     kept = len(list(tmp_path.glob("cache/*.json")))
     assert kept >= 2
     table = extract(rows, tmp_path)
