@@ -35,16 +35,9 @@ def tiny(liver_phantoms, cache_dir) -> dict[str, object]:
 @pytest.fixture(scope="session")
 def liver_volumes(made_once) -> Path:
     """Folder of 6 subjects with volumes of eight thick slices, two folds."""
-<<<<<<< HEAD
-    folder = tmp_path_factory.mktemp("volumes")
-    counts = {"num_subjects": 6, "stage_counts": (2, 1), "num_folds": 2}
-    LiverPhantoms(sizes=(40, 48), spatial_dims=3, num_slices=8, **counts).make(folder, num_workers=1)
-    return folder
-=======
     counts = {"num_subjects": 6, "stage_counts": (2, 1), "num_folds": 2, "num_slices": 8}
-    make = partial(make_liver_phantoms, sizes=(40, 48), spatial_dims=3, num_workers=1, **counts)
+    make = partial(LiverPhantoms, sizes=(40, 48), spatial_dims=3, num_workers=1, **counts)
     return made_once("liver_volumes", make)
->>>>>>> main
 
 
 @pytest.fixture

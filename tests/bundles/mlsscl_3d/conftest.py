@@ -24,27 +24,15 @@ def configs() -> Path:
 @pytest.fixture(scope="session")
 def dementia(made_once) -> Path:
     """Folder of 12 people with one or two visits each, half of them with dementia, at 32^3 voxels, three folds."""
-<<<<<<< HEAD
-    folder = tmp_path_factory.mktemp("dementia")
-    DementiaPhantoms(num_subjects=12, visits=2, shape=(32, 32, 32), num_folds=3).make(folder, num_workers=1)
-    return folder
-=======
     options = {"num_subjects": 12, "visits": 2, "shape": (32, 32, 32), "num_folds": 3}
-    return made_once("dementia", partial(make_dementia_phantoms, num_workers=1, **options))
->>>>>>> main
+    return made_once("dementia", partial(DementiaPhantoms, num_workers=1, **options))
 
 
 @pytest.fixture(scope="session")
 def lesions(made_once) -> Path:
     """Folder of six people with three modalities of 32^3 voxels and their lesions, three folds."""
-<<<<<<< HEAD
-    folder = tmp_path_factory.mktemp("lesions")
-    LesionPhantoms(num_subjects=6, shape=(32, 32, 32), mean_lesions=8, num_folds=3).make(folder, num_workers=1)
-    return folder
-=======
     options = {"num_subjects": 6, "shape": (32, 32, 32), "mean_lesions": 8, "num_folds": 3}
-    return made_once("lesions", partial(make_lesion_phantoms, num_workers=1, **options))
->>>>>>> main
+    return made_once("lesions", partial(LesionPhantoms, num_workers=1, **options))
 
 
 @pytest.fixture(scope="session")

@@ -34,28 +34,16 @@ def few_features(made_once) -> Path:
 @pytest.fixture(scope="session")
 def thyroid_phantoms(made_once) -> Path:
     """Folder of 20 ultrasound images of 64 to 80 pixels, ten benign and ten malignant, four folds."""
-<<<<<<< HEAD
-    folder = tmp_path_factory.mktemp("thyroid")
-    ThyroidPhantoms(num_subjects=20, sizes=(64, 80), num_folds=4).make(folder, num_workers=1)
-    return folder
-=======
     options = {"num_subjects": 20, "sizes": (64, 80), "num_folds": 4}
-    return made_once("thyroid", partial(make_thyroid_phantoms, num_workers=1, **options))
->>>>>>> main
+    return made_once("thyroid", partial(ThyroidPhantoms, num_workers=1, **options))
 
 
 @pytest.fixture(scope="session")
 def kidney_phantoms(made_once) -> Path:
     """Folder of 20 CT volumes with kidney tumours, 12 or so with one of four subtypes, two folds."""
     sizes = {"sizes": (64, 72), "thickness": (4.0, 6.0)}
-<<<<<<< HEAD
-    counts = {"subtype_counts": (4, 2, 2, 2, 2), "clear_cell": 4}
-    KidneyPhantoms(num_subjects=20, num_folds=2, **sizes, **counts).make(folder, num_workers=1)
-    return folder
-=======
     counts = {"num_subjects": 20, "num_folds": 2, "subtype_counts": (4, 2, 2, 2, 2), "clear_cell": 4}
-    return made_once("kidney", partial(make_kidney_phantoms, num_workers=1, **sizes, **counts))
->>>>>>> main
+    return made_once("kidney", partial(KidneyPhantoms, num_workers=1, **sizes, **counts))
 
 
 @pytest.fixture(scope="session")
@@ -99,11 +87,5 @@ def image_classifier(configs, tiny, pretrained, train_once) -> Path:
 @pytest.fixture(scope="session")
 def many_phantoms(made_once) -> Path:
     """Folder of 120 ultrasound images, four folds."""
-<<<<<<< HEAD
-    folder = tmp_path_factory.mktemp("many")
-    ThyroidPhantoms(num_subjects=120, sizes=(64, 80), num_folds=4).make(folder, num_workers=1)
-    return folder
-=======
     options = {"num_subjects": 120, "sizes": (64, 80), "num_folds": 4}
-    return made_once("many", partial(make_thyroid_phantoms, num_workers=1, **options))
->>>>>>> main
+    return made_once("many", partial(ThyroidPhantoms, num_workers=1, **options))
