@@ -11,6 +11,7 @@ from ...errors import InputError
 from .bids_files import Scan, Visit, find_derivative, scans, visits
 from .bids_tables import BidsTables
 from .collect import existing_folder, expect_choice, read_age, write_cohort
+from .table import label_name, label_names
 
 __all__ = ["bids_datalist"]
 
@@ -79,12 +80,13 @@ def bids_datalist(
     tables = BidsTables(root, list(found))
     tables.expect([name for name in (label, *columns) if name], person)
     if label and not class_names:
-        class_names = sorted({value for visit in found if (value := tables.value(visit, label))})
+        class_names = label_names(tables.value(visit, label) for visit in found)
     rows, problems = [], []
     for visit, files in found.items():
         values, reasons = _values(tables, visit, label, class_names, age, columns)
-        for scan in scans(files, images):
-            row, more = _row(root, visit, scan, missing, {"mask": mask, "label": segmentation})
+        of_visit = scans(files, images)
+        for scan in of_visit:
+            row, more = _row(root, visit, scan, missing, {"mask": mask, "label": segmentation}, len(of_visit) == 1)
             if reasons or more:
                 problems.append(f"{visit}: {'; '.join([*reasons, *more])}")
             else:
@@ -111,6 +113,7 @@ def _values(
     reasons = []
     if label:
         found = tables.value(visit, label)
+        found = found if found in class_names else label_name(found)
         if found in class_names:
             values["label"] = list(class_names).index(found)
         else:
@@ -121,7 +124,7 @@ def _values(
 
 
 def _row(
-    root: Path, visit: Visit, scan: Scan, missing: str, endings: Mapping[str, str | None]
+    root: Path, visit: Visit, scan: Scan, missing: str, endings: Mapping[str, str | None], only: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """A scan's files as a row, and why it can't be used."""
     reasons = []
@@ -137,7 +140,7 @@ def _row(
     row: dict[str, Any] = {"image": paths[0] if len(paths) == 1 else paths}
     for key, ending in endings.items():
         if ending:
-            file, reason = find_derivative(root, visit, scan, ending)
+            file, reason = find_derivative(root, visit, scan, ending, only)
             row[key] = str(file)
             reasons += [reason] if reason else []
     return (row | {"session": visit.session} if visit.session else row), reasons

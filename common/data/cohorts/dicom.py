@@ -113,7 +113,7 @@ def _read_labels(
     if not lines or "label" not in lines[0]:
         class_names = ()
     elif not class_names:
-        class_names = label_names({line["label"] for line in lines} - {""})
+        class_names = label_names(line["label"] for line in lines)
     return {line["subject"]: line for line in lines}, class_names
 
 

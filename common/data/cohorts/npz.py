@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import file_digest, write_atomically
-from ...images.nifti_writer import write_nifti
+from ...images.nifti import write_nifti
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
 
@@ -33,8 +33,9 @@ def npz_datalist(
 ) -> Path:
     """MedMNIST archives: each image as NIfTI, and a datalist with a training and a testing section.
 
-    The archive holds ``<part>_images`` ``[N, H, W(, D)]`` and ``<part>_labels`` ``[N, 1]`` for the parts train, val and
-    test, as far as there are any. Each image is a subject, as the archive tells no more.
+    The archive holds ``<part>_images`` ``[N, H, W]`` or ``[N, D, H, W]`` and ``<part>_labels`` ``[N, 1]`` for the parts
+    train, val and test, as far as there are any. A file has the axes ``[W, H(, D)]``, as a PNG of the same picture is
+    read. Each image is a subject, as the archive says no more.
 
     A run that was interrupted goes on where it was; a finished one does nothing but write the datalist again.
 
@@ -93,7 +94,7 @@ def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for name, (images, labels) in parts.items():
         if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] <= 4):
             raise InputError(
-                f"{archive}: {name}_images: found shape {images.shape}, expected [N, H, W] or [N, H, W, D]"
+                f"{archive}: {name}_images: found shape {images.shape}, expected [N, H, W] or [N, D, H, W]"
             )
         if labels.shape not in ((len(images),), (len(images), 1)) or labels.dtype.kind not in "iu":
             raise InputError(
@@ -107,7 +108,7 @@ def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def _claim(output: Path, archive: Path, spacing: float) -> None:
     """Note whose images the folder holds, and refuse one that holds others."""
-    wanted = {"archive": file_digest(archive), "spacing": float(spacing)}
+    wanted = {"archive": file_digest(archive), "spacing": float(spacing), "axes": "WHD"}
     note = output / SOURCE
     if not note.is_file():
         write_atomically(note, json.dumps(wanted) + "\n")
@@ -119,10 +120,10 @@ def _written(
     part: str, images: np.ndarray, labels: np.ndarray, folder: Path, spacing: float
 ) -> Iterator[dict[str, Any]]:
     """Rows of a part, whose files are written where they aren't there yet."""
-    affine = np.diag([spacing, spacing, spacing, 1.0])
+    affine = np.diag([-spacing, -spacing, spacing, 1.0])  # rows run to the patient's left, columns to the back
     for number, (image, label) in enumerate(zip(images, labels.reshape(-1), strict=True)):
         name = f"{part}_{number:05d}"
         path = folder / f"{name}.nii.gz"
         if not path.is_file():
-            write_nifti(path, image, affine)
+            write_nifti(path, image.T, affine)
         yield {"image": str(path), "label": int(label), "subject": name}

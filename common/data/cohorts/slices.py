@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
-from ...images.nifti_writer import write_nifti
+from ...images.nifti import write_nifti
 from ..datalist import load_datalist
 from ..datalist_writer import write_datalist
 from ..names import class_names
@@ -112,12 +112,12 @@ def _steps(axis: int, index: int | None, mask_label: Labels, apply_mask: bool, o
     """From a row's files to its slice; no ``Compose``, which would wrap what goes wrong."""
     from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged, Orientationd
 
-    from ...transforms import LoadModalitiesd, MaskWhereGivend, SelectSliced
+    from ...transforms import CheckedReader, LoadModalitiesd, MaskWhereGivend, SelectSliced
 
     keys = ["image", "mask"]
     steps: list[Step] = [
         LoadModalitiesd("image"),
-        LoadImaged("mask", ensure_channel_first=True, allow_missing_keys=True),
+        LoadImaged("mask", reader=CheckedReader(), ensure_channel_first=True, allow_missing_keys=True),
         Orientationd(keys, axcodes="RAS", labels=None, allow_missing_keys=True),
         CopyItemsd("mask", names="region", allow_missing_keys=True),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from .collect import expect_choice, missing_files, read_table, write_cohort
 
-__all__ = ["label_names", "table_datalist", "table_row"]
+__all__ = ["label_name", "label_names", "table_datalist", "table_row"]
 
 KNOWN_COLUMNS = ("subject", "mask", "label")
 INTEGER_COLUMNS = ("fold", "slice")
@@ -53,7 +54,7 @@ def table_datalist(
     entries = read_table(table, ("subject", *images))
     has_label = bool(entries) and "label" in entries[0]
     if has_label and not labels:
-        labels = label_names({entry["label"] for entry in entries} - {""})
+        labels = label_names(entry["label"] for entry in entries)
     expect_choice("missing", missing, ("refuse", "zeros"))
     rows, problems = [], []
     for number, entry in enumerate(entries, start=2):  # the header is line 1, as in a spreadsheet
@@ -76,11 +77,23 @@ def table_datalist(
     )
 
 
-def label_names(values: set[str]) -> list[str]:
-    """Class names in the order of their index: integers 0..n-1 name themselves, words stand in the alphabet's order."""
-    if all(value.isdecimal() for value in values):
-        return [str(index) for index in range(max(map(int, values), default=-1) + 1)]
-    return sorted(values)
+def label_names(values: Iterable[str]) -> list[str]:
+    """Class names in the order of their index: the values found, numbers by size and words by the alphabet.
+
+    Args:
+        values: texts of a column; empty ones are passed over, and ``1.0`` is ``1``.
+    """
+    names = {label_name(value) for value in values} - {""}
+    return sorted(names, key=float) if all(map(_is_number, names)) else sorted(names)
+
+
+def label_name(value: str) -> str:
+    """A value as class name: a number in its shortest form, a word as it is."""
+    return f"{float(value):.12g}" if _is_number(value) else value
+
+
+def _is_number(value: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+(\.\d*)?", value) is not None
 
 
 def table_row(
@@ -111,9 +124,9 @@ def table_row(
         reasons += [f"no {name}" for name in missing_files([base / entry["mask"]])]
     if labels:
         value = entry["label"]
-        if value in labels:
-            row["label"] = list(labels).index(value)
-        elif value.isdecimal() and int(value) < len(labels):
+        if label_name(value) in labels or value in labels:
+            row["label"] = list(labels).index(value if value in labels else label_name(value))
+        elif value.isdecimal() and int(value) < len(labels) and not any(map(_is_number, labels)):
             row["label"] = int(value)
         else:
             reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}")

@@ -75,4 +75,4 @@ def _save(dataset: pydicom.Dataset, path: Path) -> None:
 def _header(path: Path) -> pydicom.Dataset:
     import pydicom
 
-    return pydicom.dcmread(path, stop_before_pixels=True)
+    return pydicom.dcmread(path, stop_before_pixels=True, force=True)

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ...errors import InputError, one_line, root_cause
-from ...files import file_digest
+from ...images.read import image_digest
 from .cases import Case, DicomCase, prepare
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
@@ -86,7 +86,7 @@ def _names(case: Case, heat_map: bool) -> list[str]:
 
 def _key(digest: str, files: Sequence[Path]) -> str:
     """Hash of all that a prediction depends on; the places of the files do not count."""
-    return hashlib.sha256("".join([digest, *map(file_digest, files)]).encode()).hexdigest()
+    return hashlib.sha256("".join([digest, *map(image_digest, files)]).encode()).hexdigest()
 
 
 def reason_of(error: BaseException) -> str:

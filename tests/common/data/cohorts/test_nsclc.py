@@ -27,7 +27,7 @@ def test_stages_iiia_and_iiib_are_stage_iii_and_a_patient_without_stage_is_repor
     lines[third[0]] = lines[third[0]].replace("IIIa", "IIIb")
     lines[third[1]] = lines[third[1]].replace("IIIa", "NA")
     table.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InputError, match=r"1 problem\n.*Overall.Stage is NA, expected one of I, II, IIIa, IIIb"):
+    with pytest.raises(InputError, match=r"1 problem\n.*Overall.Stage is empty, expected one of I, II, IIIa, IIIb"):
         nsclc_datalist(root, root / "read.json", num_folds=2)
     rows = load_datalist(nsclc_datalist(root, root / "read.json", incomplete="drop", num_folds=2))
     labels = {row["subject"]: row["label"] for row in rows}
