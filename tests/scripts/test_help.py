@@ -13,7 +13,7 @@ SCRIPTS = sorted(path for path in (Path(__file__).parents[2] / "scripts").glob("
 COMMANDS = [[path.name] for path in SCRIPTS]
 COMMANDS += [["make_datalist.py", name] for name in ("bids", "dicom", "table", "npz")]
 COMMANDS += [["make_phantom.py", name] for name in ("brain", "thyroid", "kidney", "dementia")]
-HEAVY = re.compile(r"\| +(torch|monai|sklearn|matplotlib|pandas|SimpleITK)$", re.MULTILINE)
+HEAVY = re.compile(r"\| +(torch|monai|sklearn|matplotlib|pandas)$", re.MULTILINE)
 
 
 def run(tmp_path: Path, *words: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
