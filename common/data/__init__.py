@@ -70,17 +70,7 @@ __all__ = [
     "kits_datalist",
     "lgg_datalist",
     "load_datalist",
-<<<<<<< HEAD
-=======
-    "make_brain_phantoms",
-    "make_dementia_phantoms",
-    "make_kidney_phantoms",
-    "make_lesion_phantoms",
-    "make_liver_phantoms",
-    "make_lung_phantoms",
-    "make_thyroid_phantoms",
     "mark_unlabelled",
->>>>>>> main
     "measure_modalities",
     "npz_datalist",
     "nsclc_datalist",
