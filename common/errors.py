@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-__all__ = ["InputError", "brief_input_errors", "flag", "one_line", "root_cause"]
+__all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line", "root_cause"]
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 
@@ -27,6 +27,10 @@ class InputError(ValueError):
         """All bad rows of one file in one message: a first line with the count, then a line for each row."""
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         return cls("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class OptionError(InputError):
+    """A command line with a word that is no option, or an option that is missing: the exit code is 2."""
 
 
 def brief_input_errors() -> None:
