@@ -26,7 +26,8 @@ class KeyQueue(nn.Module):
 
     Args:
         views: names; one queue each.
-        num_keys: length of a queue. Never above half the cohort, else every sample meets its own old keys (**ours**).
+        num_keys: length of a queue. Without masking of a subject's own keys not above half the cohort, else every
+            sample meets its own old keys (**ours**).
         num_features: length of a key.
 
     Raises:

@@ -38,8 +38,10 @@ class _CpuSyncBatchNorm(_BatchNorm):
                 momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
                 self.running_mean.lerp_(mean, momentum)
                 self.running_var.lerp_(variance * count / (count - 1), momentum)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(input.dtype)
+        normalised = centred * torch.rsqrt(variance + self.eps).view(shape)
+        if self.affine:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return normalised.to(input.dtype)
 
 
 def convert_sync_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
@@ -57,9 +59,11 @@ def convert_sync_batchnorm(module: nn.Module, device: torch.device) -> nn.Module
         return nn.SyncBatchNorm.convert_sync_batchnorm(module)
     for name, child in module.named_children():
         if isinstance(child, _BatchNorm):
-            synced = _CpuSyncBatchNorm(child.num_features, child.eps, child.momentum).to(child.weight)
+            synced = _CpuSyncBatchNorm(child.num_features, child.eps, child.momentum, child.affine)
+            synced = synced.to(child.weight if child.affine else child.running_mean)
             synced.load_state_dict(child.state_dict())
-            synced.requires_grad_(child.weight.requires_grad)  # a momentum target's stays without gradient
+            # a momentum target's stays without gradient
+            synced.requires_grad_(all(parameter.requires_grad for parameter in child.parameters()))
             setattr(module, name, synced.train(child.training))
         else:
             convert_sync_batchnorm(child, device)

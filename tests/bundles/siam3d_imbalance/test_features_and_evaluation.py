@@ -50,10 +50,13 @@ def test_the_features_are_those_of_the_encoder_in_evaluation_mode(features, open
     np.testing.assert_allclose(table.iloc[3], expected[0], rtol=1e-4, atol=1e-5)
 
 
-def test_the_table_of_traditional_features_has_107_columns(features, rows):
+def test_the_table_of_traditional_features_has_those_of_every_modality_and_shape_once(features, rows):
     pytest.importorskip("radiomics")
     table = pd.read_csv(features / "traditional.csv", dtype={"subject": str})
-    assert sum(column.startswith("original_") for column in table) == 107
+    num_images = len(rows[0]["image"])
+    assert num_images > 1
+    assert sum(column.startswith("original_shape") for column in table) == 14
+    assert sum("original_" in column for column in table) == 14 + 93 * num_images
     assert sorted(table["subject"]) == sorted(row["subject"] for row in rows)
 
 

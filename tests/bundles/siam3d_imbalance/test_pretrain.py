@@ -120,3 +120,29 @@ def test_stop_on_collapse_ends_a_run_whose_features_are_all_equal(pretrain, tmp_
         pretrain(stop_on_collapse="true", strategy="plain", **overrides)
     assert "collapsing" in str(caught.value.__cause__)
     assert not (tmp_path / "output/model.pt").exists()
+
+
+def test_rubik_s_cube_trains_the_same_encoder(pretrain):
+    workflow, output_dir = pretrain("rubik.yaml", max_epochs=1)
+    weights = torch.load(output_dir / "model.pt", weights_only=True)
+    encoder = workflow.parser.get_parsed_content("encoder")
+    assert {name for name in weights if name.startswith("encoder.")} == {f"encoder.{n}" for n in encoder.state_dict()}
+    metrics = pd.read_csv(output_dir / "metrics.csv")
+    assert "effective_rank" not in metrics and metrics["loss"].between(0, 10).all()
+
+
+def test_the_overlay_of_the_paper_takes_adam_at_a_constant_rate_without_projector(pretrain):
+    workflow, output_dir = pretrain("plain.yaml", "paper.yaml")
+    assert isinstance(workflow.trainer.optimizer, torch.optim.Adam)
+    assert pd.read_csv(output_dir / "metrics.csv")["learning_rate"].tolist() == [0.01, 0.01]
+    weights = torch.load(output_dir / "model.pt", weights_only=True)
+    assert not [name for name in weights if name.startswith("projector.")]
+
+
+def test_by_default_the_predictor_alone_keeps_its_rate_and_a_projector_ends_in_batch_norm(pretrain):
+    workflow, output_dir = pretrain("plain.yaml")
+    encoder, predictor = workflow.trainer.optimizer.param_groups
+    assert encoder["lr"] == pytest.approx(0, abs=1e-9) and predictor["lr"] == 0.05
+    assert len(predictor["params"]) == len(list(workflow.trainer.network.predictor.parameters()))
+    weights = torch.load(output_dir / "model.pt", weights_only=True)
+    assert "projector.4.running_mean" in weights and "projector.4.weight" not in weights

@@ -62,3 +62,17 @@ def test_what_had_no_gradient_still_has_none():
     network = nn.Sequential(nn.BatchNorm2d(2), nn.Sequential(nn.BatchNorm1d(3).requires_grad_(False)))
     converted = convert_sync_batchnorm(network, torch.device("cpu"))
     assert [parameter.requires_grad for parameter in converted.parameters()] == [True, True, False, False]
+
+
+def test_a_batch_norm_without_affine_parameters_is_converted_too():
+    net, x = nn.Sequential(nn.BatchNorm1d(3, affine=False)), torch.rand(4, 3)
+    synced = convert_sync_batchnorm(copy.deepcopy(net), torch.device("cpu"))
+    assert not list(synced.parameters()) and synced.state_dict().keys() == net.state_dict().keys()
+    torch.testing.assert_close(synced(x), net(x))
+
+
+def test_a_batch_norm_without_affine_parameters_normalises_the_joined_batch_of_one_process(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr("common.networks.sync_batchnorm.all_reduce", lambda tensor: tensor)
+    net, x = nn.Sequential(nn.BatchNorm1d(3, affine=False)), torch.rand(4, 3)
+    torch.testing.assert_close(convert_sync_batchnorm(copy.deepcopy(net), torch.device("cpu"))(x), net(x))

@@ -23,6 +23,8 @@ TARGETS: dict[str, frozenset[str]] = {
         "ScaleIntensityRanged": "keys a_min a_max b_min b_max clip allow_missing_keys",
         "ScaleIntensityRangePercentilesd": "keys lower upper b_min b_max clip channel_wise allow_missing_keys",
         "NormalizeIntensityd": "keys subtrahend divisor nonzero channel_wise allow_missing_keys",
+        "BorderPadd": "keys spatial_border mode allow_missing_keys",
+        "Lambda": "func",  # one of the functions below, as for every argument
         "SpatialPadd": "keys spatial_size method mode allow_missing_keys",
         "Resized": "keys spatial_size size_mode mode align_corners anti_aliasing allow_missing_keys",
         "ResizeWithPadOrCropd": "keys spatial_size method mode allow_missing_keys",
@@ -64,7 +66,11 @@ EXPRESSIONS = frozenset(
         # settings
         "$max(@image_size)",
         "$[size // 2 + 1 for size in @box_size]",
+        "$lambda row: {**row, 'image': torch.roll(row['image'], [length // 2 - int(centre) for length, centre in "
+        "zip(row['mask'].shape[1:], (row['mask'][0] > 0).nonzero().double().mean(dim=0).round())], [1, 2, 3])}",
         "$@image_size == @box_size",
+        "$@image_size if @lesion_share is None else round(@lesion_share * min(@image_size))",
+        "$'all' if @lesion_share is None else 'longest'",
         "$@mask_label is None",
         "$@spacing is None",
         "$str(@amp).lower() == 'true'",
