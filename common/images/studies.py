@@ -66,8 +66,6 @@ def find_studies(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that bend the standard
         for path in tqdm(files, "reading headers", unit="file", disable=len(files) <= FEW_FILES):
-            if not path.is_file():
-                continue
             try:
                 if (header := read_header(path, ["StudyInstanceUID", *keywords])) is not None:
                     _sort(DicomSlice(path, header), studies)
@@ -100,17 +98,32 @@ def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
 
 
 def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    """Files of a tree in the order of their names, without hidden ones.
+    """Plain files of a tree in the order of their names, without hidden ones; links are followed, each folder once.
+
+    Pipes, sockets and devices are left out: reading them may never end.
 
     Args:
         root: the folder.
         skip: a folder within it that is left out.
     """
-    for folder, folders, names in os.walk(root):
+    above = {_identity(folder) for folder in root.resolve().parents}  # a link to one of them leads round in a circle
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        place = _identity(Path(folder))
+        if place in seen | above:
+            folders.clear()
+            continue
+        seen.add(place)
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != skip
         )
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _find_folders(root: Path, studies: Collection[DicomStudy]) -> None:

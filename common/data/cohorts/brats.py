@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ...errors import InputError
 from .collect import existing_folder, missing_files, read_table, write_cohort
@@ -27,12 +27,12 @@ class _Origin(NamedTuple):
 def brats_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     modalities: Sequence[str] = MODALITIES,
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of a BraTS training set; label 0 is low grade (LGG), 1 high grade (HGG).
+    """BraTS 2017 to 2020 training set: low (label 0) against high grade (label 1) from FLAIR, T1, T1ce and T2.
 
     All layouts are read: patients' folders below ``HGG`` and ``LGG`` (2017 to 2019), below one folder with
     ``name_mapping.csv`` (2020; its column ``Grade``), and below one folder without grades (2021 to 2024), whose rows
@@ -43,12 +43,12 @@ def brats_datalist(
 
     Args:
         root: folder of the training set, or one above it.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the patients with missing files or unknown grade; "drop" leaves
-            them out and logs which and why.
-        modalities: which modalities, in which order.
-        num_folds: subject-wise stratified folds.
-        seed: of the folds.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the patients with missing files or
+            unknown grade; "drop" leaves them out and logs which and why.
+        modalities: modalities to read, in their order.
+        num_folds: number of subject-wise stratified folds.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

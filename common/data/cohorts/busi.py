@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -30,17 +30,17 @@ logger = logging.getLogger(__name__)
 def busi_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     classes: Sequence[str] = ("benign", "malignant"),
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``, or as the site unpacks it.
+    """BUSI: breast ultrasound, benign against malignant; near duplicates count as one subject.
 
-    The collection tells no patients, and holds near duplicates: other frames and crops of one lesion. The table's
-    ``near_duplicate_group`` is therefore the datalist's ``subject``, which neither folds nor label fractions nor
-    intervals ever part; ``case`` tells which image it is. Some groups hold images of two classes: errors of the
-    collection.
+    Reads ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``. The collection tells no patients, and holds near
+    duplicates: other frames and crops of one lesion. The table's ``near_duplicate_group`` is therefore the datalist's
+    ``subject``, which neither folds nor label fractions nor intervals ever part; ``case`` tells which image it is. Some
+    groups hold images of two classes: errors of the collection.
 
     Without the table, ``<root>[/Dataset_BUSI_with_GT]/<class>/<class> (n).png`` are read as the site unpacks them: each
     image is a subject of its own, near duplicates may come into two folds, and a warning says so. Where an image has
@@ -49,13 +49,13 @@ def busi_datalist(
     Args:
         root: folder of images and masks, with ``labels.csv`` (columns ``id``, ``label``, ``near_duplicate_group``); or
             the site's folder of ``benign``, ``malignant`` and ``normal``.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the lines with missing files, unknown class or without group; "drop"
-            leaves them out and logs which and why.
-        classes: which to take, in the order of their label; images of others are left out. Images of "normal" breasts
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the lines with missing files, unknown
+            class or without group; "drop" leaves them out and logs which and why.
+        classes: classes to read, in the order of their label; images of others are left out. Images of "normal" breasts
             have no lesion, so no mask.
-        num_folds: folds by group, stratified.
-        seed: of the folds.
+        num_folds: number of folds by group, stratified.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

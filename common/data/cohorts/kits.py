@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import InputError
 from ...images.read import read_image
@@ -39,12 +39,12 @@ KITS_OTHERS = (
 def kits_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     clear_cell: int | None = 20,
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write two datalists of ``<root>/case_xxxxx/{imaging,segmentation}.nii.gz`` and ``<root>/kits.json``.
+    """KiTS19: four subtypes of kidney tumours in CT; the other cases go to a second JSON, to pre-train on.
 
     KiTS21 has ``aggregated_MAJ_seg.nii.gz`` for ``segmentation.nii.gz``, KiTS23 ``kits23.json`` for ``kits.json``.
 
@@ -55,13 +55,13 @@ def kits_datalist(
     patient with it: load it with ``part="all"``.
 
     Args:
-        root: the folder ``data`` (2023: ``dataset``) of the repository, with its images fetched.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the cases with missing files, unknown subtype or slices along another
-            axis than the first; "drop" leaves them out and logs which and why.
+        root: folder ``data`` (2023: ``dataset``) of the repository, with its images fetched.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the cases with missing files, unknown
+            subtype or slices along another axis than the first; "drop" leaves them out and logs which and why.
         clear_cell: cases of clear cell carcinoma to keep for classification; ``None``: all of them.
-        num_folds: patient-wise stratified folds.
-        seed: of the choice and the folds.
+        num_folds: number of patient-wise stratified folds.
+        seed: random seed for the choice and the folds.
 
     Returns:
         The path of the datalist with labels.

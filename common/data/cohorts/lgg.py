@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -28,13 +29,14 @@ GRADES = {"1": "2", "2": "3"}  # as data.csv codes them
 def lgg_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/<patient>/{flair,t1pre,t1post,seg}.nii.gz`` and ``<root>/labels.csv``.
+    """TCGA-LGG (Buda et al. 2019): WHO grade 2 against 3 from FLAIR, T1 before and after contrast agent.
 
-    The label is 0 for WHO grade 2 and 1 for grade 3; the centre is the two-letter code in a TCGA name.
+    Reads ``<root>/<patient>/{flair,t1pre,t1post,seg}.nii.gz`` and ``<root>/labels.csv``. The label is 0 for WHO grade 2
+    and 1 for grade 3; the centre is the two-letter code in a TCGA name.
 
     Without ``labels.csv``, ``<root>[/kaggle_3m]/<patient>/<patient>_<slice>[_mask].tif`` and ``data.csv`` are read, as
     the site unpacks them: the three colours of a slice are the sequences, of which a missing one repeats FLAIR. They
@@ -43,11 +45,11 @@ def lgg_datalist(
     Args:
         root: folder of the patients, with ``labels.csv`` (columns ``id``, ``who_grade``, ``missing_sequences``); or the
             site's, with ``data.csv``.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the patients without grade or with missing sequences; "drop"
-            leaves them out and logs which and why.
-        num_folds: subject-wise stratified folds.
-        seed: of the folds.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the patients without grade or with
+            missing sequences; "drop" leaves them out and logs which and why.
+        num_folds: number of subject-wise stratified folds.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

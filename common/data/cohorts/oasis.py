@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,13 +23,14 @@ def oasis_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
     label: str | None = None,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/<id>.nii.gz`` and ``<root>/labels.csv`` (Marcus et al. 2007).
+    """OASIS-1 (Marcus et al. 2007) as skull-stripped volumes: scans and rescans of one person stay together.
 
-    The subject is the column ``base``, which scans and rescans of one person share; ``age`` comes from ``Age``.
+    Reads ``<root>/<id>.nii.gz`` and ``<root>/labels.csv``. The subject is the column ``base``, which scans and rescans
+    of one person share; ``age`` comes from ``Age``.
 
     Without ``labels.csv``, discs are read as the site unpacks them: ``oasis_cross-sectional.csv`` and, anywhere below,
     ``OAS1_<n>_MR<k>/PROCESSED/MPRAGE/T88_111/*_t88_masked_gfc.{hdr,img}``, in atlas space, are written as NIfTI to
@@ -37,12 +39,12 @@ def oasis_datalist(
 
     Args:
         root: folder of the volumes, with ``labels.csv`` (columns ``id``, ``base``, ``Age``); or of the site's discs.
-        output: the JSON to write.
-        label: the column of the class, such as Gender; ``None`` for none, as for pre-training.
-        incomplete: "report" stops with a list of the scans without file, age or label; "drop" leaves them out and
-            logs which and why.
-        num_folds: folds by person, stratified by label where there is one.
-        seed: of the folds.
+        output: JSON to write.
+        label: column with the class, such as Gender; ``None`` for none, as for pre-training.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the scans without file, age or label;
+            "drop" leaves them out and logs which and why.
+        num_folds: number of folds by person, stratified by label where there is one.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .collect import expect_choice, missing_files, read_table, write_cohort
 
@@ -21,12 +21,12 @@ def table_datalist(
     output: str | os.PathLike,
     images: Sequence[str] = ("image",),
     labels: Sequence[str] = (),
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
-    missing: str = "refuse",
+    missing: Literal["refuse", "zeros"] = "refuse",
 ) -> Path:
-    """Write the datalist of a CSV with one row per image.
+    """Any cohort: a CSV with one row per image.
 
     Columns are ``subject``, those named by ``images``, and if there are any ``mask``, ``label``, ``fold`` and ``slice``
     (the index that :class:`~common.transforms.SelectSliced` takes from a volume); all others, such as ``centre``, are
@@ -34,15 +34,15 @@ def table_datalist(
 
     Args:
         table: the CSV.
-        output: the JSON to write.
-        images: the columns with the paths of the modalities, in their order.
+        output: JSON to write.
+        images: columns with the paths of the modalities, in their order.
         labels: class names; the column ``label`` holds a name or its index. Default: its values in their order.
-        incomplete: "report" stops with a list of the rows with missing files or unknown label; "drop" leaves them
-            out and logs which and why.
-        num_folds: subject-wise stratified folds, where the table has no column ``fold``.
-        seed: of the folds.
-        missing: "zeros" keeps rows in which a modality's column is empty, with null in its place, for
-            ``load_datalist(missing="zeros")``; "refuse" takes them for incomplete.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the rows with missing files or unknown
+            label; "drop" leaves them out and logs which and why.
+        num_folds: number of subject-wise stratified folds, where the table has no column ``fold``.
+        seed: random seed for the folds.
+        missing: how to treat missing modalities: "zeros" keeps rows in which a modality's column is empty, with null in
+            its place, for ``load_datalist(missing="zeros")``; "refuse" takes them for incomplete.
 
     Returns:
         The path written.
@@ -97,14 +97,18 @@ def _is_number(value: str) -> bool:
 
 
 def table_row(
-    entry: dict[str, str], base: Path, images: Sequence[str], labels: Sequence[str], missing: str = "refuse"
+    entry: dict[str, str],
+    base: Path,
+    images: Sequence[str],
+    labels: Sequence[str],
+    missing: Literal["refuse", "zeros"] = "refuse",
 ) -> tuple[dict[str, Any], list[str]]:
     """A datalist row, and why it can't be used.
 
     Args:
         entry: a line of the table, text by column.
         base: folder to which its paths are relative.
-        images: the columns with the paths of the modalities.
+        images: columns with the paths of the modalities.
         labels: class names; none if the table has no label.
         missing: "refuse" or "zeros", see :func:`table_datalist`.
     """

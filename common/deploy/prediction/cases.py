@@ -72,7 +72,7 @@ class FileCase(Case):
         image = self._row["image"]
         paths = [*(image if isinstance(image, list) else [image]), self._row.get("mask")]
         paths = [Path(path) for path in paths if path is not None]
-        if missing := [str(path) for path in paths if not path.exists()]:
+        if missing := [str(path) for path in paths if not (path.is_file() or path.is_dir())]:
             raise InputError(f"found no {', '.join(missing)}; correct the path")
         return paths
 

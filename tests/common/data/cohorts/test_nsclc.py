@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from common.data import load_datalist, make_lung_phantoms, nsclc_datalist
+from common.data import LungPhantoms, load_datalist, nsclc_datalist
 from common.data.cohorts.nsclc import CLINICAL_FILE
 from common.errors import InputError
 
 
 @pytest.fixture
 def root(tmp_path):
-    return make_lung_phantoms(tmp_path / "lung", num_subjects=18, shape=(16, 16, 16), num_folds=2).parent
+    return LungPhantoms(num_subjects=18, shape=(16, 16, 16), num_folds=2).make(tmp_path / "lung").parent
 
 
 def test_the_phantoms_layout_gives_back_their_datalist(root):
