@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 pytest_plugins = ["tests.process_state"]
+if find_spec("hypothesis"):
+    pytest_plugins.append("tests.fuzzing")
+else:
+    collect_ignore_glob = ["**/test_*fuzz.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -45,7 +45,7 @@ def scan_config(content: bytes) -> list[str]:
             problems.append(f"{name}: {_short(config[name])}; only {_short(expected)} is allowed")
     imports = config.get("imports", [])
     for line in imports if isinstance(imports, list) else [imports]:
-        if line not in IMPORTS:
+        if not isinstance(line, str) or line not in IMPORTS:
             problems.append(f"imports: {_short(line)} is not on the allow-list")
     for place, key, value in _walk({name: value for name, value in config.items() if name != "imports"}):
         problems += [f"{place}: {problem}" for problem in _problems(key, value)]
@@ -86,7 +86,8 @@ def _walk(value: Any, place: str = "", key: str | None = None) -> Iterator[tuple
     yield place, key, value
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _walk(item, f"{place}#{name}" if place else name, name)
+            shown = name if name.isprintable() else ascii(name)[1:-1]
+            yield from _walk(item, f"{place}#{shown}" if place else shown, name)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _walk(item, f"{place}#{number}")
