@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydicom.uid import generate_uid
 
-from common.images.facts import UnreadableImageError, read_image_facts
+from common.images.facts import read_image_facts
+from common.images.stored_image import UnreadableImageError
 from common.images.studies import find_studies
 from tests.common.deploy.made_studies import write_dicom
 from tests.fuzzing import damaged
