@@ -71,6 +71,10 @@ class BundleConfigs:
         """Top-level ids of a stage or an overlay, or of several over each other; see :meth:`path` for errors."""
         return {key: value for name in names for path in self.files(name) for key, value in _read(path).items()}
 
+    def known_ids(self) -> set[str]:
+        """Top-level ids of all configs and overlays."""
+        return {key.lstrip("+").split("#")[0] for name in self._names() for key in self.ids(name)}
+
     def check_overlays(self, stage: str, overlays: Sequence[str]) -> None:
         """Whether ``overlays`` set only what a config has.
 

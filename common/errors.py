@@ -7,13 +7,15 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-__all__ = ["InputError", "brief_input_errors", "flag", "one_line", "root_cause"]
+__all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line", "root_cause"]
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 
 
 class InputError(ValueError):
     """Bad input: the message names file, field, what was found, what was expected and the remedy.
+
+    Names of files and texts of headers may hold sequences that control a terminal: they are escaped.
 
     Example:
         >>> raise InputError("a.json: no row has 'fold'; expected an integer in each; run make_datalist.py")
@@ -22,11 +24,19 @@ class InputError(ValueError):
         common.errors.InputError: a.json: no row has 'fold'; expected an integer in each; run make_datalist.py
     """
 
+    def __init__(self, message: str = "") -> None:
+        text = str(message)
+        super().__init__("".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text))
+
     @classmethod
     def of_rows(cls, source: str, problems: Sequence[str]) -> InputError:
         """All bad rows of one file in one message: a first line with the count, then a line for each row."""
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         return cls("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class OptionError(InputError):
+    """A command line with a word that is no option, or an option that is missing: the exit code is 2."""
 
 
 def brief_input_errors() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from monai.transforms import LoadImage
 
-from common.data import load_datalist, make_liver_phantoms
+from common.data import LiverPhantoms, load_datalist
 from common.plotting import figure
 
 DOCS = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ def median_lesion(rows: list[dict[str, Any]], label: int) -> dict[str, Any]:
 def draw_liver_phantoms(path: Path) -> None:
     """As :func:`draw_phantoms`, of slices that are made for it."""
     with TemporaryDirectory() as folder:
-        draw_phantoms(make_liver_phantoms(folder, num_subjects=10, num_folds=2), path)
+        draw_phantoms(LiverPhantoms(num_subjects=10, num_folds=2).make(folder), path)
 
 
 if __name__ == "__main__":

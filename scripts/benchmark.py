@@ -1,26 +1,24 @@
-"""Measure a bundle's training: pipeline beside network, RE and SE, peak memory; losses; radiomics."""
+"""Measure a bundle's training (pipeline, RE and SE, peak memory), traditional radiomics and cross-modality fusion."""
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fire
-
-from common import benchmark
-from common.data import load_datalist
-from common.errors import brief_input_errors, flag
+from common.command_line import run_commands
 from common.files import write_atomically
-from common.radiomics import read_pairs
+
+if TYPE_CHECKING:
+    from common.benchmark import Session
 
 
 def pipeline(
     bundle: str = "siam3d_imbalance",
     config_file: str = "pretrain",
-    overlay: str | tuple[str, ...] = (),
+    overlay: Sequence[str] = (),
     rounds: int = 5,
     steps: int | None = None,
     turn: int | None = None,
@@ -35,20 +33,23 @@ def pipeline(
     augmentation, the step, the handlers, and the epochs' ends with metrics and checkpoints; not in it are start-up,
     warm-up epochs and the final model.pt. The bare network does forward, backward and optimizer step on one batch of
     the run, under the same autocast. Both take turns in one process. With RE/SE on, the run without them takes its
-    turns too, and what they cost is told.
+    turns too, and their cost is reported.
 
     Args:
-        bundle: folder below bundles/
-        config_file: a config of the bundle, or a path
-        overlay: one or more (a,b) configs of the bundle, or paths, merged over it
-        rounds: how often to measure
-        steps: training steps in a round; default is an epoch's, so that a round has one epoch's end
-        turn: steps before it is the next one's turn; default is 1 on a CPU and the whole round on a GPU
-        cpu_time: count this process's seconds on the CPU, not those on the wall: where others use the machine too
-        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given
-        output: JSON to write, with hardware, versions, config and the numbers of all rounds
-        overrides: config ids and values, such as --batch_size 6 --box_size "[48,48,48]" --amp true --dataset_dir ...
+        bundle: name of the bundle.
+        config_file: config of the bundle, or a path.
+        overlay: configs of the bundle, or paths, to merge over it.
+        rounds: number of measurements.
+        steps: number of training steps in a round; default: an epoch's, so that a round has one epoch's end.
+        turn: number of steps before it is the next one's turn; default: 1 on a CPU and the whole round on a GPU.
+        cpu_time: whether to count this process's seconds on the CPU instead of those on the wall: where others use the
+            machine too.
+        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given.
+        output: JSON to write, with hardware, versions, config and the numbers of all rounds.
+        **overrides: config ids and values, such as --batch_size 6 --box_size "[48,48,48]" --amp true --dataset_dir ...
     """
+    from common import benchmark
+
     with benchmark.open_session(_configs(bundle, config_file, overlay), overrides, num_subjects) as session:
         run, plain = session.build("run"), None
         if run.setting("strategy", "plain") != "plain":
@@ -60,7 +61,7 @@ def pipeline(
 def rebalance(
     bundle: str = "siam3d_imbalance",
     config_file: str = "pretrain",
-    overlay: str | tuple[str, ...] = (),
+    overlay: Sequence[str] = (),
     rounds: int = 5,
     steps: int | None = None,
     turn: int | None = None,
@@ -75,17 +76,20 @@ def rebalance(
     fresh may add at most these, the bank at most 5 % of a plain step.
 
     Args:
-        bundle: folder below bundles/
-        config_file: a config of the bundle, or a path
-        overlay: one or more (a,b) configs of the bundle, or paths, merged over it
-        rounds: how often to measure
-        steps: training steps of each in a round; default is an epoch's
-        turn: steps before it is the next one's turn; default is 1 on a CPU and the whole round on a GPU
-        cpu_time: count this process's seconds on the CPU, not those on the wall: where others use the machine too
-        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given
-        output: JSON to write, with hardware, versions, config and the numbers of all rounds
-        overrides: config ids and values, such as --batch_size 6 --box_size "[48,48,48]" --amp true --dataset_dir ...
+        bundle: name of the bundle.
+        config_file: config of the bundle, or a path.
+        overlay: configs of the bundle, or paths, to merge over it.
+        rounds: number of measurements.
+        steps: number of training steps of each in a round; default: an epoch's.
+        turn: number of steps before it is the next one's turn; default: 1 on a CPU and the whole round on a GPU.
+        cpu_time: whether to count this process's seconds on the CPU instead of those on the wall: where others use the
+            machine too.
+        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given.
+        output: JSON to write, with hardware, versions, config and the numbers of all rounds.
+        **overrides: config ids and values, such as --batch_size 6 --box_size "[48,48,48]" --amp true --dataset_dir ...
     """
+    from common import benchmark
+
     with benchmark.open_session(_configs(bundle, config_file, overlay), overrides, num_subjects) as session:
         result = benchmark.measure_rebalance_cost(session.build, rounds, steps, turn, cpu_time)
     _tell("rebalance", benchmark.rebalance_table(result), result, session, output)
@@ -94,7 +98,7 @@ def rebalance(
 def memory(
     bundle: str = "siam3d_imbalance",
     config_file: str = "pretrain",
-    overlay: str | tuple[str, ...] = (),
+    overlay: Sequence[str] = (),
     steps: int = 2,
     limit_gb: float = 8.0,
     num_subjects: int | None = None,
@@ -109,15 +113,17 @@ def memory(
     that one alone.
 
     Args:
-        bundle: folder below bundles/
-        config_file: a config of the bundle, or a path
-        overlay: one or more (a,b) configs of the bundle, or paths, merged over it
-        steps: training steps after the warm-up epochs
-        limit_gb: what the peak is compared with, in 1e9 bytes
-        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given; default is what a step needs
-        output: JSON to write, with hardware, versions, config and all numbers
-        overrides: config ids and values, such as --strategy plain --batch_size 6 --box_size "[96,96,96]"
+        bundle: name of the bundle.
+        config_file: config of the bundle, or a path.
+        overlay: configs of the bundle, or paths, to merge over it.
+        steps: number of training steps after the warm-up epochs.
+        limit_gb: limit that the peak is compared with, in 1e9 bytes.
+        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given; default: what a step needs.
+        output: JSON to write, with hardware, versions, config and all numbers.
+        **overrides: config ids and values, such as --strategy plain --batch_size 6 --box_size "[96,96,96]"
     """
+    from common import benchmark
+
     files = _configs(bundle, config_file, overlay)
     num_subjects = num_subjects or benchmark.smallest_cohort(files, overrides)
     with benchmark.open_session(files, overrides, num_subjects) as session:
@@ -128,9 +134,9 @@ def memory(
 def cohort(
     bundle: str = "mlsscl_3d",
     config_file: str = "pretrain",
-    overlay: str | tuple[str, ...] = (),
-    sizes: tuple[int, ...] = (100, 1000),
-    caches: tuple[str, ...] = ("memory", "disk"),
+    overlay: Sequence[str] = (),
+    sizes: Sequence[int] = (100, 1000),
+    caches: Sequence[str] = ("memory", "disk"),
     output: str | None = None,
     **overrides: Any,
 ) -> None:
@@ -139,84 +145,21 @@ def cohort(
     Each run is a process of its own, with small volumes and a small network, and its peak is all its resident memory.
 
     Args:
-        bundle: folder below bundles/
-        config_file: a config of the bundle, or a path
-        overlay: one or more (a,b) configs of the bundle, or paths, merged over it
-        sizes: volumes of the cohorts, such as 100,1000
-        caches: values of the config's id cache
-        output: JSON to write, with hardware, versions, settings and all numbers
-        overrides: config ids and values, such as --batch_size 4 --image_size "[96,96,96]"
+        bundle: name of the bundle.
+        config_file: config of the bundle, or a path.
+        overlay: configs of the bundle, or paths, to merge over it.
+        sizes: numbers of volumes of the cohorts.
+        caches: values of the config's id cache.
+        output: JSON to write, with hardware, versions, settings and all numbers.
+        **overrides: config ids and values, such as --batch_size 4 --image_size "[96,96,96]"
     """
+    from common import benchmark
+
     files, environment = _configs(bundle, config_file, overlay), benchmark.describe_environment()
     with TemporaryDirectory() as folder:
-        kinds = (caches,) if isinstance(caches, str) else caches
-        result = benchmark.measure_cohort_memory(files, overrides, Path(folder), sizes, kinds)
+        result = benchmark.measure_cohort_memory(files, overrides, Path(folder), sizes, caches)
     content = {"environment": environment, "config_files": files, **result}
     _print("cohort", benchmark.cohort_table(result), content, output)
-
-
-def ntxent(
-    batch_size: int = 256,
-    num_features: int = 256,
-    temperature: float = 0.5,
-    device: str = "cpu",
-    rounds: int = 5,
-    steps: int = 3,
-    output: str | None = None,
-) -> None:
-    """NT-Xent as one matrix product and cross-entropy, over MONAI's ContrastiveLoss: forward and backward.
-
-    Both take turns in one process. Told are times, the peak that torch's allocator gave out, the difference of the
-    values, and the temperature below which MONAI's is NaN.
-
-    Args:
-        batch_size: pairs of vectors
-        num_features: length of a vector
-        temperature: by which the similarities are divided
-        device: where to measure, such as cpu or cuda
-        rounds: how often to measure
-        steps: steps of each in a round
-        output: JSON to write, with hardware, versions and the numbers of all rounds
-    """
-    environment = benchmark.describe_environment()
-    result = benchmark.measure_nt_xent(batch_size, num_features, temperature, device, rounds, steps)
-    _print("ntxent", benchmark.nt_xent_table(result), {"environment": environment, **result}, output)
-
-
-def bank(
-    batch_size: int = 64,
-    num_samples: int = 2916,
-    num_features: int = 128,
-    negatives: int = 2048,
-    temperature: float = 0.07,
-    device: str = "cpu",
-    rounds: int = 5,
-    steps: int = 3,
-    cpu_time: bool = False,
-    output: str | None = None,
-) -> None:
-    """Full softmax over both memory banks, over CMC's sampled NCE: forward and backward.
-
-    NCE is measured twice: as CMC computes it, with each anchor's rows copied out of the bank for a batched product, and
-    as the option ``negatives`` does, with one product whose scores are picked. All take turns in one process. Told are
-    times, the peak that torch's allocator gave out, and the difference of the values of both NCE.
-
-    Args:
-        batch_size: anchors of each direction
-        num_samples: rows of the bank; 2916 is the paper's thyroid training set
-        num_features: length of a vector
-        negatives: K of NCE
-        temperature: by which the similarities are divided
-        device: where to measure, such as cpu or cuda
-        rounds: how often to measure
-        steps: steps of each in a round
-        cpu_time: count this process's seconds on the CPU, not those on the wall: where others use the machine too
-        output: JSON to write, with hardware, versions and the numbers of all rounds
-    """
-    environment = benchmark.describe_environment()
-    sizes = (batch_size, num_samples, num_features, negatives)
-    result = benchmark.measure_memory_bank(*sizes, temperature, device, rounds, steps, cpu_time)
-    _print("bank", benchmark.memory_bank_table(result), {"environment": environment, **result}, output)
 
 
 def radiomics(
@@ -230,16 +173,20 @@ def radiomics(
     """PyRadiomics features by PyRadiomics itself and by common.radiomics, in one process and in two.
 
     About 1,000 and 1,600 features of volumes and of planes, from the files to the values. The engines take turns, each
-    in new processes. Told are seconds, the peak of all processes together, and the largest difference of any feature.
+    in new processes. Reported are seconds, the peak memory of all processes, and the largest difference of any feature.
 
     Args:
-        datalist: CSV with the columns image and mask, or JSON; default is phantoms
-        num_volumes: phantoms of 512 x 512 x 64 voxels
-        num_planes: phantoms of 256 x 256 pixels
-        rounds: turns of each
-        seed: of the phantoms
-        output: JSON to write, with hardware, versions and all numbers
+        datalist: CSV with the columns image and mask, or JSON; default: phantoms.
+        num_volumes: number of phantoms of 512 x 512 x 64 voxels.
+        num_planes: number of phantoms of 256 x 256 pixels.
+        rounds: number of turns of each.
+        seed: random seed for the phantoms.
+        output: JSON to write, with hardware, versions and all numbers.
     """
+    from common import benchmark
+    from common.data import load_datalist
+    from common.radiomics import read_pairs
+
     environment = benchmark.describe_environment()
     with TemporaryDirectory() as folder:
         if datalist is None:
@@ -252,55 +199,19 @@ def radiomics(
     _print("radiomics", benchmark.radiomics_table(result), {"environment": environment, **result}, output)
 
 
-def clips(
-    backbone: str = "resnet18",
-    batch_size: int = 4,
-    num_slices: int = 16,
-    clip_size: tuple[int, int] = (128, 128),
-    num_keys: int = 2048,
-    amp: bool = False,
-    device: str = "cpu",
-    rounds: int = 5,
-    steps: int = 3,
-    turn: int = 1,
-    cpu_time: bool = False,
-    output: str | None = None,
-) -> None:
-    """A step of mlsscl_3d's pre-training: the target's clips in one pass and moved at once, over a naive step.
+def _configs(bundle: str, config_file: str, overlay: Sequence[str]) -> list[str]:
+    from common import benchmark
 
-    The naive step has six passes, one for each clip of each network, and moves the target parameter by parameter. All
-    take turns in one process. Told are seconds and the peak of the memory that torch's allocator gave out.
-
-    Args:
-        backbone: resnet18 or unet
-        batch_size: of clips of each view
-        num_slices: of a clip
-        clip_size: in plane, in voxels
-        num_keys: length of the queues
-        amp: bfloat16
-        device: where to measure, such as cpu or cuda
-        rounds: how often to measure
-        steps: steps of each in a round
-        turn: steps before it is the next one's turn; on a GPU better the whole round
-        cpu_time: count this process's seconds on the CPU, not those on the wall: where others use the machine too
-        output: JSON to write, with hardware, versions and the numbers of all rounds
-    """
-    environment = benchmark.describe_environment()
-    sizes = (backbone, batch_size, num_slices, tuple(clip_size), num_keys, flag("amp", amp), device)
-    result = benchmark.measure_clips(*sizes, rounds, steps, turn, flag("cpu_time", cpu_time))
-    _print("clips", benchmark.clips_table(result), {"environment": environment, **result}, output)
+    return benchmark.find_configs(bundle, [config_file, *overlay])
 
 
-def _configs(bundle: str, config_file: str, overlay: str | tuple[str, ...]) -> list[str]:
-    overlays = (overlay,) if isinstance(overlay, str) else overlay
-    return benchmark.find_configs(bundle, [config_file, *overlays])
-
-
-def _tell(name: str, table: str, result: dict[str, Any], session: benchmark.Session, output: str | None) -> None:
+def _tell(name: str, table: str, result: dict[str, Any], session: Session, output: str | None) -> None:
     _print(name, table, {**session.describe(), **result}, output)
 
 
 def _print(name: str, table: str, content: dict[str, Any], output: str | None) -> None:
+    from common import benchmark
+
     print(f"{name}: {benchmark.hardware_line(content['environment'])}")
     print(table)
     if output is not None:
@@ -308,14 +219,41 @@ def _print(name: str, table: str, content: dict[str, Any], output: str | None) -
         print(f"written: {write_atomically(output, json.dumps(content, indent=1) + chr(10))}")
 
 
-def main(words: list[str]) -> None:
-    """Run the command line ``words``."""
-    if {"-h", "--help"} & set(words):  # Fire would take it for an override
-        words = [word for word in words if word not in ("-h", "--help")] + ["--", "--help"]
-    commands = (pipeline, rebalance, memory, ntxent, bank, radiomics, cohort, clips)
-    fire.Fire({command.__name__: command for command in commands}, words)
+def complexity(
+    channels: int = 1408,
+    size: int = 7,
+    modalities: int = 3,
+    groups: int = 8,
+    batch_size: int = 16,
+    device: str = "cpu",
+    rounds: int = 5,
+    steps: int = 5,
+    output: str | None = None,
+) -> None:
+    """Parameters, multiplications and time of CGC, CMC and the dense equivalent, at the paper's size.
+
+    CGC is the grouped Mx1x1 convolution and three grouped 1x1 convolutions with channel shuffle, CMC one dense Mx1x1
+    convolution, dense is CGC with one group. They take turns in one process.
+
+    Args:
+        channels: number of channels of each modality's feature map; 1408 is EfficientNet-B2's.
+        size: height and width of the feature maps.
+        modalities: number of images of a patient.
+        groups: number of groups of CGC's convolutions; must divide channels.
+        batch_size: number of patients in a batch, for the times.
+        device: device to measure on, such as cpu or cuda.
+        rounds: number of measurements.
+        steps: number of batches of each network in a round.
+        output: JSON to write, with hardware, versions and all numbers.
+    """
+    from common import benchmark
+
+    environment = benchmark.describe_environment()
+    result = benchmark.measure_complexity(channels, size, modalities, groups, batch_size, device, rounds, steps)
+    _print("complexity", benchmark.complexity_table(result), {"environment": environment, **result}, output)
 
 
 if __name__ == "__main__":
-    brief_input_errors()
-    main(sys.argv[1:])
+    run_commands(
+        {each.__name__: each for each in (pipeline, rebalance, memory, cohort, radiomics, complexity)}, help=__doc__
+    )

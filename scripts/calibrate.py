@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import fire
-
-from common import brief_input_errors
-from common.evaluation.reports.calibration_report import write_calibration
-from common.evaluation.statistics.calibration_rows import read_calibration_rows
-from common.evaluation.statistics.calibration_summary import judge_calibration
+from common.command_line import run_commands
 
 
 def calibrate(
@@ -18,16 +13,20 @@ def calibrate(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> None:
-    """Write calibration.json for scripts/package.py, and beside it a page and figures: what abstaining costs.
+    """Write calibration.json for scripts/package.py, and beside it a page and figures that show what abstaining costs.
 
     Args:
-        predictions: predictions.csv of evaluate.yaml, one for each held-out fold; "{fold}" in a name stands for all
-        output: calibration.json
-        target_accuracy: that called cases must reach, e.g. 0.9; by default all are called
-        resamples: of the bootstrap over subjects
-        confidence: of the intervals
-        seed: of the bootstrap, and of the parts of a single fold
+        predictions: predictions.csv of evaluate.yaml, one for each held-out fold; "{fold}" in a name stands for all.
+        output: calibration.json to write.
+        target_accuracy: accuracy that called cases must reach, e.g. 0.9; by default all are called.
+        resamples: number of bootstrap samples of the subjects.
+        confidence: confidence level of the intervals.
+        seed: random seed for the bootstrap, and for the parts of a single fold.
     """
+    from common.evaluation.reports.calibration_report import write_calibration
+    from common.evaluation.statistics.calibration_rows import read_calibration_rows
+    from common.evaluation.statistics.calibration_summary import judge_calibration
+
     rows = read_calibration_rows(predictions, seed=seed)
     judged = judge_calibration(rows, target_accuracy, resamples=resamples, confidence=confidence, seed=seed)
     found = write_calibration(judged, output)
@@ -39,11 +38,5 @@ def calibrate(
     print(output)
 
 
-def main() -> None:
-    """Run the command line."""
-    brief_input_errors()
-    fire.Fire(calibrate, name="calibrate.py")
-
-
 if __name__ == "__main__":
-    main()
+    run_commands(calibrate)

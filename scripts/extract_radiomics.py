@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
+from typing import Literal
 
-import fire
-
-from common.data import load_datalist
-from common.errors import brief_input_errors
-from common.feature_table import check_pyarrow, write_table
-from common.radiomics import extract_table, read_pairs
+from common.command_line import run_commands
 
 
 def extract_radiomics(
     datalist: str,
     output: str,
-    section: str = "training",
+    section: Literal["training", "testing"] = "training",
     settings: str | None = None,
     mask_label: int | None = None,
-    modality: int | str = 0,
+    modality: int | Literal["all"] = 0,
     cache_dir: str | None = None,
     num_workers: int | None = None,
     scheduler: str | None = None,
@@ -28,20 +23,24 @@ def extract_radiomics(
     """Measure the lesion of every row; rows that cannot be measured stay, with the reason in column status.
 
     Images and masks are NIfTI, NRRD, PNG, or a folder with a DICOM series and a DICOM segmentation. Run it again after
-    an interruption: what was measured is taken from the cache.
+    an interruption: what was measured is read from the cache.
 
     Args:
-        datalist: JSON whose rows have image, mask and subject; or a CSV with the columns image and mask
-        output: the table to write, .csv or .parquet
-        section: of the JSON, training or testing
-        settings: PyRadiomics parameter file (YAML); default is the original image with bin width 25
-        mask_label: label to measure; default is all above 0 together
-        modality: index of the modality to measure, or all
-        cache_dir: folder of results by content, which cohorts may share; default is radiomics_cache beside the table
-        num_workers: processes; default is one per core
-        scheduler: address of a Dask scheduler, tcp://host:port, whose workers see the same files; default is this
-            machine
+        datalist: JSON whose rows have image, mask and subject; or a CSV with the columns image and mask.
+        output: table to write, .csv or .parquet.
+        section: section of the JSON.
+        settings: PyRadiomics parameter file (YAML); default: the original image with bin width 25.
+        mask_label: label to measure; default: all above 0 together.
+        modality: index of the modality to measure, or all.
+        cache_dir: folder of results by content, which cohorts may share; default: radiomics_cache beside the table.
+        num_workers: number of processes; default: one per core.
+        scheduler: address of a Dask scheduler, tcp://host:port, whose workers see the same files; default: this
+            machine.
     """
+    from common.data import load_datalist
+    from common.feature_table import check_pyarrow, write_table
+    from common.radiomics import extract_table, read_pairs
+
     check_pyarrow(output)
     if Path(datalist).suffix.lower() == ".csv":
         rows, names = read_pairs(datalist), {}
@@ -63,12 +62,5 @@ def extract_radiomics(
     print(f"features of {measured} of {len(table)} subjects: {path}")
 
 
-def main() -> None:
-    """Run the command line."""
-    brief_input_errors()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    fire.Fire(extract_radiomics, name="extract_radiomics.py")
-
-
 if __name__ == "__main__":
-    main()
+    run_commands(extract_radiomics)

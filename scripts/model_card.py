@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fire
-
-from common import InputError, brief_input_errors, bundle_root
-from common.deploy.packaging.model_card import with_card_section
-from common.files import write_atomically
+from common import InputError, bundle_root
+from common.command_line import run_commands
 
 
-def model_card(bundle: str) -> None:
+def model_card(bundle: str) -> Path:
     """Write the section "Model card" of docs/README.md from configs/metadata.json.
 
     Args:
-        bundle: name of the bundle, e.g. liver_cgc
+        bundle: name of the bundle, e.g. liver_cgc.
     """
+    from common.deploy.packaging.model_card import with_card_section
+    from common.files import write_atomically
+
     folder = Path(bundle_root(bundle))
     if not (folder / "configs/metadata.json").is_file():
         raise InputError(
@@ -26,14 +26,8 @@ def model_card(bundle: str) -> None:
     metadata = json.loads((folder / "configs/metadata.json").read_text(encoding="utf-8"))
     readme = folder / "docs/README.md"
     text = with_card_section(readme.read_text(encoding="utf-8"), metadata, name=str(readme))
-    print(write_atomically(readme, text))
-
-
-def main() -> None:
-    """Run the command line."""
-    brief_input_errors()
-    fire.Fire(model_card, name="model_card.py")
+    return write_atomically(readme, text)
 
 
 if __name__ == "__main__":
-    main()
+    run_commands(model_card, show=print)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
-import fire
+from common import InputError, bundle_root
+from common.command_line import run_commands
 
-from common import brief_input_errors, bundle_root, flag
-from common.deploy.prediction.classifier import open_classifier
-from common.deploy.prediction.predict import find_cases, predict_cases
-from common.errors import InputError
+SHOWN = 300  # characters of a study's name
 
 
 def predict(
@@ -29,27 +26,31 @@ def predict(
 ) -> None:
     """Predict every study and write results.json, results.csv and, for DICOM, a Structured Report of each.
 
-    A study that cannot be used is told at the end, with exit code 1; the others keep their results. Start the same
-    command again to go on: studies whose images and model are the same are not done again.
+    A study that cannot be used is reported at the end, with exit code 1; the others keep their results. Start the same
+    command again to continue: studies whose images and model are the same are not done again.
 
-    Further flags set ids of inference.json: --device cpu, and for a bundle those that the classifier was trained with,
-    such as --image_size "[64,64]".
+    Further options set ids of inference.json: --device cpu, and for a bundle those that the classifier was trained
+    with, such as --image_size "[64,64]".
 
     Args:
         archive: zip of scripts/package.py (--target inference), its folder, or the name of a bundle of this checkout.
-        folder: DICOM studies in folders of any depth, or NIfTI files, a folder for each case, or a datalist's JSON.
-        output: folder of the results.
+        folder: folder of DICOM studies at any depth, or of NIfTI files, a folder for each case, or a datalist's JSON.
+        output: folder for the results.
         weights: TorchScript of a bundle; an archive has its own.
-        rules: YAML or JSON that tells the DICOM series apart, by default the archive's own.
-        key: public key of the signature that the archive must have.
-        heat_map: write a DICOM Secondary Capture that shows where the network looks; takes many passes of the network.
-        num_workers: processes that read studies while the network runs.
+        rules: YAML or JSON with the rules that tell the DICOM series apart; default: the archive's own.
+        key: public Ed25519 key (PEM) of the signature that the archive must have.
+        heat_map: whether to write a DICOM Secondary Capture that shows where the network looks; takes many passes of
+            the network.
+        num_workers: number of processes that read studies while the network runs.
         **settings: ids of inference.json and their values.
     """
+    from common.deploy.prediction.classifier import open_classifier
+    from common.deploy.prediction.predict import find_cases, predict_cases
+
     source = Path(archive) if Path(archive).exists() else Path(bundle_root(archive))
     if not source.exists():
         raise InputError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
-    folder, place = Path(str(folder)), Path(str(output))  # Fire reads 007 as a number
+    folder, place = Path(folder), Path(output)
     with open_classifier(source, weights=weights, rules=rules, key=key, **settings) as classifier:
         cases, unreadable = find_cases(folder, classifier, skip=place.resolve())
         batch = predict_cases(
@@ -57,25 +58,18 @@ def predict(
             cases,
             place,
             failed=unreadable,
-            heat_map=flag("heat_map", heat_map),
+            heat_map=heat_map,
             num_workers=num_workers,
         )
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")
     print(f"{done}, {len(batch.failed)} failed\nresults: {batch.files[0]}\ntable: {batch.files[1]}")
     if batch.failed:
-        raise InputError.of_rows(str(folder), [f"{name}: {reason}" for name, reason in batch.failed.items()])
-
-
-def main(words: list[str]) -> None:
-    """Run the command line ``words``."""
-    # Each reader tells that it has no decoder on a GPU.
-    logging.getLogger("monai.data").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
-    if {"-h", "--help"} & set(words):  # Fire would take it for an id of the config
-        words = ["--", "--help"]
-    fire.Fire(predict, words)
+        lines = [f"{' '.join(name.split())[:SHOWN]}: {reason}" for name, reason in batch.failed.items()]
+        raise InputError.of_rows(str(folder), lines)
 
 
 if __name__ == "__main__":
-    brief_input_errors()
-    main(sys.argv[1:])
+    # Each reader logs that it has no decoder on a GPU.
+    logging.getLogger("monai.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+    run_commands(predict)

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import sys
-
-import fire
-
-from common import InputError, brief_input_errors
-from common.deploy.consumers.zoo_checks import check_zoo
-from common.deploy.verification.archive import open_archive
-from common.deploy.verification.manifest import SIGNATURE, check_manifest
-from common.deploy.verification.scan import scan_folder
-from common.deploy.verification.signature import check_signature
+from common import InputError
+from common.command_line import run_commands
 
 
 def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool = False) -> None:
-    """Compare an archive with its manifest, and do what more is asked for; the exit code is 1 when anything is wrong.
+    """Compare an archive with its manifest, and run the checks that are asked for; the exit code is 1 when one fails.
 
     Args:
         archive: zip of scripts/package.py, or its unpacked folder.
-        key: public Ed25519 key (PEM) of whoever must have signed it; an archive without signature is then refused.
-        scan: make sure that the archive holds no code: no Python, no pickles or expressions beyond an allow-list.
-        zoo: do what the MONAI model zoo's continuous integration does; takes minutes, and runs the archive's code.
+        key: public Ed25519 key (PEM) of the maker; an archive without its signature is then refused.
+        scan: whether to check that the archive holds no code: no Python, no pickles or expressions beyond an
+            allow-list.
+        zoo: whether to run the checks of the MONAI model zoo's continuous integration; they take minutes and run the
+            archive's code.
     """
-    with open_archive(archive) as folder:
+    from common.deploy.consumers.zoo_checks import check_zoo
+    from common.deploy.verification.archive import open_archive
+    from common.deploy.verification.manifest import SIGNATURE, read_manifest
+    from common.deploy.verification.scan import scan_folder
+    from common.deploy.verification.scan.configs import read_json
+
+    with open_archive(archive, key) as folder:
         if key is not None:
-            check_signature(folder, str(key))
             print(f"signature: made by {key}")
         elif (folder / SIGNATURE).is_file():
             print("signature: there is one; --key checks it")
-        print(f"manifest: {check_manifest(folder)} files, all as listed")
+        print(f"manifest: {len(read_manifest(folder))} files, all as listed")
+        if (metadata := folder / "configs/metadata.json").is_file():
+            found = read_json(metadata.read_bytes())[0]
+            name, version = (found.get(key) for key in ("name", "version")) if isinstance(found, dict) else (None, None)
+            print(f"release: {name!r}, version {version!r}")
         if scan:
             if problems := scan_folder(folder):
                 raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
@@ -43,11 +46,5 @@ def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool =
                 raise InputError(f"{archive}: failed {', '.join(failed)} of the zoo's checks; see above")
 
 
-def main(words: list[str]) -> None:
-    """Run the command line ``words``."""
-    fire.Fire(verify, words)
-
-
 if __name__ == "__main__":
-    brief_input_errors()
-    main(sys.argv[1:])
+    run_commands(verify)

@@ -108,6 +108,7 @@ def _python(words: list[str], cwd: str, env: dict[str, str], out: str, err: str)
     os.environ.update(env)
     os.chdir(cwd)
     logging.root.handlers.clear()
+    multiprocessing.set_start_method(None, force=True)  # as in any interpreter: here it is that of this fork
     code = 0
     try:
         _run(words, cwd)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import make_brain_phantoms
+from common.data import BrainPhantoms
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def run(copy: Path, *words: object) -> subprocess.CompletedProcess:
 
 @pytest.mark.slow
 def test_the_method_of_the_example_trains_and_its_loss_falls(copy, tmp_path):
-    make_brain_phantoms(tmp_path / "brain", num_subjects=20, shape=(32, 32, 32), num_folds=4, num_workers=1)
+    BrainPhantoms(num_subjects=20, shape=(32, 32, 32), num_folds=4).make(tmp_path / "brain", num_workers=1)
     configs = copy / "bundles" / "siam3d_imbalance" / "configs"
     result = run(
         copy,

@@ -8,10 +8,7 @@ if TYPE_CHECKING:
     from .complexity import complexity_table, count_macs, measure_complexity
     from .efficiency import measure_efficiency
     from .environment import describe_environment
-    from .long_short import clips_table, measure_clips
     from .memory import measure_memory, smallest_cohort
-    from .memory_bank import measure_memory_bank, memory_bank_table
-    from .nt_xent import measure_nt_xent, nt_xent_table, peak_memory
     from .radiomics import make_radiomics_phantoms, measure_radiomics, prepare_cases, radiomics_table
     from .rebalance_cost import measure_rebalance_cost
     from .report import efficiency_table, hardware_line, memory_table, rebalance_table
@@ -27,7 +24,6 @@ __all__ = [
     "Session",
     "Spread",
     "TrainerSteps",
-    "clips_table",
     "cohort_table",
     "complexity_table",
     "count_macs",
@@ -36,20 +32,14 @@ __all__ = [
     "find_configs",
     "hardware_line",
     "make_radiomics_phantoms",
-    "measure_clips",
     "measure_cohort_memory",
     "measure_complexity",
     "measure_efficiency",
     "measure_memory",
-    "measure_memory_bank",
-    "measure_nt_xent",
     "measure_radiomics",
     "measure_rebalance_cost",
-    "memory_bank_table",
     "memory_table",
-    "nt_xent_table",
     "open_session",
-    "peak_memory",
     "prepare_cases",
     "radiomics_table",
     "rebalance_table",

@@ -11,11 +11,11 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.engines import SupervisedTrainer
 
 from ..data.phantoms import (
-    make_brain_phantoms,
-    make_dementia_phantoms,
-    make_kidney_phantoms,
-    make_liver_phantoms,
-    make_thyroid_phantoms,
+    BrainPhantoms,
+    DementiaPhantoms,
+    KidneyPhantoms,
+    LiverPhantoms,
+    ThyroidPhantoms,
 )
 from ..data.phantoms.brain_mr import MR_MODALITIES
 from ..errors import InputError
@@ -109,11 +109,11 @@ def phantom_overrides(
     cohort = {"num_subjects": num_subjects, "num_folds": 2}
     if read_setting(config_files, overrides, "radiomics_settings"):
         volumes = read_setting(config_files, overrides, "lesion_slices")
-        make_kidney_phantoms(folder, clear_cell=None, **cohort) if volumes else make_thyroid_phantoms(folder, **cohort)
+        KidneyPhantoms(clear_cell=None, **cohort).make(folder) if volumes else ThyroidPhantoms(**cohort).make(folder)
     elif read_setting(config_files, overrides, "num_slices"):
-        make_dementia_phantoms(folder, visits=1, **cohort)
+        DementiaPhantoms(visits=1, **cohort).make(folder)
     elif modalities := read_setting(config_files, overrides, "modalities"):
-        make_liver_phantoms(folder, modalities=modalities, **cohort)
+        LiverPhantoms(modalities=modalities, **cohort).make(folder)
     else:
         channels = read_setting(config_files, overrides, "in_channels")
         if channels not in range(1, len(MR_MODALITIES) + 1):
@@ -121,5 +121,5 @@ def phantom_overrides(
                 f"in_channels: {channels!r}; phantoms have 1 to {len(MR_MODALITIES)} modalities; name a cohort of your "
                 "own by --dataset_dir"
             )
-        make_brain_phantoms(folder, modalities=MR_MODALITIES[:channels], **cohort)
+        BrainPhantoms(modalities=MR_MODALITIES[:channels], **cohort).make(folder)
     return {"dataset_dir": str(folder), "cache_dir": str(folder / "cache"), "transductive": True}

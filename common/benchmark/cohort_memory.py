@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from ..data import load_datalist, make_dementia_phantoms, write_datalist
+from ..data import DementiaPhantoms, load_datalist, write_datalist
 from ..errors import InputError
 from .memory import peak_of_run
 
@@ -77,7 +77,7 @@ def measure_cohort_memory(
 
 def _cohorts(folder: Path, sizes: Sequence[int]) -> dict[int, Path]:
     """A datalist for each size, of one cohort."""
-    path = make_dementia_phantoms(folder / "phantoms", sizes[-1], visits=1, shape=PHANTOM_SHAPE, num_folds=2)
+    path = DementiaPhantoms(sizes[-1], visits=1, shape=PHANTOM_SHAPE, num_folds=2).make(folder / "phantoms")
     rows = load_datalist(path, check="none")
     return {size: write_datalist(folder / f"cohort_{size}.json", rows[:size]) for size in sizes}
 

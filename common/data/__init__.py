@@ -23,29 +23,36 @@ if TYPE_CHECKING:
         tn_scui_datalist,
     )
     from .datalist import load_datalist
-    from .datalist_parts import keep_label_fraction
+    from .datalist_parts import keep_label_fraction, mark_unlabelled
     from .datalist_writer import write_datalist
     from .folds import assign_folds, hold_out
     from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
     from .modality_statistics import ModalityStatistics, measure_modalities
     from .names import class_names, selected_modalities, subject_index
     from .phantoms import (
-        make_brain_phantoms,
-        make_dementia_phantoms,
-        make_kidney_phantoms,
-        make_lesion_phantoms,
-        make_liver_phantoms,
-        make_lung_phantoms,
-        make_thyroid_phantoms,
+        BrainPhantoms,
+        DementiaPhantoms,
+        KidneyPhantoms,
+        LesionPhantoms,
+        LiverPhantoms,
+        LungPhantoms,
+        ThyroidPhantoms,
     )
     from .samplers import CandidateBatchSampler
     from .volume_cache import DiskCacheDataset, cached_dataset
 
 __all__ = [
+    "BrainPhantoms",
     "CandidateBatchSampler",
     "Clusters",
+    "DementiaPhantoms",
     "DiskCacheDataset",
+    "KidneyPhantoms",
+    "LesionPhantoms",
+    "LiverPhantoms",
+    "LungPhantoms",
     "ModalityStatistics",
+    "ThyroidPhantoms",
     "adni_datalist",
     "assign_folds",
     "balance_classes",
@@ -63,13 +70,7 @@ __all__ = [
     "kits_datalist",
     "lgg_datalist",
     "load_datalist",
-    "make_brain_phantoms",
-    "make_dementia_phantoms",
-    "make_kidney_phantoms",
-    "make_lesion_phantoms",
-    "make_liver_phantoms",
-    "make_lung_phantoms",
-    "make_thyroid_phantoms",
+    "mark_unlabelled",
     "measure_modalities",
     "npz_datalist",
     "nsclc_datalist",

@@ -10,9 +10,10 @@ from typing import Any
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from ..images.facts import ImageFacts, UnreadableImageError
+from ..images.facts import ImageFacts
 from ..images.facts_cache import FactsCache
 from ..images.grid import dims_problem, grid_problem
+from ..images.stored_image import UnreadableImageError
 from .datalist_rows import Problems, modality_name
 
 __all__ = ["check_files"]
@@ -64,10 +65,7 @@ def check_files(
         found = counts[position]
         if found and found != num_images:
             text = f"found {found} image{'s' * (found > 1)}, expected {num_images} (one file or channel per modality); "
-            several = [path for path in _paths(row["image"]) if facts[path, False].channels > 1]
-            coloured = isinstance(row["image"], list) and several and found > num_images
-            remedy = f"store {several[0]} in grey" if coloured else "complete the row or drop it"
-            problems.add(position, "image", text + remedy)
+            problems.add(position, "image", f"{text}complete the row or drop it")
         for key in keys:
             if row.get(key) and (region := _region(problems, position, row, facts, key)):
                 text = _mask_problem(region, mask_label) if key == "mask" else _map_problem(region, num_classes)
@@ -98,7 +96,7 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
         try:
             return cache.facts(path, is_mask=is_mask, content=content)
         except UnreadableImageError as error:
-            return f"{error}; replace the file or drop the row"
+            return error.advice
         except OSError as error:
             return f"found a file that cannot be opened ({error.strerror}); mend its permissions"
 
@@ -143,10 +141,7 @@ def _check_images(
             text = grid_problem(found, first, f"as {os.path.basename(paths[0])}", is_mask=False)
         if text:
             problems.add(position, "image", f"{path}: {text}")
-        if found.nonfinite:
-            text = f"found {found.nonfinite} voxels that are NaN or infinite, expected finite ones"
-            problems.add(position, "image", f"{path}: {text}; set them to the background")
-        elif found.constant_channels:
+        if found.constant_channels:
             which = f" in channel {found.constant_channels[0]}" if found.channels > 1 else ""
             text = f"found one value everywhere{which}, expected an image; replace the file or drop the row"
             problems.add(position, "image", f"{path}: {text}")
@@ -167,13 +162,11 @@ def _region(problems: Problems, position: int, row: Mapping[str, Any], facts: Fa
         name = os.path.basename(_paths(row["image"])[0])
         if text := grid_problem(found, image, f"as the image {name}", is_mask=True):
             problems.add(position, key, f"{path}: {text}")
-    return None if found.nonfinite is None else found
+    return found if found.has_content else None
 
 
 def _values_problem(found: ImageFacts) -> str | None:
     """Why a file's values are no labels, if they aren't."""
-    if found.nonfinite:
-        return f"found {found.nonfinite} voxels that are NaN or infinite, expected integer labels; mend the mask"
     if found.values is None or any(value != int(value) for value, _ in found.values):
         return "found values that are no labels, expected a few integers; give a label map, not an image"
     return None

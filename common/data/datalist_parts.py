@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 
-__all__ = ["keep_label_fraction", "select_part"]
+__all__ = ["keep_label_fraction", "mark_unlabelled", "select_part"]
 
 Rows = list[dict[str, Any]]
 
@@ -71,3 +71,13 @@ def keep_label_fraction(rows: Sequence[dict[str, Any]], fraction: float, seed: i
         order = np.random.default_rng([seed, label]).permutation(len(subjects))
         kept.update(subjects[i] for i in order[: max(1, round(fraction * len(subjects)))])
     return [row for row in rows if row["subject"] in kept]
+
+
+def mark_unlabelled(rows: Sequence[dict[str, Any]]) -> Rows:
+    """Rows with -1 as the label of those without one, where others have one: a batch holds the same keys of all.
+
+    Pre-training takes images without labels too; only its log compares the features with the labels that are known.
+    """
+    if not any(row.get("label") is not None for row in rows):
+        return list(rows)
+    return [row if row.get("label") is not None else {**row, "label": -1} for row in rows]

@@ -7,8 +7,9 @@ import json
 import os
 from pathlib import Path
 
-from ..files import file_digest, write_atomically
+from ..files import write_atomically
 from ..images.facts_cache import file_stamp
+from ..images.read import image_digest
 
 __all__ = ["FileDigests"]
 
@@ -41,6 +42,6 @@ class FileDigests:
         try:
             return note.read_text()
         except FileNotFoundError:
-            digest = file_digest(path)
+            digest = image_digest(path)
             write_atomically(note, digest)
             return digest

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
+from ..temporary import temporary_folder
 from .consumers.monai_label import write_monai_label
 from .consumers.monai_label_training import write_monai_label_training
 from .packaging.archive_configs import as_json, portable_settings, write_configs
@@ -93,8 +93,8 @@ def package_bundle(
     files = {"calibration": calibration, "metrics": metrics}
     classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, **files)
     Path(output).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=f".{name}.") as temporary:
-        archive = Path(temporary) / name
+    with temporary_folder(output, f".{name}.") as temporary:
+        archive = temporary / name
         _write_weights(classifier, archive, formats, progress)
         say("writing configs and documents")
         _write_configs(classifier, archive, target, own_files)

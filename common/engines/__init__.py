@@ -1,11 +1,11 @@
-from .clips import PrepareClipPair, PrepareClips, PrepareRestoration
+from .clips import PrepareClipPair, PrepareClips
 from .cosine_rate import CosineRate
-from .denoising import PrepareDenoising
 from .image_and_radiomics import PrepareImageAndRadiomics
 from .inferers import AutocastInferer
 from .jigsaw import PrepareJigsaw
 from .modality_views import PrepareModalityViews
 from .prepare_batch import PrepareImage, PrepareViews
+from .restoration import PrepareRestoration
 from .rubik import PrepareRubik
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "CosineRate",
     "PrepareClipPair",
     "PrepareClips",
-    "PrepareDenoising",
     "PrepareImage",
     "PrepareImageAndRadiomics",
     "PrepareJigsaw",

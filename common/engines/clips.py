@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
 from ..errors import InputError
-from .prepare_batch import PrepareImage
+from .prepare_batch import DeviceBatch, PrepareImage
 
-__all__ = ["PrepareClipPair", "PrepareClips", "PrepareRestoration"]
-
-
-class _PrepareKeys(PrepareImage):
-    """What the three below share: clips and numbers of the batch under any key."""
-
-    def _clip(
-        self, batchdata: dict[str, Any], key: str, device: str | torch.device | None, non_blocking: bool
-    ) -> torch.Tensor:
-        if key not in batchdata:
-            raise InputError(
-                f"batch: no {key!r} among {', '.join(map(str, batchdata))}; expected it in every row; add it to views "
-                "of RandSampleClipsd"
-            )
-        return self._image({"image": batchdata[key]}, device, non_blocking)
-
-    def _numbers(
-        self, batchdata: dict[str, Any], key: str, device: str | torch.device | None, non_blocking: bool
-    ) -> torch.Tensor:
-        found, problem = batchdata.get(key), None
-        if found is None:
-            problem = "missing"
-        elif not isinstance(found, torch.Tensor) or (found.is_floating_point() and not found.isfinite().all()):
-            problem = "no number in some rows"
-        elif (found < 0).any():
-            problem = "negative in some rows"
-        if problem is not None:
-            raise InputError(
-                f"batch: {key!r} is {problem}; expected a number from 0 in every row of the datalist; add it"
-            )
-        return found.to(device, non_blocking=non_blocking)
+__all__ = ["PrepareClipPair", "PrepareClips"]
 
 
-class PrepareClips(_PrepareKeys):
+class PrepareClips(PrepareImage):
     """Clips by name, each augmented on its own, and the subjects, which :class:`~common.losses.LongShortLoss` takes.
 
     Args:
@@ -64,19 +33,13 @@ class PrepareClips(_PrepareKeys):
         super().__init__(augment, memory_format)
         self.views = tuple(views)
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    def _prepare(self, batch: DeviceBatch) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """``({view: clip}, subjects)``."""
-        clips = {view: self._view(self._clip(batchdata, view, device, non_blocking)) for view in self.views}
-        return clips, self._numbers(batchdata, "subject_index", device, non_blocking)
+        clips = {view: self._view(batch.image(view)) for view in self.views}
+        return clips, _numbers(batch, "subject_index")
 
 
-class PrepareClipPair(_PrepareKeys):
+class PrepareClipPair(PrepareImage):
     """Two random views for the peers: BYOL, MoCo, age-aware contrastive learning.
 
     Args:
@@ -103,48 +66,22 @@ class PrepareClipPair(_PrepareKeys):
         self.views = tuple(views)
         self.target = target
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+    def _prepare(self, batch: DeviceBatch) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         """``([x1, x2], target)``."""
-        clips = {view: self._clip(batchdata, view, device, non_blocking) for view in dict.fromkeys(self.views)}
-        target = None if self.target is None else self._numbers(batchdata, self.target, device, non_blocking)
+        clips = {view: batch.image(view) for view in dict.fromkeys(self.views)}
+        target = None if self.target is None else _numbers(batch, self.target)
         return [self._view(clips[view]) for view in self.views], target
 
 
-class PrepareRestoration(_PrepareKeys):
-    """A distorted clip and its original, for Models Genesis.
-
-    Args:
-        distort: function from a batch ``B[C]HWD`` in [0, 1] to its distorted variant, such as
-            :class:`~common.transforms.BatchModelsGenesis`.
-        key: batch key of the clip or volume.
-        augment: augmentation of the original before the distortion; ``None`` for none.
-        memory_format: layout of the clips in memory.
-    """
-
-    def __init__(
-        self,
-        distort: Callable[[torch.Tensor], torch.Tensor],
-        key: str = "axial",
-        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
-        memory_format: torch.memory_format = torch.contiguous_format,
-    ) -> None:
-        super().__init__(augment, memory_format)
-        self.distort = distort
-        self.key = key
-
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """``(distorted, original)`` for the network and :class:`torch.nn.MSELoss`."""
-        original = self._view(self._clip(batchdata, self.key, device, non_blocking))
-        return self.distort(original).contiguous(memory_format=self.memory_format), original
+def _numbers(batch: DeviceBatch, key: str) -> torch.Tensor:
+    """A number from 0 of each row."""
+    found, problem = batch.data.get(key), None
+    if found is None:
+        problem = "missing"
+    elif not isinstance(found, torch.Tensor) or (found.is_floating_point() and not found.isfinite().all()):
+        problem = "no number in some rows"
+    elif (found < 0).any():
+        problem = "negative in some rows"
+    if problem is not None:
+        raise InputError(f"batch: {key!r} is {problem}; expected a number from 0 in every row of the datalist; add it")
+    return batch.tensor(key)

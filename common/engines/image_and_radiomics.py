@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from monai.data import MetaTensor
 
 from ..errors import InputError
-from .prepare_batch import PrepareImage
+from .prepare_batch import DeviceBatch, PrepareImage
 
 __all__ = ["PrepareImageAndRadiomics"]
 
@@ -41,25 +40,14 @@ class PrepareImageAndRadiomics(PrepareImage):
             raise InputError(f"target: {target!r}; expected one of {', '.join(_TARGETS)}; correct it")
         self.target = target
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
+    def _prepare(
+        self, batch: DeviceBatch
     ) -> tuple[torch.Tensor, torch.Tensor | None, tuple[torch.Tensor], dict[str, Any]]:
         """``(image, target, (radiomics,), {})``."""
         required = ["radiomics", *(["index"] if self.target == "index" else [])]
-        if missing := [key for key in required if key not in batchdata]:
+        if missing := [key for key in required if key not in batch.data]:
             raise InputError(
-                f"PrepareImageAndRadiomics: a batch without {' and '.join(missing)}, only {', '.join(batchdata)}; "
+                f"PrepareImageAndRadiomics: a batch without {' and '.join(missing)}, only {', '.join(batch.data)}; "
                 "attach radiomics to the datalist's rows and keep both keys in the preprocessing"
             )
-        image = self._view(self._image(batchdata, device, non_blocking))
-        radiomics = batchdata["radiomics"]
-        if isinstance(radiomics, MetaTensor):
-            radiomics = radiomics.as_tensor()
-        target = batchdata.get(self.target)
-        if target is not None:
-            target = target.to(device, non_blocking=non_blocking)
-        return image, target, (radiomics.to(device, non_blocking=non_blocking).float(),), {}
+        return self._view(batch.image()), batch.tensor(self.target), (batch.image("radiomics"),), {}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from ..transforms import JigsawTiles
-from .prepare_batch import PrepareImage
+from .prepare_batch import DeviceBatch, PrepareImage
 
 __all__ = ["PrepareJigsaw"]
 
@@ -25,12 +24,6 @@ class PrepareJigsaw(PrepareImage):
         super().__init__(augment)
         self.tiles = tiles
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _prepare(self, batch: DeviceBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """``(tiles, permutation)``: ``B[T][C]hw`` and ``B``."""
-        return self.tiles(self._view(self._image(batchdata, device, non_blocking)))
+        return self.tiles(self._view(batch.image()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
@@ -11,7 +10,7 @@ from ..errors import InputError
 from ..transforms.base import column_to
 from ..transforms.draw import rand_rows
 from ..transforms.normalize import check_statistics
-from .prepare_batch import PrepareImage
+from .prepare_batch import DeviceBatch, PrepareImage
 
 __all__ = ["PrepareModalityViews", "draw_pairs"]
 
@@ -64,27 +63,20 @@ class PrepareModalityViews(PrepareImage):
         self.pairs = pairs
         self.modality = modality
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+    def _prepare(self, batch: DeviceBatch) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         """``([x1, x2], weights)``, each view ``[B, 1, H, W]``, for a Siamese network and its loss."""
-        image = self._image(batchdata, device, non_blocking)
+        image = batch.image()
         if image.shape[1] != len(self.mean):
             raise InputError(
                 f"PrepareModalityViews: the batch has {image.shape[1]} channels; expected {len(self.mean)}, one for "
                 "each mean"
             )
         missing = torch.zeros(image.shape[:2], dtype=torch.bool)
-        if "missing" in batchdata:
-            missing = torch.as_tensor(batchdata["missing"]).cpu()
+        if "missing" in batch.data:
+            missing = torch.as_tensor(batch.data["missing"]).cpu()
         chosen = self._draw(missing)
-        weight = batchdata.get("weight")
         views = [self._normalized_view(image, modalities) for modalities in chosen.unbind(1)]
-        return views, None if weight is None else weight.to(device, non_blocking=non_blocking)
+        return views, batch.tensor("weight")
 
     def _draw(self, missing: torch.Tensor) -> torch.Tensor:
         uniform = rand_rows(len(missing), 2)

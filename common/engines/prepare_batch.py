@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from monai.data import MetaTensor
 from monai.engines import PrepareBatch
 
-__all__ = ["PrepareImage", "PrepareViews"]
+from ..errors import InputError
+
+__all__ = ["DeviceBatch", "PrepareImage", "PrepareViews"]
+
+
+class DeviceBatch:
+    """A batch of the loader whose entries move to the device when they are asked for.
+
+    Args:
+        data: entries by key.
+        device: device to move them to.
+        non_blocking: whether the copy may run behind the program's back.
+    """
+
+    def __init__(self, data: Mapping[str, Any], device: str | torch.device | None, non_blocking: bool) -> None:
+        self.data = data
+        self._options = {"device": device, "non_blocking": non_blocking}
+
+    def image(self, key: str = "image") -> torch.Tensor:
+        """Images ``B[C]HWD`` as floats.
+
+        Raises:
+            InputError: the batch has no such key.
+        """
+        if key not in self.data:
+            raise InputError(
+                f"batch: no {key!r} among {', '.join(map(str, self.data))}; expected it in every row; add it to the "
+                "preprocessing, a clip to views of RandSampleClipsd"
+            )
+        return self.tensor(key).float()  # float16 storage halves the copy
+
+    def tensor(self, key: str) -> torch.Tensor | None:
+        """An entry, ``None`` where the batch has none."""
+        value = self.data.get(key)
+        if isinstance(value, MetaTensor):
+            value = value.as_tensor()
+        return None if value is None else value.to(**self._options)
 
 
 class PrepareImage(PrepareBatch):
     """Move ``image`` and ``label`` to the device, augmenting the image there.
+
+    Subclasses say in ``_prepare`` what network and loss get instead.
 
     Args:
         augment: function from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
@@ -34,17 +72,13 @@ class PrepareImage(PrepareBatch):
         device: str | torch.device | None = None,
         non_blocking: bool = False,
         **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """``(image, label)`` for a classifier."""
-        image = self._image(batchdata, device, non_blocking)
-        label = batchdata.get("label")
-        return self._view(image), None if label is None else label.to(device, non_blocking=non_blocking)
+    ) -> Any:
+        """Inputs of the network and targets of the loss, as MONAI's engines take them."""
+        return self._prepare(DeviceBatch(batchdata, device, non_blocking))
 
-    def _image(self, batchdata: dict[str, Any], device: str | torch.device | None, non_blocking: bool) -> torch.Tensor:
-        image = batchdata["image"]
-        if isinstance(image, MetaTensor):
-            image = image.as_tensor()
-        return image.to(device, non_blocking=non_blocking).float()  # float16 storage halves the copy
+    def _prepare(self, batch: DeviceBatch) -> Any:
+        """``(image, label)`` for a classifier."""
+        return self._view(batch.image()), batch.tensor("label")
 
     def _view(self, image: torch.Tensor) -> torch.Tensor:
         view = image if self.augment is None else self.augment(image)
@@ -58,15 +92,8 @@ class PrepareViews(PrepareImage):
     handler has chosen, in batch, on the device.
     """
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+    def _prepare(self, batch: DeviceBatch) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         """``([x1, x2], weights)`` for a Siamese network and its loss."""
-        image = self._image(batchdata, device, non_blocking)
-        weight = batchdata.get("weight")
+        image = batch.image()
         views = [self._view(image), self._view(image)]
-        return views, None if weight is None else weight.to(device, non_blocking=non_blocking)
+        return views, batch.tensor("weight")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from ..transforms.rubik import RubikCubes, RubikMoves
-from .prepare_batch import PrepareImage
+from .prepare_batch import DeviceBatch, PrepareImage
 
 __all__ = ["PrepareRubik"]
 
@@ -25,12 +24,6 @@ class PrepareRubik(PrepareImage):
         super().__init__(augment)
         self.cubes = cubes
 
-    def __call__(
-        self,
-        batchdata: dict[str, Any],
-        device: str | torch.device | None = None,
-        non_blocking: bool = False,
-        **kwargs: Any,
-    ) -> tuple[torch.Tensor, RubikMoves]:
+    def _prepare(self, batch: DeviceBatch) -> tuple[torch.Tensor, RubikMoves]:
         """``(cubes, moves)``: ``B8[C]hwd`` and the targets."""
-        return self.cubes(self._view(self._image(batchdata, device, non_blocking)))
+        return self.cubes(self._view(batch.image()))

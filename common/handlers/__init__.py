@@ -1,6 +1,6 @@
 from ..networks.key_queue import KeyQueue
 from ..networks.memory_bank import MemoryBank
-from .checkpoint import ResumableCheckpoint
+from .checkpoint import ResumableCheckpoint, save_with_checkpoint
 from .collapse import CollapseMonitor
 from .feature_bank import FeatureBank
 from .image_metrics import ImageMetrics
@@ -29,4 +29,5 @@ __all__ = [
     "RandomState",
     "RebalanceHandler",
     "ResumableCheckpoint",
+    "save_with_checkpoint",
 ]

@@ -116,7 +116,8 @@ class CollapseMonitor:
             "own_key_rank": own_key_rank(features, second),
         }
         if labels is not None:
-            metrics |= self._judge_neighbours(engine, features, labels[rows])
+            known = labels[rows] >= 0  # see common.data.mark_unlabelled
+            metrics |= self._judge_neighbours(engine, features[known], labels[rows][known])
         engine.state.metrics.update(metrics)
         self._features = {name: [] for name in self._features}
         self._warn(engine, metrics, rank_limit=min(len(features) - 1, features.shape[1]))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from .dicom_headers import DicomSlice
 from .dicom_rules import DicomRule
-from .dicom_search import DicomSlice, convert_series, match_series
+from .dicom_search import match_series
+from .dicom_segmentation import read_segmentation
+from .dicom_series import stack_of
 from .image_files import is_mask, mask_files
-from .nifti_writer import write_nifti
+from .nifti import write_nifti
+from .read import read_image
 from .studies import DicomStudy
 
 __all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
@@ -75,10 +78,7 @@ def choose_mask(study: DicomStudy, rule: DicomRule | None, taken: Sequence[Path]
 
 def is_picture(slices: Sequence[DicomSlice]) -> bool:
     """Whether a series is one plane without a place in the patient, as ultrasound is."""
-    header = slices[0].header
-    return (
-        len(slices) == 1 and not header.get("ImageOrientationPatient") and int(header.get("NumberOfFrames") or 1) == 1
-    )
+    return len(slices) == 1 and stack_of(slices)[1] is None
 
 
 def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
@@ -93,10 +93,10 @@ def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
         InputError: its pixels cannot be read.
     """
     try:
-        if picture:
-            write_nifti(output, _grey(files[0]).T, np.eye(4))
-        else:
-            convert_series(files, output)
+        image = read_image(files)
+        if picture != (image.affine is None):
+            raise ValueError("found a picture and a volume, expected all modalities to be one or the other")
+        write_nifti(output, image.voxels, np.eye(4) if image.affine is None else image.affine)
     except ValueError as error:
         raise InputError(f"{output.name.partition('.')[0]}: {error}") from error
 
@@ -123,32 +123,8 @@ def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: b
     else:
         import SimpleITK as sitk
 
-        from .dicom_segmentation import read_segmentation
-
         sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
     return output
-
-
-def _grey(path: Path) -> np.ndarray:
-    """Pixels ``[rows, columns]``; colours as their luminance, which is what MONAI's reader of pictures is given."""
-    import pydicom
-    from PIL import Image
-    from pydicom.pixels import pixel_array
-
-    data = pydicom.dcmread(path)
-    colours = str(data.get("PhotometricInterpretation"))
-    if colours == "MONOCHROME2":
-        return _decoded(pixel_array, data)
-    if colours == "RGB" or colours.startswith("YBR"):
-        return np.asarray(Image.fromarray(_decoded(pixel_array, data)).convert("L"))
-    raise ValueError(f"found pixels of kind {colours}, expected grey (MONOCHROME2) or colours (RGB, YBR)")
-
-
-def _decoded(pixel_array: Any, data: Any) -> np.ndarray:
-    try:
-        return pixel_array(data)
-    except Exception as error:  # decoders raise whatever they like
-        raise ValueError(f"found unreadable pixels ({' '.join(str(error).split())[:120]})") from error
 
 
 def _segmented_picture(path: Path) -> np.ndarray:

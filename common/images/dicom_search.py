@@ -2,61 +2,36 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from .dicom_headers import SEGMENTATION, DicomSlice, read_header
 from .dicom_rules import DicomRule
-from .dicom_series import check_dicom_series
-from .nifti_writer import write_nifti
+from .dicom_series import stack_of
+from .nifti import write_nifti
+from .read import read_image
+from .stored_image import UnreadableImageError
 
-__all__ = ["DicomSlice", "convert_series", "find_slices", "linked", "match_series"]
-
-
-@dataclass(frozen=True)
-class DicomSlice:
-    """One image file.
-
-    Attributes:
-        path: of the file.
-        header: the elements asked for, a :class:`pydicom.Dataset`.
-    """
-
-    path: Path
-    header: Any
-
-    @property
-    def name(self) -> str:
-        """The series as a person knows it."""
-        number, description = self.header.get("SeriesNumber"), self.header.get("SeriesDescription")
-        return f"series {number if number is not None else 'without number'} {description or 'without description'!r}"
+__all__ = ["convert_series", "find_slices", "match_series"]
 
 
 def find_slices(folder: Path, keywords: Sequence[str]) -> list[DicomSlice]:
-    """Headers of all DICOM images in a folder's tree; pixels are not read.
+    """Headers of all DICOM images in a folder's tree, segmentations left out; pixels are not read.
 
     Args:
-        folder: of a patient.
+        folder: folder of a patient.
         keywords: elements that rules look at.
 
     Raises:
-        ValueError: a file that calls itself DICOM cannot be read.
+        UnreadableImageError: a DICOM file cannot be read.
     """
-    import pydicom
-
-    wanted = [*{*keywords, "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Rows"}]
     slices = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and pydicom.misc.is_dicom(path)):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-        except Exception as error:  # whatever a broken header makes of pydicom
-            reason = " ".join(str(error).split())[:120]
-            raise ValueError(f"{path}: found an unreadable DICOM header ({reason})") from error
-        if header.get("Rows"):  # not a DICOMDIR, a report or a structure set
+            header = read_header(path, keywords)
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"{path}: {error}") from error
+        if header is not None and header.get("SOPClassUID") not in SEGMENTATION:
             slices.append(DicomSlice(path, header))
     return slices
 
@@ -94,20 +69,10 @@ def match_series(
             continue
         files[modality] = [item.path for item in matched]
         try:
-            with linked(files[modality]) as folder:
-                check_dicom_series(folder)
-        except ValueError as error:
+            stack_of(matched)
+        except UnreadableImageError as error:
             problems[modality] = f"{modality} ({matched[0].name}): {error}"
     return files, problems
-
-
-@contextmanager
-def linked(files: Sequence[Path]) -> Iterator[Path]:
-    """A temporary folder that shows these files and no others, to readers that take a folder for a series."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(files):
-            os.symlink(os.path.abspath(path), Path(folder) / f"{number:06d}.dcm")
-        yield Path(folder)
 
 
 def convert_series(files: Sequence[Path], output: Path) -> None:
@@ -118,18 +83,9 @@ def convert_series(files: Sequence[Path], output: Path) -> None:
         output: the ``.nii.gz``.
 
     Raises:
-        ValueError: the reader fails, or takes only some of the slices.
+        UnreadableImageError: see :func:`~common.images.dicom_series.read_dicom`; or a picture, which is no volume.
     """
-    from monai.transforms import LoadImage
-
-    with linked(files) as folder:
-        try:
-            image = LoadImage(image_only=True)(folder)
-        except Exception as error:  # readers raise whatever their C libraries do
-            raise ValueError(f"found unreadable slices ({' '.join(str(error).split())[:120]})") from error
-    voxels = image.numpy()
-    if voxels.ndim != 3 or (len(files) > 1 and voxels.shape[2] != len(files)):  # one file may hold all slices
-        raise ValueError(
-            f"found {len(files)} slices of which the reader makes shape {voxels.shape}, expected all of them"
-        )
-    write_nifti(output, voxels, image.affine.numpy())
+    image = read_image(files)
+    if image.affine is None:
+        raise UnreadableImageError("found one picture without a place in the patient, expected a volume")
+    write_nifti(output, image.voxels, image.affine)

@@ -1,4 +1,4 @@
-"""DICOM series as volumes and DICOM segmentations as label maps on a series' grid."""
+"""DICOM segmentations as label maps on a series' grid."""
 
 from __future__ import annotations
 
@@ -9,38 +9,22 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from .dicom_series import check_dicom_series
+from .dicom_headers import SEGMENTATION, read_header
+from .stored_image import UnreadableImageError
 
 if TYPE_CHECKING:
     import highdicom
 
-__all__ = ["is_segmentation", "read_segmentation", "read_series"]
-
-SEGMENTATION = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # binary or fractional; label map
-
-
-def read_series(folder: str | Path) -> sitk.Image:
-    """The volume of a folder that holds one DICOM series, in rescaled units (HU in CT).
-
-    Raises:
-        InputError: no DICOM, several series, or slices that are no regular grid.
-    """
-
-    try:
-        check_dicom_series(folder)
-    except ValueError as error:
-        raise InputError(f"{folder}: {error}; give each series a folder of its own") from error
-    return sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
+__all__ = ["is_segmentation", "read_segmentation"]
 
 
 def is_segmentation(path: str | Path) -> bool:
     """Whether the file is a DICOM segmentation."""
-    import pydicom
-
-    if not Path(path).is_file() or not pydicom.misc.is_dicom(path):
+    try:
+        header = read_header(path) if Path(path).is_file() else None
+    except UnreadableImageError:  # which its reader tells
         return False
-    header = pydicom.dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
-    return header.get("SOPClassUID") in SEGMENTATION
+    return header is not None and header.get("SOPClassUID") in SEGMENTATION
 
 
 def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = None) -> sitk.Image:

@@ -1,103 +1,241 @@
-"""Whether a DICOM folder is one regular volume.
+"""DICOM slices as one volume: whether they are a regular grid, where it lies, and its intensities.
 
 ITK stacks what it finds: with a slice missing, a tilted gantry or two orientations in the folder it warns at most and
-returns a volume whose geometry is wrong. Here such a folder is refused with the reason.
+returns a volume whose geometry is wrong, and it applies the first slice's rescaling to all. Here each slice has its
+own, and what is no volume is refused with the reason.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["check_dicom_series"]
+from .dicom_headers import SEGMENTATION, DicomSlice, Plane, dicom_files, planes_of, read_header
+from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
 
-# Only what the geometry needs is parsed; pixel data are skipped.
-TAGS = (
-    "SeriesInstanceUID",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-)
-
-
-def check_dicom_series(folder: str | Path, tolerance: float = 0.1) -> int:
-    """Check that the folder's slices are one series on a regular, orthogonal grid.
-
-    Args:
-        folder: a folder with one DICOM series; files that are not DICOM are passed over.
-        tolerance: how far a slice may be from its place on the grid, as a part of the slice distance (along the
-            normal) or of the pixel spacing (sideways, over the whole stack).
-
-    Returns:
-        The number of its files.
-
-    Raises:
-        ValueError: with what was found and expected, in one line without the folder's name.
-    """
+if TYPE_CHECKING:
     import pydicom
 
-    slices = []
-    for path in sorted(Path(folder).iterdir()):
-        if path.is_file() and pydicom.misc.is_dicom(path):
-            slices.append(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS)))
+__all__ = ["check_dicom_series", "read_dicom", "stack_of"]
+
+# How far a slice may be from its place on the grid: a part of the slice distance, or of the pixel spacing sideways.
+MAX_SHIFT = 0.1
+MAX_TILT = 1e-3  # of direction cosines, and of spacings as a part of them; headers are rounded
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def check_dicom_series(path: str | os.PathLike) -> StoredImage:
+    """Check that a folder or file is one series of slices on a regular, orthogonal grid, or one picture.
+
+    Args:
+        path: folder with one DICOM series, in which reports, segmentations and files that are no DICOM do not count;
+            or one file, of one frame or several.
+
+    Returns:
+        The image with the right shape and geometry, whose voxels were not read: they are 0 and take no memory.
+
+    Raises:
+        UnreadableImageError: with what was found and expected, in one line without the path.
+    """
+    _, affine, shape = stack_of(_slices(path))
+    placeholder = np.broadcast_to(np.zeros((), np.uint8), shape[:2] if affine is None else shape)
+    return StoredImage(placeholder, placeholder.ndim, affine)
+
+
+def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
+    """Read a DICOM series, or a file of one frame or several, in rescaled units (HU in CT).
+
+    Values are those stored, scaled by the slope and intercept of each slice. MONOCHROME1 only says how a screen shows
+    them: values of a volume stay as they are, and pictures, which have no unit, are refused.
+
+    Args:
+        source: see :func:`check_dicom_series`; or files that make one series.
+
+    Raises:
+        UnreadableImageError: see :func:`check_dicom_series`; or pixels that cannot be read, or are not as many as the
+            header says.
+    """
+    slices = _slices(source, pixels=True)
+    order, affine, shape = stack_of(slices)
+    places = np.empty(len(order), dtype=int)
+    places[order] = np.arange(len(order))
+    per_file = [list(planes_of(item.header)) for item in slices]
+    whole = all(plane.slope.is_integer() and plane.intercept.is_integer() for planes in per_file for plane in planes)
+    voxels, number = None, 0  # nothing is claimed before a first file has as many pixels as its header says
+    for item, planes in zip(slices, per_file, strict=True):
+        frames = _stored_values(item)
+        if frames.shape != (len(planes), *planes[0].shape):
+            expected = (len(planes), *planes[0].shape)
+            raise UnreadableImageError(f"found pixels of shape {frames.shape} in {item.path.name}, expected {expected}")
+        for stored, plane in zip(frames, planes, strict=True):
+            values = stored
+            if plane.slope != 1 or plane.intercept != 0:
+                values = stored * np.float64(plane.slope) + plane.intercept
+                values = values.astype(np.int32 if whole and stored.dtype.itemsize < 4 else np.float32)
+            if voxels is None:
+                voxels = np.empty(shape[::-1], dtype=values.dtype)
+            voxels = voxels.astype(np.result_type(voxels, values), copy=False)
+            voxels[places[number]] = values
+            number += 1
+    return StoredImage(voxels.T if affine is not None else voxels[0].T, 2 if affine is None else 3, affine)
+
+
+def stack_of(slices: Sequence[DicomSlice]) -> tuple[np.ndarray, np.ndarray | None, tuple[int, int, int]]:
+    """How slices stack.
+
+    Args:
+        slices: in any order.
+
+    Returns:
+        The numbers of the planes (all frames of the first file, then of the next) along the normal; the affine from
+        indices of column, row and slice to RAS millimetres, ``None`` for one picture without a place in the patient;
+        the number of columns, rows and slices.
+
+    Raises:
+        UnreadableImageError: several series or patients, or no regular volume.
+    """
     if not slices:
-        raise ValueError("found a folder without DICOM files, expected a DICOM series")
-    _expect_one_value(slices, "SeriesInstanceUID", "series", decimals=None)
-    if len(slices) == 1:
-        return 1
-    for tag, what in (("Rows", "row counts"), ("Columns", "column counts")):
-        _expect_one_value(slices, tag, what, decimals=None)
-    _expect_one_value(slices, "PixelSpacing", "pixel spacings", decimals=3)
-    _expect_one_value(slices, "ImageOrientationPatient", "slice orientations", decimals=3)
-    _check_positions(slices, tolerance)
-    return len(slices)
+        raise UnreadableImageError("found a folder without DICOM images, expected a DICOM series")
+    for keyword, what in (("SeriesInstanceUID", "series"), ("PatientID", "patients")):
+        values = {str(item.header.get(keyword) or "") for item in slices}
+        if len(values) > 1:
+            raise UnreadableImageError(
+                f"found {len(values)} {what} in {len(slices)} files, expected one series of one patient"
+            )
+    planes = [plane for item in slices for plane in planes_of(item.header)]
+    if len({plane.shape for plane in planes}) > 1:
+        shapes = ", ".join(f"{rows} x {columns}" for rows, columns in sorted({plane.shape for plane in planes}))
+        raise UnreadableImageError(f"found slices of {shapes} pixels, expected one size")
+    rows, columns = planes[0].shape
+    if len(planes) == 1 and planes[0].orientation is None:
+        if slices[0].header.get("PhotometricInterpretation") == "MONOCHROME1":
+            raise UnreadableImageError("found an inverted picture (MONOCHROME1), expected MONOCHROME2; convert it")
+        return np.zeros(1, dtype=int), None, (columns, rows, 1)
+    order, affine = _grid(planes)
+    return order, affine, (columns, rows, len(planes))
 
 
-def _expect_one_value(slices: list[Any], tag: str, what: str, decimals: int | None) -> None:
-    def key(dataset: Any) -> Any:
-        value = dataset.get(tag)
-        if value is None or decimals is None:
-            return value
-        return tuple(round(float(item), decimals) + 0.0 for item in value)
+def _slices(source: str | os.PathLike | Sequence[Path], pixels: bool = False) -> list[DicomSlice]:
+    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        return dicom_files(source, pixels)
+    found = []
+    for path in [Path(source)] if isinstance(source, str | os.PathLike) else source:
+        header = read_header(path, pixels=pixels)
+        if header is None:
+            raise UnreadableImageError(f"found no pixels in {path.name}, expected a DICOM image")
+        if header.get("SOPClassUID") in SEGMENTATION:
+            raise UnreadableImageError(f"found a DICOM segmentation ({path.name}), expected an image")
+        found.append(DicomSlice(path, header))
+    return found
 
-    counts = Counter(key(dataset) for dataset in slices)
-    if len(counts) > 1:
-        shares = ", ".join(str(count) for _, count in counts.most_common())
-        raise ValueError(f"found {len(counts)} {what} in the folder ({shares} slices), expected one series of one kind")
 
-
-def _check_positions(slices: list[Any], tolerance: float) -> None:
-    missing = sum(
-        not dataset.get(tag)
-        for dataset in slices
-        for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
-    )
+def _grid(planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:
+    """The planes' numbers along the normal, and the affine to RAS millimetres."""
+    missing = sum(plane.position is None or plane.orientation is None or plane.spacing is None for plane in planes)
     if missing:
-        raise ValueError(f"found {len(slices)} slices without position, orientation or spacing, expected a volume")
-    first = slices[0]
-    row, column = np.asarray(first.ImageOrientationPatient, dtype=float).reshape(2, 3)
+        raise UnreadableImageError(
+            f"found {missing} slices without position, orientation or spacing, expected a volume"
+        )
+    orientations, spacings, positions = (
+        np.stack([getattr(plane, name) for plane in planes]) for name in ("orientation", "spacing", "position")
+    )
+    spacing, orientation = np.median(spacings, axis=0), orientations[0]
+    if spacing.min() <= 0:
+        raise UnreadableImageError(f"found PixelSpacing {spacing.tolist()}, expected sizes above 0")
+    if (tilt := np.abs(orientations - orientation).max()) > MAX_TILT:
+        raise UnreadableImageError(f"found slice orientations that differ by {tilt:.2g}, expected parallel slices")
+    if (change := np.abs(spacings / spacing - 1).max()) > MAX_TILT:
+        raise UnreadableImageError(f"found pixel spacings that differ by {change:.2g} of them, expected one")
+    if len({plane.group for plane in planes}) > 1:
+        raise UnreadableImageError(
+            f"found {len({plane.group for plane in planes})} stacks or time points, expected one"
+        )
+    row, column = orientation.reshape(2, 3)
     normal = np.cross(row, column)
-    positions = np.asarray([dataset.ImagePositionPatient for dataset in slices], dtype=float)
-    positions = positions[np.argsort(positions @ normal)]
+    if abs(row @ column) > 0.01 or not np.allclose([row @ row, column @ column], 1, atol=0.02):
+        raise UnreadableImageError("found an ImageOrientationPatient that is no right angle, expected unit vectors")
+    order = np.argsort(positions @ normal, kind="stable")
+    positions = positions[order]
+    step = _step(positions, normal, spacing) if len(planes) > 1 else normal * abs(planes[0].thickness)
+    affine = np.eye(4)
+    affine[:3] = np.stack([row * spacing[1], column * spacing[0], step, positions[0]], axis=1)
+    return order, TO_RAS @ affine
+
+
+def _step(positions: np.ndarray, normal: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """From one slice to the next, checked to lead to each of them."""
     gaps = np.diff(positions @ normal)
     gap = float(np.median(gaps))
-    if gaps.min() < tolerance * max(gap, 1e-6):
-        raise ValueError(f"found two slices at one position among {len(slices)}, expected a volume")
-    if np.abs(gaps - gap).max() > tolerance * gap:
-        raise ValueError(
+    if gaps.min() < MAX_SHIFT * max(gap, 1e-6):
+        raise UnreadableImageError(f"found two slices at one position among {len(positions)}, expected a volume")
+    if np.abs(gaps - gap).max() > MAX_SHIFT * gap:
+        raise UnreadableImageError(
             f"found slice distances from {gaps.min():.3g} to {gaps.max():.3g} mm, expected equal ones (a slice is "
             "missing or the series is irregular)"
         )
-    offset = positions[-1] - positions[0]
-    sideways = float(np.linalg.norm(offset - (offset @ normal) * normal))
-    if sideways > tolerance * float(min(first.PixelSpacing)):
-        degrees = np.degrees(np.arctan2(sideways, offset @ normal))
-        raise ValueError(
-            f"found slices sheared by {degrees:.2g} degrees (gantry tilt), expected a stack along its normal"
+    offset = positions - positions[0]
+    sideways = np.linalg.norm(offset - np.outer(offset @ normal, normal), axis=1)
+    if sideways.max() > MAX_SHIFT * spacing.min():
+        degrees = np.degrees(np.arctan2(sideways[-1], offset[-1] @ normal))
+        raise UnreadableImageError(
+            f"found slices sheared by {degrees:.2g} degrees (gantry tilt) or shifted by {sideways.max():.2g} mm, "
+            "expected a stack along its normal"
         )
+    return offset[-1] / (len(positions) - 1)
+
+
+def _stored_values(item: DicomSlice) -> np.ndarray:
+    """Values of a file's frames ``[frames, rows, columns]``, before rescaling; its bytes are dropped."""
+    from pydicom.pixels import apply_color_lut, pixel_array
+
+    path, data = item.path, item.header
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that bend the standard
+            name = _check_pixels(data, path)
+            values = pixel_array(data)
+            del data[name]
+            if data.get("PhotometricInterpretation") == "PALETTE COLOR":
+                values = apply_color_lut(values, data)
+            if values.shape[-1] == 3 and values.ndim > 2 and values.shape[-3:-1] == (data.Rows, data.Columns):
+                values = grey_of_colours(values)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # decoders raise whatever they like
+        reason = " ".join(str(error).split())[:120]
+        raise UnreadableImageError(f"found unreadable pixels in {path.name} ({reason})") from error
+    return values if int(data.get("NumberOfFrames") or 1) > 1 else values.reshape(1, *values.shape[-2:])
+
+
+def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
+    """Check that the pixels are as many as the header says, and give the name of their element."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    names = [name for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if name in data]
+    if len(names) != 1:
+        raise UnreadableImageError(f"found no pixels in {path.name}, expected a whole file")
+    if "ModalityLUTSequence" in data:
+        raise UnreadableImageError(
+            f"found a table of values (Modality LUT) in {path.name}, expected slope and intercept"
+        )
+    if "TransferSyntaxUID" not in data.file_meta:  # lost with the preamble
+        implicit, little = data.original_encoding
+        known = ExplicitVRBigEndian if not little else ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        data.file_meta.TransferSyntaxUID = known
+    if data.file_meta.TransferSyntaxUID.is_encapsulated:
+        return names[0]
+    frames, samples = int(data.get("NumberOfFrames") or 1), int(data.get("SamplesPerPixel") or 1)
+    bits = frames * samples * int(data.Rows) * int(data.Columns) * int(data.BitsAllocated)
+    if data.get("PhotometricInterpretation") == "YBR_FULL_422":
+        bits = bits * 2 // 3
+    expected, found = (bits + 7) // 8, len(data[names[0]].value)
+    if found not in (expected, expected + expected % 2):
+        raise UnreadableImageError(
+            f"found {found} bytes of pixels in {path.name}, expected {expected} for Rows x Columns x frames"
+        )
+    return names[0]

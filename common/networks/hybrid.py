@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,9 +38,12 @@ class HybridNetwork(nn.Module):
         image_encoder: network from ``B[C]HW`` to a feature map ``BKhw`` that tells ``K`` as ``num_features``.
         radiomics_encoder: network from ``B[R]`` to ``B[F]`` that tells ``F`` as ``out_features``.
         out_features: F.
+        frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` locks one with
+            ImageNet weights, while its projection and the radiomics learn to correspond (Zhai et al. 2022, "LiT"): some
+            hundred lesions are too few to better its features, and enough to spoil them.
 
     Raises:
-        InputError: when the radiomics encoder gives another length.
+        InputError: when the radiomics encoder gives another length, or a name in ``frozen`` is no module.
 
     Shape:
         - image: ``B[C]HW``.
@@ -48,7 +52,11 @@ class HybridNetwork(nn.Module):
     """
 
     def __init__(
-        self, image_encoder: FeatureMapEncoder, radiomics_encoder: VectorEncoder, out_features: int = 128
+        self,
+        image_encoder: FeatureMapEncoder,
+        radiomics_encoder: VectorEncoder,
+        out_features: int = 128,
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if radiomics_encoder.out_features != out_features:
@@ -62,6 +70,14 @@ class HybridNetwork(nn.Module):
         self.radiomics_encoder = radiomics_encoder
         self.num_features = image_encoder.num_features
         self.out_features = out_features
+        self.frozen = freeze(self, frozen)
+
+    def train(self, mode: bool = True) -> HybridNetwork:
+        """Put into training mode what is trained: frozen batch norms keep their statistics and use them."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     def forward(self, image: torch.Tensor, radiomics: torch.Tensor) -> HybridOutput:
         """Both views."""
@@ -81,3 +97,21 @@ class HybridNetwork(nn.Module):
     def radiomics_features(self, radiomics: torch.Tensor) -> torch.Tensor:
         """``r``, ``BF``, L2-normalised; needs no image."""
         return unit_vectors(self.radiomics_encoder(radiomics))
+
+
+def freeze(network: nn.Module, names: Sequence[str]) -> tuple[str, ...]:
+    """Let no gradient reach these modules of the network, and return their names; their mode is the caller's.
+
+    Raises:
+        InputError: a name is no module.
+    """
+    known = dict(network.named_modules())
+    if unknown := [name for name in names if name not in known or not name]:
+        children = ", ".join(name for name, _ in network.named_children())
+        raise InputError(
+            f"frozen: no module {', '.join(map(repr, unknown))} in the hybrid network; expected names in {children}, "
+            "such as image_encoder.layer4; correct them"
+        )
+    for name in names:
+        known[name].requires_grad_(False)
+    return tuple(names)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .hybrid import HybridNetwork
+from .hybrid import HybridNetwork, freeze
 from .unit_vectors import unit_vectors
 
 __all__ = ["HybridClassifier"]
@@ -78,9 +78,7 @@ class HybridClassifier(nn.Module):
         self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
         self.head = nn.Linear(width, num_classes) if num_classes else nn.Identity()
         self.probabilities = probabilities
-        self.frozen = (*_checked(hybrid, frozen), *_unused(view))
-        for name in self.frozen:
-            hybrid.get_submodule(name).requires_grad_(False)
+        self.frozen = freeze(hybrid, [*frozen, *_unused(view)])
 
     def train(self, mode: bool = True) -> HybridClassifier:
         """Put into training mode what is trained: frozen batch norms keep their statistics and use them."""
@@ -112,16 +110,6 @@ class HybridClassifier(nn.Module):
         if self.normalize:
             vectors = [unit_vectors(vector) for vector in vectors]
         return torch.cat(vectors, dim=1)
-
-
-def _checked(hybrid: nn.Module, frozen: Sequence[str]) -> list[str]:
-    known = dict(hybrid.named_modules())
-    if unknown := [name for name in frozen if name not in known or not name]:
-        raise InputError(
-            f"frozen: no module {', '.join(map(repr, unknown))} in the hybrid network; expected names such as "
-            f"{', '.join(_FINE_TUNING)}; correct them"
-        )
-    return list(frozen)
 
 
 def _unused(view: str) -> tuple[str, ...]:

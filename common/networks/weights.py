@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -33,14 +32,28 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
         raise InputError(f"{path}: no such checkpoint; expected a file written by training; check the path")
     try:
         content = torch.load(path, map_location=map_location, weights_only=True)
-    except (RuntimeError, EOFError, UnpicklingError, OSError) as error:
-        found = one_line(error) if str(error) else "an empty file"
+    except Exception as error:  # a damaged file makes torch raise whatever it likes
+        found = _found(path, error)
         raise InputError(f"{path}: not a readable checkpoint ({found}); write it again by training") from error
     if not isinstance(content, dict):
         raise InputError(
             f"{path}: holds a {type(content).__name__}; expected a dictionary of tensors; name another file"
         )
     return content
+
+
+def _found(path: str | Path, error: Exception) -> str:
+    """What is wrong with a checkpoint. torch's own words on pickles advise to read them with ``weights_only=False``."""
+    if not str(error):
+        return "an empty file"
+    if "weights_only" not in str(error):
+        return one_line(error) if isinstance(error, RuntimeError | OSError | EOFError) else "no file of torch.save"
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # of a file that is no checkpoint at all
+        names = []
+    which = f", such as {', '.join(names[:_SHOWN])}" if names else ""
+    return f"it holds more than tensors and plain values{which}, and reading that could run code"
 
 
 def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -> nn.Module:

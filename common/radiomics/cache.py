@@ -1,4 +1,4 @@
-"""Results by content: the same voxels, mask and settings are measured once, whatever the files are called."""
+"""Results by content: the same voxels, mask and settings are measured once, wherever the files are."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class FeatureCache:
         self.folder = Path(folder)
         self._common = {"engine": ENGINE_VERSION, "pyradiomics": radiomics.__version__, **asdict(settings)}
 
-    def key(self, image_digest: str, mask_digest: str, channel: int = 0) -> str:
-        """The name under which the result for these bytes is kept."""
+    def key(self, image_digest: str, mask_digest: str, channel: int = 0, label: int | None = None) -> str:
+        """The name under which the result for these bytes is kept; ``label`` stands for the settings' mask label."""
         content = {**self._common, "image": image_digest, "mask": mask_digest, "channel": channel}
+        if label is not None:
+            content["mask_label"] = label
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=20).hexdigest()
 
     def load(self, key: str) -> Measured | None:

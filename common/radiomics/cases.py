@@ -15,11 +15,19 @@ __all__ = ["Case", "find_case", "modality_prefixes"]
 
 @dataclass(frozen=True)
 class Case:
-    """One image with its mask; ``channel`` is the modality's index within a file that holds several."""
+    """One image with its mask.
+
+    Attributes:
+        image: file or folder.
+        mask: file or folder.
+        channel: index of the modality within a file that holds several.
+        label: value of the mask to measure, where the row names it; ``None``: what the settings say.
+    """
 
     image: str
     mask: str
     channel: int = 0
+    label: int | None = None
 
 
 def modality_prefixes(
@@ -47,7 +55,8 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
     """The files to measure, or why there are none.
 
     Args:
-        row: datalist row with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``.
+        row: datalist row with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``; ``Label``, as
+            PyRadiomics calls the column of its tables, is the mask's value to measure.
         modality: index of the file, or of the channel within the only one.
     """
     images, mask = _images(row), row.get("mask")
@@ -55,7 +64,14 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
         return f"no {'mask' if images else 'image'} in the datalist; expected a file"
     if len(images) > 1 and modality >= len(images):
         return f"{len(images)} images in the datalist; expected one with index {modality}"
-    case = Case(images[modality], str(mask)) if len(images) > 1 else Case(images[0], str(mask), modality)
+    if row.get("Label_channel") not in (None, "", 0, "0"):
+        return f"Label_channel is {row['Label_channel']!r}; expected none; save the mask's channel as a file"
+    label = row.get("Label")
+    if label not in (None, "") and not str(label).isdecimal():
+        return f"Label is {label!r}; expected an integer from 1, the mask's value to measure"
+    label = None if label in (None, "") else int(label)
+    image, channel = (images[modality], 0) if len(images) > 1 else (images[0], modality)
+    case = Case(image, str(mask), channel, label)
     missing = [path for path in (case.image, case.mask) if not Path(path).exists()]
     return f"{missing[0] or 'image'}: no such file; correct the path in the datalist" if missing else case
 

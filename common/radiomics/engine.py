@@ -17,8 +17,8 @@ from .settings import RadiomicsSettings
 
 __all__ = ["ENGINE_VERSION", "Measured", "measure_lesion"]
 
-#: Raise when the same input would give other values; 1 was PyRadiomics on the whole image.
-ENGINE_VERSION = 2
+#: Raise when the same input would give other values; 1 was PyRadiomics on the whole image, 2 let ITK read files.
+ENGINE_VERSION = 3
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -21,8 +23,9 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
         image: the volume or plane to measure.
         mask: a label map on the same grid, to within PyRadiomics' ``geometryTolerance`` (by default a thousandth of a
             voxel); with its ``correctMask`` on any grid.
-        settings: ``mask_label`` says what the lesion is, ``min_voxels`` how large it must be.
-        name: name of the mask in an error message: its file.
+        settings: ``mask_label`` says what the lesion is, ``min_voxels`` and PyRadiomics' ``minimumROISize`` and
+            ``minimumROIDimensions`` how large it must be.
+        name: what to call the mask in an error: its file.
 
     Raises:
         InputError: another grid, values that are no labels, no such label, too few voxels, or nothing but lesion.
@@ -31,6 +34,7 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
         found, expected = mask.GetDimension(), image.GetDimension()
         raise InputError(f"{name}: {found} axes, but the image has {expected}; expected the same")
     if settings.setting.get("correctMask"):
+        _check_inside(image, mask, settings.mask_label, name)
         mask = sitk.Resample(mask, image, sitk.Transform(), sitk.sitkNearestNeighbor)
     _check_grid(image, mask, settings.setting.get("geometryTolerance") or GEOMETRY_TOLERANCE, name)
     label, values = settings.mask_label, sitk.GetArrayViewFromImage(mask)
@@ -47,6 +51,11 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
     count = int(np.count_nonzero(lesion))
     if count < settings.min_voxels:
         raise InputError(f"{name}: {count} voxels in the lesion; expected at least {settings.min_voxels} (min_voxels)")
+    extents = sum(np.ptp(axis) > 0 for axis in np.nonzero(lesion))
+    if extents < (needed := int(settings.setting.get("minimumROIDimensions", 2))):
+        raise InputError(f"{name}: the lesion extends along {extents} axes; expected {needed} (minimumROIDimensions)")
+    if count <= (least := settings.setting.get("minimumROISize") or 0):
+        raise InputError(f"{name}: {count} voxels in the lesion; expected more than {least} (minimumROISize)")
     if count == lesion.size:
         raise InputError(f"{name}: covers the whole image; expected a lesion with background around it")
     binary = sitk.GetImageFromArray(lesion.astype(np.uint8))
@@ -89,6 +98,23 @@ def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSetti
             f"{name}: {levels} grey level{'s'[: levels != 1]} in the lesion ({low:g} to {high:g}, binWidth {width:g}); "
             f"expected 2 to {settings.max_levels}; set binWidth to about {(high - low) / 32:.2g}, or binCount"
         )
+
+
+def _check_inside(image: sitk.Image, mask: sitk.Image, label: int | None, name: str) -> None:
+    """Refuse a lesion that reaches out of the image, as PyRadiomics does before it resamples the mask."""
+    values = sitk.GetArrayViewFromImage(mask)
+    places = np.nonzero(values != 0 if label is None else values == label)[::-1]  # x, y, z
+    if not places[0].size:
+        return  # which is told later
+    low, high = ([float(reduce(axis)) + half for axis in places] for reduce, half in ((np.min, -0.5), (np.max, 0.5)))
+    for corner in itertools.product(*zip(low, high, strict=True)):
+        point = mask.TransformContinuousIndexToPhysicalPoint(corner)
+        index = np.asarray(image.TransformPhysicalPointToContinuousIndex(point))
+        outside = np.maximum(-0.5 - index, index - np.asarray(image.GetSize()) + 0.5).max()
+        if outside > 1e-3:
+            raise InputError(
+                f"{name}: the lesion reaches {outside:.3g} voxels out of the image (correctMask); expected it inside"
+            )
 
 
 def _check_grid(image: sitk.Image, mask: sitk.Image, tolerance: float, name: str) -> None:

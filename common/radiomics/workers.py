@@ -11,7 +11,7 @@ import joblib
 from tqdm import tqdm
 
 from ..errors import InputError, one_line
-from ..files import file_digest
+from ..images.read import image_digest
 from .cache import FeatureCache
 from .cases import Case
 from .engine import Measured
@@ -50,9 +50,9 @@ def measure_cases(
     """
     paths = sorted({path for case in cases for path in (case.image, case.mask)})
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
-        hashing = tqdm(pool.map(file_digest, paths), total=len(paths), desc="hash", unit="file", disable=not progress)
+        hashing = tqdm(pool.map(image_digest, paths), total=len(paths), desc="hash", unit="file", disable=not progress)
         digests = dict(zip(paths, hashing, strict=True))
-    keys = {case: cache.key(digests[case.image], digests[case.mask], case.channel) for case in cases}
+    keys = {case: cache.key(digests[case.image], digests[case.mask], case.channel, case.label) for case in cases}
     kept = {key: measured for key in set(keys.values()) if (measured := cache.load(key)) is not None}
     todo = {key: case for case, key in keys.items() if key not in kept}
     measure = partial(_measure_one, cache=cache, settings=settings)
@@ -98,7 +98,8 @@ def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> I
 
 def _measure_one(key: str, case: Case, cache: FeatureCache, settings: RadiomicsSettings) -> tuple[str, Measured | str]:
     try:
-        measured = measure_features(case.image, case.mask, settings, channel=case.channel)
+        wanted = RadiomicsSettings.load(settings, mask_label=case.label)
+        measured = measure_features(case.image, case.mask, wanted, channel=case.channel)
     except InputError as error:
         return key, str(error)
     except Exception as error:  # a case that breaks PyRadiomics or ITK must not cost the cohort

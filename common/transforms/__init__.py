@@ -7,6 +7,7 @@ from .crop import BatchRandResizedCrop
 from .crop_to_mask import CropToMaskd
 from .enhance import BatchRandGaussianSharpen, BatchRandGaussianSmooth
 from .flip import BatchRandFlip
+from .image_reader import CheckedReader
 from .jigsaw import JigsawTiles, distant_permutations
 from .load_modalities import LoadModalitiesd
 from .local_shuffle import BatchRandLocalShuffle
@@ -41,6 +42,7 @@ __all__ = [
     "BatchRandMaskingNoise",
     "BatchRandPaint",
     "BatchRandResizedCrop",
+    "CheckedReader",
     "CropToMaskd",
     "JigsawTiles",
     "LoadModalitiesd",

@@ -10,6 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import LoadImage, MapTransform
 
 from ..errors import InputError
+from .image_reader import CheckedReader
 
 __all__ = ["LoadModalitiesd"]
 
@@ -18,7 +19,7 @@ class LoadModalitiesd(MapTransform):
     """MONAI's ``LoadImaged`` for a list of files of which some may be missing or of another format.
 
     Each file of the list is one channel, in the list's order: NIfTI, PNG, a folder with a DICOM series, or whatever
-    else ``LoadImage`` reads. ``None`` in the list is a modality that the patient does not have
+    else :class:`CheckedReader` reads. ``None`` in the list is a modality that the patient does not have
     (``load_datalist(missing="zeros")`` leaves it there): it becomes zeros of the others' shape. A single path gives the
     channels of that file.
 
@@ -49,7 +50,7 @@ class LoadModalitiesd(MapTransform):
         super().__init__(keys, allow_missing_keys)
         self.select = None if select is None else list(select)
         self.missing_key = missing_key
-        self.loader = LoadImage(image_only=True, ensure_channel_first=True)
+        self.loader = LoadImage(image_only=True, ensure_channel_first=True, reader=CheckedReader())
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The row with one tensor ``MHW`` or ``MHWD`` in place of each list."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigWorkflow
 
-from common.data import make_brain_phantoms, make_liver_phantoms, make_lung_phantoms
+from common.data import BrainPhantoms, LiverPhantoms, LungPhantoms
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
 from tests.python_commands import run_python
 from tests.two_processes import free_port
@@ -20,7 +20,7 @@ from tests.two_processes import free_port
 def brain_phantoms(made_once) -> Path:
     """Folder of 20 subjects with four modalities of 32^3 voxels: 8 of low and 12 of high grade, four folds."""
     options = {"num_subjects": 20, "shape": (32, 32, 32), "centres": {"A": (5, 8), "B": (3, 4)}, "num_folds": 4}
-    return made_once("brain", partial(make_brain_phantoms, num_workers=1, **options))
+    return made_once("brain", partial(BrainPhantoms(**options).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +28,14 @@ def lung_phantoms(made_once) -> Path:
     """Folder of 18 chest CTs of 32^3 voxels at 10 mm, six of each stage, two folds."""
     sizes = {"shape": (32, 32, 32), "spacing": (10.0, 10.0, 10.0)}
     options = {"num_subjects": 18, "stage_counts": (1, 1, 1), "num_folds": 2}
-    return made_once("lung", partial(make_lung_phantoms, num_workers=1, **sizes, **options))
+    return made_once("lung", partial(LungPhantoms(**sizes, **options).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")
 def liver_phantoms(made_once) -> Path:
     """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
     options = {"num_subjects": 20, "sizes": (24, 40), "stage_counts": (3, 2), "num_folds": 4}
-    return made_once("liver", partial(make_liver_phantoms, num_workers=1, **options))
+    return made_once("liver", partial(LiverPhantoms(**options).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")

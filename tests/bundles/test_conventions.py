@@ -20,6 +20,22 @@ CONFIGS = {f"{path.parents[1].name}/{path.name}": path for bundle in BUNDLES for
 MAIN = {name: path for name, path in CONFIGS.items() if not is_overlay(read_config(path))}
 OVERLAYS = {name: path for name, path in CONFIGS.items() if name not in MAIN}
 EVERYWHERE = ("bundle_root", "dataset_dir", "datalist", "output_dir", "device", "amp", "initialize", "run")
+#: Ids of a stage in all bundles, in this order; a bundle has others between them.
+SAME = {
+    "pretrain": """imports bundle_root dataset_dir datalist output_dir cache_dir device fold transductive part_name
+        image_size scale_intensity cache_rate storage_dtype num_workers seed max_epochs batch_size learning_rate
+        weight_decay amp memory_format save_interval resume method stop_on_collapse quiet augment network_def
+        network_start network loss optimizer prepare_batch cohort rows transforms train initialize run training""",
+    "train": """imports bundle_root dataset_dir datalist output_dir cache_dir device pretrained_encoder fold
+        validation_fraction label_fraction num_classes in_channels image_size scale_intensity cache_rate
+        storage_dtype num_workers seed max_epochs val_interval batch_size learning_rate weight_decay dropout amp
+        memory_format save_interval resume quiet augment network_def network_start network loss optimizer cohort
+        rows split transforms train validate validator initialize run training""",
+    "evaluate": """output_dir checkpoint predictions torchscript probabilities classifier trained held_out preprocessing
+        dataset dataloader inferer handlers evaluator report export run evaluating exporting""",
+    "extract_features": """output_dir checkpoint learnt_table trained everyone preprocessing dataset dataloader
+        inferer handlers evaluator run evaluating""",
+}
 NO_NETWORK = ("amp", "device")  # ids that a config without a network needs not have
 
 
@@ -66,6 +82,14 @@ def test_options_are_checked_before_anything_is_read(name):
 def test_siblings_have_the_ids_that_they_share_in_the_same_order(one, other):
     ids, others = list(read_config(MAIN[one])), list(read_config(MAIN[other]))
     assert [key for key in ids if key in others] == [key for key in others if key in ids]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+@pytest.mark.parametrize("stage", SAME)
+def test_a_stage_has_the_same_ids_in_the_same_order_in_all_bundles(stage, bundle):
+    ids = list(read_config(bundle / f"configs/{stage}.yaml"))
+    expected = SAME[stage].split()
+    assert [key for key in ids if key in expected] == expected
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

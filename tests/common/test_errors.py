@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -104,3 +105,9 @@ def test_flags_are_read_in_any_spelling(value, expected):
 def test_anything_else_is_no_flag(value):
     with pytest.raises(InputError, match=r"amp: .*expected true or false"):
         flag("amp", value)
+
+
+def test_what_would_control_a_terminal_is_escaped():
+    error = InputError.of_rows("a\x1b[2J.json", ["caf\u00e9\u202e\udc80"])
+    assert str(error) == "a\\x1b[2J.json: 1 problem\n  caf\u00e9\\u202e\\udc80"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -41,18 +41,6 @@ def test_the_pipeline_is_measured_end_to_end_and_all_rounds_and_the_hardware_are
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
-@pytest.mark.parametrize("command", ["pipeline", "rebalance", "memory"])
-def test_help_is_told_and_nothing_runs(project, tmp_path, monkeypatch, capfd, command):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["benchmark.py", command, "--help"])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(project / "scripts" / "benchmark.py"), run_name="__main__")
-    assert stop.value.code == 0
-    told = "".join(capfd.readouterr())
-    assert "--overlay" in told and "config ids and values" in told
-    assert "phantoms:" not in told
-
-
 def test_an_unknown_config_is_one_line_and_no_output(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["benchmark.py", "pipeline", "--overlay", "plane", "--output", "result.json"])
@@ -61,17 +49,6 @@ def test_an_unknown_config_is_one_line_and_no_output(project, tmp_path, monkeypa
     ):
         runpy.run_path(str(project / "scripts" / "benchmark.py"), run_name="__main__")
     assert not list(tmp_path.iterdir())
-
-
-def test_nt_xent_is_compared_with_monai_s(project, tmp_path, monkeypatch, capsys):
-    output = tmp_path / "result.json"
-    sizes = ("--batch_size", "16", "--num_features", "32", "--rounds", "2", "--steps", "1")
-    monkeypatch.setattr(sys, "argv", ["benchmark.py", "ntxent", *sizes, "--output", str(output)])
-    runpy.run_path(str(project / "scripts" / "benchmark.py"), run_name="__main__")
-    told, result = capsys.readouterr().out, json.loads(output.read_text())
-    assert result["benchmark"] == "ntxent" and len(result["rounds"]) == 2
-    assert f"difference of the values: {result['summary']['value_difference']:.1e} (at most 1e-05: met)" in told
-    assert result["environment"]["hardware"]["cpu"] in told
 
 
 @pytest.mark.slow

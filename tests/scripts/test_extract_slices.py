@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from common.data import load_datalist, make_liver_phantoms
+from common.data import LiverPhantoms, load_datalist
 from common.errors import InputError
 
 
@@ -13,7 +13,7 @@ from common.errors import InputError
 def run(project, tmp_path, monkeypatch):
     script = str(project / "scripts" / "extract_slices.py")
     settings = {"num_subjects": 6, "sizes": (32, 40), "num_slices": 6, "num_folds": 2, "spatial_dims": 3}
-    make_liver_phantoms(tmp_path / "volumes", **settings)
+    LiverPhantoms(**settings).make(tmp_path / "volumes")
 
     def call(*arguments: str) -> None:
         monkeypatch.chdir(tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import load_datalist, make_brain_phantoms
+from common.data import BrainPhantoms, load_datalist
 from tests.common.data.cohorts.dicom_studies import write_patient
 from tests.python_commands import run_python
 
@@ -25,7 +25,7 @@ def run(project, monkeypatch, tmp_path):
 
 @pytest.fixture
 def brats(tmp_path) -> Path:
-    return make_brain_phantoms(tmp_path / "brats", num_subjects=12, shape=(16, 16, 16), num_folds=2).parent
+    return BrainPhantoms(num_subjects=12, shape=(16, 16, 16), num_folds=2).make(tmp_path / "brats").parent
 
 
 def test_brats_writes_a_datalist_relative_to_the_working_directory(brats, run, tmp_path, capsys):

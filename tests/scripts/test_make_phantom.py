@@ -3,8 +3,6 @@ from __future__ import annotations
 import runpy
 import sys
 
-import pytest
-
 from common.data import load_datalist
 from tests.python_commands import run_python
 
@@ -27,21 +25,19 @@ def test_a_cohort_is_made_from_any_working_directory_and_left_alone_the_second_t
 
 def test_bad_input_ends_with_one_line_and_exit_code_1(project, tmp_path):
     script = project / "scripts" / "make_phantom.py"
-    result = run_python([script, "lung", "--output", "out", "--shape", "64"], tmp_path)
+    result = run_python([script, "lung", "--output", "out", "--shape", "64,64,8"], tmp_path)
     assert result.returncode == 1
-    assert result.stderr == "error: shape: found 64, expected three integers from 16, such as 64,64,64\n"
+    assert result.stderr == "error: shape: found (64, 64, 8), expected three integers from 16, such as 64,64,64\n"
     assert not (tmp_path / "out").exists()
 
 
-def test_help_tells_each_option(project, monkeypatch, capsys):
+def test_a_numeric_folder_is_a_folder(project, tmp_path, monkeypatch):
     script = str(project / "scripts" / "make_phantom.py")
-    monkeypatch.setattr(sys, "argv", [script, "brain", "--help"])
-    monkeypatch.setenv("PAGER", "cat")
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(script, run_name="__main__")
-    text = "".join(capsys.readouterr())
-    assert end.value.code == 0
-    assert all(word in text for word in ("OUTPUT", "--num_subjects", "--spacing", "voxel size", "Default: 40"))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["thyroid", "007", "--num_subjects", "4", "--sizes", "64,72", "--num_folds", "2"]
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    runpy.run_path(script, run_name="__main__")
+    assert (tmp_path / "007" / "datalist.json").is_file()
 
 
 def test_liver_slices_and_volumes_are_made(project, tmp_path, monkeypatch):

@@ -8,14 +8,14 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from common.data import make_liver_phantoms
+from common.data import LiverPhantoms
 from common.errors import InputError
 
 
 @pytest.fixture
 def run(project, tmp_path, monkeypatch):
     """Run the script on eight phantoms, and give the options that its output ends with."""
-    make_liver_phantoms(tmp_path / "liver", num_subjects=8, sizes=(40, 48), num_folds=2, num_workers=1)
+    LiverPhantoms(num_subjects=8, sizes=(40, 48), num_folds=2).make(tmp_path / "liver", num_workers=1)
     script = str(project / "scripts" / "modality_statistics.py")
     cohort = ["--dataset_dir", "liver", "--cache_dir", "cache", "--image_size", "[32,32]"]
 

@@ -3,19 +3,10 @@ from __future__ import annotations
 import pytest
 
 from common.deploy.package import package_bundle
-from scripts import package
 from tests.common.deploy.tiny_bundles import SETTINGS, random_weights
 from tests.python_commands import run_python
 
 SIAM = "siam3d_imbalance"
-
-
-def test_help_tells_the_options_and_packages_nothing(capsys):
-    with pytest.raises(SystemExit) as end:
-        package.main([SIAM, "zoo", "--help"])
-    assert end.value.code == 0
-    told = "".join(capsys.readouterr())
-    assert all(option in told for option in ("--weights", "--calibration", "--key", "--overlays", "inference", "zoo"))
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
+from common.command_line import run_commands
 from common.deploy.verification.archive import write_archive
 from common.errors import InputError
 from common.networks import CalibratedSoftmax
-from scripts import predict
+from scripts import predict, verify
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import random_network, write_archive_folder, write_dicom
+from tests.common.deploy.verification.scan.twins import script_twins
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
 VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(np.int16)
@@ -26,23 +28,15 @@ def folder(tmp_path):
     return tmp_path / "in"
 
 
-def test_help_tells_the_options_and_runs_nothing(capsys):
-    with pytest.raises(SystemExit) as end:
-        predict.main(["mlsscl_3d", "in", "--output", "out", "--help"])
-    assert end.value.code == 0
-    told = "".join(capsys.readouterr())
-    assert all(option in told for option in ("ARCHIVE", "--weights", "--rules", "--key", "--heat_map", "--num_workers"))
-
-
 def test_a_bundle_predicts_with_the_ids_that_it_was_trained_with(folder, tmp_path, capsys):
     weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2)
     words = ["mlsscl_3d", str(folder), "--output", str(tmp_path / "out"), "--weights", str(weights)]
     words += ["--image_size", "[8,8,8]", "--device", "cpu", "--num_workers", "0"]
-    predict.main(words)
+    run_commands(predict.predict, words)
     assert "1 predicted, 0 failed" in capsys.readouterr().out
     (result,) = json.loads((tmp_path / "out" / "results.json").read_text())["results"]
     assert result["study"] == "007"
-    predict.main(words)
+    run_commands(predict.predict, words)
     assert "1 predicted, 1 of them before, 0 failed" in capsys.readouterr().out
 
 
@@ -53,7 +47,7 @@ def test_a_zip_predicts_and_bad_studies_are_told_at_the_end_with_the_others_kept
     write_dicom(folder / "dicom", VOLUME, np.eye(4), "AX T2", study)
     words = [archive, folder, "--output", tmp_path / "out", "--device", "cpu", "--num_workers", "0"]
     with pytest.raises(InputError) as error:  # which ends the process with exit code 1
-        predict.main(list(map(str, words)))
+        run_commands(predict.predict, list(map(str, words)))
     first, second = str(error.value).splitlines()
     assert first == f"{folder}: 1 problem" and second.startswith(f"  {study}: no series matches T1 (")
     assert "1 predicted, 1 failed" in capsys.readouterr().out
@@ -63,4 +57,19 @@ def test_a_zip_predicts_and_bad_studies_are_told_at_the_end_with_the_others_kept
 
 def test_what_is_neither_archive_nor_bundle_is_told(tmp_path):
     with pytest.raises(InputError, match=r"nowhere: found no such file, folder or bundle"):
-        predict.main(["nowhere", str(tmp_path), "--output", str(tmp_path / "out")])
+        run_commands(predict.predict, ["nowhere", str(tmp_path), "--output", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("command", [predict.predict, verify.verify])
+@pytest.mark.parametrize("packed", [True, False])
+def test_torchscript_that_torch_reads_otherwise_than_the_scanner_is_refused_and_does_not_run(
+    command, packed, folder, tmp_path
+):
+    sentinel = tmp_path / "it_ran"
+    (tmp_path / "model.ts").write_bytes(script_twins(tmp_path / "made", sentinel))
+    archive = write_archive_folder(tmp_path / "toy", BUNDLE, tmp_path / "model.ts")
+    archive = write_archive(archive, tmp_path / "toy.zip") if packed else archive
+    options = {predict.predict: [folder, "--output", tmp_path / "out", "--device", "cpu", "--num_workers", "0"]}
+    with pytest.raises(InputError, match=r"models/model\.ts: a zip file .*two zip files behind one another"):
+        run_commands(command, list(map(str, [archive, *options.get(command, ["--scan"])])))
+    assert not sentinel.exists()

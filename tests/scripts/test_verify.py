@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from common import InputError
+from common.command_line import run_commands
 from common.deploy.verification.archive import write_archive
 from common.deploy.verification.manifest import write_manifest
 from common.deploy.verification.signature import sign
@@ -35,22 +36,29 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_whole_archive_passes_as_zip_and_as_folder(packed, folder, tmp_path, capsys):
-    verify.main([str(write_archive(folder, tmp_path / "a.zip") if packed else folder), "--scan"])
+    run_commands(verify.verify, [str(write_archive(folder, tmp_path / "a.zip") if packed else folder), "--scan"])
     assert capsys.readouterr().out == "manifest: 2 files, all as listed\nscan: no code\n"
 
 
 def test_a_signed_archive_passes_with_its_key_and_says_that_there_is_one_without(folder, key, tmp_path, capsys):
     sign(folder, key.with_name("private.pem"))
     archive = str(write_archive(folder, tmp_path / "a.zip"))
-    verify.main([archive, "--key", str(key)])
+    run_commands(verify.verify, [archive, "--key", str(key)])
     assert capsys.readouterr().out.startswith(f"signature: made by {key}\nmanifest: 2 files")
-    verify.main([archive])
+    run_commands(verify.verify, [archive])
     assert capsys.readouterr().out.startswith("signature: there is one; --key checks it\n")
+
+
+def test_the_release_is_told_as_a_signature_tells_who_but_not_which(folder, capsys):
+    (folder / "configs/metadata.json").write_text('{"name": "Tumours\\u001b[2J", "version": "0.1.0"}')
+    write_manifest(folder)
+    run_commands(verify.verify, [str(folder)])
+    assert capsys.readouterr().out.endswith("release: 'Tumours\\x1b[2J', version '0.1.0'\n")
 
 
 def test_an_unsigned_archive_is_refused_where_a_key_is_given(folder, key):
     with pytest.raises(InputError, match=r"manifest\.json\.sig: no such file"):
-        verify.main([str(folder), "--key", str(key)])
+        run_commands(verify.verify, [str(folder), "--key", str(key)])
 
 
 def test_someone_who_changes_a_file_and_writes_a_new_manifest_is_found_by_the_signature(folder, key, capsys):
@@ -58,28 +66,30 @@ def test_someone_who_changes_a_file_and_writes_a_new_manifest_is_found_by_the_si
     (folder / "LICENSE").write_text("not free")
     write_manifest(folder)
     with pytest.raises(InputError, match="not made by"):
-        verify.main([str(folder), "--key", str(key)])
+        run_commands(verify.verify, [str(folder), "--key", str(key)])
     assert not capsys.readouterr().out
 
 
 def test_the_first_file_that_differs_is_named_in_one_line(folder, tmp_path, monkeypatch, capsys):
     (folder / "LICENSE").write_text("not free")
     archive = write_archive(folder, tmp_path / "a.zip")
-    with pytest.raises(InputError, match=r"^LICENSE: sha256") as refused:
-        verify.main([str(archive)])
+    with pytest.raises(InputError, match=r"^LICENSE: 8 bytes; expected 4") as refused:
+        run_commands(verify.verify, [str(archive)])
     assert "\n" not in str(refused.value)
 
 
 def test_code_is_refused_where_none_may_be(folder):
     (folder / "run.py").write_text("")
     write_manifest(folder)
-    verify.main([str(folder)])
+    run_commands(verify.verify, [str(folder)])
     with pytest.raises(InputError, match=r"refused, as it may run code: 1 problem\n  run\.py: "):
-        verify.main([str(folder), "--scan"])
+        run_commands(verify.verify, [str(folder), "--scan"])
 
 
 def test_the_zoos_checks_are_told_one_by_one_and_a_failed_one_ends_with_an_error(folder, monkeypatch, capsys):
-    monkeypatch.setattr(verify, "check_zoo", lambda folder: [("structure", None), ("train", "no GPU")])
+    monkeypatch.setattr(
+        "common.deploy.consumers.zoo_checks.check_zoo", lambda folder: [("structure", None), ("train", "no GPU")]
+    )
     with pytest.raises(InputError, match="failed train of the zoo's checks"):
-        verify.main([str(folder), "--zoo"])
+        run_commands(verify.verify, [str(folder), "--zoo"])
     assert capsys.readouterr().out.endswith("zoo: structure: passed\nzoo: train: no GPU\n")

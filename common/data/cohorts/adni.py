@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import InputError
 from .collect import existing_folder, read_age, read_table, write_cohort
@@ -22,26 +22,27 @@ def adni_datalist(
     table: str | os.PathLike | None = None,
     class_names: Sequence[str] = (),
     description: str | None = None,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/<subject>/<description>/<date>/<image id>/`` with a NIfTI or a DICOM series each.
+    """ADNI as downloaded: folders of image ids with NIfTI or DICOM, and the table of the search.
 
-    A person's visits are rows of one subject. ``age``, ``visit`` and ``sex`` come from the table.
+    Reads ``<root>/<subject>/<description>/<date>/<image id>/`` with a NIfTI or a DICOM series each. A person's visits
+    are rows of one subject. ``age``, ``visit`` and ``sex`` come from the table.
 
     Args:
-        root: the folder ``ADNI`` of the download, or one above it.
-        output: the JSON to write.
+        root: folder ``ADNI`` of the download, or one above it.
+        output: JSON to write.
         table: CSV of the search, with the columns Image Data ID, Subject, Group, Age and, if there are any, Visit, Sex
             and Description. Default: the only ``.csv`` in ``root``.
         class_names: values of ``Group`` in the order of their index, such as CN,AD; scans of other groups are
             incomplete. Default: no labels, as for pre-training.
-        description: only scans whose ``Description`` holds this text, such as MPRAGE.
-        incomplete: "report" stops with a list of the scans without file or of another group; "drop" leaves them out
-            and logs which and why.
-        num_folds: folds by subject, stratified by label where there is one.
-        seed: of the folds.
+        description: text that the ``Description`` of a scan must hold, such as MPRAGE.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the scans without file or of another
+            group; "drop" leaves them out and logs which and why.
+        num_folds: number of folds by subject, stratified by label where there is one.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import InputError
 from .bids_files import Scan, Visit, find_derivative, scans, visits
 from .bids_tables import BidsTables
 from .collect import existing_folder, expect_choice, read_age, write_cohort
+from .table import label_name, label_names
 
 __all__ = ["bids_datalist"]
 
@@ -30,39 +31,39 @@ def bids_datalist(
     entities: Mapping[str, str] | None = None,
     mask: str | None = None,
     segmentation: str | None = None,
-    missing: str = "refuse",
-    incomplete: str = "report",
+    missing: Literal["refuse", "zeros"] = "refuse",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of a BIDS folder: a row for each visit, or for each run of it, subjects never split.
+    """BIDS: a row for each visit, or for each run of it; all visits of a person are in one fold.
 
     Files are ``sub-<name>[/ses-<name>]/<any folder>/sub-<name>[_ses-<name>][_<entity>-<value>...]_<suffix>.nii[.gz]``.
     Values come from ``sub-<name>/sub-<name>_sessions.tsv`` where that has the column, else from ``participants.tsv``;
     ``n/a`` is none.
 
     Args:
-        root: the folder with the ``sub-`` folders.
-        output: the JSON to write.
+        root: folder with the ``sub-`` folders.
+        output: JSON to write.
         images: suffixes of the modalities, such as T1w, T2w, FLAIR, in the order of the datalist's ``image``. A visit
             with several files of the first one (runs) is several rows.
-        label: the column of the class; ``None`` for a cohort without labels.
+        label: column with the class; ``None`` for a cohort without labels.
         class_names: values of that column in the order of their index; visits with another value are incomplete.
             Default: all values in the alphabet's order. With ``segmentation``, names of the map's values from 0.
-        age: the column that becomes the number ``age``, where there is one; "89+" is 89.
+        age: column that becomes the number ``age``, where there is one; "89+" is 89.
         columns: further columns to keep, as text.
-        person: the column of ``participants.tsv`` that names the person, where one has several participant names.
-        sessions: only these, such as baseline; default: all.
-        entities: only files with these, such as ``{"acq": "mprage"}``.
-        mask: how names of masks below ``derivatives`` end, such as ``desc-brain_mask``; they become ``mask``.
-        segmentation: the same for label maps, such as ``label-lesion_mask``: they become ``label``, see
+        person: column of ``participants.tsv`` that names the person, where one has several participant names.
+        sessions: sessions to read, such as baseline; default: all.
+        entities: entities that file names must have, such as ``{"acq": "mprage"}``.
+        mask: end of the names of masks below ``derivatives``, such as ``desc-brain_mask``; they become ``mask``.
+        segmentation: end of the names of label maps, such as ``label-lesion_mask``: they become ``label``, see
             :func:`~common.data.load_datalist`.
-        missing: "zeros" keeps visits without some modality, with null in its place; "refuse" takes them for
-            incomplete.
-        incomplete: "report" stops with a list of the visits with missing files or unknown label; "drop" leaves them
-            out and logs which and why.
-        num_folds: folds by person, stratified by label where there is one.
-        seed: of the folds.
+        missing: how to treat missing modalities: "zeros" keeps visits without some modality, with null in its place;
+            "refuse" takes them for incomplete.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the visits with missing files or unknown
+            label; "drop" leaves them out and logs which and why.
+        num_folds: number of folds by person, stratified by label where there is one.
+        seed: random seed for the folds.
 
     Returns:
         The path written.
@@ -79,12 +80,13 @@ def bids_datalist(
     tables = BidsTables(root, list(found))
     tables.expect([name for name in (label, *columns) if name], person)
     if label and not class_names:
-        class_names = sorted({value for visit in found if (value := tables.value(visit, label))})
+        class_names = label_names(tables.value(visit, label) for visit in found)
     rows, problems = [], []
     for visit, files in found.items():
         values, reasons = _values(tables, visit, label, class_names, age, columns)
-        for scan in scans(files, images):
-            row, more = _row(root, visit, scan, missing, {"mask": mask, "label": segmentation})
+        of_visit = scans(files, images)
+        for scan in of_visit:
+            row, more = _row(root, visit, scan, missing, {"mask": mask, "label": segmentation}, len(of_visit) == 1)
             if reasons or more:
                 problems.append(f"{visit}: {'; '.join([*reasons, *more])}")
             else:
@@ -111,6 +113,7 @@ def _values(
     reasons = []
     if label:
         found = tables.value(visit, label)
+        found = found if found in class_names else label_name(found)
         if found in class_names:
             values["label"] = list(class_names).index(found)
         else:
@@ -121,7 +124,7 @@ def _values(
 
 
 def _row(
-    root: Path, visit: Visit, scan: Scan, missing: str, endings: Mapping[str, str | None]
+    root: Path, visit: Visit, scan: Scan, missing: str, endings: Mapping[str, str | None], only: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """A scan's files as a row, and why it can't be used."""
     reasons = []
@@ -137,7 +140,7 @@ def _row(
     row: dict[str, Any] = {"image": paths[0] if len(paths) == 1 else paths}
     for key, ending in endings.items():
         if ending:
-            file, reason = find_derivative(root, visit, scan, ending)
+            file, reason = find_derivative(root, visit, scan, ending, only)
             row[key] = str(file)
             reasons += [reason] if reason else []
     return (row | {"session": visit.session} if visit.session else row), reasons

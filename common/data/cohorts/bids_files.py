@@ -13,6 +13,9 @@ __all__ = ["BidsFile", "Visit", "find_derivative", "scans", "visits"]
 
 NAME = re.compile(r"(?P<entities>sub-[A-Za-z0-9+]+(_[a-z]+-[A-Za-z0-9+]+)*)_(?P<suffix>[A-Za-z0-9]+)\.nii(\.gz)?")
 
+ACQUISITION = ("acq", "ce", "rec", "inv")  # entities that may differ between the modalities of one scan
+DERIVED = ("desc", "label", "space", "res", "den", "seg", "atlas", "hemi", "cohort")  # that derivatives add
+
 
 class Visit(NamedTuple):
     """A person's folder, or one session of it."""
@@ -86,7 +89,8 @@ def _parsed(path: Path, visit: Visit) -> BidsFile | None:
 def scans(files: Sequence[BidsFile], suffixes: Sequence[str]) -> list[Scan]:
     """A visit's scans: one for each file of the first modality, with the candidates of the others.
 
-    Candidates are those with the same entities, such as ``run-1``, or else all of the visit.
+    Candidates agree in every entity that both names have, such as ``run-1``, but for those that tell how a modality was
+    acquired. Where some have just the same entities, the others don't count.
     """
     by_suffix = {suffix: [file for file in files if file.suffix == suffix] for suffix in suffixes}
     first, *others = suffixes
@@ -94,27 +98,46 @@ def scans(files: Sequence[BidsFile], suffixes: Sequence[str]) -> list[Scan]:
     for lead in by_suffix[first] or [None]:
         scan: Scan = {first: [lead] if lead else []}
         for suffix in others:
-            alike = [file for file in by_suffix[suffix] if lead and file.entities == lead.entities]
-            scan[suffix] = alike or by_suffix[suffix]
+            fit = [file for file in by_suffix[suffix] if lead is None or _agree(file.entities, lead.entities)]
+            scan[suffix] = [file for file in fit if lead and file.entities == lead.entities] or fit
         found.append(scan)
     return found
 
 
-def find_derivative(root: Path, visit: Visit, scan: Scan, ending: str) -> tuple[Path | None, str | None]:
+def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return all(one[key] == other[key] for key in one.keys() & other.keys() if key not in ACQUISITION)
+
+
+def _is_derived(path: Path, visit: Visit, entities: Mapping[str, str], only: bool) -> bool:
+    """Whether a file below ``derivatives`` was made of the file with these entities.
+
+    Its name repeats them; where the visit has only one scan, it may leave some out.
+    """
+    parsed = _parsed(path, visit)
+    if parsed is None:
+        return False
+    kept = {key: value for key, value in parsed.entities.items() if key not in DERIVED or key in entities}
+    return kept.items() <= entities.items() if only else kept == dict(entities)
+
+
+def find_derivative(
+    root: Path, visit: Visit, scan: Scan, ending: str, only: bool = False
+) -> tuple[Path | None, str | None]:
     """The file below ``derivatives`` that belongs to a scan, or the reason why there is none.
 
     Args:
         root: the cohort's folder.
         visit: of the scan.
         scan: of :func:`scans`.
-        ending: of the name without ``.nii`` or ``.nii.gz``, such as ``label-lesion_mask``.
+        ending: end of the name without ``.nii`` or ``.nii.gz``, such as ``label-lesion_mask``.
+        only: whether the visit has no other scan.
     """
+    lead = next((files[0] for files in scan.values() if files), None)
     inner = "/".join(part for part in visit if part)
     patterns = [f"derivatives/{pipeline}{inner}/**/{visit.prefix}_*{ending}.nii*" for pipeline in ("", "*/")]
     found = sorted({path for pattern in patterns for path in root.glob(pattern)})
-    runs = {file.entities.get("run") for files in scan.values() for file in files}
-    if len(found) > 1 and len(runs) == 1:
-        found = [path for path in found if f"_run-{next(iter(runs))}_" in path.name] or found
+    if lead is not None:
+        found = [path for path in found if _is_derived(path, visit, lead.entities, only)]
     if len(found) == 1:
         return found[0], None
     names = f" ({', '.join(path.name for path in found)})" if found else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from .collect import read_table
 __all__ = ["BidsTables"]
 
 PARTICIPANTS = "participants.tsv"
+SESSIONS = ("session_id", "session")  # columns of a table with a line for each session
+
+Table = dict[tuple[str, str], dict[str, str]]  # lines by name and session, without their prefixes
 
 
 class BidsTables:
@@ -25,18 +30,17 @@ class BidsTables:
 
     def __init__(self, root: Path, visits: Sequence[Visit]) -> None:
         self.root = root
-        self._participants = self._read(root / PARTICIPANTS, "participant_id")
+        self._participants = _read(root / PARTICIPANTS, "participant_id", visits)
         self._sessions = {
-            name: self._read(root / name / f"{name}_sessions.tsv", "session_id")
+            name: _read(root / name / f"{name}_sessions.tsv", "session_id", visits)
             for name in dict.fromkeys(visit.participant for visit in visits)
         }
-
-    @staticmethod
-    def _read(path: Path, key: str) -> dict[str, dict[str, str]]:
-        """Lines by name without its prefix, so that ``01`` and ``sub-01`` are one; none where there is no table."""
-        if not path.is_file():
-            return {}
-        return {re.sub("^(sub|ses)-", "", line[key]): line for line in read_table(path, (key,), delimiter="\t")}
+        if self._participants and not any(self._line(self._participants, visit.participant, visit) for visit in visits):
+            names = ", ".join(name for name, _ in list(self._participants)[:3])
+            raise InputError(
+                f"{root / PARTICIPANTS}: found the participants {names}, ..., expected names of the folders, such as "
+                f"{next(iter(visits)).participant}; correct the table"
+            )
 
     def expect(self, columns: Sequence[str], person: str) -> None:
         """Check that some table has each of these columns, and the table of participants that of the person.
@@ -57,17 +61,62 @@ class BidsTables:
 
     def value(self, visit: Visit, column: str) -> str:
         """The session's value, else the participant's; empty where there is none (``n/a``)."""
-        name, session = visit.participant.removeprefix("sub-"), visit.session.removeprefix("ses-")
-        lines = (self._sessions.get(visit.participant, {}).get(session, {}), self._participants.get(name, {}))
-        return next((line[column] for line in lines if line.get(column, "n/a") not in ("", "n/a")), "")
+        lines = (
+            self._line(self._sessions.get(visit.participant, {}), visit.session, visit),
+            self._line(self._participants, visit.participant, visit),
+        )
+        return next((line[column] for line in lines if line.get(column)), "")
+
+    @staticmethod
+    def _line(table: Table, name: str, visit: Visit) -> dict[str, str]:
+        """The line of a name and, where the table has several for each, of the visit's session."""
+        for key in _keys(name):
+            for session in (*_keys(visit.session), ""):
+                if (key, session) in table:
+                    return table[key, session]
+        return {}
 
     def person(self, visit: Visit, column: str) -> str:
         """The person's name: the participant's, unless another column tells it."""
         if column == "participant_id":
             return visit.participant
-        name = visit.participant.removeprefix("sub-")
-        return self._participants.get(name, {}).get(column, "").replace("n/a", "") or visit.participant
+        return self._line(self._participants, visit.participant, visit).get(column, "") or visit.participant
 
 
-def _columns(table: dict[str, dict[str, str]]) -> set[str]:
+def _keys(name: str) -> tuple[str, ...]:
+    """A name without prefix, as it is and as a number, so that ``01``, ``1`` and ``sub-01`` are one."""
+    bare = re.sub("^(sub|ses)-", "", name)
+    return (bare, str(int(bare))) if bare.isdecimal() else (bare,)
+
+
+def _read(path: Path, key: str, visits: Sequence[Visit]) -> Table:
+    """Lines by name and session; none where there is no table.
+
+    Raises:
+        InputError: a name has several lines, and no column names the session of each.
+    """
+    if not path.is_file():
+        return {}
+    lines = read_table(path, (key,), delimiter="\t")
+    counts = Counter(line[key] for line in lines)
+    several = [name for name, count in counts.items() if count > 1]
+    column = next((name for name in SESSIONS if lines and name in lines[0] and name != key), None) if several else None
+    table: Table = {}
+    problems = []
+    for line in lines:
+        place = (_keys(line[key])[0], _keys(line[column])[0] if column else "")
+        if place in table:
+            what = f" of session {place[1]}" if column else ""
+            remedy = "" if column else f", or a column {' or '.join(SESSIONS)}"
+            problems.append(f"{line[key]}: found several lines{what}, expected one{remedy}")
+        table[place] = line
+    for (name, session), line in list(table.items()):
+        for alias in itertools.product(_keys(name), _keys(session)):
+            table.setdefault(alias, line)
+    if problems:
+        raise InputError.of_rows(str(path), list(dict.fromkeys(problems)))
+    return table
+
+
+def _columns(table: Table) -> set[str]:
     return {name for line in table.values() for name in line}

@@ -1,4 +1,4 @@
-"""BraTS 2017 to 2020 as downloaded: low against high grade."""
+"""BraTS 2017 to 2024 as downloaded: low against high grade, where the release has grades."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ...errors import InputError
 from .collect import existing_folder, missing_files, read_table, write_cohort
@@ -16,6 +16,7 @@ __all__ = ["brats_datalist"]
 MODALITIES = ("FLAIR", "T1", "T1ce", "T2")
 LABEL_OF_GRADE = {"LGG": 0, "HGG": 1}
 MAPPING = "name_mapping.csv"
+NAMES_SINCE_2023 = {"FLAIR": "t2f", "T1": "t1n", "T1ce": "t1c", "T2": "t2w"}
 
 
 class _Origin(NamedTuple):
@@ -26,27 +27,28 @@ class _Origin(NamedTuple):
 def brats_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     modalities: Sequence[str] = MODALITIES,
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of a BraTS training set; label 0 is low grade (LGG), 1 high grade (HGG).
+    """BraTS 2017 to 2020 training set: low (label 0) against high grade (label 1) from FLAIR, T1, T1ce and T2.
 
-    Both layouts are read: patients' folders below ``HGG`` and ``LGG`` (2017 to 2019), and below one folder with
-    ``name_mapping.csv`` (2020; its column ``Grade``). A patient's folder holds
-    ``<folder>_{flair,t1,t1ce,t2,seg}.nii.gz`` (or ``.nii``). The centre comes from the name, with all TCIA
+    All layouts are read: patients' folders below ``HGG`` and ``LGG`` (2017 to 2019), below one folder with
+    ``name_mapping.csv`` (2020; its column ``Grade``), and below one folder without grades (2021 to 2024), whose rows
+    have no label. A patient's folder holds ``<folder>_{flair,t1,t1ce,t2,seg}.nii.gz`` (or ``.nii``), since 2023
+    ``<folder>-{t2f,t1n,t1c,t2w,seg}.nii.gz``. The centre comes from the name, with all TCIA
     collections as one and the 2013 cohort as "others", as in Li et al. 2021, Table 1. Several scans of one patient are
     one subject.
 
     Args:
         root: folder of the training set, or one above it.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the patients with missing files or unknown grade; "drop" leaves
-            them out and logs which and why.
-        modalities: which modalities, in which order.
-        num_folds: subject-wise stratified folds.
-        seed: of the folds.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the patients with missing files or
+            unknown grade; "drop" leaves them out and logs which and why.
+        modalities: modalities to read, in their order.
+        num_folds: number of subject-wise stratified folds.
+        seed: random seed for the folds.
 
     Returns:
         The path written.
@@ -59,12 +61,14 @@ def brats_datalist(
         raise InputError(f"modalities: found {', '.join(unknown)}, expected names of {', '.join(MODALITIES)}")
     origins = _mapped_origins(root)
     rows, problems = [], []
-    for folder in _patient_folders(root):
-        origin = origins.get(folder.name) or _Origin(folder.parent.name, folder.name)
-        images = [_file(folder, name.lower()) for name in modalities]
+    found = {folder: origins.get(folder.name) for folder in _patient_folders(root)}
+    found = {folder: origin or _Origin(folder.parent.name, folder.name) for folder, origin in found.items()}
+    graded = any(origin.grade in LABEL_OF_GRADE for origin in found.values()) or not all(map(_is_ungraded, found))
+    for folder, origin in found.items():
+        images = [_file(folder, name) for name in modalities]
         mask = _file(folder, "seg")
         reasons = [f"no {name}" for name in missing_files([*images, mask])]
-        if origin.grade not in LABEL_OF_GRADE:
+        if graded and origin.grade not in LABEL_OF_GRADE:
             reasons.append(f"found no grade, expected a parent folder HGG or LGG, or a row of {MAPPING}")
         if reasons:
             problems.append(f"patient {folder.name}: {'; '.join(reasons)}")
@@ -73,7 +77,7 @@ def brats_datalist(
             {
                 "image": [str(path) for path in images],
                 "mask": str(mask),
-                "label": LABEL_OF_GRADE[origin.grade],
+                **({"label": LABEL_OF_GRADE[origin.grade]} if graded else {}),
                 "subject": _subject(origin.name),
                 "centre": _centre(origin.name),
             }
@@ -84,7 +88,7 @@ def brats_datalist(
         rows,
         problems,
         incomplete=incomplete,
-        labels=("low grade", "high grade"),
+        labels=("low grade", "high grade") if graded else (),
         name="BraTS",
         modality=modalities,
         num_folds=num_folds,
@@ -94,15 +98,25 @@ def brats_datalist(
 
 def _patient_folders(root: Path) -> list[Path]:
     """Folders that hold a file named after themselves."""
-    folders = sorted({path.parent for path in root.rglob("*.nii*") if path.name.startswith(f"{path.parent.name}_")})
+    files = [path for path in root.rglob("*.nii*") if re.match(re.escape(path.parent.name) + "[_-]", path.name)]
+    folders = sorted({path.parent for path in files})
     if not folders:
         raise InputError(f"{root}: found no patient, expected folders <name> with <name>_flair.nii.gz; mend the path")
     return folders
 
 
-def _file(folder: Path, suffix: str) -> Path:
-    plain = folder / f"{folder.name}_{suffix}.nii"
-    return plain if plain.is_file() else plain.with_name(f"{plain.name}.gz")
+def _is_ungraded(folder: Path) -> bool:
+    """Whether the release that the name tells, of 2021 or later, comes without grades."""
+    return re.match(r"BraTS(20)?2[1-9]|BraTS-", folder.name) is not None
+
+
+def _file(folder: Path, modality: str) -> Path:
+    names = [f"{folder.name}_{modality.lower()}.nii", f"{folder.name}-{NAMES_SINCE_2023.get(modality, modality)}.nii"]
+    for plain in (folder / name for name in names):
+        for path in (plain, plain.with_name(f"{plain.name}.gz")):
+            if path.is_file():
+                return path
+    return folder / f"{names['-' in folder.name]}.gz"
 
 
 def _mapped_origins(root: Path) -> dict[str, _Origin]:
@@ -111,7 +125,7 @@ def _mapped_origins(root: Path) -> dict[str, _Origin]:
     for path in sorted(root.rglob(MAPPING)):
         for row in read_table(path, ("Grade",)):
             names = [row[key] for key in sorted(row) if re.fullmatch(r"BraTS_?\d{4}_subject_ID", key, re.IGNORECASE)]
-            names = [name for name in names if name not in ("", "NA")]
+            names = [name for name in names if name]
             # Names of 2017 to 2019 tell the centre, those of 2020 don't.
             telling = next((name for name in reversed(names) if name.count("_") >= 3), names[-1] if names else "")
             origins.update({name: _Origin(row["Grade"], telling) for name in names})
@@ -119,7 +133,9 @@ def _mapped_origins(root: Path) -> dict[str, _Origin]:
 
 
 def _subject(name: str) -> str:
-    """The patient: without the number of the scan at the end of ``BraTS19_CBICA_AAB_1``."""
+    """The patient: without the scan's number at the end of ``BraTS19_CBICA_AAB_1`` or ``BraTS-GLI-00005-100``."""
+    if name.startswith("BraTS-"):
+        return name.rsplit("-", 1)[0]
     return re.sub(r"_\d+$", "", name) if name.count("_") >= 3 else name
 
 

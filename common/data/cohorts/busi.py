@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
 
 from ...errors import InputError
+from ...files import write_atomically
+from ...images.read import read_image
+from ...images.stored_image import UnreadableImageError
 from .collect import existing_folder, missing_files, read_table, write_cohort
 
 __all__ = ["busi_datalist"]
 
 CLASSES = ("benign", "malignant", "normal")
+UNPACKED = "Dataset_BUSI_with_GT"
+
+logger = logging.getLogger(__name__)
 
 
 def busi_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     classes: Sequence[str] = ("benign", "malignant"),
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``.
+    """BUSI: breast ultrasound, benign against malignant; near duplicates count as one subject.
 
-    The collection tells no patients, and holds near duplicates: other frames and crops of one lesion. The table's
-    ``near_duplicate_group`` is therefore the datalist's ``subject``, which neither folds nor label fractions nor
-    intervals ever part; ``case`` tells which image it is. Some groups hold images of two classes: errors of the
-    collection.
+    Reads ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``. The collection tells no patients, and holds near
+    duplicates: other frames and crops of one lesion. The table's ``near_duplicate_group`` is therefore the datalist's
+    ``subject``, which neither folds nor label fractions nor intervals ever part; ``case`` tells which image it is. Some
+    groups hold images of two classes: errors of the collection.
+
+    Without the table, ``<root>[/Dataset_BUSI_with_GT]/<class>/<class> (n).png`` are read as the site unpacks them: each
+    image is a subject of its own, near duplicates may come into two folds, and a warning says so. Where an image has
+    several masks (``_mask.png``, ``_mask_1.png``), one of all of them is written to ``masks`` beside ``output``.
 
     Args:
-        root: folder of images and masks, with ``labels.csv`` (columns ``id``, ``label``, ``near_duplicate_group``).
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the lines with missing files, unknown class or without group; "drop"
-            leaves them out and logs which and why.
-        classes: which to take, in the order of their label; images of others are left out. Images of "normal" breasts
+        root: folder of images and masks, with ``labels.csv`` (columns ``id``, ``label``, ``near_duplicate_group``); or
+            the site's folder of ``benign``, ``malignant`` and ``normal``.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the lines with missing files, unknown
+            class or without group; "drop" leaves them out and logs which and why.
+        classes: classes to read, in the order of their label; images of others are left out. Images of "normal" breasts
             have no lesion, so no mask.
-        num_folds: folds by group, stratified.
-        seed: of the folds.
+        num_folds: number of folds by group, stratified.
+        seed: random seed for the folds.
 
     Returns:
         The path written.
@@ -48,6 +66,28 @@ def busi_datalist(
     root = existing_folder(root)
     if unknown := [name for name in classes if name not in CLASSES]:
         raise InputError(f"classes: found {', '.join(map(str, unknown))}, expected names of {', '.join(CLASSES)}")
+    unpacked = next((path for path in (root, root / UNPACKED) if (path / "benign").is_dir()), None)
+    if unpacked is not None and not (root / "labels.csv").is_file():
+        rows, problems = _as_unpacked(unpacked, Path(os.path.abspath(output)), classes)
+        logger.warning("%s: no near_duplicate_group known; frames of one lesion may come into two folds", root)
+    else:
+        rows, problems = _from_table(root, classes)
+    return write_cohort(
+        root,
+        output,
+        rows,
+        problems,
+        incomplete=incomplete,
+        labels=classes,
+        name="BUSI (Al-Dhabyani et al. 2020)",
+        modality=("US",),
+        num_folds=num_folds,
+        seed=seed,
+    )
+
+
+def _from_table(root: Path, classes: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows of the lines of ``labels.csv``, and why others cannot be used."""
     rows, problems = [], []
     for entry in read_table(root / "labels.csv", ("id", "label", "near_duplicate_group")):
         if entry["label"] in CLASSES and entry["label"] not in classes:
@@ -67,15 +107,35 @@ def busi_datalist(
         paths = {key: str(path) for key, path in files.items()}
         label = list(classes).index(entry["label"])
         rows.append({**paths, "label": label, "subject": f"group{group}", "case": case})
-    return write_cohort(
-        root,
-        output,
-        rows,
-        problems,
-        incomplete=incomplete,
-        labels=classes,
-        name="BUSI (Al-Dhabyani et al. 2020)",
-        modality=("US",),
-        num_folds=num_folds,
-        seed=seed,
-    )
+    return rows, problems
+
+
+def _as_unpacked(root: Path, output: Path, classes: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows of ``<class>/<class> (n).png`` with ``<class> (n)_mask.png``, ``_mask_1.png``, ..., which become one."""
+    rows, problems = [], []
+    for name in classes:
+        files = sorted((root / name).glob("*.png"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+        for image in (path for path in files if "_mask" not in path.stem):
+            masks = [path for path in files if re.fullmatch(rf"{re.escape(image.stem)}_mask(_\d+)?", path.stem)]
+            row: dict[str, Any] = {"image": str(image), "label": list(classes).index(name)}
+            row |= {"subject": image.stem, "case": image.stem}
+            if name != "normal" and not masks:
+                problems.append(f"image {image.stem}: no {image.stem}_mask.png")
+                continue
+            try:
+                if name != "normal":
+                    row["mask"] = str(
+                        masks[0] if len(masks) == 1 else _merged(masks, output.parent / "masks" / image.name)
+                    )
+                rows.append(row)
+            except UnreadableImageError as error:
+                problems.append(f"image {image.stem}: {error}")
+    return rows, problems
+
+
+def _merged(masks: Sequence[Path], output: Path) -> Path:
+    """Write one mask of what any of several covers."""
+    lesion = np.any([read_image(path, is_mask=True).voxels > 0 for path in masks], axis=0)
+    buffer = io.BytesIO()
+    Image.fromarray(lesion.T.astype(np.uint8) * 255).save(buffer, "PNG")
+    return write_atomically(output, buffer.getvalue())

@@ -18,6 +18,11 @@ __all__ = ["existing_folder", "expect_choice", "missing_files", "read_age", "rea
 
 logger = logging.getLogger(__name__)
 
+# What R, pandas, BIDS, SQL and spreadsheets write where a value is missing: pandas' list, without the empty text.
+MISSING = frozenset(
+    ["#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-nan"]
+)
+
 
 def existing_folder(root: str | os.PathLike) -> Path:
     """The cohort's folder as an absolute path.
@@ -44,6 +49,8 @@ def expect_choice(name: str, value: str, choices: Sequence[str]) -> None:
 def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:
     """Rows of a CSV with a header (or of a TSV, with its delimiter), as text, blanks stripped.
 
+    Missing values (``NA``, ``n/a``, ``NULL``, ...) are empty text.
+
     Raises:
         InputError: when the file is not there, is no CSV, or lacks one of ``columns``.
     """
@@ -53,12 +60,17 @@ def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=delimiter)
             header = [name.strip() for name in reader.fieldnames or ()]
-            rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k} for row in reader]
+            rows = [{(k or "").strip(): _cell(v) for k, v in row.items() if k} for row in reader]
     except (csv.Error, UnicodeDecodeError, AttributeError) as error:
         raise InputError(f"{path}: found no CSV ({error}), expected columns {', '.join(columns)}") from error
     if missing := [column for column in columns if column not in header]:
         raise InputError(f"{path}: found the columns {', '.join(header)}, expected {', '.join(missing)} too")
     return rows
+
+
+def _cell(value: str | None) -> str:
+    text = (value or "").strip()
+    return "" if text in MISSING else text
 
 
 def missing_files(paths: Sequence[Path]) -> list[str]:
@@ -127,4 +139,6 @@ def write_cohort(
     shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)
     shares = shares or ("label maps" if maps else "no labels")
     logger.info("%s: %d rows (%s), %d dropped", path, len(rows), shares, len(problems))
+    if labels and not maps:
+        logger.info("%s: labels %s", path, ", ".join(f"{label} -> {index}" for index, label in enumerate(labels)))
     return path

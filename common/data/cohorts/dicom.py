@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -28,13 +28,13 @@ def dicom_datalist(
     rules: str | os.PathLike,
     labels: str | os.PathLike | None = None,
     class_names: Sequence[str] = (),
-    missing: str = "refuse",
+    missing: Literal["refuse", "zeros"] = "refuse",
     convert: bool = False,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of a folder with one folder per patient, anything below it.
+    """DICOM studies: a folder for each patient, whose series rules tell apart by any elements of their headers.
 
     Each modality is the one series whose headers fulfil its rule; the two echoes of a dual-echo series (in and out of
     phase) are two modalities told apart by ``EchoTime``. A row's ``image`` is the folder of each series. Where series
@@ -43,18 +43,18 @@ def dicom_datalist(
 
     Args:
         root: folder of the patients; a folder's name is the subject's.
-        output: the JSON to write.
+        output: JSON to write.
         rules: YAML of :func:`~common.images.dicom_rules.read_dicom_rules`; its order is that of the modalities.
         labels: CSV with column ``subject`` and, if there are any, ``label``, ``mask``, ``fold``, ``slice`` and others,
             as for :func:`~common.data.cohorts.table.table_datalist`; patients it doesn't name are incomplete.
-        class_names: the names of the labels in the order of their index; default: the column's values in their order.
-        missing: "zeros" keeps patients without some modality, with null in its place; "refuse" takes them for
-            incomplete.
-        convert: write each series as ``<output's folder>/nifti/<subject>/<modality>.nii.gz``.
-        incomplete: "report" stops with a list of the patients with missing, doubtful or irregular series; "drop"
-            leaves them out and logs which and why.
-        num_folds: subject-wise stratified folds, where the CSV has no column ``fold``.
-        seed: of the folds.
+        class_names: names of the labels in the order of their index; default: the column's values in their order.
+        missing: how to treat missing modalities: "zeros" keeps patients without some modality, with null in its place;
+            "refuse" takes them for incomplete.
+        convert: whether to write each series as ``<output's folder>/nifti/<subject>/<modality>.nii.gz``.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the patients with missing, doubtful or
+            irregular series; "drop" leaves them out and logs which and why.
+        num_folds: number of subject-wise stratified folds, where the CSV has no column ``fold``.
+        seed: random seed for the folds.
 
     Returns:
         The path written.
@@ -113,7 +113,7 @@ def _read_labels(
     if not lines or "label" not in lines[0]:
         class_names = ()
     elif not class_names:
-        class_names = label_names({line["label"] for line in lines} - {""})
+        class_names = label_names(line["label"] for line in lines)
     return {line["subject"]: line for line in lines}, class_names
 
 

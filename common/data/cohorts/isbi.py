@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import InputError
 from .collect import existing_folder, expect_choice, write_cohort
@@ -22,28 +22,29 @@ def isbi_datalist(
     output: str | os.PathLike,
     modalities: Sequence[str] = MODALITIES,
     rater: int = 1,
-    stage: str = "preprocessed",
-    incomplete: str = "report",
+    stage: Literal["preprocessed", "orig"] = "preprocessed",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``training01 ... training05``, and of ``test01 ...`` as test section.
+    """ISBI 2015 longitudinal MS lesions: a row for each visit, the rater's mask as label.
 
-    A patient's folder holds ``preprocessed/<patient>_<visit>_<modality>_pp.nii`` in one space,
+    Patients ``training01 ... training05`` become the training section, ``test01 ...`` the test section. A patient's
+    folder holds ``preprocessed/<patient>_<visit>_<modality>_pp.nii`` in one space,
     ``orig/<patient>_<visit>_<modality>.nii.gz`` as scanned, and ``masks/<patient>_<visit>_mask<rater>.nii``. A row is a
     visit, and a patient's visits stay together. The rater's mask is ``label``; the test set has none.
 
     Args:
         root: folder of the challenge, at any level above the patients'.
-        output: the JSON to write.
+        output: JSON to write.
         modalities: any of flair, mprage, pd, t2, in the order of the datalist's ``image``.
-        rater: whose masks, 1 or 2.
+        rater: rater whose masks are the labels, 1 or 2.
         stage: "preprocessed", or "orig" for pre-training: of one modality, as the others lie on other grids, and
             without labels, as the masks do.
-        incomplete: "report" stops with a list of the visits with missing files; "drop" leaves them out and logs which
-            and why.
-        num_folds: folds by patient; five patients allow five at most.
-        seed: of the folds.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the visits with missing files; "drop"
+            leaves them out and logs which and why.
+        num_folds: number of folds by patient; five patients allow five at most.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

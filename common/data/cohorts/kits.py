@@ -1,13 +1,15 @@
-"""KiTS19: CT of kidney tumours, four histologic subtypes, and a cohort without labels to pre-train on."""
+"""KiTS19, KiTS21 and KiTS23: CT of kidney tumours, four subtypes, and a cohort without labels to pre-train on."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ...errors import InputError, one_line
+from ...errors import InputError
+from ...images.read import read_image
+from ...images.stored_image import UnreadableImageError
 from ..balance import balance_classes
 from ..datalist_writer import write_datalist
 from .collect import existing_folder, missing_files, write_cohort
@@ -15,6 +17,8 @@ from .collect import existing_folder, missing_files, write_cohort
 __all__ = ["KITS_LABELS", "KITS_OTHERS", "KITS_TABLE", "kits_datalist", "kits_pretraining_path"]
 
 KITS_TABLE = "kits.json"
+TABLES = (KITS_TABLE, "kits23.json")  # of the releases 2019 and 2021, and of 2023
+MASKS = ("segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz")  # of 2019 and 2023, and of 2021: the majority of readers
 # As kits.json spells them; the releases after 2019 write papillary_rcc and chromophobe_rcc.
 KITS_LABELS = ("clear_cell_rcc", "papillary", "chromophobe", "oncocytoma")
 RENAMED = {"papillary_rcc": "papillary", "chromophobe_rcc": "chromophobe"}
@@ -35,12 +39,14 @@ KITS_OTHERS = (
 def kits_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     clear_cell: int | None = 20,
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write two datalists of ``<root>/case_xxxxx/{imaging,segmentation}.nii.gz`` and ``<root>/kits.json``.
+    """KiTS19: four subtypes of kidney tumours in CT; the other cases go to a second JSON, to pre-train on.
+
+    KiTS21 has ``aggregated_MAJ_seg.nii.gz`` for ``segmentation.nii.gz``, KiTS23 ``kits23.json`` for ``kits.json``.
 
     Zhao and Yang 2021, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with
     the other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the
@@ -49,13 +55,13 @@ def kits_datalist(
     patient with it: load it with ``part="all"``.
 
     Args:
-        root: the folder ``data`` of the repository, with its images fetched.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the cases with missing files, unknown subtype or slices along another
-            axis than the first; "drop" leaves them out and logs which and why.
+        root: folder ``data`` (2023: ``dataset``) of the repository, with its images fetched.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the cases with missing files, unknown
+            subtype or slices along another axis than the first; "drop" leaves them out and logs which and why.
         clear_cell: cases of clear cell carcinoma to keep for classification; ``None``: all of them.
-        num_folds: patient-wise stratified folds.
-        seed: of the choice and the folds.
+        num_folds: number of patient-wise stratified folds.
+        seed: random seed for the choice and the folds.
 
     Returns:
         The path of the datalist with labels.
@@ -95,14 +101,16 @@ def kits_pretraining_path(output: str | os.PathLike) -> Path:
 def _rows(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
     """Rows of the four subtypes, rows of the others, and one line for each case that can't be used."""
     labelled, rest, problems = [], [], []
-    entries = _read_entries(root / KITS_TABLE)
+    table = next((name for name in TABLES if (root / name).is_file()), KITS_TABLE)
+    entries = _read_entries(root / table)
     known = {str(entry.get("case_id")) for entry in entries}
     for folder in sorted(path.name for path in root.glob("case_*") if path.is_dir()):
         if folder not in known:
-            problems.append(f"case {folder}: not in {KITS_TABLE}")
+            problems.append(f"case {folder}: not in {table}")
     for entry in entries:
         case = str(entry.get("case_id"))
-        image, mask = (root / case / f"{name}.nii.gz" for name in ("imaging", "segmentation"))
+        image = root / case / "imaging.nii.gz"
+        mask = next((path for name in MASKS if (path := root / case / name).is_file()), root / case / MASKS[0])
         reasons = [f"no {name}" for name in missing_files([image, mask])]
         subtype = str(entry.get("tumor_histologic_subtype") or "")
         subtype = RENAMED.get(subtype, subtype)
@@ -141,9 +149,9 @@ def _slices_problem(image: Path) -> str | None:
     import nibabel
 
     try:
-        axes = nibabel.aff2axcodes(nibabel.load(image).affine)
-    except (OSError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-        return f"found an unreadable file ({one_line(error)}), expected NIfTI; fetch it again"
+        axes = nibabel.aff2axcodes(read_image(image, content=False).affine)
+    except UnreadableImageError as error:
+        return f"{error}; fetch it again"
     if axes[0] in ("S", "I"):
         return None
     return f"found axes {''.join(map(str, axes))}, expected slices along the first (IPL); fetch the current release"

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import file_digest, write_atomically
-from ...images.nifti_writer import write_nifti
+from ...images.nifti import write_nifti
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
 
@@ -24,28 +24,30 @@ SOURCE = "source.json"
 
 def npz_datalist(
     archive: str | os.PathLike,
-    output_dir: str | os.PathLike,
+    output: str | os.PathLike,
     class_names: Sequence[str] = (),
     testing: str | None = None,
     spacing: float = 1.0,
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the images of an ``.npz`` as NIfTI, and the datalist of its parts.
+    """MedMNIST archives: each image as NIfTI, and a datalist with a training and a testing section.
 
-    The archive holds ``<part>_images`` ``[N, H, W(, D)]`` and ``<part>_labels`` ``[N, 1]`` for the parts train, val and
-    test, as far as there are any. Each image is a subject, as the archive tells no more.
+    The archive holds ``<part>_images`` ``[N, H, W]`` or ``[N, D, H, W]`` and ``<part>_labels`` ``[N, 1]`` for the parts
+    train, val and test, as far as there are any. A file has the axes ``[W, H(, D)]``, as a PNG of the same picture is
+    read. Each image is a subject, as the archive says no more.
 
     A run that was interrupted goes on where it was; a finished one does nothing but write the datalist again.
 
     Args:
-        archive: the ``.npz``; it is read without pickles.
-        output_dir: where ``datalist.json`` and the folder ``images`` go.
-        class_names: in the order of their index; default: the indices.
-        testing: the part that becomes the section ``testing``; default: test, or else val. All others are for training.
-        spacing: of voxels in mm, which the archive does not tell.
-        num_folds: stratified folds of the section ``training``.
-        seed: of the folds.
+        archive: ``.npz`` file; it is read without pickles.
+        output: folder to make, with ``datalist.json`` and ``images``.
+        class_names: names of the labels in the order of their index; default: the indices.
+        testing: part of the archive that becomes the section ``testing``; default: test, or else val. All others are
+            for training.
+        spacing: voxel size in mm, which the archive does not hold.
+        num_folds: number of stratified folds of the section ``training``.
+        seed: random seed for the folds.
 
     Returns:
         The path of ``datalist.json``.
@@ -54,9 +56,9 @@ def npz_datalist(
         InputError: for an archive of another kind, a folder that holds another archive's images, or a name that ends
             in ``.json``, as the other readers take it.
     """
-    archive, output_dir = Path(archive), Path(os.path.abspath(output_dir))
-    if output_dir.suffix == ".json":
-        raise InputError(f"output: {output_dir}: found a JSON file's name, expected that of a folder; name its folder")
+    archive, output = Path(archive), Path(os.path.abspath(output))
+    if output.suffix == ".json":
+        raise InputError(f"output: {output}: found a JSON file's name, expected that of a folder; name its folder")
     parts = _read(archive)
     testing = testing or ("test" if "test" in parts else "val")
     if testing not in parts or len(parts) < 2:
@@ -65,16 +67,16 @@ def npz_datalist(
     class_names = list(class_names) or [str(index) for index in range(count)]
     if len(class_names) < count:
         raise InputError(f"class_names: found {len(class_names)}, expected {count} as the labels are; name them all")
-    _claim(output_dir, archive, spacing)
+    _claim(output, archive, spacing)
     rows: dict[str, list[dict[str, Any]]] = {"training": [], "testing": []}
     with tqdm(total=sum(len(labels) for _, labels in parts.values()), desc="writing images", unit="image") as bar:
         for part, (images, labels) in parts.items():
-            for row in _written(part, images, labels, output_dir / "images", spacing):
+            for row in _written(part, images, labels, output / "images", spacing):
                 rows["testing" if part == testing else "training"].append(row)
                 bar.update()
     training = assign_folds(rows["training"], num_folds, seed)
     name = archive.stem
-    return write_datalist(output_dir / "datalist.json", training, rows["testing"], labels=class_names, name=name)
+    return write_datalist(output / "datalist.json", training, rows["testing"], labels=class_names, name=name)
 
 
 def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -92,7 +94,7 @@ def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for name, (images, labels) in parts.items():
         if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[-1] <= 4):
             raise InputError(
-                f"{archive}: {name}_images: found shape {images.shape}, expected [N, H, W] or [N, H, W, D]"
+                f"{archive}: {name}_images: found shape {images.shape}, expected [N, H, W] or [N, D, H, W]"
             )
         if labels.shape not in ((len(images),), (len(images), 1)) or labels.dtype.kind not in "iu":
             raise InputError(
@@ -104,24 +106,24 @@ def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return parts
 
 
-def _claim(output_dir: Path, archive: Path, spacing: float) -> None:
+def _claim(output: Path, archive: Path, spacing: float) -> None:
     """Note whose images the folder holds, and refuse one that holds others."""
-    wanted = {"archive": file_digest(archive), "spacing": float(spacing)}
-    note = output_dir / SOURCE
+    wanted = {"archive": file_digest(archive), "spacing": float(spacing), "axes": "WHD"}
+    note = output / SOURCE
     if not note.is_file():
         write_atomically(note, json.dumps(wanted) + "\n")
     elif json.loads(note.read_text()) != wanted:
-        raise InputError(f"{output_dir}: found images of another archive or spacing; choose another folder")
+        raise InputError(f"{output}: found images of another archive or spacing; choose another folder")
 
 
 def _written(
     part: str, images: np.ndarray, labels: np.ndarray, folder: Path, spacing: float
 ) -> Iterator[dict[str, Any]]:
     """Rows of a part, whose files are written where they aren't there yet."""
-    affine = np.diag([spacing, spacing, spacing, 1.0])
+    affine = np.diag([-spacing, -spacing, spacing, 1.0])  # rows run to the patient's left, columns to the back
     for number, (image, label) in enumerate(zip(images, labels.reshape(-1), strict=True)):
         name = f"{part}_{number:05d}"
         path = folder / f"{name}.nii.gz"
         if not path.is_file():
-            write_nifti(path, image, affine)
+            write_nifti(path, image.T, affine)
         yield {"image": str(path), "label": int(label), "subject": name}

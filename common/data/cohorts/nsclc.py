@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from .collect import existing_folder, missing_files, read_table, write_cohort
 
@@ -16,29 +17,29 @@ STAGES = {"I": 0, "II": 1, "IIIa": 2, "IIIb": 2}
 def nsclc_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     clinical: str | os.PathLike | None = None,
     image: str = "image.nii.gz",
     mask: str = "lung_mask.nii.gz",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/<PatientID>/{image,lung_mask}.nii.gz``; labels 0, 1, 2 are stages I, II, III.
+    """NSCLC-Radiomics converted to NIfTI: stage I, II or III (labels 0, 1, 2) from CT with lung masks.
 
-    The collection comes as DICOM; convert it first, and segment the lungs (the paper used lungmask, Hofmanninger et
-    al. 2020).
+    Reads ``<root>/<PatientID>/{image,lung_mask}.nii.gz``. The collection comes as DICOM; convert it first, and segment
+    the lungs (the paper used lungmask, Hofmanninger et al. 2020).
 
     Args:
         root: folder of the patients.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the patients with missing files or without stage; "drop" leaves
-            them out and logs which and why (the paper excludes two without stage).
-        clinical: the clinical table with columns ``PatientID`` and ``Overall.Stage``; default: the collection's file
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the patients with missing files or
+            without stage; "drop" leaves them out and logs which and why (the paper excludes two without stage).
+        clinical: clinical table with columns ``PatientID`` and ``Overall.Stage``; default: the collection's file
             name in ``root``.
-        image: name of a patient's CT in the patient's folder.
-        mask: name of the lung mask there.
-        num_folds: subject-wise stratified folds.
-        seed: of the folds.
+        image: file name of the CT in a patient's folder.
+        mask: file name of the lung mask there.
+        num_folds: number of subject-wise stratified folds.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

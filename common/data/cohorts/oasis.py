@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
+
+from ...errors import InputError
+from ...images.nifti import write_nifti
 from .collect import existing_folder, missing_files, read_age, read_table, write_cohort
-from .table import label_names
+from .table import label_name, label_names
 
 __all__ = ["oasis_datalist"]
+
+UNPACKED = "oasis_cross-sectional.csv"
 
 
 def oasis_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
     label: str | None = None,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/<id>.nii.gz`` and ``<root>/labels.csv`` (Marcus et al. 2007).
+    """OASIS-1 (Marcus et al. 2007) as skull-stripped volumes: scans and rescans of one person stay together.
 
-    The subject is the column ``base``, which scans and rescans of one person share; ``age`` comes from ``Age``.
+    Reads ``<root>/<id>.nii.gz`` and ``<root>/labels.csv``. The subject is the column ``base``, which scans and rescans
+    of one person share; ``age`` comes from ``Age``.
+
+    Without ``labels.csv``, discs are read as the site unpacks them: ``oasis_cross-sectional.csv`` and, anywhere below,
+    ``OAS1_<n>_MR<k>/PROCESSED/MPRAGE/T88_111/*_t88_masked_gfc.{hdr,img}``, in atlas space, are written as NIfTI to
+    ``nifti/<ID>.nii.gz`` beside ``output``. Analyze has no orientation of its own: the first axis runs to the left, as
+    nibabel takes it.
 
     Args:
-        root: folder of the volumes, with ``labels.csv`` (columns ``id``, ``base``, ``Age``).
-        output: the JSON to write.
-        label: the column of the class, such as Gender; ``None`` for none, as for pre-training.
-        incomplete: "report" stops with a list of the scans without file, age or label; "drop" leaves them out and
-            logs which and why.
-        num_folds: folds by person, stratified by label where there is one.
-        seed: of the folds.
+        root: folder of the volumes, with ``labels.csv`` (columns ``id``, ``base``, ``Age``); or of the site's discs.
+        output: JSON to write.
+        label: column with the class, such as Gender; ``None`` for none, as for pre-training.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the scans without file, age or label;
+            "drop" leaves them out and logs which and why.
+        num_folds: number of folds by person, stratified by label where there is one.
+        seed: random seed for the folds.
 
     Returns:
         The path written.
@@ -40,11 +54,14 @@ def oasis_datalist(
     """
     root = existing_folder(root)
     columns = ("id", "base", "Age", *((label,) if label else ()))
-    entries = read_table(root / "labels.csv", columns)
-    names = label_names({entry[label] for entry in entries} - {""}) if label else []
+    if (root / UNPACKED).is_file() and not (root / "labels.csv").is_file():
+        images, entries = _as_unpacked(root, Path(os.path.abspath(output)).parent / "nifti", label)
+    else:
+        images, entries = root, read_table(root / "labels.csv", columns)
+    names = label_names(entry[label] for entry in entries) if label else []
     rows, problems = [], []
     for entry in entries:
-        image = root / f"{entry['id']}.nii.gz"
+        image = images / f"{entry['id']}.nii.gz"
         reasons = [f"no {name}" for name in missing_files([image])]
         reasons += [f"{column} is empty" for column in columns if not entry[column]]
         row = {"image": str(image), "subject": entry["base"]}
@@ -53,7 +70,7 @@ def oasis_datalist(
         if reasons:
             problems.append(f"scan {entry['id']}: {'; '.join(reasons)}")
         else:
-            rows.append(row | age | ({"label": names.index(entry[label])} if label else {}))
+            rows.append(row | age | ({"label": names.index(label_name(entry[label]))} if label else {}))
     return write_cohort(
         root,
         output,
@@ -66,3 +83,21 @@ def oasis_datalist(
         num_folds=num_folds,
         seed=seed,
     )
+
+
+def _as_unpacked(root: Path, output: Path, label: str | None) -> tuple[Path, list[dict[str, str]]]:
+    """The folder of the volumes written, and lines as ``labels.csv`` has them."""
+    import nibabel
+
+    entries = read_table(root / UNPACKED, ("ID", "Age", *((label,) if label else ())))
+    for path in sorted(root.rglob("*_t88_masked_gfc.hdr")):
+        scan = re.match(r"OAS1_\d+_MR\d+", path.name)
+        if scan is None:
+            continue
+        try:
+            image = nibabel.load(path)
+            voxels = np.asanyarray(image.dataobj)
+        except (OSError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+            raise InputError(f"{path}: found an unreadable file ({error}), expected Analyze; copy it again") from error
+        write_nifti(output / f"{scan[0]}.nii.gz", voxels.reshape(voxels.shape[:3]), image.affine)
+    return output, [{"id": entry["ID"], "base": re.sub(r"_MR\d+$", "", entry["ID"]), **entry} for entry in entries]

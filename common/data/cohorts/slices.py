@@ -8,13 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from ...errors import InputError
-from ...images.nifti_writer import write_nifti
+from ...images.nifti import write_nifti
 from ..datalist import load_datalist
 from ..datalist_writer import write_datalist
 from ..names import class_names
@@ -28,31 +28,33 @@ SECTIONS = ("training", "testing")
 
 def slice_datalist(
     datalist: str | os.PathLike,
-    output_dir: str | os.PathLike,
+    output: str | os.PathLike,
     axis: int = 2,
     index: int | None = None,
     mask_label: int | Sequence[int] | None = None,
     apply_mask: bool = False,
     organ_label: int | Sequence[int] | None = None,
-    missing: str = "refuse",
+    missing: Literal["refuse", "zeros"] = "refuse",
 ) -> Path:
     """Take one slice of each volume of a datalist, in RAS order, and write them with a datalist of their own.
 
-    What takes slices can then be had without this package: MONAI's ``LoadImaged`` makes ``[M, H, W]`` of a row. Each
+    Then slices can be read without this package: MONAI's ``LoadImaged`` makes ``[M, H, W]`` of a row. Each
     modality is a NIfTI of two axes, ``<subject>/<modality>.nii.gz``, whose affine tells where in the patient it lies
     (of sagittal and coronal slices only the spacing, as MONAI reads no more); the mask, where there is one, is
     ``<subject>/mask.nii.gz``. Labels, folds and other keys stay; ``slice`` tells the
     index along the axis.
 
     Args:
-        datalist: of volumes, or of slices, which are only reoriented; both its sections are done.
-        output_dir: where ``datalist.json`` and the slices go.
-        axis: of space after reorientation to RAS: 0 for sagittal, 1 for coronal, 2 for transverse slices.
-        index: the slice for all rows; default: the row's ``slice``, or else the slice with the largest mask area.
+        datalist: datalist of volumes, or of slices, which are only reoriented; both its sections are done.
+        output: folder to make, with ``datalist.json`` and the slices.
+        axis: axis after reorientation to RAS: 0 for sagittal, 1 for coronal, 2 for transverse slices.
+        index: index of the slice for all rows, from left, back or foot; default: the row's ``slice``, or else the slice
+            with the largest mask area.
         mask_label: value (or values) of the mask whose area counts; default: any but 0.
-        apply_mask: set what lies outside the mask to 0, where there is one.
+        apply_mask: whether to set what lies outside the mask to 0, where there is one.
         organ_label: value (or values) of the mask that ``apply_mask`` keeps; default: any but 0.
-        missing: as in :func:`~common.data.load_datalist`; missing modalities stay null.
+        missing: how to treat missing modalities: "zeros" keeps their rows, with null in place of the image; "refuse"
+            reports them.
 
     Returns:
         The path of the new datalist.
@@ -60,9 +62,9 @@ def slice_datalist(
     Raises:
         InputError: with all rows that cannot be done; nothing is written then but slices.
     """
-    datalist, output_dir = Path(datalist), Path(output_dir)
-    if (output_dir / "datalist.json").resolve() == datalist.resolve():
-        raise InputError(f"{output_dir}: found the datalist of the volumes, expected another folder; choose one")
+    datalist, output = Path(datalist), Path(output)
+    if (output / "datalist.json").resolve() == datalist.resolve():
+        raise InputError(f"{output}: found the datalist of the volumes, expected another folder; choose one")
     content = _read(datalist)
     options = {"spatial_dims": [2, 3], "mask_label": mask_label, "missing": missing}
     sections = {
@@ -82,13 +84,13 @@ def slice_datalist(
             numbers[folder] += 1
             folder += f"-{numbers[folder]}" if numbers[folder] > 1 else ""  # a further image of one subject
             try:
-                done[section].append(_written(row, steps, output_dir.absolute() / folder, files))
+                done[section].append(_written(row, steps, output.absolute() / folder, files))
             except InputError as error:
                 problems.append(f"{section}[{row['index']}] {error}")
     if problems:
         raise InputError.of_rows(str(datalist), problems)
     return write_datalist(
-        output_dir / "datalist.json",
+        output / "datalist.json",
         done["training"],
         done["testing"],
         labels=class_names(datalist),
@@ -110,12 +112,12 @@ def _steps(axis: int, index: int | None, mask_label: Labels, apply_mask: bool, o
     """From a row's files to its slice; no ``Compose``, which would wrap what goes wrong."""
     from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged, Orientationd
 
-    from ...transforms import LoadModalitiesd, MaskWhereGivend, SelectSliced
+    from ...transforms import CheckedReader, LoadModalitiesd, MaskWhereGivend, SelectSliced
 
     keys = ["image", "mask"]
     steps: list[Step] = [
         LoadModalitiesd("image"),
-        LoadImaged("mask", ensure_channel_first=True, allow_missing_keys=True),
+        LoadImaged("mask", reader=CheckedReader(), ensure_channel_first=True, allow_missing_keys=True),
         Orientationd(keys, axcodes="RAS", labels=None, allow_missing_keys=True),
         CopyItemsd("mask", names="region", allow_missing_keys=True),
     ]

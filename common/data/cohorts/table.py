@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .collect import expect_choice, missing_files, read_table, write_cohort
 
-__all__ = ["label_names", "table_datalist", "table_row"]
+__all__ = ["label_name", "label_names", "table_datalist", "table_row"]
 
 KNOWN_COLUMNS = ("subject", "mask", "label")
 INTEGER_COLUMNS = ("fold", "slice")
@@ -20,12 +21,12 @@ def table_datalist(
     output: str | os.PathLike,
     images: Sequence[str] = ("image",),
     labels: Sequence[str] = (),
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
-    missing: str = "refuse",
+    missing: Literal["refuse", "zeros"] = "refuse",
 ) -> Path:
-    """Write the datalist of a CSV with one row per image.
+    """Any cohort: a CSV with one row per image.
 
     Columns are ``subject``, those named by ``images``, and if there are any ``mask``, ``label``, ``fold`` and ``slice``
     (the index that :class:`~common.transforms.SelectSliced` takes from a volume); all others, such as ``centre``, are
@@ -33,15 +34,15 @@ def table_datalist(
 
     Args:
         table: the CSV.
-        output: the JSON to write.
-        images: the columns with the paths of the modalities, in their order.
+        output: JSON to write.
+        images: columns with the paths of the modalities, in their order.
         labels: class names; the column ``label`` holds a name or its index. Default: its values in their order.
-        incomplete: "report" stops with a list of the rows with missing files or unknown label; "drop" leaves them
-            out and logs which and why.
-        num_folds: subject-wise stratified folds, where the table has no column ``fold``.
-        seed: of the folds.
-        missing: "zeros" keeps rows in which a modality's column is empty, with null in its place, for
-            ``load_datalist(missing="zeros")``; "refuse" takes them for incomplete.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the rows with missing files or unknown
+            label; "drop" leaves them out and logs which and why.
+        num_folds: number of subject-wise stratified folds, where the table has no column ``fold``.
+        seed: random seed for the folds.
+        missing: how to treat missing modalities: "zeros" keeps rows in which a modality's column is empty, with null in
+            its place, for ``load_datalist(missing="zeros")``; "refuse" takes them for incomplete.
 
     Returns:
         The path written.
@@ -53,7 +54,7 @@ def table_datalist(
     entries = read_table(table, ("subject", *images))
     has_label = bool(entries) and "label" in entries[0]
     if has_label and not labels:
-        labels = label_names({entry["label"] for entry in entries} - {""})
+        labels = label_names(entry["label"] for entry in entries)
     expect_choice("missing", missing, ("refuse", "zeros"))
     rows, problems = [], []
     for number, entry in enumerate(entries, start=2):  # the header is line 1, as in a spreadsheet
@@ -76,22 +77,38 @@ def table_datalist(
     )
 
 
-def label_names(values: set[str]) -> list[str]:
-    """Class names in the order of their index: integers 0..n-1 name themselves, words stand in the alphabet's order."""
-    if all(value.isdecimal() for value in values):
-        return [str(index) for index in range(max(map(int, values), default=-1) + 1)]
-    return sorted(values)
+def label_names(values: Iterable[str]) -> list[str]:
+    """Class names in the order of their index: the values found, numbers by size and words by the alphabet.
+
+    Args:
+        values: texts of a column; empty ones are passed over, and ``1.0`` is ``1``.
+    """
+    names = {label_name(value) for value in values} - {""}
+    return sorted(names, key=float) if all(map(_is_number, names)) else sorted(names)
+
+
+def label_name(value: str) -> str:
+    """A value as class name: a number in its shortest form, a word as it is."""
+    return f"{float(value):.12g}" if _is_number(value) else value
+
+
+def _is_number(value: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+(\.\d*)?", value) is not None
 
 
 def table_row(
-    entry: dict[str, str], base: Path, images: Sequence[str], labels: Sequence[str], missing: str = "refuse"
+    entry: dict[str, str],
+    base: Path,
+    images: Sequence[str],
+    labels: Sequence[str],
+    missing: Literal["refuse", "zeros"] = "refuse",
 ) -> tuple[dict[str, Any], list[str]]:
     """A datalist row, and why it can't be used.
 
     Args:
         entry: a line of the table, text by column.
         base: folder to which its paths are relative.
-        images: the columns with the paths of the modalities.
+        images: columns with the paths of the modalities.
         labels: class names; none if the table has no label.
         missing: "refuse" or "zeros", see :func:`table_datalist`.
     """
@@ -107,9 +124,9 @@ def table_row(
         reasons += [f"no {name}" for name in missing_files([base / entry["mask"]])]
     if labels:
         value = entry["label"]
-        if value in labels:
-            row["label"] = list(labels).index(value)
-        elif value.isdecimal() and int(value) < len(labels):
+        if label_name(value) in labels or value in labels:
+            row["label"] = list(labels).index(value if value in labels else label_name(value))
+        elif value.isdecimal() and int(value) < len(labels) and not any(map(_is_number, labels)):
             row["label"] = int(value)
         else:
             reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from .collect import existing_folder, missing_files, read_table, write_cohort
 
@@ -16,23 +17,23 @@ TN_SCUI_LABELS = ("benign", "malignant")
 def tn_scui_datalist(
     root: str | os.PathLike,
     output: str | os.PathLike,
-    incomplete: str = "report",
+    incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """Write the datalist of ``<root>/{image,mask}/<ID>.PNG`` and ``<root>/train.csv``.
+    """TN-SCUI2020: benign against malignant thyroid nodules in ultrasound.
 
-    The label is the table's ``CATE``: 0 for benign and 1 for malignant. Each image is a patient of its own. Zhao and
-    Yang 2021, section 3.1, splits "by the ratio of 80 : 20, while preserving the percentage of samples for each class":
-    fold 0 of five is such a test set.
+    Reads ``<root>/{image,mask}/<ID>.PNG`` and ``<root>/train.csv``. The label is the table's ``CATE``: 0 for benign and
+    1 for malignant. Each image is a patient of its own. Zhao and Yang (2021), section 3.1, splits "by the ratio of 80 :
+    20, while preserving the percentage of samples for each class": fold 0 of five is such a test set.
 
     Args:
-        root: the folder of the training set, as unpacked.
-        output: the JSON to write.
-        incomplete: "report" stops with a list of the lines with missing files, doubled or without class; "drop" leaves
-            them out and logs which and why.
-        num_folds: subject-wise stratified folds.
-        seed: of the folds.
+        root: folder of the training set, as unpacked.
+        output: JSON to write.
+        incomplete: how to treat incomplete rows: "report" stops with a list of the lines with missing files, doubled or
+            without class; "drop" leaves them out and logs which and why.
+        num_folds: number of subject-wise stratified folds.
+        seed: random seed for the folds.
 
     Returns:
         The path written.

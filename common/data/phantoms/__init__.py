@@ -5,23 +5,23 @@ from typing import TYPE_CHECKING
 from ...lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .brain_cohort import BRATS_CENTRES, make_brain_phantoms
-    from .dementia_cohort import make_dementia_phantoms
-    from .kidney_cohort import make_kidney_phantoms
-    from .lesion_cohort import make_lesion_phantoms
-    from .liver_cohort import make_liver_phantoms
-    from .lung_cohort import make_lung_phantoms
-    from .thyroid_cohort import make_thyroid_phantoms
+    from .brain_cohort import BRATS_CENTRES, BrainPhantoms
+    from .dementia_cohort import DementiaPhantoms
+    from .kidney_cohort import KidneyPhantoms
+    from .lesion_cohort import LesionPhantoms
+    from .liver_cohort import LiverPhantoms
+    from .lung_cohort import LungPhantoms
+    from .thyroid_cohort import ThyroidPhantoms
 
 __all__ = [
     "BRATS_CENTRES",
-    "make_brain_phantoms",
-    "make_dementia_phantoms",
-    "make_kidney_phantoms",
-    "make_lesion_phantoms",
-    "make_liver_phantoms",
-    "make_lung_phantoms",
-    "make_thyroid_phantoms",
+    "BrainPhantoms",
+    "DementiaPhantoms",
+    "KidneyPhantoms",
+    "LesionPhantoms",
+    "LiverPhantoms",
+    "LungPhantoms",
+    "ThyroidPhantoms",
 ]
 
 __getattr__ = lazy_exports(__name__)

@@ -1,4 +1,4 @@
-"""Writing a phantom cohort: once, in parallel, and never half."""
+"""A cohort of phantoms: described by a dataclass, written once, in parallel, and never half."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nibabel as nib
 import numpy as np
@@ -19,8 +20,18 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import write_atomically
+from ..datalist_writer import write_datalist
+from ..folds import assign_folds
 
-__all__ = ["PhantomCase", "begin_cohort", "check_grid", "draw_cases", "plan_labels", "scanner_image"]
+__all__ = [
+    "PhantomCase",
+    "PhantomCohort",
+    "check_grid",
+    "check_modalities",
+    "check_sizes",
+    "plan_labels",
+    "scanner_image",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +45,10 @@ class PhantomCase:
     """One subject to draw.
 
     Attributes:
-        folder: of its files, relative to the cohort's.
-        label: its class.
-        centre: where it was scanned.
-        seed: of everything that is its own, so that the order of drawing doesn't matter.
+        folder: folder of its files, relative to the cohort's.
+        label: index of its class.
+        centre: name of the centre where it was scanned.
+        seed: random seed of everything that is its own, so that the order of drawing doesn't matter.
     """
 
     folder: str
@@ -47,7 +58,7 @@ class PhantomCase:
 
 
 def check_grid(shape: Sequence[int], spacing: Sequence[float]) -> None:
-    """Check the arguments that all cohorts share.
+    """Check the grid of a cohort's volumes.
 
     Raises:
         InputError: unless both have three entries, of at least 16 voxels and of more than 0 mm.
@@ -61,12 +72,33 @@ def check_grid(shape: Sequence[int], spacing: Sequence[float]) -> None:
             )
 
 
+def check_sizes(sizes: Sequence[int], least: int) -> None:
+    """Check the range of a cohort's widths in pixels.
+
+    Raises:
+        InputError: unless there are two integers from ``least``, the first not above the second.
+    """
+    pair = isinstance(sizes, Sequence) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes)
+    if not pair or not least <= sizes[0] <= sizes[1]:
+        raise InputError(f"sizes: found {sizes!r}, expected two integers from {least}, the first not above the second")
+
+
+def check_modalities(modalities: Sequence[str], known: Sequence[str]) -> None:
+    """Check the names of a cohort's modalities.
+
+    Raises:
+        InputError: when there is none, or one that is not known.
+    """
+    if not modalities or any(name not in known for name in modalities):
+        raise InputError(f"modalities: found {list(modalities)}, expected names of {list(known)}")
+
+
 def plan_labels(counts: Mapping[str, Sequence[int]], num_subjects: int) -> list[tuple[str, int]]:
     """Share subjects out to centres and classes in the proportions of ``counts``, by largest remainder.
 
     Args:
-        counts: for each centre, the cohort's number of subjects of each class.
-        num_subjects: how many to share out.
+        counts: by centre, the cohort's number of subjects of each class.
+        num_subjects: number of subjects to share out.
 
     Returns:
         Centre and class of each subject, sorted by both.
@@ -88,7 +120,7 @@ def scanner_image(voxels: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
 
     Args:
         voxels: left to right, posterior to anterior, inferior to superior, ``HxWxD``.
-        affine: of these voxels to RAS millimetres.
+        affine: matrix from these voxels to RAS millimetres.
     """
     image = nib.Nifti1Image(voxels, affine).as_reoriented(np.array([[0, -1], [1, -1], [2, 1]]))
     image.set_sform(image.affine, code=1)
@@ -97,63 +129,112 @@ def scanner_image(voxels: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
     return image
 
 
-def begin_cohort(output_dir: str | os.PathLike, arguments: Mapping[str, Any]) -> Path:
-    """Make the folder, note in it what it will hold, and refuse one that holds something else.
+class PhantomCohort(ABC):
+    """What the cohorts share: frozen dataclasses whose fields are what makes the cohort, and so its manifest.
 
-    Raises:
-        InputError: when it was made with other arguments, or holds a datalist of other origin.
+    Subclasses say which cases there are, draw each, and write the tables and the datalist.
     """
-    output_dir = Path(output_dir)
-    wanted = json.loads(json.dumps({"version": PHANTOM_VERSION, **arguments}))
-    manifest = output_dir / MANIFEST
-    if manifest.is_file():
-        found = json.loads(manifest.read_text())
-        if found != wanted:
-            names = [key for key in sorted(wanted.keys() | found.keys()) if wanted.get(key) != found.get(key)]
-            changes = ", ".join(f"{key} {found.get(key)!r} (now {wanted.get(key)!r})" for key in names)
-            raise InputError(f"{output_dir}: found phantoms with {changes}; choose another folder or delete this one")
-    elif (output_dir / "datalist.json").exists():
-        raise InputError(f"{output_dir}: found a datalist that is not of phantoms, expected a new folder; choose one")
-    else:
-        write_atomically(manifest, json.dumps(wanted, indent=2) + "\n")
-    return output_dir
 
+    generator: ClassVar[str]
+    name: ClassVar[str] = ""
+    labels: ClassVar[tuple[str, ...]] = ()
 
-def draw_cases(
-    output_dir: Path,
-    cases: Sequence[PhantomCase],
-    draw: Callable[[PhantomCase, np.random.Generator], Mapping[str, nib.Nifti1Image]],
-    num_workers: int | None = None,
-) -> int:
-    """Draw the cases that are not there yet.
+    num_subjects: int
+    seed: int
+    num_folds: int
 
-    A case is written to a temporary folder that is then renamed: it is there with all its files or not at all.
+    def make(self, output: str | os.PathLike, num_workers: int | None = None) -> Path:
+        """Make the cohort.
 
-    Args:
-        output_dir: the cohort's folder.
-        cases: all its cases.
-        draw: gives a case's images by file name.
-        num_workers: threads (scipy and zlib let others run); ``None`` for one per core.
+        Existing cases are kept, so that an interrupted run continues and a finished one does nothing. The same fields
+        give the same files, whatever the number of workers.
 
-    Returns:
-        How many were drawn.
-    """
-    missing = [case for case in cases if not (output_dir / case.folder).is_dir()]
+        Args:
+            output: folder to make; its datalist.json is what the bundles read.
+            num_workers: number of threads; default: one per core.
 
-    def write(case: PhantomCase) -> None:
-        final = output_dir / case.folder
+        Returns:
+            The path of ``datalist.json``.
+
+        Raises:
+            InputError: when a field makes no sense, there are too few subjects of a class for the folds, or the folder
+                holds another cohort.
+        """
+        self._check()
+        cases = self._cases()
+        rows = self._folds([self._row(case) for case in cases])
+        folder = self._begin(Path(output))
+        drawn = self._draw_missing(folder, cases, num_workers)
+        datalist = folder / "datalist.json"
+        if drawn or not self._is_written(datalist):
+            self._write(datalist, cases, rows)
+        return datalist
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raise InputError for fields that make no cohort."""
+
+    @abstractmethod
+    def _cases(self) -> list[PhantomCase]:
+        """All cases."""
+
+    @abstractmethod
+    def _draw(self, case: PhantomCase, rng: np.random.Generator) -> Mapping[str, nib.Nifti1Image]:
+        """The images of a case by file name."""
+
+    def _row(self, case: PhantomCase) -> dict[str, Any]:
+        """The datalist's row of a case."""
+        return {"subject": case.folder, "label": case.label}
+
+    def _folds(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows with their folds; raises InputError, before anything is drawn, where there are too few."""
+        return assign_folds(rows, self.num_folds, self.seed)
+
+    def _is_written(self, datalist: Path) -> bool:
+        return datalist.is_file()
+
+    def _write(self, datalist: Path, cases: Sequence[PhantomCase], rows: Sequence[dict[str, Any]]) -> None:
+        """Write the datalist, after the tables of the cohort's layout."""
+        modalities = getattr(self, "modalities", None)
+        write_datalist(datalist, rows, labels=self.labels, name=self.name, modality=modalities)
+
+    def _begin(self, folder: Path) -> Path:
+        """Make the folder and write the manifest, or refuse a folder that holds something else."""
+        wanted = json.loads(json.dumps({"version": PHANTOM_VERSION, "generator": self.generator, **asdict(self)}))
+        manifest = folder / MANIFEST
+        if manifest.is_file():
+            found = json.loads(manifest.read_text())
+            if found != wanted:
+                names = [key for key in sorted(wanted.keys() | found.keys()) if wanted.get(key) != found.get(key)]
+                changes = ", ".join(f"{key} {found.get(key)!r} (now {wanted.get(key)!r})" for key in names)
+                raise InputError(f"{folder}: found phantoms with {changes}; choose another folder or delete this one")
+        elif (folder / "datalist.json").exists():
+            raise InputError(f"{folder}: found a datalist that is not of phantoms, expected a new folder; choose one")
+        else:
+            write_atomically(manifest, json.dumps(wanted, indent=2) + "\n")
+        return folder
+
+    def _draw_missing(self, folder: Path, cases: Sequence[PhantomCase], num_workers: int | None) -> int:
+        """Draw the cases that are not there yet, in threads (scipy and zlib let others run), and count them."""
+        missing = [case for case in cases if not self._is_drawn(folder, case)]
+        jobs = Parallel(num_workers or cpu_count(), prefer="threads", return_as="generator_unordered")(
+            delayed(self._save)(folder, case) for case in missing
+        )
+        for _ in tqdm(jobs, total=len(missing), desc="drawing phantoms", unit="subject", disable=not missing):
+            pass
+        if not missing:
+            logger.info("%s: all %d phantoms are there already; nothing to do", folder, len(cases))
+        return len(missing)
+
+    def _is_drawn(self, folder: Path, case: PhantomCase) -> bool:
+        return (folder / case.folder).is_dir()
+
+    def _save(self, folder: Path, case: PhantomCase) -> None:
+        """Write a case to a temporary folder and rename it: it is there with all its files or not at all."""
+        final = folder / case.folder
         partial = final.with_name(f".partial-{final.name}")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for name, image in draw(case, np.random.default_rng(case.seed)).items():
+        for name, image in self._draw(case, np.random.default_rng(case.seed)).items():
             nib.save(image, partial / name)
         os.replace(partial, final)
-
-    jobs = Parallel(num_workers or cpu_count(), prefer="threads", return_as="generator_unordered")(
-        delayed(write)(case) for case in missing
-    )
-    for _ in tqdm(jobs, total=len(missing), desc="drawing phantoms", unit="subject", disable=not missing):
-        pass
-    if not missing:
-        logger.info("%s: all %d phantoms are there already; nothing to do", output_dir, len(cases))
-    return len(missing)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import yaml
 
 from ...errors import TRACEBACK_VARIABLE
 from ...files import file_digest
+from ...temporary import temporary_folder
 from ..packaging.large_files import LARGE_FILES, ZOO_LIMIT
 from ..packaging.sbom import PROJECT, read_pins
 from ..verification.manifest import files_of
@@ -56,11 +56,11 @@ def check_zoo(folder: str | Path, checks: Sequence[str] = CHECKS) -> Iterator[tu
     yield "structure", "; ".join(problems) or None
     if problems:
         return
-    with tempfile.TemporaryDirectory() as work:
-        (Path(work) / ELSEWHERE).mkdir()
-        yield from _session(folder, Path(work), [name for name in checks if name != DISTRIBUTED])
+    with temporary_folder() as work:
+        (work / ELSEWHERE).mkdir()
+        yield from _session(folder, work, [name for name in checks if name != DISTRIBUTED])
         if DISTRIBUTED in checks:
-            yield DISTRIBUTED, _in_several_processes(folder, Path(work))
+            yield DISTRIBUTED, _in_several_processes(folder, work)
 
 
 def static_problems(folder: str | Path) -> list[str]:

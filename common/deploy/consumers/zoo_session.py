@@ -179,8 +179,15 @@ def _described(error: BaseException) -> str:
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
-    texts = [f"{type(cause).__name__}: {' '.join(str(cause).split())[:250]}" for cause in reversed(causes)]
+    texts = [f"{type(cause).__name__}: {_message(cause)}" for cause in reversed(causes)]
     return " <- ".join(dict.fromkeys([texts[0], texts[-1]]))
+
+
+def _message(error: BaseException) -> str:
+    """Of an exception, but for torch's advice to read pickles with ``weights_only=False``."""
+    if "weights_only" in str(error):
+        return "the file holds more than tensors and plain values, and reading that could run code"
+    return " ".join(str(error).split())[:250]
 
 
 def main(folder: str, work: str, schema: str, *names: str) -> None:

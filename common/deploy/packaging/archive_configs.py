@@ -21,6 +21,7 @@ __all__ = ["as_json", "portable_settings", "write_configs"]
 
 _OF_THE_BUNDLE = re.compile(r"@bundle_root \+ '/([\w./-]+)'")  # a file that a config names
 _OF_USERS = ("data", "models", "outputs", "cache")  # folders of the bundle with what users put there
+_CACHE, _IMPORT_OS = "$@bundle_root + '/cache'", "$import os"
 _SETTINGS = "settings"  # folder of an archive for files that were given as settings
 _TEXTS = (".json", ".yaml", ".yml")
 
@@ -69,6 +70,7 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
         configs = {**classifier.configs, "inference": classifier.inference}
         configs["train"] = with_known_sizes(configs["train"], classifier.inference)
         configs = copy_library(archive, f"{archive.name}_lib", configs)
+        configs = {key: _with_cache_elsewhere(config, archive.name) for key, config in configs.items()}
         of_bundle = ["configs/logging.conf", *_named_files(classifier.bundle, configs)]
         places = {name: classifier.bundle / name for name in of_bundle} | _files_of_weights(classifier) | dict(files)
         for place, file in places.items():
@@ -76,6 +78,15 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
             shutil.copyfile(file, archive / place)
     for config, content in {**configs, "metadata": classifier.metadata}.items():
         write_atomically(archive / "configs" / f"{config}.json", as_json(content))
+
+
+def _with_cache_elsewhere(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A config whose cache lies in the user's home, so that using an archive adds nothing to its files."""
+    if config.get("cache_dir") != _CACHE:
+        return dict(config)
+    imports = config.get("imports", [])
+    more = [] if _IMPORT_OS in imports else [_IMPORT_OS]
+    return {**config, "imports": [*imports, *more], "cache_dir": f"$os.path.expanduser('~/.cache/{name}')"}
 
 
 def _is_place(value: str) -> bool:

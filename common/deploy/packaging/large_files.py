@@ -7,11 +7,10 @@ from pathlib import Path
 import yaml
 
 from ...files import file_digest, write_atomically
-from ..verification.manifest import files_of
+from ..verification.manifest import LARGE_FILES, archive_files
 
 __all__ = ["LARGE_FILES", "ZOO_LIMIT", "write_large_files"]
 
-LARGE_FILES = "large_files.yml"
 ZOO_LIMIT = 25_000_000  # bytes; the zoo "limits each single file to be no larger than 25MB" (its CONTRIBUTING.md)
 
 
@@ -30,7 +29,7 @@ def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LI
         Its path; ``None`` where no file is larger.
     """
     folder = Path(folder)
-    large = [name for name in files_of(folder) if (folder / name).stat().st_size > limit]
+    large = [name for name in archive_files(folder) if (folder / name).stat().st_size > limit]
     if not large:
         return None
     entries = [

@@ -18,6 +18,9 @@ PACKAGE = SOURCE.name  # common
 LEFT_OUT = ("benchmark", "deploy")  # packages that no config of a bundle names
 _NAME = re.compile(rf"(?<![\w.@]){PACKAGE}((?:\.\w+)+)")  # in a component or an expression
 _IMPORT = f"$import {PACKAGE}"
+# A file where Python would make a folder: so it compiles in memory, and an archive in use stays as it was signed.
+_BYTECODE = "__pycache__"
+_NO_BYTECODE = "Keeps Python from writing bytecode into this archive, whose manifest lists every file.\n"
 
 
 def copy_library(folder: str | Path, name: str, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -46,6 +49,7 @@ def copy_library(folder: str | Path, name: str, configs: Mapping[str, Mapping[st
         place = path.relative_to(SOURCE)
         if place.parts[0] not in LEFT_OUT:
             write_atomically(Path(folder) / name / place, path.read_bytes())
+            write_atomically((Path(folder) / name / place).with_name(_BYTECODE), _NO_BYTECODE)
     return renamed
 
 

@@ -9,11 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...data.datalist import load_datalist
 from ...errors import InputError
 from ...images.dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
 from ...images.dicom_rules import DicomRule
 from ...images.image_files import folder_row
+from ...images.nifti import write_nifti
+from ...images.read import read_image
 from ...images.studies import DicomStudy
 from .input_format import InputFormat
 from .slices import take_slices
@@ -68,7 +72,7 @@ class FileCase(Case):
         image = self._row["image"]
         paths = [*(image if isinstance(image, list) else [image]), self._row.get("mask")]
         paths = [Path(path) for path in paths if path is not None]
-        if missing := [str(path) for path in paths if not path.exists()]:
+        if missing := [str(path) for path in paths if not (path.is_file() or path.is_dir())]:
             raise InputError(f"found no {', '.join(missing)}; correct the path")
         return paths
 
@@ -173,4 +177,21 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
         problems = [line.strip().removeprefix(f"testing[0] (subject {case.name}) ") for line in str(error).splitlines()]
         text = "; ".join(problem for problem in problems if not problem.startswith(str(datalist)))
         raise InputError((text or str(error)).replace(f"{folder}/", "")) from error
-    return row if wanted.spatial_dims == 3 else take_slices(row, wanted, folder)
+    return _as_nifti(row, folder) if wanted.spatial_dims == 3 else take_slices(row, wanted, folder)
+
+
+def _as_nifti(row: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The row with each file as this project reads it: an archive's own reader, MONAI's, could read it otherwise."""
+    row, number = dict(row), 0
+    for key in ("image", "mask"):
+        paths = row.get(key) or []
+        written = []
+        for path in [paths] if isinstance(paths, str) else paths:
+            if not path.startswith(f"{folder}/"):
+                image = read_image(path, is_mask=key == "mask")
+                affine = np.eye(4) if image.affine is None else image.affine
+                path, number = str(write_nifti(folder / f"read-{number}.nii", image.voxels, affine)), number + 1
+            written.append(path)
+        if written:
+            row[key] = written[0] if isinstance(paths, str) else written
+    return row

@@ -15,11 +15,11 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from ...errors import InputError
+from ...errors import InputError, one_line, root_cause
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ..verification.archive import open_archive
-from ..verification.manifest import MANIFEST, check_manifest
+from ..verification.manifest import MANIFEST
 from .input_format import InputFormat, read_input_format
 from .prediction import ModelIdentity, Prediction
 
@@ -102,14 +102,14 @@ def open_classifier(
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
         _check_bundle(source, weights, key)
-        yield _read(source, Path(weights), rules, settings)
+        yield _opened(source, Path(weights), rules, settings)
         return
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
         raise InputError(f"{names}: given with an archive, which is used as it was packaged; package it with them")
-    with open_archive(source) as root:
-        _check_archive(root, source, key)
-        yield _read(root, root / "models/model.ts", rules, settings)
+    with open_archive(source, key) as root:
+        _check_no_code(root, source)
+        yield _opened(root, root / "models/model.ts", rules, settings)
 
 
 def _check_bundle(root: Path, weights: str | Path | None, key: str | Path | None) -> None:
@@ -120,19 +120,28 @@ def _check_bundle(root: Path, weights: str | Path | None, key: str | Path | None
         raise InputError(f"{root.name}: a bundle of this checkout has no signature; give an archive, or no key")
 
 
-def _check_archive(root: Path, source: Path, key: str | Path | None) -> None:
+def _check_no_code(root: Path, source: Path) -> None:
     from ..verification.scan import scan_folder
-    from ..verification.signature import check_signature
 
-    check_manifest(root)
-    if key is not None:
-        check_signature(root, key)
     if problems := scan_folder(root):
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         heading = (
             f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
         )
         raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
+
+
+def _opened(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:
+    """The classifier, or in one line why its files give none: MONAI and torch raise whatever they like."""
+    try:
+        return _read(root, weights, rules, settings)
+    except Exception as error:
+        cause = root_cause(error)
+        if isinstance(cause, InputError):
+            raise cause from error
+        found = f"{type(cause).__name__}: {one_line(cause)}"
+        remedy = "expected inference.json, metadata.json and TorchScript that belong together; package them again"
+        raise InputError(f"{root.name}: no classifier ({found}); {remedy} (scripts/package.py)") from error
 
 
 def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:

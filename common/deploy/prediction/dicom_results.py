@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from ...files import write_atomically
+from ...temporary import temporary_folder
 from .cases import DicomCase
 from .classifier import Classifier
 from .heat_map import draw_heat_map, occlusion_map, upright
@@ -61,8 +61,8 @@ def _draw(classifier: Classifier, case: DicomCase, image: torch.Tensor, predicti
     called = f"{prediction.call}, likeliest: " if prediction.abstains else ""
     caption = f"{called}{name} {prediction.probabilities[name]:.2f}\n{model.name} {model.version}\n{INTENDED_USE}"
     shown, heat = (upright(array, classifier.preprocessing) for array in (image.numpy(), heat[None]))
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "heat_map.png"
+    with temporary_folder() as temporary:
+        path = temporary / "heat_map.png"
         return draw_heat_map(shown, heat[0], names, caption, path, picture=case.is_picture)
 
 
@@ -75,4 +75,4 @@ def _save(dataset: pydicom.Dataset, path: Path) -> None:
 def _header(path: Path) -> pydicom.Dataset:
     import pydicom
 
-    return pydicom.dcmread(path, stop_before_pixels=True)
+    return pydicom.dcmread(path, stop_before_pixels=True, force=True)

@@ -14,12 +14,13 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...images.image_files import datalist_rows, image_folders
 from ...images.studies import find_studies
+from ...temporary import temporary_folder
 from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
 from .prediction import Prediction
 from .prepared_cases import Prepared, PreparedCases, reason_of
-from .results import discard, result_folder, write_result, write_results
+from .results import discard, model_folder, result_folder, write_result, write_results
 from .structured_report import check_highdicom
 
 __all__ = ["Batch", "find_cases", "predict_cases"]
@@ -91,7 +92,7 @@ def predict_cases(
     Args:
         classifier: that predicts.
         cases: of :func:`find_cases`.
-        output: folder of the results, made when missing.
+        output: folder of the results, made when missing; where it holds those of another model, a folder in it.
         failed: what failed before.
         heat_map: write one for each DICOM study.
         num_workers: processes that read and prepare studies while the network runs.
@@ -101,11 +102,20 @@ def predict_cases(
     """
     if any(isinstance(case, DicomCase) for case in cases):
         check_highdicom()
+    output = model_folder(output, classifier.model)
     batch = Batch([], dict(failed or {}), 0, (output / "results.json", output / "results.csv"))
-    dataset = PreparedCases(classifier, cases, output, heat_map)
+    with temporary_folder() as work:
+        dataset = PreparedCases(classifier, cases, output, work, heat_map)
+        _predict(classifier, dataset, batch, num_workers)
+    return batch
+
+
+def _predict(classifier: Classifier, dataset: PreparedCases, batch: Batch, num_workers: int) -> None:
+    """Predict cases one by one into a batch."""
     loader = DataLoader(dataset, batch_size=None, num_workers=num_workers, collate_fn=no_collation)
+    output, heat_map = dataset.output, dataset.heat_map
     try:
-        for item in tqdm(loader, "predicting", unit="study", disable=len(cases) == 1):
+        for item in tqdm(loader, "predicting", unit="study", disable=len(dataset) == 1):
             if item.done is not None:
                 batch.results.append(item.done)
                 batch.skipped += 1
@@ -119,7 +129,6 @@ def predict_cases(
     finally:  # what was done before an interruption is reported too
         if batch.results or batch.failed:
             write_results(batch.files, classifier.model, batch.results, batch.failed)
-    return batch
 
 
 def _keep(
@@ -139,9 +148,10 @@ def _keep(
 
 def _name_apart(cases: Sequence[Case]) -> None:
     """Number the further ones of cases whose results would lie in one folder."""
-    counts: dict[str, int] = {}
+    taken: set[str] = set()
     for case in cases:
-        place = result_folder(Path(), case.name).name.lower()
-        counts[place] = counts.get(place, 0) + 1
-        if counts[place] > 1:
-            case.name += f"-{counts[place]}"
+        name, number = case.name, 1
+        while (place := result_folder(Path(), case.name).name.lower()) in taken:
+            number += 1
+            case.name = f"{name}-{number}"
+        taken.add(place)

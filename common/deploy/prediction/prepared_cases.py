@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ...errors import InputError, one_line, root_cause
-from ...files import file_digest
+from ...images.read import image_digest
 from .cases import Case, DicomCase, prepare
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
@@ -49,13 +49,14 @@ class PreparedCases(Dataset):
         classifier: whose preprocessing it is.
         cases: what to prepare.
         output: folder of the results, where a case may be done already.
+        work: folder for files that are made on the way.
         heat_map: whether being done includes one.
     """
 
-    def __init__(self, classifier: Classifier, cases: Sequence[Case], output: Path, heat_map: bool) -> None:
+    def __init__(self, classifier: Classifier, cases: Sequence[Case], output: Path, work: Path, heat_map: bool) -> None:
         # Not the classifier itself: its network stays in the process that runs it.
         self.preprocessing, self.input, self.digest = classifier.preprocessing, classifier.input, classifier.digest
-        self.cases, self.output, self.heat_map = list(cases), output, heat_map
+        self.cases, self.output, self.work, self.heat_map = list(cases), output, work, heat_map
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -74,7 +75,7 @@ class PreparedCases(Dataset):
         key = _key(self.digest, case.files())
         if done := finished(result_folder(self.output, case.name), key, _names(case, self.heat_map)):
             return Prepared(case, key, done=done)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=self.work) as folder:
             row = self.preprocessing(prepare(case, self.input, Path(folder)))
         return Prepared(case, key, image=torch.as_tensor(row["image"]))
 
@@ -86,7 +87,7 @@ def _names(case: Case, heat_map: bool) -> list[str]:
 
 def _key(digest: str, files: Sequence[Path]) -> str:
     """Hash of all that a prediction depends on; the places of the files do not count."""
-    return hashlib.sha256("".join([digest, *map(file_digest, files)]).encode()).hexdigest()
+    return hashlib.sha256("".join([digest, *map(image_digest, files)]).encode()).hexdigest()
 
 
 def reason_of(error: BaseException) -> str:

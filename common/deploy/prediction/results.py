@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,20 +17,54 @@ from typing import Any
 from ...files import write_atomically
 from .prediction import ModelIdentity, Prediction
 
-__all__ = ["INTENDED_USE", "discard", "finished", "result_folder", "write_result", "write_results"]
+__all__ = ["INTENDED_USE", "discard", "finished", "model_folder", "result_folder", "write_result", "write_results"]
 
 INTENDED_USE = "Research only, not for clinical use"
-RESULT = "result.json"
+TABLE, RESULT = "results.json", "result.json"
+_LONGEST = 200  # bytes of a file's name; most systems take 255, and temporary names are longer
+# where a spreadsheet takes a cell, or what it splits off one, for a formula
+_FORMULA = re.compile(r"(^|[;|\t\r\n]\s*)(?=[=+\-@\t\r])")
 
 
 def result_folder(output: Path, name: str) -> Path:
-    """Folder of one study's results.
+    """Folder of one study's results, under a name that every file system takes.
 
     Args:
         output: of the run.
         name: of the study.
     """
-    return output / "studies" / re.sub(r"[^\w.-]+", "_", name)
+    return output / "studies" / _file_name(name)
+
+
+def model_folder(output: Path, model: ModelIdentity) -> Path:
+    """Folder of one model's results: ``output`` itself for the first, a folder in it for any other.
+
+    Args:
+        output: that the user named.
+        model: that predicts.
+    """
+    known = _models(output)
+    if not known or asdict(model) in known:
+        return output
+    return output / _file_name(f"{model.name}_{model.version}_{model.sha256[:8]}")
+
+
+def _models(output: Path) -> list[Any]:
+    """Models whose results lie in a folder; those of a study count where a killed run has left no table."""
+    for path in (output / TABLE, *sorted(output.glob(f"studies/*/{RESULT}"))):
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            return [json.loads(path.read_text(encoding="utf-8"))["model"]]
+    return []
+
+
+def _file_name(text: str) -> str:
+    """A name of letters, digits, ``_``, ``.`` and ``-``; of one that is long the beginning, and a hash of all."""
+    name = re.sub(r"^\.|[^\w.-]+", "_", text) or "_"
+    data = name.encode("utf-8", "backslashreplace")
+    if len(data) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return f"{data[: _LONGEST - 17].decode('utf-8', 'ignore')}-{digest}"
 
 
 def write_result(
@@ -56,7 +92,7 @@ def write_result(
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
         "key": key,
     }
-    write_atomically(folder / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(folder / RESULT, _json(result))
     return result
 
 
@@ -107,12 +143,27 @@ def write_results(
     text = io.StringIO()
     classes = list(dict.fromkeys(name for result in results for name in result["probabilities"]))
     table = csv.writer(text, lineterminator="\n")
-    probabilities = [f"probability of {name}" for name in classes]
+    probabilities = [_cell(f"probability of {name}") for name in classes]
     table.writerow(["study", "series", *probabilities, "call", "model", "version", "sha256", "time", "intended use"])
     for result in results:
         series = "; ".join(f"{name}={source}" for name, source in result["series"].items())
         numbers = [f"{result['probabilities'][name]:.6f}" for name in classes]
         model = [result["model"][name] for name in ("name", "version", "sha256")]
-        table.writerow([result["study"], series, *numbers, result["call"], *model, result["time"], INTENDED_USE])
-    write_atomically(files[0], json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(files[1], text.getvalue())
+        texts = [_cell(value) for value in (result["study"], series, result["call"], *model)]
+        table.writerow([*texts[:2], *numbers, *texts[2:], result["time"], INTENDED_USE])
+    write_atomically(files[0], _json(content))
+    write_atomically(files[1], _bytes(text.getvalue()))
+
+
+def _cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: an apostrophe in front makes it a plain one."""
+    return _FORMULA.sub(r"\1'", text)
+
+
+def _json(content: Any) -> bytes:
+    return _bytes(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; bytes of a file's name that are none are escaped."""
+    return text.encode("utf-8", "backslashreplace")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...images.nifti_writer import write_nifti
+from ...images.nifti import write_nifti
 from .input_format import InputFormat, Labels
 
 __all__ = ["take_slices"]
@@ -58,13 +58,20 @@ def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
     """From files to slices; no ``Compose``, which would wrap what goes wrong."""
     from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged
 
-    from ...transforms import LoadModalitiesd, MaskWhereGivend, OrientVolumesd, SelectSliced, SelectUniformSlicesd
+    from ...transforms import (
+        CheckedReader,
+        LoadModalitiesd,
+        MaskWhereGivend,
+        OrientVolumesd,
+        SelectSliced,
+        SelectUniformSlicesd,
+    )
 
     keys = ["image", "mask"] if has_mask else ["image"]
     axis, several = wanted.slice_axis, wanted.num_slices > 1
     steps: list[Step] = [LoadModalitiesd("image")]
     if has_mask:
-        steps.append(LoadImaged("mask", ensure_channel_first=True))
+        steps.append(LoadImaged("mask", reader=CheckedReader(), ensure_channel_first=True))
     steps.append(OrientVolumesd(keys, axcodes="RAS", labels=None))
     if has_mask:
         steps.append(CopyItemsd("mask", names="region"))

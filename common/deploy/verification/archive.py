@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import shutil
 import stat
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
 from ...errors import InputError
 from ...files import replacing
+from ...temporary import temporary_folder
+from .manifest import APART, MANIFEST, REMEDY, archive_files, check_listing, check_manifest, read_manifest
+from .signature import check_signature
+from .zip_layout import CHUNK, Member, member_chunks, zip_layout
 
 __all__ = ["open_archive", "write_archive"]
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 _MODE = stat.S_IFREG | 0o644
+_LARGEST = 16 << 30  # bytes of an unpacked archive; those of networks with 100 million weights have 2 GB
+_LONGEST_NAME = 255  # bytes
+_LARGEST_LIST = 16 << 20  # bytes of each of those files that are read before the others are unpacked
 
 
 def write_archive(folder: str | Path, path: str | Path) -> Path:
@@ -45,69 +56,135 @@ def write_archive(folder: str | Path, path: str | Path) -> Path:
     return path
 
 
-@contextmanager
-def open_archive(path: str | Path) -> Iterator[Path]:
-    """Give the folder that an archive holds, unpacked for as long as the context lasts; a folder gives itself.
+@dataclass(frozen=True)
+class _File:
+    """A file of an archive that is not unpacked yet: its size in bytes, and what gives them piece by piece."""
 
-    Nothing in it is executed or trusted: names that lead out of the folder, links and doubles are refused before the
-    first file is written.
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+@contextmanager
+def open_archive(path: str | Path, key: str | Path | None = None) -> Iterator[Path]:
+    """Give a copy of an archive's folder, which nobody else can change, for as long as the context lasts.
+
+    First come manifest and signature, then names and sizes; only then the rest is unpacked, and compared with the
+    manifest byte by byte. Nothing is executed, and nothing trusted: names that lead out of the folder, links, and what
+    another program may unpack otherwise are refused before the first file is written. An unpacked archive is copied, so
+    that what was checked is what is used, and using it writes nothing into it.
 
     Args:
         path: a zip as :func:`write_archive` writes it, or its folder.
+        key: PEM of the public key by whose owner the archive must be signed.
 
     Yields:
-        The folder.
+        The folder, under the archive's own name.
 
     Raises:
-        InputError: there is no such file, it is no zip or a damaged one, or holds anything but one folder of plain
-            files; the message lists all bad names.
+        InputError: there is no such file; it is no zip or a damaged one; it holds anything but one folder of plain
+            files, those of its manifest; it is not signed by the key; it is too large.
     """
     path = Path(path)
+    with temporary_folder() as temporary, _opened(path) as (name, files):
+        root = temporary / name
+        root.mkdir()
+        for first in files.keys() & {*APART}:
+            if files[first].size > _LARGEST_LIST:
+                raise InputError(f"{path}: {first} has {files[first].size} bytes; expected at most {_LARGEST_LIST}")
+            _write(files[first], root / first, path)
+        if key is not None:
+            check_signature(root, key)
+        listed = read_manifest(root)
+        check_listing(listed, files.keys() - {*APART})
+        _check_sizes(path, files, {name: entry["size"] for name, entry in listed.items()}, temporary)
+        for each in listed:
+            _write(files[each], root / each, path)
+        check_manifest(root)
+        yield root
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[str, Mapping[str, _File]]]:
+    """The archive's name, and its files by theirs."""
     if path.is_dir():
-        _refuse(path, [f"{file.relative_to(path)}: a link" for file in path.rglob("*") if file.is_symlink()])
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        yield _unpack(path, Path(temporary))
+        names = [*archive_files(path), *(name for name in APART if (path / name).is_file())]
+        yield path.resolve().name, {name: _of_folder(path / name) for name in names}
+    elif path.is_file():
+        with path.open("rb") as file, _mapped(file) as content:
+            yield _of_zip(path, content)
+    else:
+        raise InputError(
+            f"{path}: no such archive; expected a zip of scripts/package.py, or its folder; check the path"
+        )
+
+
+def _mapped(file: BinaryIO) -> mmap.mmap | nullcontext[bytes]:
+    """A file's bytes, read when they are looked at; an empty file cannot be mapped."""
+    empty = os.fstat(file.fileno()).st_size == 0
+    return nullcontext(b"") if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _of_folder(path: Path) -> _File:
+    def chunks() -> Iterator[bytes]:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    return _File(path.lstat().st_size, chunks)
+
+
+def _of_zip(path: Path, content: bytes | mmap.mmap) -> tuple[str, Mapping[str, _File]]:
+    try:
+        members = zip_layout(content)
+    except ValueError as error:
+        raise InputError(f"{path}: no readable zip ({error}); copy or download it again") from error
+    if problems := [f"{member.name!r}: {problem}" for member in members if (problem := _problem(member))]:
+        raise InputError.of_rows(f"{path}: not unpacked", problems)
+    tops = sorted({member.name.partition("/")[0] for member in members})
+    if len(tops) != 1 or any("/" not in member.name for member in members):
+        found = ", ".join(tops[:4]) or "nothing"
+        raise InputError(f"{path}: {found} on top; expected one folder; package it again with scripts/package.py")
+    return tops[0], {
+        member.name.partition("/")[2]: _File(member.size, partial(member_chunks, content, member))
+        for member in members
+        if not member.name.endswith("/")
+    }
+
+
+def _problem(member: Member) -> str | None:
+    parts = member.name.removesuffix("/").split("/")
+    if {"", ".", ".."} & {*parts} or any(char in member.name for char in "\\:"):
+        return "leads out of the archive's folder"
+    if max(len(part.encode()) for part in parts) > _LONGEST_NAME:
+        return "a name that is too long for a file"
+    return None if stat.S_IFMT(member.mode) in (0, stat.S_IFREG, stat.S_IFDIR) else "a link or a device"
+
+
+def _check_sizes(path: Path, files: Mapping[str, _File], listed: Mapping[str, int], place: Path) -> None:
+    """Make sure that files have the sizes of the manifest, and that there is room for them."""
+    for name in sorted(listed):
+        if files[name].size != listed[name]:
+            raise InputError(f"{name}: {files[name].size} bytes; expected {listed[name]} of {MANIFEST}; {REMEDY}")
+    total, free = sum(listed.values()), shutil.disk_usage(place).free
+    if total > min(_LARGEST, free):
+        room = f"at most {_LARGEST}" if total > _LARGEST else f"the {free} that {place.parent} has free"
+        raise InputError(f"{path}: {total} bytes when unpacked; expected {room}; set TMPDIR to a larger folder")
+
+
+def _write(file: _File, target: Path, path: Path) -> None:
+    """Write a file of an archive, never more bytes than it is said to have."""
+    left = file.size
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as copy:
+            for chunk in file.chunks():
+                copy.write(chunk[:left])
+                left -= len(chunk)
+                if left < 0:
+                    raise ValueError(f"{target.name!r} grew while it was read")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}; copy or download it again") from error
 
 
 def _files(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
-
-
-def _unpack(path: Path, target: Path) -> Path:
-    if not path.is_file():
-        raise InputError(
-            f"{path}: no such archive; expected a zip of scripts/package.py, or its folder; check the path"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _refuse(path, _problems(archive.infolist()))
-            archive.extractall(target)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise InputError(f"{path}: no readable zip ({error}); copy or download it again") from error
-    folders = list(target.iterdir())
-    if len(folders) != 1 or not folders[0].is_dir():
-        found = ", ".join(sorted(item.name for item in folders)[:4]) or "nothing"
-        raise InputError(f"{path}: {found} on top; expected one folder; package it again with scripts/package.py")
-    return folders[0]
-
-
-def _problems(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
-    problems, known = [], set()
-    for entry in entries:
-        name = entry.orig_filename  # filename is cut at a null byte
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts or any(char in name for char in "\\:\0"):
-            problems.append(f"{name!r}: leads out of the archive's folder")
-        elif stat.S_ISLNK(entry.external_attr >> 16):
-            problems.append(f"{name!r}: a link")
-        elif name.rstrip("/").lower() in known:
-            problems.append(f"{name!r}: twice")
-        known.add(name.rstrip("/").lower())
-    return problems
-
-
-def _refuse(path: Path, problems: Sequence[str]) -> None:
-    if problems:
-        raise InputError.of_rows(f"{path}: not unpacked", problems)

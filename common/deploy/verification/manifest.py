@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ...errors import InputError
 from ...files import file_digest, write_atomically
 
-__all__ = ["MANIFEST", "SIGNATURE", "check_manifest", "files_of", "write_manifest"]
+__all__ = [
+    "APART",
+    "LARGE_FILES",
+    "MANIFEST",
+    "SIGNATURE",
+    "archive_files",
+    "check_listing",
+    "check_manifest",
+    "files_of",
+    "read_manifest",
+    "write_manifest",
+]
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
+LARGE_FILES = "large_files.yml"  # the model zoo removes it when it releases an archive
+APART = (MANIFEST, SIGNATURE, LARGE_FILES)  # files that the manifest does not list
+USED = ("data", "outputs")  # folders that who uses an unpacked archive fills
 REMEDY = "do not use it; get the archive again from whom you trust"
 
 
 def write_manifest(folder: str | Path) -> Path:
-    """Write ``manifest.json``: SHA-256 and size in bytes of every file, but for itself and its signature.
+    """Write ``manifest.json``: SHA-256 and size in bytes of every file of :func:`archive_files`.
 
     Args:
         folder: an archive's folder.
@@ -29,15 +46,16 @@ def write_manifest(folder: str | Path) -> Path:
         InputError: the folder has a link, or something else that is neither file nor folder.
     """
     folder = Path(folder)
-    content = {"algorithm": "sha256", "files": {name: _entry(folder / name) for name in _listed(folder)}}
-    return write_atomically(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
+    return write_atomically(
+        folder / MANIFEST, _rendered({name: _entry(folder / name) for name in archive_files(folder)})
+    )
 
 
 def check_manifest(folder: str | Path) -> int:
-    """Compare each file with ``manifest.json``.
+    """Compare each file with ``manifest.json``, and ``large_files.yml``, where there is one, with it too.
 
     Args:
-        folder: an archive's folder.
+        folder: an archive's folder; its ``data`` and ``outputs``, which it has once it is used, are not looked at.
 
     Returns:
         The number of files, all as listed.
@@ -46,29 +64,76 @@ def check_manifest(folder: str | Path) -> int:
         InputError: names the first file, in the order of names, that differs, is missing or is not listed.
     """
     folder = Path(folder)
-    listed, found = _read(folder), set(_listed(folder))
-    for name in sorted(listed.keys() | found):
-        if name not in found:
-            raise InputError(f"{name}: missing; expected, as {MANIFEST} lists it; {REMEDY}")
-        if name not in listed:
-            raise InputError(f"{name}: found, but {MANIFEST} does not list it; {REMEDY}")
-        if (entry := _entry(folder / name)) != listed[name]:
-            raise InputError(
-                f"{name}: {_described(entry)}; expected {_described(listed[name])} of {MANIFEST}; {REMEDY}"
-            )
+    listed = read_manifest(folder)
+    check_listing(listed, archive_files(folder))
+    for name, entry in sorted(listed.items()):
+        if (found := _entry(folder / name)) != entry:
+            raise InputError(f"{name}: {_described(found)}; expected {_described(entry)} of {MANIFEST}; {REMEDY}")
+    _check_large_files(folder / LARGE_FILES, listed)
     return len(listed)
 
 
-def files_of(folder: str | Path) -> list[str]:
+def check_listing(listed: Collection[str], found: Collection[str]) -> None:
+    """Compare names with those of a manifest.
+
+    Raises:
+        InputError: names the first file that is missing or is not listed.
+    """
+    for name in sorted({*listed} ^ {*found}):
+        if name in listed:
+            raise InputError(f"{name}: missing; expected, as {MANIFEST} lists it; {REMEDY}")
+        raise InputError(f"{name}: found, but {MANIFEST} does not list it; {REMEDY}")
+
+
+def read_manifest(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Hash and size of each file, ``{"sha256": ..., "size": ...}`` by name, of a manifest as this package writes it.
+
+    Raises:
+        InputError: there is no manifest, it lists nothing, or its bytes are not those of :func:`write_manifest`: two
+            readers could see two lists in it.
+    """
+    try:
+        text = (Path(folder) / MANIFEST).read_text(encoding="utf-8")
+        content = json.loads(text)
+        if not all(_is_entry(entry) for entry in content["files"].values()):
+            found = "'files' has an entry without sha256 and size"
+        elif not content["files"]:
+            found = "an empty list"
+        elif _rendered(content["files"]) != text:
+            found = "other bytes than scripts/package.py writes for this list"
+        else:
+            return content["files"]
+    except FileNotFoundError:
+        found = "no such file"
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        found = f"{type(error).__name__} {str(error)[:100]}"
+    raise InputError(f"{MANIFEST}: {found}; expected JSON with 'files', a hash for each; {REMEDY}")
+
+
+def archive_files(folder: str | Path) -> list[str]:
+    """Names of the files that a manifest lists: all but those of :data:`APART` and those in folders of :data:`USED`.
+
+    Raises:
+        InputError: see :func:`files_of`.
+    """
+    return [name for name in files_of(folder, USED) if name not in APART]
+
+
+def files_of(folder: str | Path, skip: Collection[str] = ()) -> list[str]:
     """Names of all files below a folder, sorted, with ``/`` between the parts.
+
+    Args:
+        folder: folder to look in.
+        skip: names in it, of folders or files, that are not looked at.
 
     Raises:
         InputError: a link, or something else that is neither file nor folder.
     """
-    folder = Path(folder)
-    names = []
+    folder, names = Path(folder), []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
+        if name.partition("/")[0] in skip:
+            continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise InputError(f"{name}: a link or a device; expected files and folders only; {REMEDY}")
         if path.is_file():
@@ -76,27 +141,32 @@ def files_of(folder: str | Path) -> list[str]:
     return sorted(names)
 
 
-def _listed(folder: Path) -> list[str]:
-    return [name for name in files_of(folder) if name not in (MANIFEST, SIGNATURE)]
-
-
 def _entry(path: Path) -> dict[str, Any]:
     return {"sha256": file_digest(path, "sha256"), "size": path.stat().st_size}
 
 
-def _described(entry: Any) -> str:
-    known = isinstance(entry, dict) and {"sha256", "size"} <= entry.keys()
-    return f"sha256 {entry['sha256']} and {entry['size']} bytes" if known else repr(entry)
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _described(entry: Mapping[str, Any]) -> str:
+    return f"sha256 {entry['sha256']} and {entry['size']} bytes"
+
+
+def _rendered(files: Mapping[str, Any]) -> str:
+    return json.dumps({"algorithm": "sha256", "files": files}, indent=1) + "\n"
+
+
+def _check_large_files(path: Path, listed: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make sure that the model zoo would fetch no other files than those listed."""
+    if not path.is_file():
+        return
     try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
-        if isinstance(files, dict):
-            return files
-        found = f"'files' is {type(files).__name__}"
-    except FileNotFoundError:
-        found = "no such file"
-    except (ValueError, TypeError, KeyError) as error:
-        found = f"{type(error).__name__} {error}"
-    raise InputError(f"{MANIFEST}: {found}; expected JSON with 'files', a hash for each; {REMEDY}")
+        content = yaml.safe_load(path.read_bytes())["large_files"]
+        wanted = {entry["path"]: (entry["hash_type"], entry["hash_val"]) for entry in content}
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError) as error:
+        found = " ".join(str(error).split())[:100]
+        raise InputError(f"{LARGE_FILES}: {type(error).__name__} {found}; expected path and hash; {REMEDY}") from error
+    for name, known in wanted.items():
+        if name not in listed or known != ("sha256", listed[name]["sha256"]):
+            raise InputError(f"{LARGE_FILES}: has {name} with another hash than {MANIFEST}; {REMEDY}")

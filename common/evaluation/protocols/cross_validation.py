@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
-from ..reports.feature_figures import feature_correlation_density, sweep_figure
+from ...errors import InputError, OptionError
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
 from .repetitions import Repetition, deal_folds, repetitions
@@ -22,7 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class CrossValidation(Stages):
-    """Pre-train, probe and fine-tune on each fold, for each seed, and report all in one table.
+    """Pre-train, probe, fine-tune and evaluate every method on every fold, for each seed, and report all in one table.
+
+    Start the same command again to continue after an interruption. Further options override ids of the configs in every
+    stage that has them, e.g. --max_epochs 10 --box_size "[48,48,48]" --device cpu --amp True.
+
+    The comparison of Chiang et al. (2023) as a whole: liver_cgc --dataset_dir data --output_dir results
+    --seeds 0,1,2,3,4 --methods simclr,simclr_mda,byol,byol_mda,simsiam,simsiam_mda
+    --pretrained_weights efficientnet_b2.pth --finetune mcl+single,scl+single,imagenet+single,mcl+cgc,mcl+cmc
 
     The stages are the bundle's configs. Linear evaluation (Li et al. 2021, Table 2; Chiang et al. 2023, Table 1):
     ``pretrain.yaml`` with the method's overlay and ``extract_features.yaml`` for each fold, then one
@@ -35,35 +41,38 @@ class CrossValidation(Stages):
     ``learnt_table`` with ``{modality}`` in ``extract_features.yaml`` makes a table and a row for each modality.
 
     Args:
-        bundle_root: folder of the bundle.
+        bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``[seed<s>/]<method>/[<modality>/]fold<k>/``, feature tables, ``report/``.
-        methods: names of overlays (``plain``, ``re``, ``se``) to pre-train and probe; ``supervised`` stands for
-            ``scratch`` in ``finetune``.
-        finetune: rows ``<start>[+<overlay>...]`` to train: the start is ``scratch``, ``imagenet`` (the file of
-            ``pretrained_weights``), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets; overlays are
-            those of ``train.yaml`` and ``evaluate.yaml``.
-        seeds: each deals the folds anew and seeds the training ("five-fold cross-validation with five different random
-            states", Chiang et al. 2023, section 4.1); without any, the datalist's folds and the configs' seed.
+        methods: overlays of ``pretrain.yaml`` to pre-train and probe, and ``supervised``, which stands for ``scratch``
+            in ``finetune``; default: plain,re,se, or none with ``finetune``.
+        finetune: rows ``<start>[+<overlay>...]`` to train, e.g. scratch+cgc: the start is ``scratch``, ``imagenet``
+            (the file of ``pretrained_weights``), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets;
+            overlays are those of ``train.yaml`` and ``evaluate.yaml``.
+        seeds: random seeds, e.g. 0,1,2,3,4, each of which deals the folds anew and seeds the training ("five-fold
+            cross-validation with five different random states", Chiang et al. 2023, section 4.1); without any, the
+            datalist's folds and the configs' seed.
         folds: number of folds that a seed deals; by default as many as the datalist has, or five.
-        transductive: pre-train once on all subjects, as the papers do; the report says so.
-        pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other ("The
+        transductive: whether to pre-train once on all subjects, as the papers do; the report says so.
+        pretraining_datalist: datalist of other subjects, on whom encoders are pre-trained once ("The
             remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", Zhao and Yang 2021).
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
-        sweep: an id of ``pretrain.yaml`` and the values to try it at, with each method (Li et al. 2021, Fig. 4).
-        probe: settings of ``linear_probe.yaml``.
-        **settings: ids to override in every stage that has them.
+        sweep: an id of ``pretrain.yaml`` and the values to try it at with each method, e.g.
+            "{num_clusters: [2, 3, 4, 5]}" (Li et al. 2021, Fig. 4).
+        probe: settings of ``linear_probe.yaml``, e.g. "{label_fractions: [1.0, 0.5], seeds: [0, 1, 2]}".
+        **settings: ids of the configs and their values, for every stage that has them.
 
     Raises:
-        InputError: for a method or overlay that the bundle has not, or when ``output_dir`` holds another comparison.
+        OptionError: for a setting that is an id of no config.
+        InputError: for an unknown method or overlay, or when ``output_dir`` holds another comparison.
     """
 
     def __init__(
         self,
-        bundle_root: str | Path,
+        bundle: str | Path,
         dataset_dir: str | Path,
         output_dir: str | Path,
-        methods: Sequence[str] = ("plain", "re", "se"),
+        methods: Sequence[str] | None = None,
         finetune: Sequence[str] = (),
         seeds: Sequence[int] = (),
         folds: int | None = None,
@@ -74,9 +83,11 @@ class CrossValidation(Stages):
         probe: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        folders = (bundle_root, dataset_dir, output_dir)
+        folders = (bundle, dataset_dir, output_dir)
         seen = {"transductive": transductive, "pretraining_datalist": pretraining_datalist}
         super().__init__(*folders, overlays=overlays, settings=settings, **seen)
+        if methods is None:
+            methods = () if finetune else ("plain", "re", "se")
         self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
         pretrained = [name for name in methods if name != SUPERVISED]
         trained = [*finetune, *(["scratch"] if SUPERVISED in methods else [])]
@@ -142,7 +153,9 @@ class CrossValidation(Stages):
         }
 
     def _figures(self, report: Path) -> None:
-        """Fig. 2 of Li et al. 2021, of the first fold's features, and its Fig. 4 of a sweep."""
+        """Fig. 2 of Li et al. (2021), of the first fold's features, and its Fig. 4 of a sweep."""
+        from ..reports.feature_figures import feature_correlation_density, sweep_figure  # --help needs no figures
+
         first = self.repetitions[0]
         fold = None if self.one_encoder else first.folds[0]
         tables = {row.name: row.table(first.output_dir, fold) for row in self.encoders if not row.modalities}
@@ -158,7 +171,9 @@ class CrossValidation(Stages):
             sweep_figure(summary, curves, parameter, values, report / "figures" / f"sweep_{parameter}.png")
 
     def _check(self) -> None:
-        """What depends on all rows."""
+        """What can be checked only when all rows are known."""
+        if unknown := sorted({name for name in self.settings if name.split("#")[0] not in self.configs.known_ids()}):
+            raise OptionError(f"found --{', --'.join(unknown)}, which no config of the bundle has; correct it")
         if self.seeds and "seeds" in self.probe:
             raise InputError(f"probe: found seeds {self.probe['seeds']} beside seeds {self.seeds}; leave them out here")
         names = [name for encoder in self.encoders for name in encoder.rows(self.root, 0)]

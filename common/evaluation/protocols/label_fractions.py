@@ -10,17 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from tqdm import tqdm
 
 from ...bundle_configs import PRETRAIN
-from ...errors import InputError
+from ...errors import InputError, OptionError
 from ...files import file_digest, write_atomically
-from ..predictions import read_predictions
-from ..reports.label_fraction_figure import label_fraction_figure
-from ..reports.label_fraction_table import label_fraction_notes, write_label_fraction_table
-from ..reports.report import write_report
-from .label_probe import predict_held_out
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
 from .repetitions import Repetition
@@ -38,9 +32,12 @@ FREE = ("quiet", "device", "cache_dir", "num_workers")
 
 
 class LabelFractions(Stages):
-    """How well methods do with 5 to 100 % of the labels (Zhao and Yang 2021, section 3.4 and Fig. 2; Cao et al. 2022,
-    Fig. 2).
+    """Pre-train each method once, fine-tune or probe it with parts of the labels, test it on one fold, draw the curves.
 
+    Start the same command again to continue after an interruption, or with more methods, fractions or seeds. Further
+    options override ids of the configs in every stage that has them, e.g. --image_size "[96,96]" --device cpu.
+
+    The protocol is that of Zhao and Yang (2021), section 3.4 and Fig. 2, and Cao et al. (2022), Fig. 2.
     "We evaluate the performance of fine-tuning the pre-trained hybrid model as the size of the labeled dataset varies
     [...]. The test dataset is always the same." Each encoder is pre-trained once, on all training subjects without
     their labels. For each seed a part of the training subjects keeps its labels, the same part for all methods, smaller
@@ -48,40 +45,43 @@ class LabelFractions(Stages):
     held-out fold. What is done already is not done again, so the same call goes on where it was killed.
 
     Args:
-        bundle_root: folder of the bundle.
+        bundle: name of the bundle, e.g. radiomics_deep_contrast, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
-        methods: rows, the first of which is the one that others are compared with: ``radiomics[+<overlay>...]``; or
-            ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``, and
-            ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
-            ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` as it
-            stands), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets.
-        fractions: of the labels, in (0, 1].
-        seeds: each chooses the labelled subjects and seeds the training.
-        folds: that are held out, one by one; the test set is all of them together.
-        transductive: pre-train once on all subjects, test subjects too; the report says so.
-        pretraining_datalist: pre-train once on the subjects of this datalist, none of whom is in the other.
+        methods: rows, separated by commas, the first of which the others are compared with:
+            ``radiomics[+<overlay>...]``; or ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and
+            ``evaluate.yaml``, and ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of
+            ``extract_features.yaml``. The start is ``scratch``, ``imagenet`` (the file of ``pretrained_weights``),
+            ``pretrain`` (``pretrain.yaml`` as it stands), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that
+            one sets.
+        fractions: parts of the labels, in (0, 1].
+        seeds: random seeds, each of which chooses the labelled subjects and seeds the training.
+        fold: folds to hold out one by one, e.g. 0,1,2,3,4; the test set is all of them together.
+        transductive: whether to pre-train once on all subjects, test subjects too; the report says so.
+        pretraining_datalist: datalist of other subjects, on whom encoders are pre-trained once.
         overlays: further config files of the bundle for all stages.
-        pretrain: ids to override in ``pretrain.yaml`` alone, such as ``max_epochs``.
-        train: the same of ``train.yaml``.
-        max_correlation: between features of ``radiomics``: of two more alike than this one is dropped (**ours**).
-        resamples: of the bootstrap over test subjects.
-        **settings: ids to override in every stage that has them.
+        pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
+        train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
+        max_correlation: greatest correlation between two features of ``radiomics``, one of which is dropped otherwise
+            (ours); none keeps all.
+        resamples: number of bootstrap samples of the test subjects.
+        **settings: ids of the configs and their values, for every stage that has them.
 
     Raises:
+        OptionError: for a setting that is an id of no config.
         InputError: for an argument that cannot be, or when ``output_dir`` holds another comparison.
     """
 
     def __init__(
         self,
-        bundle_root: str | Path,
+        bundle: str | Path,
         dataset_dir: str | Path,
         output_dir: str | Path,
         methods: Sequence[str],
         fractions: Sequence[float] = (0.05, 0.2, 0.5, 1.0),
         seeds: Sequence[int] = (0, 1, 2),
-        folds: Sequence[int] = (0,),
+        fold: Sequence[int] = (0,),
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
@@ -91,13 +91,13 @@ class LabelFractions(Stages):
         resamples: int = 2000,
         **settings: Any,
     ) -> None:
-        folders = (bundle_root, dataset_dir, output_dir)
+        folders = (bundle, dataset_dir, output_dir)
         of_stage = {"pretrain": pretrain or {}, "train": train or {}}
         options = {"overlays": overlays, "transductive": transductive, "of_stage": of_stage}
         options |= {"pretraining_datalist": pretraining_datalist}
         super().__init__(*folders, **options, settings={"quiet": True, **settings})
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
-        self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(folds)))
+        self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
         self.max_correlation, self.resamples = max_correlation, resamples
         rows = json.loads(self.datalist.read_text(encoding="utf-8"))["training"]
         self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
@@ -163,6 +163,8 @@ class LabelFractions(Stages):
             return
         table = row.table(self.output_dir, None if self.one_encoder and row.start else fold)
         correlation = None if row.start else self.max_correlation
+        from .label_probe import predict_held_out  # here and below, as --help needs no scikit-learn
+
         found = predict_held_out(
             table,
             self.labelled,
@@ -178,7 +180,13 @@ class LabelFractions(Stages):
         return self.output_dir / f"labels{100 * fraction:g}" / f"seed{seed}"
 
     def _report(self) -> Path:
-        from ...data import class_names  # here, as the probe's worker processes don't need it
+        import pandas as pd
+
+        from ...data import class_names
+        from ..predictions import read_predictions
+        from ..reports.label_fraction_figure import label_fraction_figure
+        from ..reports.label_fraction_table import label_fraction_notes, write_label_fraction_table
+        from ..reports.report import write_report
 
         report = self.output_dir / "report"
         tables = []
@@ -225,7 +233,8 @@ class LabelFractions(Stages):
         for name, found in (("methods", self.rows), ("fractions", self.fractions), ("seeds", self.seeds)):
             if not found:
                 problems.append(f"{name}: found none; expected one or more")
-        problems += [*self._wrong_folds(), *self._unknown_ids(STAGES)]
+        unknown = list(self._unknown_ids(STAGES))
+        problems += [*self._wrong_folds(), *unknown]
         names = [row.name for row in self.rows]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             problems.append(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
@@ -233,7 +242,7 @@ class LabelFractions(Stages):
         if self._of_radiomics() and not measures:
             problems.append(f"radiomics: extract_features.yaml has no {TRADITIONAL}; leave radiomics out")
         if problems:
-            raise InputError.of_rows("label fractions", problems)
+            raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
         self._check_weights(row for row in self.rows if isinstance(row, FineTuning))
 
     def _wrong_folds(self) -> Iterator[str]:

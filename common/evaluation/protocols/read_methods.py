@@ -10,7 +10,7 @@ from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from .methods import MODALITY, Encoder, FineTuning, Probe
 
-__all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows", "several"]
+__all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
 
 #: Among the methods: ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
@@ -106,18 +106,6 @@ def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence
             yield from _probes(configs, start, overlays[:-1], modalities)
         else:
             yield from read_fine_tunings(configs, [text], modalities)
-
-
-def several(value: Any) -> list[Any]:
-    """One value or several: Fire makes a tuple of ``a,b``, and leaves ``a`` and ``a+b,c+d`` alone.
-
-    Example:
-        >>> several("a+b, c"), several((0.5, 1)), several(3)
-        (['a+b', 'c'], [0.5, 1], [3])
-    """
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:

@@ -21,14 +21,14 @@ class Stages:
     """What is done for each method of a comparison, each only if its outputs are not there yet.
 
     Args:
-        bundle_root: folder of the bundle.
+        bundle: name of the bundle, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs.
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
         transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
-        pretraining_datalist: of other subjects, on whom encoders are pre-trained once instead.
+        pretraining_datalist: datalist of other subjects, on whom encoders are pre-trained once instead.
         settings: ids to override in every stage that has them.
-        of_stage: for a stage's name, ids to override in that stage alone.
+        of_stage: by the name of a stage, ids to override in that stage alone.
 
     Raises:
         InputError: there is no datalist, or a subject is in both.
@@ -36,7 +36,7 @@ class Stages:
 
     def __init__(
         self,
-        bundle_root: str | Path,
+        bundle: str | Path,
         dataset_dir: str | Path,
         output_dir: str | Path,
         *,
@@ -46,7 +46,7 @@ class Stages:
         settings: Mapping[str, Any] | None = None,
         of_stage: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self.configs = BundleConfigs(bundle_root)
+        self.configs = BundleConfigs(bundle)
         self.dataset_dir, self.output_dir = Path(dataset_dir).resolve(), Path(output_dir).resolve()
         self.transductive, self.settings = transductive, dict(settings or {})
         self.datalist = Path(self.settings.get("datalist") or self.dataset_dir / "datalist.json").resolve()

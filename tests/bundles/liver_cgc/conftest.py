@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import make_liver_phantoms
+from common.data import LiverPhantoms
 from tests.bundles.bundle_files import BUNDLES
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "liver_cgc")
@@ -36,7 +36,7 @@ def tiny(liver_phantoms, cache_dir) -> dict[str, object]:
 def liver_volumes(made_once) -> Path:
     """Folder of 6 subjects with volumes of eight thick slices, two folds."""
     counts = {"num_subjects": 6, "stage_counts": (2, 1), "num_folds": 2, "num_slices": 8}
-    make = partial(make_liver_phantoms, sizes=(40, 48), spatial_dims=3, num_workers=1, **counts)
+    make = partial(LiverPhantoms(sizes=(40, 48), spatial_dims=3, **counts).make, num_workers=1)
     return made_once("liver_volumes", make)
 
 

@@ -49,7 +49,7 @@ def test_the_features_are_those_of_encoder_and_projector_in_evaluation_mode(
     overrides = tiny | {"checkpoint": pretrained, "output_dir": features}
     workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **overrides)
     workflow.initialize()
-    network, normalize = (workflow.parser.get_parsed_content(name) for name in ("network", "normalize"))
+    network, normalize = (workflow.parser.get_parsed_content(name) for name in ("trained", "normalize"))
     image = normalize(workflow.dataset[3]["image"][None].float())
     for channel, modality in enumerate(MODALITIES):
         table = pd.read_csv(features / f"learnt_fold0_{modality}.csv").filter(like="learnt_")

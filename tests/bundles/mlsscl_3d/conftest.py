@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import make_dementia_phantoms, make_lesion_phantoms
+from common.data import DementiaPhantoms, LesionPhantoms
 from tests.bundles.bundle_files import BUNDLES
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
@@ -25,14 +25,14 @@ def configs() -> Path:
 def dementia(made_once) -> Path:
     """Folder of 12 people with one or two visits each, half of them with dementia, at 32^3 voxels, three folds."""
     options = {"num_subjects": 12, "visits": 2, "shape": (32, 32, 32), "num_folds": 3}
-    return made_once("dementia", partial(make_dementia_phantoms, num_workers=1, **options))
+    return made_once("dementia", partial(DementiaPhantoms(**options).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")
 def lesions(made_once) -> Path:
     """Folder of six people with three modalities of 32^3 voxels and their lesions, three folds."""
     options = {"num_subjects": 6, "shape": (32, 32, 32), "mean_lesions": 8, "num_folds": 3}
-    return made_once("lesions", partial(make_lesion_phantoms, num_workers=1, **options))
+    return made_once("lesions", partial(LesionPhantoms(**options).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import make_kidney_phantoms, make_thyroid_phantoms
+from common.data import KidneyPhantoms, ThyroidPhantoms
 from tests.bundles.bundle_files import BUNDLES
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "radiomics_deep_contrast")
@@ -35,7 +35,7 @@ def few_features(made_once) -> Path:
 def thyroid_phantoms(made_once) -> Path:
     """Folder of 20 ultrasound images of 64 to 80 pixels, ten benign and ten malignant, four folds."""
     options = {"num_subjects": 20, "sizes": (64, 80), "num_folds": 4}
-    return made_once("thyroid", partial(make_thyroid_phantoms, num_workers=1, **options))
+    return made_once("thyroid", partial(ThyroidPhantoms(**options).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def kidney_phantoms(made_once) -> Path:
     """Folder of 20 CT volumes with kidney tumours, 12 or so with one of four subtypes, two folds."""
     sizes = {"sizes": (64, 72), "thickness": (4.0, 6.0)}
     counts = {"num_subjects": 20, "num_folds": 2, "subtype_counts": (4, 2, 2, 2, 2), "clear_cell": 4}
-    return made_once("kidney", partial(make_kidney_phantoms, num_workers=1, **sizes, **counts))
+    return made_once("kidney", partial(KidneyPhantoms(**sizes, **counts).make, num_workers=1))
 
 
 @pytest.fixture(scope="session")
@@ -88,4 +88,4 @@ def image_classifier(configs, tiny, pretrained, train_once) -> Path:
 def many_phantoms(made_once) -> Path:
     """Folder of 120 ultrasound images, four folds."""
     options = {"num_subjects": 120, "sizes": (64, 80), "num_folds": 4}
-    return made_once("many", partial(make_thyroid_phantoms, num_workers=1, **options))
+    return made_once("many", partial(ThyroidPhantoms(**options).make, num_workers=1))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from common.radiomics.scaling import FittedScaling
 
@@ -99,6 +100,32 @@ def test_images_are_the_lesion_cropped_resized_and_in_0_to_1(open_bundle, config
     assert (corner.median() < 0.05) == (apply_mask == "true")
 
 
+def test_with_a_share_of_the_image_the_lesion_keeps_its_proportions(open_bundle, configs, tiny, tmp_path):
+    options = tiny | {"output_dir": tmp_path, "batch_size": 4, "apply_mask": "true", "image_size": [40, 40]}
+    workflow = open_bundle(configs / "pretrain.yaml", lesion_share=0.5, **options)
+    workflow.initialize()
+    rows = workflow.parser.get_parsed_content("rows")
+    for row in workflow.train_dataset:
+        mask = np.asarray(Image.open(rows[int(row["index"])]["mask"])).T > 0
+        box = np.array([np.ptp(places) + 1 for places in np.nonzero(mask)])
+        inside = row["image"][0].numpy() > 0
+        found = np.array([np.ptp(places) + 1 for places in np.nonzero(inside)])
+        assert row["image"].shape == (1, 40, 40)
+        assert np.abs(found - 20 * box / box.max()).max() <= 2.5  # pixels at the black edge of the lesion may be 0
+
+
+def test_a_locked_imagenet_encoder_stays_and_the_rest_learns(pretrain):
+    """Random weights in the encoder: the package of ImageNet's need not be installed."""
+    options = {"pretrained_weights": None, "image_size": [64, 64], "max_epochs": 2}
+    workflow, output_dir = pretrain("imagenet.yaml", "locked.yaml", **options)
+    start, _ = pretrain("imagenet.yaml", "locked.yaml", output="start", learning_rate=0.0, **options)
+    weights = torch.load(output_dir / "model.pt", weights_only=True)
+    before = start.network_def.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(weights[name], before[name])}
+    assert changed == {"image_projection", "radiomics_encoder"}
+    assert type(workflow.network_def.image_encoder).__name__ == "EfficientNetBackbone"
+
+
 def test_kidney_tumours_are_ten_slices_as_channels(open_bundle, configs, tiny, kidney_phantoms, tmp_path):
     path = tmp_path / "kidney.yaml"
     path.write_text(tiny["radiomics_settings"].read_text().replace("binWidth: 16", "binWidth: 20, label: 2"))
@@ -150,3 +177,16 @@ def test_true_pairs_are_learnt_and_shuffled_pairs_score_like_chance(
         ranks[overlay] = mean_rank(workflow, [held_out[i] for i in range(30)])
     assert ranks["thyroid"] < 0.3, ranks
     assert 0.35 < ranks["shuffled"] < 0.65, ranks
+
+
+def test_images_without_a_label_are_pretrained_on_beside_others(pretrain, thyroid_phantoms, tmp_path):
+    content = json.loads((thyroid_phantoms / "datalist.json").read_text())
+    for row in content["training"]:
+        row |= {key: str(thyroid_phantoms / row[key]) for key in ("image", "mask")}
+    for row in content["training"][::3]:
+        del row["label"]
+    path = tmp_path / "partly.json"
+    path.write_text(json.dumps(content))
+    workflow, output_dir = pretrain(datalist=path, max_epochs=1)
+    assert len(workflow.train_dataset) == 15
+    assert np.isfinite(pd.read_csv(output_dir / "metrics.csv")["knn_accuracy"]).all()

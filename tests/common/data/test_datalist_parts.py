@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from common.data import keep_label_fraction
+from common.data import keep_label_fraction, mark_unlabelled
 from common.errors import InputError
 
 
@@ -53,3 +53,10 @@ def test_rows_keep_their_order():
 def test_a_fraction_out_of_range_is_told(fraction):
     with pytest.raises(InputError, match="label_fraction: found"):
         keep_label_fraction(cohort(), fraction)
+
+
+def test_unlabelled_rows_are_marked_where_others_have_a_label_and_the_rows_given_stay():
+    rows = [{"subject": "a", "label": 1}, {"subject": "b"}, {"subject": "c", "label": None}]
+    assert [row["label"] for row in mark_unlabelled(rows)] == [1, -1, -1]
+    assert "label" not in rows[1] and rows[2]["label"] is None
+    assert mark_unlabelled(rows[1:2]) == rows[1:2]

@@ -16,7 +16,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from common import InputError
-from common.data import make_brain_phantoms
+from common.data import BrainPhantoms
 from common.deploy import package
 from common.deploy.package import TARGETS, package_bundle
 from common.deploy.packaging import formats
@@ -92,7 +92,7 @@ def weights(tmp_path_factory) -> Path:
 def brains(tmp_path_factory) -> Path:
     """Eight brains, half of them of each grade, two folds."""
     folder = tmp_path_factory.mktemp("brains")
-    make_brain_phantoms(folder, num_subjects=8, shape=(32, 32, 32), num_folds=2, centres={"A": (4, 4)}, num_workers=1)
+    BrainPhantoms(num_subjects=8, shape=(32, 32, 32), num_folds=2, centres={"A": (4, 4)}).make(folder, num_workers=1)
     return folder
 
 

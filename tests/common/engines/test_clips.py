@@ -65,7 +65,7 @@ def test_restoration_gives_the_distorted_clip_and_its_augmented_original():
 @pytest.mark.parametrize(
     ("missing", "value", "told"),
     [
-        ("coronal", None, "no 'coronal' among .*add it to views of RandSampleClipsd"),
+        ("coronal", None, "no 'coronal' among .*add it to .*views of RandSampleClipsd"),
         ("subject_index", None, "'subject_index' is missing; expected a number from 0"),
         ("subject_index", ["a", "b"], "'subject_index' is no number in some rows"),
         ("subject_index", torch.tensor([0, -1]), "'subject_index' is negative in some rows"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from common.engines import PrepareDenoising, PrepareJigsaw
+from common.engines import PrepareJigsaw, PrepareRestoration
 from common.transforms import BatchRandFlip, BatchRandMaskingNoise, JigsawTiles
 
 
 def test_the_clean_image_is_the_augmented_one_and_the_corrupted_differs_by_its_zeros():
     image = torch.rand(3, 2, 20, 20) + 0.1
-    prepare = PrepareDenoising(BatchRandMaskingNoise(), BatchRandFlip(1.0), torch.channels_last)
+    prepare = PrepareRestoration(BatchRandMaskingNoise(), augment=BatchRandFlip(1.0), memory_format=torch.channels_last)
     corrupted, clean = prepare({"image": image.half()})
     assert torch.equal(clean, image.half().float().flip(2))
     zeros = corrupted == 0

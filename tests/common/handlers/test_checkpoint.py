@@ -10,7 +10,7 @@ from torch import nn
 
 from common.data import CandidateBatchSampler
 from common.errors import InputError
-from common.handlers import ResumableCheckpoint
+from common.handlers import ResumableCheckpoint, save_with_checkpoint
 
 
 class StopError(Exception):
@@ -114,6 +114,7 @@ def test_what_other_handlers_add_at_an_epoch_s_end_is_saved_with_it(tmp_path):
         epochs = 0
 
         def attach(self, engine):
+            save_with_checkpoint(engine, "counter", self)
             engine.add_event_handler(Events.EPOCH_COMPLETED, self.count)
 
         def count(self, engine):
@@ -126,10 +127,21 @@ def test_what_other_handlers_add_at_an_epoch_s_end_is_saved_with_it(tmp_path):
             self.epochs = state["epochs"]
 
     run, counter = Run(tmp_path), Counter()
-    run.handler.objects["counter"] = counter
     counter.attach(run.engine)  # after the checkpoint, as in the configs
     run.go(epochs=2)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["counter"] == {"epochs": 2}
+    again, resumed = Run(tmp_path), Counter()
+    resumed.attach(again.engine)
+    again.go(epochs=3)
+    assert resumed.epochs == 3
+
+
+def test_objects_that_a_method_does_not_have_are_left_out(tmp_path):
+    run = Run(tmp_path)
+    ResumableCheckpoint(tmp_path / "other", {"network": run.network, "queue": None}, run.handler.sampler).save(
+        run.go(epochs=1).engine
+    )
+    assert "queue" not in torch.load(tmp_path / "other/checkpoint.pt", weights_only=True)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +150,10 @@ def test_what_other_handlers_add_at_an_epoch_s_end_is_saved_with_it(tmp_path):
         ({"width": 4}, "network does not fit this run"),
         ({"num_samples": 10}, "an epoch of 4 steps, and now one of 5"),
         ({"identity": {"strategy": "se"}}, "of another run: strategy 're' \\(now 'se'\\)"),
+        (
+            {"identity": {"loss#scale": 2, "lr": 0.1}},
+            r"strategy 're' \(now None\), lr None \(now 0.1\), loss#scale None",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_run_is_one_line_and_stays(tmp_path, other, message):

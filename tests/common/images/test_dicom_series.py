@@ -48,8 +48,8 @@ def test_an_oblique_series_passes_and_has_the_geometry_that_monai_reads(tmp_path
     row, column = np.array([np.cos(angle), np.sin(angle), 0]), np.array([0, 0, -1.0])
     normal = np.cross(row, column)
     folder = write_series(tmp_path / "s", [3.0 * i * normal for i in range(5)], orientation=(*row, *column))
-    check_dicom_series(folder)
     affine = LoadImage()(folder).affine.numpy()
+    np.testing.assert_allclose(check_dicom_series(folder).affine, affine, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(affine[:3, :3], axis=0), (0.8, 0.8, 3.0), atol=1e-5)
 
 
@@ -73,18 +73,18 @@ def test_an_irregular_series_is_refused(tmp_path, positions, reason):
 def test_two_series_in_one_folder_are_refused(tmp_path):
     folder = write_series(tmp_path / "s", stack(4))
     write_series(folder, [(0, 0, 100 + z) for *_, z in stack(3)], series=generate_uid(), start=4)
-    with pytest.raises(ValueError, match=r"found 2 series in the folder \(4, 3 slices\)"):
+    with pytest.raises(ValueError, match="found 2 series in 7 files"):
         check_dicom_series(folder)
 
 
 def test_two_orientations_or_sizes_in_one_series_are_refused(tmp_path):
     folder = write_series(tmp_path / "o", stack(4))
     write_series(folder, [(0, 0, 50)], orientation=(1, 0, 0, 0, 0, -1), start=4)
-    with pytest.raises(ValueError, match="2 slice orientations"):
+    with pytest.raises(ValueError, match="slice orientations that differ by 1"):
         check_dicom_series(folder)
     folder = write_series(tmp_path / "r", stack(4))
     write_series(folder, [(0, 0, 8)], rows=7, start=4)
-    with pytest.raises(ValueError, match="2 row counts"):
+    with pytest.raises(ValueError, match="found slices of 6 x 5, 7 x 5 pixels"):
         check_dicom_series(folder)
 
 
@@ -96,7 +96,7 @@ def test_slices_without_positions_are_no_volume(tmp_path):
 
 def test_a_folder_without_dicom_is_told(tmp_path):
     (tmp_path / "notes.txt").write_text("none")
-    with pytest.raises(ValueError, match="without DICOM files"):
+    with pytest.raises(ValueError, match="without DICOM images"):
         check_dicom_series(tmp_path)
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from common.images.facts import ImageFacts, UnreadableImageError, read_image_facts
+from common.images.facts import ImageFacts, read_image_facts
 from common.images.facts_cache import FactsCache
+from common.images.stored_image import UnreadableImageError
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def test_a_changed_file_is_read_again(path, cohort, tmp_path):
 
 def test_facts_of_the_header_do_not_answer_for_the_content(path, tmp_path):
     cache = FactsCache(tmp_path)
-    assert cache.facts(path, is_mask=True, content=False).nonfinite is None
-    assert cache.facts(path, is_mask=True, content=True).nonfinite == 0
+    assert cache.facts(path, is_mask=True, content=False).has_content is False
+    assert cache.facts(path, is_mask=True, content=True).has_content
     # The other way round the full facts do.
-    assert cache.facts(path, is_mask=True, content=False).nonfinite == 0
+    assert cache.facts(path, is_mask=True, content=False).has_content
 
 
 def test_a_file_as_image_and_as_mask_is_remembered_apart(path, tmp_path):
@@ -68,9 +68,9 @@ def test_an_unreadable_file_is_tried_again(path, cohort, tmp_path):
 def test_a_broken_cache_is_as_good_as_none(path, tmp_path, text):
     (tmp_path / "image_facts.json").write_text(text)
     cache = FactsCache(tmp_path)
-    assert cache.facts(path, is_mask=True, content=True).nonfinite == 0
+    assert cache.facts(path, is_mask=True, content=True).has_content
     cache.save()
-    assert FactsCache(tmp_path).facts(path, is_mask=True, content=True).nonfinite == 0
+    assert FactsCache(tmp_path).facts(path, is_mask=True, content=True).has_content
 
 
 def test_two_runs_that_save_to_one_folder_lose_nothing(cohort, tmp_path, monkeypatch):
@@ -81,14 +81,14 @@ def test_two_runs_that_save_to_one_folder_lose_nothing(cohort, tmp_path, monkeyp
         cache.save()
     monkeypatch.setattr("common.images.facts_cache.read_image_facts", no_reading)
     for path in paths:
-        assert np.isfinite(FactsCache(tmp_path).facts(path, is_mask=False, content=True).nonfinite)
+        assert FactsCache(tmp_path).facts(path, is_mask=False, content=True).has_content
 
 
 def test_a_slice_added_to_a_dicom_folder_is_noticed(tmp_path, monkeypatch):
     folder = tmp_path / "series"
     folder.mkdir()
     (folder / "1.dcm").write_bytes(b"1")
-    facts = ImageFacts((2, 2), (2, 2), 1, None, 0)
+    facts = ImageFacts((2, 2), (2, 2), 1, None, True)
     calls = []
     monkeypatch.setattr("common.images.facts_cache.read_image_facts", lambda *a, **k: calls.append(a) or facts)
     cache = FactsCache(None)

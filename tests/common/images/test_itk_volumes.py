@@ -16,7 +16,7 @@ def test_a_grey_picture_saved_in_colour_is_read_and_a_coloured_one_refused(tmp_p
     assert (sitk.GetArrayFromImage(read_volume(tmp_path / "grey.png")) == grey).all()
     coloured = np.stack([grey, grey, grey // 2], -1)
     sitk.WriteImage(sitk.GetImageFromArray(coloured, isVector=True), tmp_path / "coloured.png")
-    with pytest.raises(InputError, match=r"coloured.png: in colour; expected one grey value per pixel"):
+    with pytest.raises(InputError, match=r"coloured.png: found an image in colour, expected one grey value per pixel"):
         read_volume(tmp_path / "coloured.png")
 
 
@@ -30,7 +30,7 @@ def test_a_whole_nifti_is_unpacked_once_and_a_truncated_one_refused(tmp_path, na
         patch.setattr(nibabel.arrayproxy.ArrayProxy, "__array__", lambda *_, **__: pytest.fail("unpacked twice"))
         assert sitk.GetArrayFromImage(read_volume(path)).T.tolist() == array.tolist()
     path.write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(InputError, match=rf"{name}: cannot be read .*copy it again"):
+    with pytest.raises(InputError, match=rf"{name}: found a truncated file, expected a complete one; replace"):
         read_volume(path)
 
 
@@ -62,5 +62,5 @@ def test_a_segmentation_of_another_series_and_a_folder_that_is_no_series_are_ref
     image = read_volume(folder / "ct-3slice")
     with pytest.raises(InputError, match=r"label.seg: cannot be put on the image's grid .*expected the series"):
         read_mask(folder / "23x38x3" / "seg" / "label.seg", image)
-    with pytest.raises(InputError, match=r"found a folder without DICOM files.*give each series a folder of its own"):
+    with pytest.raises(InputError, match=r"found a folder without DICOM images"):
         read_volume(tmp_path)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pydicom
 from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
-from common.images.studies import find_studies
+from common.images import studies
+from common.images.studies import all_files, find_studies
 from tests.common.deploy.made_studies import write_dicom, write_picture
 
 VOLUME = np.arange(4 * 4 * 2).reshape(4, 4, 2)
@@ -83,3 +86,35 @@ def test_results_within_the_folder_and_hidden_files_are_not_studies(tmp_path):
     write(tmp_path / "in" / ".cache", generate_uid())
     studies, _ = find_studies(tmp_path / "in", [], skip=tmp_path / "in" / "results")
     assert len(studies) == 1
+
+
+def test_all_files_are_plain_ones_in_the_order_of_their_names_each_once(tmp_path):
+    root = tmp_path / "root"
+    for name in ("root/b/2", "root/a", "root/.hidden", "root/results/9", "elsewhere/1"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    os.mkfifo(root / "pipe")
+    (root / "zero").symlink_to("/dev/zero")
+    (root / "gone").symlink_to(tmp_path / "nowhere")
+    (root / "c").symlink_to(tmp_path / "elsewhere")
+    (root / "d").symlink_to(tmp_path / "elsewhere")
+    for name in ("b/root", "b/b"):
+        (root / name).symlink_to((root / name).parents[1])
+    (root / "above").symlink_to(tmp_path)
+    (root / "file").symlink_to(tmp_path / "elsewhere/1")
+    found = [path.relative_to(root).as_posix() for path in all_files(root, root / "results")]
+    assert found == ["a", "file", "b/2", "c/1"]
+
+
+def test_a_file_that_may_not_be_read_is_told_and_the_others_are_read(tmp_path, monkeypatch):
+    one, _ = write(tmp_path / "a", generate_uid())
+    read = studies.read_header
+
+    def refuse(path, keywords):
+        if path == one:
+            raise PermissionError("no permission")
+        return read(path, keywords)
+
+    monkeypatch.setattr(studies, "read_header", refuse)
+    (study,), unreadable = find_studies(tmp_path, [])
+    assert len(study.images) == 1 and unreadable == {str(one): "no permission"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from common.engines import PrepareDenoising
+from common.engines import PrepareRestoration
 from common.networks import DenoisingAutoencoder, ResNetBackbone
 from common.transforms import BatchRandMaskingNoise
 
@@ -26,7 +26,7 @@ def test_it_learns_to_tell_the_clean_image_from_the_corrupted():
     clean = torch.stack([((rows * i + columns * (3 - i)) / 45) for i in range(4)])[:, None]
     net, loss, errors = network(), torch.nn.MSELoss(), []
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-    prepare = PrepareDenoising(BatchRandMaskingNoise(fraction=[0.5, 0.5]))
+    prepare = PrepareRestoration(BatchRandMaskingNoise(fraction=[0.5, 0.5]))
     for _ in range(60):
         corrupted, target = prepare({"image": clean})
         errors.append(loss(net(corrupted), target))

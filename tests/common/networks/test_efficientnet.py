@@ -104,3 +104,19 @@ def test_an_unknown_network_is_one_line():
         InputError, match=r"^model_name: no network 'b2'; expected one of efficientnet-b0, .*; correct it$"
     ):
         EfficientNetBackbone("b2")
+
+
+@pytest.mark.parametrize(("number", "maps", "weights"), [(0, 320, 3_371_008), (2, 352, 4_811_072)])
+def test_a_lite_network_has_the_stem_and_head_of_b0_and_as_many_weights_as_published(number, maps, weights):
+    """4.65 and 6.09 million with the classifier's 1,281,000, as timm's table of results has them."""
+    encoder = EfficientNetBackbone(f"efficientnet-lite{number}")
+    assert encoder._conv_stem.out_channels == 32 and encoder.num_features == 1280
+    assert encoder._conv_head.in_channels == maps
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == weights
+    assert not any("_se_" in name for name, _ in encoder.named_parameters())
+    assert encoder.eval()(images()).max() <= 6.0  # ReLU6
+
+
+def test_a_lite_network_scripts_and_gives_the_same():
+    encoder = with_statistics(EfficientNetBackbone("efficientnet-lite0"), images(8))
+    torch.testing.assert_close(torch.jit.script(encoder)(images()), encoder(images()))

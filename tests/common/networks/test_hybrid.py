@@ -70,3 +70,24 @@ def test_the_collapse_monitor_sees_both_vectors_without_gradient(network):
 def test_encoders_into_different_spaces_are_one_line(network):
     with pytest.raises(InputError, match="out_features: 128 of the image and 5 of the radiomics encoder"):
         HybridNetwork(network.image_encoder, network.radiomics_encoder)
+
+
+def test_a_locked_image_encoder_keeps_weights_and_statistics_while_the_rest_learns():
+    torch.manual_seed(0)
+    encoder = ResNetBackbone(18, 2, image_size=(32, 24), widen_factor=0.125)
+    network = HybridNetwork(encoder, RadiomicsEncoder(11, (9, 8), 5), 5, frozen=["image_encoder"]).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    output = network(IMAGE, RADIOMICS)
+    (output.image * output.radiomics).sum().backward()
+    torch.optim.SGD(trained, lr=1.0).step()
+    changed = {
+        name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert changed == {"image_projection", "radiomics_encoder"}
+
+
+def test_an_unknown_module_to_lock_is_refused():
+    encoder = ResNetBackbone(18, 2, image_size=(32, 24), widen_factor=0.125)
+    with pytest.raises(InputError, match=r"^frozen: no module 'image' in .*; expected names in image_encoder"):
+        HybridNetwork(encoder, RadiomicsEncoder(11, (9, 8), 5), 5, frozen=["image"])

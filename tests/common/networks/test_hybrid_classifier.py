@@ -88,6 +88,12 @@ def test_logits_are_one_layer_on_both_vectors_one_after_the_other(hybrid):
     torch.testing.assert_close(pooled(IMAGE), expected)
 
 
+def test_without_classes_it_gives_the_features_themselves(hybrid):
+    network = HybridClassifier(hybrid, 0).eval()
+    assert torch.equal(network(IMAGE, RADIOMICS), network.features(IMAGE, RADIOMICS))
+    assert all(name.startswith("hybrid.") for name in network.state_dict())
+
+
 def test_vectors_can_keep_their_lengths(hybrid):
     network = HybridClassifier(hybrid, 3, normalize=False).eval()
     image = hybrid.image_projection(hybrid.pooled_features(IMAGE))

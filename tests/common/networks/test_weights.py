@@ -52,17 +52,20 @@ def test_missing_and_unexpected_keys_are_named(tmp_path):
         load_weights(net(), tmp_path / "w.pt")
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04truncated"])
+@pytest.mark.parametrize("content", [b"", b"garbage", b"hello", b"\x80\x02.", b"PK\x03\x04truncated"])
 def test_an_unreadable_file_is_one_line(tmp_path, content):
     (tmp_path / "w.pt").write_bytes(content)
-    with pytest.raises(InputError, match="not a readable checkpoint"):
+    with pytest.raises(InputError, match="not a readable checkpoint") as refused:
         read_checkpoint(tmp_path / "w.pt")
+    assert "\n" not in str(refused.value) and "weights_only" not in str(refused.value)
 
 
-def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
-    torch.save({"network": print}, tmp_path / "w.pt")
-    with pytest.raises(InputError, match="not a readable checkpoint"):
+def test_a_checkpoint_with_code_in_it_is_refused_without_advice_to_read_it_all_the_same(tmp_path):
+    torch.save({"network": net()}, tmp_path / "w.pt")
+    expected = r"holds more than tensors .*, such as .*Linear.*, and reading that could run code"
+    with pytest.raises(InputError, match=expected) as refused:
         read_checkpoint(tmp_path / "w.pt")
+    assert "weights_only" not in str(refused.value)
 
 
 def test_a_file_with_no_dictionary_in_it_is_one_line(tmp_path):

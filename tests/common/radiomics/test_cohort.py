@@ -222,3 +222,32 @@ def test_a_cohort_of_another_engine_is_measured_anew(make_rows, tmp_path, measur
     monkeypatch.setattr(cache, "ENGINE_VERSION", cache.ENGINE_VERSION + 1)
     extract(rows, tmp_path)
     assert len(measured) == 2
+
+
+def test_pyradiomics_column_label_chooses_the_value_to_measure(tmp_path):
+    image = np.random.default_rng(0).normal(500, 80, (14, 14, 14)).astype(np.float32)
+    mask = ball()
+    mask[:7] *= 2
+    paths = {"image": save(tmp_path / "image.nii.gz", image), "mask": save(tmp_path / "mask.nii.gz", mask)}
+    rows = [
+        {**paths, "subject": name, **more} for name, more in (("a", {}), ("b", {"Label": "2"}), ("c", {"Label": 1}))
+    ]
+    rows += [{**paths, "subject": "d", "Label": "two"}, {**paths, "subject": "e", "Label_channel": "1"}]
+    table = extract_table(rows, cache_dir=tmp_path / "cache", num_workers=1, progress=False).set_index("subject")
+    volumes = table["original_shape_VoxelVolume"]
+    assert volumes["b"] == pytest.approx(3 * (mask == 2).sum()) and volumes["c"] == pytest.approx(3 * (mask == 1).sum())
+    assert volumes["a"] == pytest.approx(volumes["b"] + volumes["c"])
+    assert table.loc["d", "status"].startswith("Label is 'two'; expected an integer")
+    assert table.loc["e", "status"].startswith("Label_channel is '1'; expected none")
+
+
+def test_the_same_bytes_under_a_name_that_says_otherwise_have_a_result_of_their_own(tmp_path):
+    image = np.random.default_rng(0).normal(500, 80, (14, 14, 14)).astype(np.float32)
+    right, mask = save(tmp_path / "a.nii", image), save(tmp_path / "mask.nii.gz", ball())
+    shutil.copy(right, tmp_path / "A.NII")
+    shutil.copy(right, tmp_path / "b.nii.gz")
+    for order in (["A.NII", "b.nii.gz"], ["b.nii.gz", "A.NII"]):
+        rows = [{"image": str(tmp_path / name), "mask": mask, "subject": name} for name in order]
+        options = {"cache_dir": tmp_path / f"cache {order}", "num_workers": 1, "progress": False}
+        status = extract_table(rows, **options).set_index("subject")["status"]
+        assert status["A.NII"] == "ok" and "found a plain file, expected gzip" in status["b.nii.gz"]

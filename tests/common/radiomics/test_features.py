@@ -169,7 +169,7 @@ def test_a_truncated_nifti_is_refused_although_itk_reads_it_as_zeros(tmp_path):
         sitk.WriteImage(sitk.GetImageFromArray(array), tmp_path / f"{name}.nii.gz")
     whole = (tmp_path / "image.nii.gz").read_bytes()
     (tmp_path / "image.nii.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"image.nii.gz: cannot be read .*copy it again"):
+    with pytest.raises(InputError, match=r"image.nii.gz: found a truncated file, expected a complete one"):
         extract_features(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz")
 
 
@@ -218,3 +218,26 @@ def test_the_schema_has_all_names_of_any_filter_whatever_a_case_lacks(dimension)
     assert len(names) == shape + 1 + 2 * (2**dimension - 1) + 1 + 2
     assert names[shape] == "log-sigma-200-0-mm-3D_glcm_MCC" and names[-1] == "original_glcm_MCC"
     assert names[-3] == f"wavelet2-{'L' * dimension}_glcm_MCC"
+
+
+def test_with_correct_mask_a_lesion_that_reaches_out_of_the_image_is_refused():
+    image, _ = lesion(16)
+    mask = np.zeros((16, 16, 24), dtype=np.uint8)
+    mask[4:12, 4:12, 12:20] = 1
+    settings = {"setting": {"correctMask": True}, "featureClass": {"firstorder": []}}
+    with pytest.raises(InputError, match=r"reaches 4 voxels out of the image \(correctMask\)"):
+        measure(image, mask, settings)
+    mask[..., 16:] = 0
+    assert measure(image, mask, settings) == measure(image, mask[..., :16], settings)
+
+
+def test_the_least_extent_and_size_of_pyradiomics_are_honoured():
+    image, mask = lesion()
+    mask[:] = 0
+    mask[4, 2:10, 2:10] = 1
+    classes = {"firstorder": []}
+    measure(image, mask, {"featureClass": classes})
+    with pytest.raises(InputError, match=r"extends along 2 axes; expected 3 \(minimumROIDimensions\)"):
+        measure(image, mask, {"setting": {"minimumROIDimensions": 3}, "featureClass": classes})
+    with pytest.raises(InputError, match=r"64 voxels in the lesion; expected more than 64 \(minimumROISize\)"):
+        measure(image, mask, {"setting": {"minimumROISize": 64}, "featureClass": classes})

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 import yaml
 from numpy.testing import assert_allclose
 
-from common.data import load_datalist, make_thyroid_phantoms
+from common.data import ThyroidPhantoms, load_datalist
 from common.data.phantoms.kidney_cohort import as_kits
 from common.data.phantoms.kidney_ct import kidney_ct
 from common.data.phantoms.scanner import scanner_of
@@ -54,7 +54,7 @@ def test_bins_and_label_are_those_told(files, name, bin_width, label):
 
 
 def test_every_nodule_phantom_is_measured_in_full(files, tmp_path):
-    path = make_thyroid_phantoms(tmp_path / "thyroid", num_subjects=6, sizes=(96, 120), num_folds=2)
+    path = ThyroidPhantoms(num_subjects=6, sizes=(96, 120), num_folds=2).make(tmp_path / "thyroid")
     rows = load_datalist(path, spatial_dims=2, check="none")
     table = extract_table(rows, cache_dir=tmp_path / "cache", settings=files["thyroid"], num_workers=1, progress=False)
     assert set(table["status"]) == {"ok"} and np.isfinite(table[feature_columns(table)].to_numpy()).all()

@@ -95,6 +95,15 @@ def test_axes_that_are_too_short_are_named_all_at_once_with_their_length_and_wha
     sample({"image": torch.zeros(1, 121, 121, 121)})  # just long enough
 
 
+def test_a_size_can_be_checked_without_a_volume_and_without_drawing():
+    sample = RandSampleClipsd("image", num_slices=16, long_stride=8, short_stride=2)
+    before = torch.get_rng_state()
+    with pytest.raises(InputError, match=r"image_size: axial: axis 2 .* has 120 slices"):
+        sample.check_volume((121, 121, 120))
+    sample.check_volume((121, 121, 121))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_only_the_views_asked_for_are_sampled_and_need_their_axis_and_come_from_the_same_places():
     sizes = {"num_slices": 3, "long_stride": 5, "short_stride": 2, "clip_size": (12, 12)}
     volume = coordinates(30, 12, 14)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .allowed import EXPRESSIONS, FIXED, FIXED_ARGUMENTS, IMPORTS, MACROS, TARGETS
 
-__all__ = ["scan_config", "scan_json", "scan_metadata"]
+__all__ = ["read_json", "scan_config", "scan_json", "scan_metadata"]
 
 _ID = re.compile(r"\w+", re.ASCII)
 _REFERENCE = re.compile(r"@\w+((#|::)\w+)*", re.ASCII)
@@ -19,12 +19,12 @@ _SHOWN = 90  # characters of a value in a message
 
 def scan_json(content: bytes) -> list[str]:
     """Problems of a file that no one evaluates: it must be JSON that all readers understand in the same way."""
-    return _read(content)[1]
+    return read_json(content)[1]
 
 
 def scan_metadata(content: bytes) -> list[str]:
     """Problems of ``metadata.json``: MONAI makes it a part of each config, so that it must not hold expressions."""
-    value, problems = _read(content)
+    value, problems = read_json(content)
     for place, key, item in _walk(value):
         if key is not None and key.startswith("_"):
             problems.append(f"{place}: the key {key!r} has a meaning in configs")
@@ -35,7 +35,7 @@ def scan_metadata(content: bytes) -> list[str]:
 
 def scan_config(content: bytes) -> list[str]:
     """Problems of a config: whatever is not on the allow-lists of components, arguments and expressions."""
-    config, problems = _read(content)
+    config, problems = read_json(content)
     if problems:
         return problems
     if not isinstance(config, dict):
@@ -92,7 +92,8 @@ def _walk(value: Any, place: str = "", key: str | None = None) -> Iterator[tuple
             yield from _walk(item, f"{place}#{number}")
 
 
-def _read(content: bytes) -> tuple[Any, list[str]]:
+def read_json(content: bytes) -> tuple[Any, list[str]]:
+    """A JSON file's value, and its problems: no JSON in UTF-8, or a key given twice, on which readers differ."""
     twice: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,15 +8,16 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .configs import read_json
 from .members import scan_members
+from .operators import is_allowed
 from .pickles import scan_saved_tensors
 
 __all__ = ["scan_exported"]
 
 # torch looks a target up attribute by attribute, from the module torch on
-_OPERATORS = re.compile(
-    r"torch\.ops\.aten\.(?!from_file\b|save\b)\w+\.\w+|_operator\.(getitem|add|sub|mul|floordiv|mod|eq|ge|gt|le|lt|ne)"
-)
+_OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)\.\w+")
+_OF_SIZES = re.compile(r"_operator\.(getitem|add|sub|mul|floordiv|mod|eq|ge|gt|le|lt|ne)")
 # torch evaluates a size's expression as Python, by sympy
 _SYMPY = frozenset({"Symbol", "Integer", "Add", "Mul", "Pow", "Mod", "PythonMod", "FloorDiv", "CleanDiv", "Max", "Min"})
 _TREE_TYPES = (None, "builtins.tuple", "builtins.list", "builtins.dict")  # of others torch imports modules
@@ -29,10 +30,8 @@ def scan_exported(content: bytes) -> list[str]:
 
 
 def _scan_graph(content: bytes) -> list[str]:
-    try:
-        return list(_walk(json.loads(content)))
-    except (ValueError, RecursionError) as error:
-        return [f"not JSON ({type(error).__name__})"]
+    graph, problems = read_json(content)
+    return problems or list(_walk(graph))
 
 
 def _walk(value: Any) -> Iterator[str]:
@@ -46,14 +45,21 @@ def _walk(value: Any) -> Iterator[str]:
 
 
 def _problems(key: str, value: Any) -> Iterator[str]:
-    if key in ("target", "as_operator") and not (isinstance(value, str) and _OPERATORS.fullmatch(value)):
-        yield f"the operator {value!r} is not aten's"
+    if key in ("target", "as_operator") and not _is_operator(value):
+        yield f"the operator {value!r} is not on the allow-list"
     if key == "expr_str" and not _is_arithmetic(value):
         yield f"{value!r} is no arithmetic of sizes"
     if key in ("in_spec", "out_spec") and not _is_plain_tree(value):
         yield f"{value!r} has other types than tuple, list and dict"
     if key in _EMPTY and value:
         yield f"{key} is not empty: {value!r}"
+
+
+def _is_operator(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    found = _OPERATOR.fullmatch(value)
+    return is_allowed(found[1]) if found else _OF_SIZES.fullmatch(value) is not None
 
 
 def _is_arithmetic(text: Any) -> bool:
@@ -99,9 +105,10 @@ def _is_plain_context(text: str | None) -> bool:
 
 def _scan_payloads(content: bytes) -> list[str]:
     """Which files hold the weights: a pickled one is refused, as these files' tensors are plain bytes."""
+    payloads, problems = read_json(content)
     try:
-        entries = json.loads(content)["config"].values()
-        return [f"{entry['path_name']} is pickled" for entry in entries if entry["use_pickle"]]
+        entries = payloads["config"].values()
+        return problems + [f"{entry['path_name']} is pickled" for entry in entries if entry["use_pickle"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return [f"no list of tensors ({type(error).__name__})"]
 

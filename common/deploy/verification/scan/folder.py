@@ -41,7 +41,12 @@ def scan_folder(folder: str | Path) -> list[str]:
 def _scan_file(path: Path, name: str) -> list[str]:
     for pattern, scan in KINDS:
         if re.fullmatch(pattern, name):
-            return scan(path.read_bytes())
+            try:
+                return scan(path.read_bytes())
+            except InputError:
+                raise
+            except Exception as error:  # what a parser does not expect is no file to trust
+                return [f"can't be read ({type(error).__name__})"]
     return ["no file of this name belongs into an archive without code"]
 
 

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Callable, Sequence
 
-__all__ = ["open_zip", "scan_members"]
+from ..zip_layout import read_members
 
-
-def open_zip(content: bytes) -> dict[str, bytes]:
-    """The members of a zip file by name.
-
-    Raises:
-        ValueError: not a readable zip file, or one that another reader may read otherwise.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [info.filename for info in archive.infolist()]
-            if len(set(names)) != len(names):
-                raise ValueError("a zip file with two members of one name")
-            return {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-        raise ValueError(f"no readable zip file ({error})") from error
+__all__ = ["scan_members"]
 
 
 def scan_members(content: bytes, scans: Sequence[tuple[str, Callable[[bytes], list[str]]]], kind: str) -> list[str]:
@@ -36,10 +20,12 @@ def scan_members(content: bytes, scans: Sequence[tuple[str, Callable[[bytes], li
         kind: what the file is, for the message.
     """
     try:
-        members = open_zip(content)
+        members = read_members(content)
     except ValueError as error:
         return [str(error)]
     problems = []
+    if len({name.partition("/")[0] for name in members}) > 1:
+        problems.append("a zip file with several folders")
     for name, member in members.items():
         inner = name.partition("/")[2]
         scan = next((scan for pattern, scan in scans if re.fullmatch(pattern, inner)), None)

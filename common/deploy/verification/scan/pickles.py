@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickletools
 import re
 
-from .members import open_zip
+from ..zip_layout import read_members
 
 __all__ = ["OBJECTS", "TENSORS", "scan_pickle", "scan_saved_tensors"]
 
@@ -53,7 +53,7 @@ def scan_saved_tensors(content: bytes) -> list[str]:
     if not content:
         return []
     try:
-        members = open_zip(content)
+        members = read_members(content)
     except ValueError as error:
         return [str(error)]
     problems = [f"has {name}" for name in members if not _SAVED.fullmatch(name)]

@@ -163,3 +163,52 @@ def test_unknown_columns_and_sessions_and_folders_that_are_not_bids_are_told(roo
     with pytest.raises(InputError, match="found no visit, expected folders sub-<name>"):
         bids_datalist(tmp_path / "empty", tmp_path / "list.json")
     assert not (tmp_path / "list.json").exists()
+
+
+def small(root: Path, names=("01", "02", "03", "04")) -> Path:
+    for name in names:
+        for session in "12":
+            volume(root / f"sub-{name}" / f"ses-{session}" / "anat" / f"sub-{name}_ses-{session}_T1w.nii.gz")
+    return root
+
+
+def test_a_table_with_a_line_for_each_session_gives_each_its_own_value(tmp_path):
+    root = small(tmp_path / "bids")
+    lines = [
+        f"sub-{n} {s} {'AD' if s == 2 and n in ('01', '03') else 'CN'}"
+        for n in ("01", "02", "03", "04")
+        for s in (1, 2)
+    ]
+    table(root / "participants.tsv", "participant_id session diagnosis", *lines)
+    rows = load_datalist(bids_datalist(root, root / "a.json", label="diagnosis", num_folds=2), check="none")
+    found = {(row["subject"], row["session"]): row["label"] for row in rows}
+    assert {key for key, label in found.items() if label == 0} == {("sub-01", "ses-2"), ("sub-03", "ses-2")}
+    table(root / "participants.tsv", "participant_id diagnosis", *[f"sub-0{n} CN" for n in (1, 1, 2, 3, 4)])
+    with pytest.raises(InputError, match="sub-01: found several lines, expected one, or a column session_id"):
+        bids_datalist(root, root / "a.json", label="diagnosis")
+
+
+def test_ids_without_their_zeros_are_the_same_and_ids_of_nobody_are_named(tmp_path):
+    root = small(tmp_path / "bids")
+    table(root / "participants.tsv", "participant_id diagnosis", "1 CN", "2 AD", "3 CN", "4 AD")
+    rows = load_datalist(bids_datalist(root, root / "a.json", label="diagnosis", num_folds=2), check="none")
+    assert {row["subject"]: row["label"] for row in rows} == {"sub-01": 1, "sub-02": 0, "sub-03": 1, "sub-04": 0}
+    table(root / "participants.tsv", "participant_id diagnosis", "A CN", "B AD")
+    with pytest.raises(InputError, match=r"found the participants A, B, ..., expected names .* such as sub-01"):
+        bids_datalist(root, root / "a.json", label="diagnosis")
+
+
+def test_another_run_is_never_taken_as_the_only_candidate(tmp_path):
+    root = tmp_path / "bids"
+    for name in ("01", "02"):
+        anat = root / f"sub-{name}" / "anat"
+        volume(anat / f"sub-{name}_run-1_T1w.nii.gz")
+        volume(anat / f"sub-{name}_run-2_T1w.nii.gz")
+        volume(anat / f"sub-{name}_acq-2d_run-2_FLAIR.nii.gz")
+        lesions = root / "derivatives" / "manual" / f"sub-{name}" / "anat"
+        volume(lesions / f"sub-{name}_run-2_space-T1w_label-lesion_mask.nii.gz", mask=True)
+    with pytest.raises(InputError) as error:
+        bids_datalist(root, root / "a.json", images=("T1w", "FLAIR"), mask="label-lesion_mask")
+    lines = str(error.value).splitlines()[1:3]
+    expected = "no FLAIR; found 0 files *label-lesion_mask below derivatives, expected one"
+    assert lines == [f"  sub-01: {expected}", f"  sub-02: {expected}"]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from common.data import brats_datalist, load_datalist, make_brain_phantoms
+from common.data import BrainPhantoms, brats_datalist, load_datalist
 from common.errors import InputError
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("brats") / "cohort"
-    return make_brain_phantoms(folder, num_subjects=16, shape=(16, 16, 16), num_folds=2).parent
+    return BrainPhantoms(num_subjects=16, shape=(16, 16, 16), num_folds=2).make(folder).parent
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_all_bad_cases_are_reported_at_once(root):
     assert lines[2] == "  case case_00001: no segmentation.nii.gz"
     assert lines[3].startswith("  case case_00002: tumor_histologic_subtype is empty, expected clear_cell_rcc,")
     assert lines[4].startswith("  case case_00003: imaging.nii.gz: found axes RAS, expected slices along the first")
-    assert lines[5].startswith("  case case_00004: imaging.nii.gz: found an unreadable file")
+    assert lines[5].startswith("  case case_00004: imaging.nii.gz: found a plain file")
     assert lines[6].startswith("  case case_00005: tumor_histologic_subtype is cyst")
     assert not (root / "datalist.json").exists() and not kits_pretraining_path(root / "datalist.json").exists()
     kits_datalist(root, root / "datalist.json", incomplete="drop", num_folds=2)

@@ -29,7 +29,7 @@ def test_every_image_is_written_as_it_is_with_its_label_and_part(tmp_path):
         for rows, part in ((training, "train"), (testing, "val")):
             for row, image, label in zip(rows, content[f"{part}_images"], content[f"{part}_labels"], strict=True):
                 written = nib.load(row["image"])
-                assert np.array_equal(np.asarray(written.dataobj), image) and row["label"] == label[0]
+                assert np.array_equal(np.asarray(written.dataobj), image.T) and row["label"] == label[0]
                 assert written.header.get_zooms() == (2.0, 2.0, 2.0)
     assert json.loads(path.read_text())["labels"] == {"0": "normal", "1": "ill"}
 
@@ -57,7 +57,7 @@ def test_a_run_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
         written.append(path)
         return write_nifti(path, *rest)
 
-    from common.images.nifti_writer import write_nifti
+    from common.images.nifti import write_nifti
 
     monkeypatch.setattr("common.data.cohorts.npz.write_nifti", writes)
     with pytest.raises(KeyboardInterrupt):

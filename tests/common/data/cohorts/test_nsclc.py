@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from common.data import load_datalist, make_lung_phantoms, nsclc_datalist
+from common.data import LungPhantoms, load_datalist, nsclc_datalist
 from common.data.cohorts.nsclc import CLINICAL_FILE
 from common.errors import InputError
 
 
 @pytest.fixture
 def root(tmp_path):
-    return make_lung_phantoms(tmp_path / "lung", num_subjects=18, shape=(16, 16, 16), num_folds=2).parent
+    return LungPhantoms(num_subjects=18, shape=(16, 16, 16), num_folds=2).make(tmp_path / "lung").parent
 
 
 def test_the_phantoms_layout_gives_back_their_datalist(root):
@@ -27,7 +27,7 @@ def test_stages_iiia_and_iiib_are_stage_iii_and_a_patient_without_stage_is_repor
     lines[third[0]] = lines[third[0]].replace("IIIa", "IIIb")
     lines[third[1]] = lines[third[1]].replace("IIIa", "NA")
     table.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InputError, match=r"1 problem\n.*Overall.Stage is NA, expected one of I, II, IIIa, IIIb"):
+    with pytest.raises(InputError, match=r"1 problem\n.*Overall.Stage is empty, expected one of I, II, IIIa, IIIb"):
         nsclc_datalist(root, root / "read.json", num_folds=2)
     rows = load_datalist(nsclc_datalist(root, root / "read.json", incomplete="drop", num_folds=2))
     labels = {row["subject"]: row["label"] for row in rows}

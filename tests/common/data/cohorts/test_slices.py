@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from monai.transforms import Compose, LoadImaged, Orientationd
 
-from common.data import lgg_datalist, load_datalist, make_liver_phantoms, slice_datalist
+from common.data import LiverPhantoms, lgg_datalist, load_datalist, slice_datalist
 from common.errors import InputError
 from common.transforms import LoadModalitiesd, SelectSliced
 
@@ -19,7 +19,7 @@ STOCK = Compose([LoadImaged(KEYS, ensure_channel_first=True), Orientationd(KEYS,
 def volumes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("volumes")
     settings = {"num_subjects": 6, "sizes": (40, 56), "num_slices": 10, "num_folds": 2}
-    return make_liver_phantoms(folder / "liver", **settings, spatial_dims=3)
+    return LiverPhantoms(**settings, spatial_dims=3).make(folder / "liver")
 
 
 @pytest.mark.parametrize("mask_label", [None, 2])
@@ -98,7 +98,7 @@ def test_both_sections_are_done_and_a_subjects_second_image_has_a_folder_of_its_
 
 def test_a_cohort_of_slices_is_only_turned(tmp_path):
     folder = tmp_path / "liver"
-    path = make_liver_phantoms(folder, num_subjects=6, sizes=(40, 56), num_folds=2)
+    path = LiverPhantoms(num_subjects=6, sizes=(40, 56), num_folds=2).make(folder)
     rows = load_datalist(slice_datalist(path, tmp_path / "slices"), spatial_dims=2)
     assert "slice" not in rows[0] and nib.aff2axcodes(nib.load(rows[0]["image"][0]).affine) == ("R", "A", "S")
     for old, new in zip(load_datalist(path, check="none"), rows, strict=True):

@@ -85,3 +85,32 @@ def test_an_unknown_policy_for_missing_modalities_is_told(cohort):
     table = write(cohort, "subject,image", ["s0,s0_t1.nii.gz"])
     with pytest.raises(InputError, match="missing: found 'drop', expected 'refuse' or 'zeros'"):
         table_datalist(table, cohort.folder / "new.json", missing="drop")
+
+
+def write_labels(folder, values):
+    for index in range(len(values)):
+        (folder / f"img{index}.nii.gz").touch()
+    lines = [f"p{index},img{index}.nii.gz,{value}" for index, value in enumerate(values)]
+    path = folder / "table.csv"
+    path.write_text("subject,image,label\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("absent", ["NA", "n/a", "NULL", "NaN", ""])
+def test_missing_values_are_no_class(tmp_path, absent):
+    path = write_labels(tmp_path, ["benign"] * 3 + ["malignant"] * 3 + [absent] * 2)
+    with pytest.raises(InputError) as error:
+        table_datalist(path, tmp_path / "a.json")
+    assert str(error.value).count("label is empty, expected one of benign, malignant") == 2
+    rows = load_datalist(table_datalist(path, tmp_path / "a.json", incomplete="drop", num_folds=2), check="none")
+    assert [row["label"] for row in rows] == [0] * 3 + [1] * 3
+
+
+@pytest.mark.parametrize("values", [["2", "3"], ["2.0", "3.0"], ["2", "3.0"]])
+def test_integer_labels_are_mapped_from_the_values_found_and_the_mapping_is_logged(tmp_path, caplog, values):
+    path = write_labels(tmp_path, [values[0]] * 6 + [values[1]] * 6)
+    with caplog.at_level("INFO"):
+        output = table_datalist(path, tmp_path / "a.json", num_folds=2)
+    assert "labels 2 -> 0, 3 -> 1" in caplog.text
+    assert json.loads(output.read_text())["labels"] == {"0": "2", "1": "3"}
+    assert [row["label"] for row in load_datalist(output, check="none")] == [0] * 6 + [1] * 6

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import load_datalist, make_brain_phantoms
+from common.data import BrainPhantoms, load_datalist
 from common.errors import InputError
 
 SMALL = {"num_subjects": 24, "shape": (16, 18, 20), "spacing": (2.0, 2.5, 3.0), "num_folds": 3}
@@ -23,7 +23,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return make_brain_phantoms(tmp_path_factory.mktemp("phantoms") / "cohort", **SMALL).parent
+    return BrainPhantoms(**SMALL).make(tmp_path_factory.mktemp("phantoms") / "cohort").parent
 
 
 def test_every_row_passes_the_full_check(folder):
@@ -60,14 +60,14 @@ def test_files_hold_integers_with_the_true_spacing(folder):
 
 
 def test_files_do_not_depend_on_the_number_of_workers(folder, tmp_path):
-    make_brain_phantoms(tmp_path / "cohort", **SMALL, num_workers=3)
+    BrainPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=3)
     assert digests(tmp_path / "cohort") == digests(folder)
 
 
 def test_a_second_run_does_nothing_and_says_so(folder, caplog):
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     with caplog.at_level(logging.INFO):
-        assert make_brain_phantoms(folder, **SMALL) == folder / "datalist.json"
+        assert BrainPhantoms(**SMALL).make(folder) == folder / "datalist.json"
     assert "nothing to do" in caplog.text
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == times
 
@@ -84,31 +84,29 @@ def test_an_interrupted_run_leaves_no_half_subject_and_goes_on(folder, tmp_path,
 
     monkeypatch.setattr(cohort_module.nib, "save", failing_save)
     with pytest.raises(KeyboardInterrupt):
-        make_brain_phantoms(tmp_path / "cohort", **SMALL, num_workers=1)
+        BrainPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=1)
     monkeypatch.undo()
     subjects = [path for path in (tmp_path / "cohort").glob("?GG/*") if not path.name.startswith(".")]
     assert len(subjects) == 2 and all(len(list(path.iterdir())) == 5 for path in subjects)
     assert not (tmp_path / "cohort" / "datalist.json").exists()
-    make_brain_phantoms(tmp_path / "cohort", **SMALL)
+    BrainPhantoms(**SMALL).make(tmp_path / "cohort")
     assert digests(tmp_path / "cohort") == digests(folder)
 
 
 def test_other_arguments_in_the_same_folder_are_refused(folder):
     with pytest.raises(InputError, match=r"found phantoms with seed 0 \(now 1\)"):
-        make_brain_phantoms(folder, **SMALL, seed=1)
+        BrainPhantoms(**SMALL, seed=1).make(folder)
 
 
 def test_a_datalist_of_someone_else_is_not_overwritten(tmp_path):
     (tmp_path / "datalist.json").write_text("{}")
     with pytest.raises(InputError, match="a datalist that is not of phantoms"):
-        make_brain_phantoms(tmp_path, **SMALL)
+        BrainPhantoms(**SMALL).make(tmp_path)
     assert (tmp_path / "datalist.json").read_text() == "{}"
 
 
 def test_fewer_modalities_come_in_the_order_asked(tmp_path):
-    path = make_brain_phantoms(
-        tmp_path / "two", **(SMALL | {"num_subjects": 12, "num_folds": 2}), modalities=("T2", "T1")
-    )
+    path = BrainPhantoms(**SMALL | {"num_subjects": 12, "num_folds": 2}, modalities=("T2", "T1")).make(tmp_path / "two")
     assert json.loads(path.read_text())["modality"] == {"0": "T2", "1": "T1"}
     assert [Path(name).name.split("_")[-1] for name in load_datalist(path)[0]["image"]] == ["t2.nii.gz", "t1.nii.gz"]
 
@@ -128,5 +126,5 @@ def test_fewer_modalities_come_in_the_order_asked(tmp_path):
 )
 def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
-        make_brain_phantoms(tmp_path / "cohort", **arguments)
+        BrainPhantoms(**arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

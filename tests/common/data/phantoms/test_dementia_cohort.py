@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common.data import bids_datalist, load_datalist, make_dementia_phantoms
+from common.data import DementiaPhantoms, bids_datalist, load_datalist
 from common.errors import InputError
 
 SMALL = {"num_subjects": 10, "shape": (16, 18, 20), "num_folds": 2}
@@ -27,7 +27,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return make_dementia_phantoms(tmp_path_factory.mktemp("phantoms") / "cohort", **SMALL, num_workers=1).parent
+    return DementiaPhantoms(**SMALL).make(tmp_path_factory.mktemp("phantoms") / "cohort", num_workers=1).parent
 
 
 def test_visits_are_rows_with_age_and_diagnosis_and_people_are_in_one_fold(folder):
@@ -53,22 +53,22 @@ def test_the_folder_is_bids_that_the_reader_of_any_bids_folder_reads(folder, tmp
 def test_a_second_run_does_nothing_and_an_interrupted_one_goes_on_to_the_same_files(folder, tmp_path):
     before = digests(folder)
     stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert make_dementia_phantoms(folder, **SMALL) == folder / "datalist.json"
+    assert DementiaPhantoms(**SMALL).make(folder) == folder / "datalist.json"
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == stamps
-    other = make_dementia_phantoms(tmp_path / "cohort", **SMALL, num_workers=2).parent
+    other = DementiaPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=2).parent
     assert digests(other) == before
     for visit in list(other.rglob("anat"))[::2]:
         for file in visit.iterdir():
             file.unlink()
         visit.rmdir()
     (other / "datalist.json").unlink()
-    make_dementia_phantoms(other, **SMALL)
+    DementiaPhantoms(**SMALL).make(other)
     assert digests(other) == before
 
 
 @pytest.mark.slow
 def test_simple_features_tell_the_diagnoses_apart_well_but_not_perfectly(tmp_path):
-    path = make_dementia_phantoms(tmp_path / "cohort", num_subjects=100, visits=1, shape=(40, 40, 40))
+    path = DementiaPhantoms(num_subjects=100, visits=1, shape=(40, 40, 40)).make(tmp_path / "cohort")
     rows = load_datalist(path, check="none")
     features = []
     for row in rows:
@@ -94,5 +94,5 @@ def test_simple_features_tell_the_diagnoses_apart_well_but_not_perfectly(tmp_pat
 )
 def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
-        make_dementia_phantoms(tmp_path / "cohort", **(SMALL | arguments))
+        DementiaPhantoms(**SMALL | arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

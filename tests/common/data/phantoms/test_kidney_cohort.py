@@ -12,7 +12,7 @@ import pytest
 from monai.transforms import LoadImage, Orientation
 from scipy.ndimage import label
 
-from common.data import load_datalist, make_kidney_phantoms
+from common.data import KidneyPhantoms, load_datalist
 from common.data.cohorts.kits import KITS_LABELS, kits_pretraining_path
 from common.data.phantoms.kidney_ct import KIDNEY, KIDNEY_TUMOUR, kidney_ct
 from common.data.phantoms.scanner import scanner_of
@@ -25,7 +25,6 @@ SMALL = {
     "subtype_counts": (6, 2, 2, 2, 1),
     "clear_cell": 2,
     "num_folds": 2,
-    "num_workers": 1,
 }
 
 
@@ -36,7 +35,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return make_kidney_phantoms(tmp_path_factory.mktemp("phantoms") / "cohort", **SMALL).parent
+    return KidneyPhantoms(**SMALL).make(tmp_path_factory.mktemp("phantoms") / "cohort").parent
 
 
 def draw(subtype: str, separation: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +65,7 @@ def test_files_lie_as_those_of_kits19_and_pass_the_full_check(folder):
 @pytest.mark.parametrize("change", [{"num_subjects": 21, "subtype_counts": (143, 21, 19, 10, 17)}, {"clear_cell": 4}])
 def test_too_few_of_a_subtype_for_the_folds_are_told_before_anything_is_drawn(tmp_path, change):
     with pytest.raises(InputError, match=r"expected at least 5 \(num_folds\)"):
-        make_kidney_phantoms(tmp_path / "cohort", **change)
+        KidneyPhantoms(**change).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
 
 
@@ -102,10 +101,10 @@ def test_subtypes_differ_as_in_patients():
 
 
 def test_the_same_seed_gives_the_same_files_after_an_interruption_too(folder, tmp_path, caplog):
-    path = make_kidney_phantoms(tmp_path / "cohort", **SMALL | {"num_workers": 2})
+    path = KidneyPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=2)
     assert digests(path.parent) == digests(folder)
     with caplog.at_level(logging.INFO):
-        make_kidney_phantoms(path.parent, **SMALL)
+        KidneyPhantoms(**SMALL).make(path.parent)
     assert "nothing to do" in caplog.text
 
 
@@ -125,4 +124,4 @@ def test_the_same_seed_gives_the_same_files_after_an_interruption_too(folder, tm
 )
 def test_arguments_that_make_no_sense_are_told(folder, arguments, message):
     with pytest.raises(InputError, match=message):
-        make_kidney_phantoms(folder, **SMALL | arguments)
+        KidneyPhantoms(**SMALL | arguments).make(folder)

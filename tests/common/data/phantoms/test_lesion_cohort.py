@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from common.data import load_datalist, make_lesion_phantoms
+from common.data import LesionPhantoms, load_datalist
 from common.data.phantoms.brain import CSF, WHITE, brain_tissue
 from common.data.phantoms.fields import unit_grid
 from common.data.phantoms.ms_lesions import lesion_mask
@@ -20,7 +20,7 @@ SMALL = {"num_subjects": 5, "shape": (32, 36, 32), "num_folds": 5}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return make_lesion_phantoms(tmp_path_factory.mktemp("phantoms") / "cohort", **SMALL, num_workers=1).parent
+    return LesionPhantoms(**SMALL).make(tmp_path_factory.mktemp("phantoms") / "cohort", num_workers=1).parent
 
 
 def test_every_row_passes_the_full_check_with_its_mask_as_label(folder):
@@ -54,7 +54,7 @@ def test_lesions_are_many_and_small_and_keep_out_of_the_fluid():
 
 
 def test_the_same_arguments_give_the_same_files_whatever_the_number_of_workers(folder, tmp_path):
-    other = make_lesion_phantoms(tmp_path / "cohort", **SMALL, num_workers=2).parent
+    other = LesionPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=2).parent
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         same = other / file.relative_to(folder)
         assert hashlib.sha256(same.read_bytes()).digest() == hashlib.sha256(file.read_bytes()).digest()
@@ -70,5 +70,5 @@ def test_the_same_arguments_give_the_same_files_whatever_the_number_of_workers(f
 )
 def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
-        make_lesion_phantoms(tmp_path / "cohort", **(SMALL | arguments))
+        LesionPhantoms(**SMALL | arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

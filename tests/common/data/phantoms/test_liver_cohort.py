@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common.data import load_datalist, make_liver_phantoms
+from common.data import LiverPhantoms, load_datalist
 from common.errors import InputError
 
 SMALL = {"num_subjects": 16, "sizes": (40, 64), "num_folds": 3}
@@ -28,7 +28,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return make_liver_phantoms(tmp_path_factory.mktemp("phantoms") / "cohort", **SMALL).parent
+    return LiverPhantoms(**SMALL).make(tmp_path_factory.mktemp("phantoms") / "cohort").parent
 
 
 def test_every_row_passes_the_full_check(folder):
@@ -58,7 +58,7 @@ def test_sizes_differ_within_the_range_and_the_spacing_is_true(folder):
 
 
 def test_volumes_show_the_tumour_in_some_slices_only(tmp_path):
-    path = make_liver_phantoms(tmp_path / "3d", **(SMALL | {"num_subjects": 6, "num_folds": 2}), spatial_dims=3)
+    path = LiverPhantoms(**SMALL | {"num_subjects": 6, "num_folds": 2}, spatial_dims=3).make(tmp_path / "3d")
     rows = load_datalist(path, spatial_dims=3, mask="required", mask_label=2, num_images=3)
     for row in rows:
         image, mask = nib.load(row["image"][2]), nib.load(row["mask"])
@@ -68,19 +68,19 @@ def test_volumes_show_the_tumour_in_some_slices_only(tmp_path):
 
 
 def test_files_do_not_depend_on_the_number_of_workers(folder, tmp_path):
-    make_liver_phantoms(tmp_path / "cohort", **SMALL, num_workers=3)
+    LiverPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=3)
     assert digests(tmp_path / "cohort") == digests(folder)
 
 
 def test_a_second_run_does_nothing_and_says_so(folder, caplog):
     with caplog.at_level(logging.INFO):
-        assert make_liver_phantoms(folder, **SMALL) == folder / "datalist.json"
+        assert LiverPhantoms(**SMALL).make(folder) == folder / "datalist.json"
     assert "nothing to do" in caplog.text
 
 
 def test_other_arguments_in_the_same_folder_are_refused(folder):
     with pytest.raises(InputError, match=r"found phantoms with spatial_dims 2 \(now 3\)"):
-        make_liver_phantoms(folder, **SMALL, spatial_dims=3)
+        LiverPhantoms(**SMALL, spatial_dims=3).make(folder)
 
 
 def simple_features(row) -> list[float]:
@@ -97,7 +97,7 @@ def simple_features(row) -> list[float]:
 
 @pytest.mark.slow
 def test_simple_features_tell_the_stages_apart_well_but_not_perfectly(tmp_path):
-    path = make_liver_phantoms(tmp_path / "cohort", num_subjects=138)
+    path = LiverPhantoms(num_subjects=138).make(tmp_path / "cohort")
     rows = load_datalist(path, check="none")
     assert Counter(row["label"] for row in rows) == {0: 88, 1: 50}  # the paper's
     label = np.array([row["label"] for row in rows])
@@ -121,5 +121,5 @@ def test_simple_features_tell_the_stages_apart_well_but_not_perfectly(tmp_path):
 )
 def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
-        make_liver_phantoms(tmp_path / "cohort", **arguments)
+        LiverPhantoms(**arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

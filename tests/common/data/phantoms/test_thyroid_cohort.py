@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import label
 
-from common.data import load_datalist, make_thyroid_phantoms
+from common.data import ThyroidPhantoms, load_datalist
 from common.data.phantoms.thyroid_us import FIELD_WIDTH, thyroid_us, ultrasound_of
 from common.errors import InputError
 
-SMALL = {"num_subjects": 12, "sizes": (80, 110), "num_folds": 3, "num_workers": 1}
+SMALL = {"num_subjects": 12, "sizes": (80, 110), "num_folds": 3}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -24,7 +24,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return make_thyroid_phantoms(tmp_path_factory.mktemp("phantoms") / "cohort", **SMALL).parent
+    return ThyroidPhantoms(**SMALL).make(tmp_path_factory.mktemp("phantoms") / "cohort").parent
 
 
 def test_files_lie_as_those_of_the_challenge_and_pass_the_full_check(folder):
@@ -45,20 +45,20 @@ def test_the_number_of_a_file_does_not_tell_its_class(folder):
 
 
 def test_the_same_seed_gives_the_same_files_and_another_does_not(folder, tmp_path):
-    again = make_thyroid_phantoms(tmp_path / "again", **SMALL | {"num_workers": 2}).parent
+    again = ThyroidPhantoms(**SMALL).make(tmp_path / "again", num_workers=2).parent
     assert digests(again) == digests(folder)
-    other = make_thyroid_phantoms(tmp_path / "other", **SMALL, seed=1).parent
+    other = ThyroidPhantoms(**SMALL, seed=1).make(tmp_path / "other").parent
     assert digests(other)["image/1.PNG"] != digests(folder)["image/1.PNG"]
 
 
 def test_an_interrupted_run_draws_what_is_missing_and_a_third_nothing(folder, tmp_path, caplog):
-    path = make_thyroid_phantoms(tmp_path / "cohort", **SMALL)
+    path = ThyroidPhantoms(**SMALL).make(tmp_path / "cohort")
     (path.parent / "image" / "3.PNG").unlink()
     path.unlink()
-    make_thyroid_phantoms(path.parent, **SMALL)
+    ThyroidPhantoms(**SMALL).make(path.parent)
     assert digests(path.parent) == digests(folder)
     with caplog.at_level(logging.INFO):
-        make_thyroid_phantoms(path.parent, **SMALL)
+        ThyroidPhantoms(**SMALL).make(path.parent)
     assert "all 12 phantoms are there already; nothing to do" in caplog.text
 
 
@@ -99,13 +99,13 @@ def test_malignant_nodules_are_darker_and_taller_than_benign_ones():
 @pytest.mark.parametrize("sizes", [(80,), (60, 90), (90, 80), 80, ("a", "b")])
 def test_sizes_that_make_no_sense_are_told(tmp_path, sizes):
     with pytest.raises(InputError, match=r"sizes: found .*, expected two integers from 64"):
-        make_thyroid_phantoms(tmp_path / "cohort", sizes=sizes)
+        ThyroidPhantoms(sizes=sizes).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
 
 
 def test_too_few_for_the_folds_and_another_cohort_are_told(folder, tmp_path):
     with pytest.raises(InputError, match="lower num_folds"):
-        make_thyroid_phantoms(tmp_path / "cohort", **SMALL | {"num_subjects": 4})
+        ThyroidPhantoms(**SMALL | {"num_subjects": 4}).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
     with pytest.raises(InputError, match=r"found phantoms with separation 3.0 \(now 1.0\)"):
-        make_thyroid_phantoms(folder, **SMALL, separation=1.0)
+        ThyroidPhantoms(**SMALL, separation=1.0).make(folder)

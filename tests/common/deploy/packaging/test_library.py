@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,9 +65,22 @@ def test_the_libraries_of_all_bundles_work_in_one_process_each_with_its_own_code
 
 def test_a_library_is_the_package_without_what_no_config_names(archives):
     library = archives["siam3d_imbalance"] / "siam3d_imbalance_lib"
-    files = {path.relative_to(library): path.read_bytes() for path in library.rglob("*") if path.is_file()}
+    files = {path.relative_to(library): path.read_bytes() for path in library.rglob("*") if path.suffix}
     own = {path.relative_to(PACKAGE): path.read_bytes() for path in PACKAGE.rglob("*.py")}
     assert files == {path: content for path, content in own.items() if path.parts[0] not in ("benchmark", "deploy")}
+
+
+def test_importing_the_library_writes_nothing_into_the_archive(archives, tmp_path):
+    """Else an archive in use would no longer be what its manifest lists."""
+    folder = archives["siam3d_imbalance"]
+    before = {path: path.is_dir() for path in folder.rglob("*")}
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import siam3d_imbalance_lib.networks as n; print(n.__file__)"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert found.stdout.startswith(str(folder)), found.stderr
+    assert {path: path.is_dir() for path in folder.rglob("*")} == before
 
 
 def test_no_config_names_the_package_any_more(archives):

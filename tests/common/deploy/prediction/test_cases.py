@@ -174,7 +174,7 @@ def test_a_picture_in_false_colours_is_told(tmp_path):
     data.save_as(path)
     with open_classifier(BUNDLE["radiomics_deep_contrast"], weights=weights, device="cpu") as served:
         (case,), _ = find_cases(tmp_path / "us", served)
-        with pytest.raises(InputError, match=r"tumour: found pixels of kind PALETTE COLOR, expected grey"):
+        with pytest.raises(InputError, match=r"tumour: found unreadable pixels in 1.dcm"):
             case.row(tmp_path)
 
 
@@ -202,3 +202,16 @@ def test_a_mask_beside_several_studies_is_nobodys(study, served, tmp_path):
     cases, _ = find_cases(tmp_path / "flat", served)
     dicom = [case for case in cases if case.name.startswith("1.2")]
     assert len(dicom) == 2 and all(not case.mask_files for case in dicom)
+
+
+def test_an_archive_is_given_files_as_the_project_reads_them(served, image_of, expected, tmp_path):
+    """MONAI's own reader, which archives have, leaves micrometres as they are, and a mask of 255/255 not quite 1."""
+    micrometres = nib.Nifti1Image(VOLUME, AFFINE @ np.diag([1000.0, 1000, 1000, 1]))
+    micrometres.header.set_xyzt_units("micron")
+    mask = nib.Nifti1Image((MASK * 255).astype(np.uint8), AFFINE)
+    mask.header.set_slope_inter(1 / 255, 0)
+    (tmp_path / "odd").mkdir()
+    nib.save(micrometres, tmp_path / "odd" / "T1.nii")
+    (tmp_path / "odd" / "T1.nii").rename(tmp_path / "odd" / "T1.NII")
+    nib.save(mask, tmp_path / "odd" / "mask.nii.gz")
+    assert torch.equal(image_of(tmp_path / "odd"), expected)

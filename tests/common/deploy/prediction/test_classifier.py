@@ -126,6 +126,25 @@ def test_what_a_bundle_lacks_is_told(weights, options, message):
         pass
 
 
+@pytest.mark.parametrize("damage", ["weights", "metadata"])
+def test_files_that_give_no_classifier_are_told_in_one_line(damage, archive, tmp_path):
+    if damage == "weights":
+        torch.save({"weight": torch.rand(2)}, tmp_path / "model.pt")
+        source, options = SIAM, {"weights": tmp_path / "model.pt"}
+    else:
+        source, options = archive, {}
+        (archive / "configs/metadata.json").write_text(
+            json.dumps({"dicom_rules": {"T1": {"SeriesDescription": "T1"}}, "network_data_format": 1})
+        )
+        write_manifest(archive)
+    with (
+        pytest.raises(InputError, match=r"no classifier \(") as refused,
+        open_classifier(source, device="cpu", **options),
+    ):
+        pass
+    assert "\n" not in str(refused.value) and "weights_only" not in str(refused.value)
+
+
 def test_weights_of_other_classes_are_told(weights):
     with (
         open_classifier(SIAM, weights=weights, device="cpu") as classifier,

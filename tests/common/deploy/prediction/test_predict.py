@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import shutil
 import subprocess
 
@@ -10,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
+from torch import nn
 
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases, predict_cases
@@ -199,6 +202,81 @@ def test_a_report_that_cannot_be_made_is_that_studys_failure_alone(run, hospital
     batch, output = run(root)
     assert uids[0] in batch.failed and [result["study"] for result in batch.results] == [uids[1], "nifti/p4"]
     assert not (output / "studies" / uids[0] / "result.json").exists()
+
+
+def test_pipes_and_devices_are_never_opened_by_whatever_name_or_link(run, hospital):
+    root, _ = hospital
+    os.mkfifo(root / "nifti/p4/mask.nii.gz")
+    (root / "nifti/p6").mkdir()
+    os.mkfifo(root / "nifti/p6/T1.nii.gz")
+    os.mkfifo(root / "p2/999.dcm")
+    (root / "p3/zero.dcm").symlink_to("/dev/zero")
+    (root / "nifti/p7").mkdir()
+    (root / "nifti/p7/T1.nii.gz").symlink_to("/dev/zero")
+    rows = [{"image": str(root / name), "subject": name} for name in ("nifti/p6/T1.nii.gz", "nifti/p7/T1.nii.gz")]
+    (root / "rows.json").write_text(json.dumps({"testing": rows}))
+    batch, _ = run(root)
+    assert len(batch.results) == 3 and len(batch.failed) == 2
+    batch, _ = run(root / "rows.json")
+    assert not batch.results and all("found no" in reason for reason in batch.failed.values())
+
+
+def test_linked_folders_are_followed_once_and_not_in_circles(run, hospital, tmp_path):
+    root, uids = hospital
+    (root / "p1").rename(tmp_path / "elsewhere")
+    (root / "p1").symlink_to(tmp_path / "elsewhere")
+    (root / "again").symlink_to(tmp_path / "elsewhere")
+    (root / "nifti/circle").symlink_to(root)
+    (root / "nifti/above").symlink_to(tmp_path)
+    batch, _ = run(root)
+    assert sorted(result["study"] for result in batch.results) == sorted([*uids[:2], "nifti/p4"])
+
+
+NAMES = [
+    "a" * 5000,
+    "b" * 5000,
+    "..",
+    ".",
+    "a/../../b",
+    "\udcfff",
+    "\u202e\x1b[2J",
+    "=1+1",
+    "-2",
+    "@x",
+    "\t=1",
+    "CON;=1+1",
+]
+
+
+def test_any_name_has_its_own_folder_among_the_results_and_is_no_formula(run, hospital, tmp_path):
+    image = str(hospital[0] / "nifti/p4/scan.nii.gz")
+    rows = [{"image": image, "subject": name} for name in NAMES]
+    (tmp_path / "rows.json").write_text(json.dumps({"testing": rows}))
+    batch, output = run(tmp_path / "rows.json")
+    assert [result["study"] for result in batch.results] == NAMES and not batch.failed
+    folders = sorted(path.parent for path in tmp_path.rglob("result.json"))
+    assert len(folders) == len(NAMES) and {path.parent for path in folders} == {output / "studies"}
+    assert [item["study"] for item in json.loads((output / "results.json").read_text())["results"]] == NAMES
+    with open(output / "results.csv", newline="", encoding="utf-8") as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert len(cells) == (1 + len(NAMES)) * 10
+    assert not [cell for cell in cells if re.search(r"(^|[;|\t\r\n])\s*[=+\-@]", cell)]
+    again, _ = run(tmp_path / "rows.json")
+    assert again.skipped == len(NAMES)
+
+
+def test_two_models_with_one_folder_of_results_keep_them_apart(served, hospital, tmp_path):
+    root, output = hospital[0], tmp_path / "results"
+    weights = random_network(tmp_path / "other.ts", (1, *SIZE), 2, nn.Sequential(nn.Softmax(1)))
+    with open_classifier(BUNDLE["mlsscl_3d"], weights=weights, image_size=SIZE, device="cpu") as other:
+        runs = [predict_cases(each, find_cases(root, each)[0], output) for each in (served, other, served, other)]
+    assert [batch.skipped for batch in runs] == [0, 0, 3, 3]
+    assert runs[0].results == runs[2].results and runs[1].results == runs[3].results
+    assert runs[0].files[0] == output / "results.json" != runs[1].files[0]
+    for batch in runs[:2]:
+        content = json.loads(batch.files[0].read_text())
+        assert content["results"] == batch.results
+        assert {result["model"]["sha256"] for result in batch.results} == {content["model"]["sha256"]}
 
 
 def test_nothing_is_written_where_the_archive_is_wrong(run, hospital, served, monkeypatch):

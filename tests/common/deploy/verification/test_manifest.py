@@ -9,7 +9,8 @@ import os
 import pytest
 
 from common import InputError
-from common.deploy.verification.manifest import MANIFEST, SIGNATURE, check_manifest, write_manifest
+from common.deploy.packaging.large_files import write_large_files
+from common.deploy.verification.manifest import LARGE_FILES, MANIFEST, SIGNATURE, check_manifest, write_manifest
 
 
 @pytest.fixture
@@ -59,14 +60,53 @@ def test_of_several_the_first_by_name_is_told(folder):
         check_manifest(folder)
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"files": []}', '{"files": {"LICENSE": "abc"}}'])
-def test_a_manifest_that_is_none_is_refused(folder, content):
+WHOLE = '{"algorithm": "sha256", "files": {%s}}'
+TWICE = ", ".join(2 * ['"LICENSE": {"sha256": "a", "size": 4}'])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "{",
+        "[]",
+        "[" * 10**5,
+        '{"files": []}',
+        '{"files": {"LICENSE": "abc"}}',
+        WHOLE % "",
+        WHOLE % TWICE,
+    ],
+)
+def test_a_manifest_that_is_none_or_empty_or_that_two_readers_may_read_differently_is_refused(folder, content):
     if content is None:
         (folder / MANIFEST).unlink()
     else:
         (folder / MANIFEST).write_text(content)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"^manifest\.json: "):
         check_manifest(folder)
+
+
+def test_the_manifest_of_another_archive_is_refused(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "LICENSE").write_text("free")
+    (folder / MANIFEST).write_bytes(write_manifest(other).read_bytes())
+    with pytest.raises(InputError, match=r"^configs/metadata\.json: found, but"):
+        check_manifest(folder)
+
+
+def test_large_files_are_not_listed_so_that_the_zoo_may_remove_them_but_name_no_other_weights(folder):
+    before = (folder / MANIFEST).read_bytes()
+    write_large_files(folder, limit=3)
+    assert write_manifest(folder).read_bytes() == before and check_manifest(folder) == 3
+    path = folder / LARGE_FILES
+    path.write_text(path.read_text().replace("hash_val: ", "hash_val: f", 1))
+    with pytest.raises(InputError, match=r"^large_files\.yml: has LICENSE with another hash"):
+        check_manifest(folder)
+    path.write_text("large_files: [{path: ../../.bashrc, hash_val: a, hash_type: sha256, url: 'http://a.b'}]")
+    with pytest.raises(InputError, match=r"^large_files\.yml: has \.\./\.\./\.bashrc"):
+        check_manifest(folder)
+    path.unlink()
+    assert check_manifest(folder) == 3
 
 
 def test_a_link_is_refused_though_what_it_leads_to_has_the_right_hash(folder, tmp_path_factory):

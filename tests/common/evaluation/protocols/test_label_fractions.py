@@ -44,7 +44,7 @@ def starter(folder: Path):
     """Starts runs in ``folder``, with the bundle and the cohort there."""
 
     def start(**options) -> Counted:
-        defaults = {"methods": METHODS, "fractions": FRACTIONS, "seeds": SEEDS, "folds": FOLDS, "resamples": 50}
+        defaults = {"methods": METHODS, "fractions": FRACTIONS, "seeds": SEEDS, "fold": FOLDS, "resamples": 50}
         return Counted(folder / "bundle", folder / "data", folder / "out", **{**defaults, **options})
 
     return start
@@ -198,7 +198,7 @@ def test_an_encoder_of_other_subjects_serves_all_folds(start, tmp_path):
 
 
 def test_stages_have_settings_of_their_own_and_those_of_all(start):
-    run = start(methods=["simsiam+cgc"], fractions=[1.0], seeds=[0], folds=[0], pretrain={"pairs": "two"}, fusion="x")
+    run = start(methods=["simsiam+cgc"], fractions=[1.0], seeds=[0], fold=[0], pretrain={"pairs": "two"}, fusion="x")
     run.run()
     pretrained = json.loads((run.output_dir / "simsiam/fold0/model.pt").read_text())
     trained = json.loads((run.output_dir / "labels100/seed0/simsiam+cgc/fold0/model.pt").read_text())
@@ -217,7 +217,7 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": []}, "methods: found none"),
         ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),
         ({"seeds": []}, "seeds: found none"),
-        ({"folds": [0, 7]}, r"fold: found \[0, 7\]; expected of \[0, 1\]"),
+        ({"fold": [0, 7]}, r"fold: found \[0, 7\]; expected of \[0, 1\]"),
         ({"max_epoch": 3}, "settings: found max_epoch, which none of pretrain, .* has"),
         ({"train": {"epochs": 3}}, "train: found epochs, which train.yaml has not"),
         ({"methods": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),
@@ -230,7 +230,7 @@ def test_what_cannot_be_run_is_told_before_anything_runs(start, tmp_path, option
 
 
 def test_runs_of_other_settings_or_another_cohort_are_not_mixed(start, tmp_path):
-    options = {"methods": ["scratch+cgc"], "fractions": [1.0], "seeds": [0], "folds": [0]}
+    options = {"methods": ["scratch+cgc"], "fractions": [1.0], "seeds": [0], "fold": [0]}
     start(**options).run()
     with pytest.raises(InputError, match="of another comparison"):
         start(**options, train={"fusion": "x"}).run()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
+import struct
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ import torch
 from common.deploy.verification.scan import scan_folder
 from tests.common.deploy.verification.scan.conftest import change_member
 from tests.common.deploy.verification.scan.test_torchscript import Touch
+from tests.common.deploy.verification.scan.twins import concatenated, members
 
 MODEL = "models/model.pt2"
 GRAPH = "/models/model.json"
@@ -37,6 +40,7 @@ def told(archive):
     [
         "torch.hub.load",
         "torch.ops.aten.from_file.default",
+        "torch.ops.aten.as_strided.default",
         "torch.ops.mine.harm.default",
         "_operator.attrgetter",
         "math",
@@ -44,25 +48,60 @@ def told(archive):
 )
 def test_another_operator_is_refused(target, archive):
     change_member(archive / MODEL, GRAPH, replaced("torch.ops.aten.conv2d.default", target))
-    assert told(archive) == f"the operator {target!r} is not aten's"
+    assert told(archive) == f"the operator {target!r} is not on the allow-list"
 
 
-def test_a_size_that_is_an_expression_of_python_is_refused_and_would_have_run(archive, sentinel):
-    path = archive / MODEL
-    harm = f"__import__('pathlib').Path('{sentinel}').touch()"
+def with_size_of_an_image(expression):
+    """A change of the graph that makes an expression the size of one of its images."""
 
     def change(content):
         graph = json.loads(content)
         sizes = graph["graph_module"]["graph"]["tensor_values"]
         image = next(value for value in sizes.values() if "as_expr" in (value["sizes"] or [{}])[0])
-        image["sizes"][0]["as_expr"]["expr_str"] = harm
+        image["sizes"][0]["as_expr"]["expr_str"] = expression
         return json.dumps(graph).encode()
 
-    change_member(path, GRAPH, change)
+    return change
+
+
+def test_a_size_that_is_an_expression_of_python_is_refused_and_would_have_run(archive, sentinel):
+    path = archive / MODEL
+    harm = f"__import__('pathlib').Path('{sentinel}').touch()"
+    change_member(path, GRAPH, with_size_of_an_image(harm))
     assert told(archive) == f"{harm!r} is no arithmetic of sizes"
     assert not sentinel.exists()
     with pytest.raises(Exception):  # noqa: B017 whatever torch makes of the result
         torch.export.load(path)
+    assert sentinel.exists()  # so the test could fail
+
+
+def test_two_programs_behind_one_another_are_refused_of_which_torch_would_load_the_first(archive, sentinel):
+    path = archive / MODEL
+    harmless = members(path.read_bytes())
+    change_member(path, GRAPH, with_size_of_an_image(f"__import__('pathlib').Path('{sentinel}').touch()"))
+    path.write_bytes(concatenated(members(path.read_bytes()), harmless))
+    (problem,) = scan_folder(archive)
+    assert "two zip files behind one another" in problem and not sentinel.exists()
+    with pytest.raises(Exception):  # noqa: B017 whatever torch makes of the result
+        torch.export.load(path)
+    assert sentinel.exists()  # so the test could fail
+
+
+def test_tensors_in_two_zip_files_behind_one_another_are_refused_of_which_torch_would_load_the_first(archive, sentinel):
+    saved = io.BytesIO()
+    torch.save([torch.zeros(1)], saved)
+    harmless = members(saved.getvalue())
+    (name,) = (name for name in harmless if name.endswith("/data.pkl"))
+    texts = (pickle.dumps(Touch(sentinel), 2), harmless[name])
+    size = max(map(len, texts))
+    # a text that is thrown away at once makes a pickle longer and changes nothing
+    harm, harmless[name] = (
+        b"%sX%s%s0." % (text[:-1], struct.pack("<L", size - len(text)), b" " * (size - len(text))) for text in texts
+    )
+    twins = concatenated(harmless | {name: harm}, harmless)
+    change_member(archive / MODEL, "data/sample_inputs/model.pt", lambda content: twins)
+    assert "two zip files behind one another" in told(archive) and not sentinel.exists()
+    torch.load(io.BytesIO(twins), weights_only=False)
     assert sentinel.exists()  # so the test could fail
 
 

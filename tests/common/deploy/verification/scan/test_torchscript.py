@@ -66,16 +66,26 @@ def test_a_class_written_in_cpp_is_refused(archive):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ops.prim.PythonOp(x)", "source that uses 'PythonOp'"),
-        ("torch.save(x, 'a')", "source that uses 'save'"),
-        ("(x).save('a')", "source that uses 'save'"),
-        ("getattr(x, 's\\141ve')('a')", "source that uses 'save'"),
-        ("torch.from_file('a', True, 3)", "source that uses 'from_file'"),
+        ("ops.prim.PythonOp(x)", "source with the operator prim::PythonOp"),
+        ("torch.save(x, 'a')", "source with the operator aten::save"),
+        ("ops.aten.save(x, 'a')", "source with the operator aten::save"),
+        ("(x).save('a')", "source with the operator aten::save"),
+        ("f = x.save", "source with the operator aten::save"),
+        ("getattr(x, 's\\141ve')('a')", "source with the operator aten::save"),
+        ("getattr(x, y)('a')", "source that uses 'getattr' with a name that is not spelled out"),
+        ("torch.from_file('a', True, 3)", "source with the operator aten::from_file"),
+        ("torch.as_strided(x, [9], [9], 9)", "source with the operator aten::as_strided"),
+        ("(x).set_(x, 9, [9], [9])", "source with the operator aten::set_"),
+        ("torch.an_operator_of_tomorrow(x)", "source with the operator aten::an_operator_of_tomorrow"),
+        ("y = torch", "source that hands 'torch' on"),
+        ("y = ops.aten", "source that hands 'ops' on"),
+        ("fork(x)", "source that uses 'fork'"),
         ("ops.inductor._alloc_from_pool(x)", "source with operators of 'inductor'"),
         ("ops.mine.harm(x)", "source with operators of 'mine'"),
         ("ops.prim.rpc_sync(x)", "source with the operator prim::rpc_sync"),
         ("__torch__.torch.classes.dist.Store()", "source that uses a class written in C++"),
         ("^Touch(3)(x)", "source that can't be read (SyntaxError)"),
+        ("pass # \r", "source with control characters"),
         ("import os", "source with an import"),
     ],
 )
@@ -97,7 +107,7 @@ def test_torchs_own_operators_that_write_files_are_named_as_the_scanner_thinks(t
     path = tmp_path / "model.ts"
     torch.jit.save(torch.jit.script(Saves()), path)
     (problem,) = scan_torchscript(path.read_bytes())
-    assert problem.endswith("source that uses 'save'")
+    assert problem.endswith("source with the operator aten::save")
 
 
 @pytest.mark.parametrize("name", ["run.py", "extra/run.py", "extra/train.json", "bytecode.pkl", "code/a.so"])
@@ -117,4 +127,11 @@ def test_two_members_of_one_name_are_refused_as_readers_differ_on_them(archive):
         members = [(info.filename, source.read(info)) for info in source.infolist()]
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_zip(archive / MODEL, [*members, ("model/data.pkl", b"\x80\x02.")])
-    assert scan_folder(archive) == [f"{MODEL}: a zip file with two members of one name"]
+    assert scan_folder(archive) == [f"{MODEL}: a zip file with two members of one name, 'model/data.pkl'"]
+
+
+def test_members_of_several_folders_are_refused_as_torch_reads_only_the_first(archive):
+    with zipfile.ZipFile(archive / MODEL) as source:
+        members = [(info.filename, source.read(info)) for info in source.infolist()]
+    write_zip(archive / MODEL, [*members, ("other/version", b"3")])
+    assert scan_folder(archive) == [f"{MODEL}: a zip file with several folders"]

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.images.nifti_writer import write_nifti
+from common.images.nifti import write_nifti
 
 AFFINE = np.array([[-1.5, 0.1, 0, 10], [0.1, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
 
@@ -28,7 +28,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, monkeyp
         target.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("common.images.nifti_writer.nib.save", fail)
+    monkeypatch.setattr("common.images.nifti.nib.save", fail)
     with pytest.raises(KeyboardInterrupt):
         write_nifti(path, np.zeros((3, 3)), AFFINE)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]

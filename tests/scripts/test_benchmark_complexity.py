@@ -10,8 +10,8 @@ from common.errors import InputError
 
 
 def complexity(project, monkeypatch, *args: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["complexity.py", *args])
-    runpy.run_path(str(project / "scripts" / "complexity.py"), run_name="__main__")
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "complexity", *args])
+    runpy.run_path(str(project / "scripts" / "benchmark.py"), run_name="__main__")
 
 
 def test_the_table_is_printed_and_all_numbers_are_in_the_json(project, tmp_path, monkeypatch, capsys):
@@ -22,13 +22,6 @@ def test_the_table_is_printed_and_all_numbers_are_in_the_json(project, tmp_path,
     assert result["rows"]["CMC"]["macs"] == 16 * 16 * 2 * 9
     assert f"{result['rows']['dense']['forward']['median'] * 1e3:.1f} (x" in told
     assert result["environment"]["hardware"]["cpu"] in told and result["environment"]["versions"]["torch"]
-
-
-def test_help_is_told_and_nothing_runs(project, monkeypatch, capfd):
-    with pytest.raises(SystemExit) as stop:
-        complexity(project, monkeypatch, "--help")
-    told = "".join(capfd.readouterr())
-    assert stop.value.code == 0 and "--modalities" in told and "MMAC" not in told
 
 
 def test_groups_that_do_not_divide_are_one_line_and_no_output(project, tmp_path, monkeypatch):

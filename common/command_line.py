@@ -1,0 +1,162 @@
+"""Command lines made of functions and classes: the signature is the syntax, the docstring is the help."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pkgutil import resolve_name
+from typing import Annotated, Any, NoReturn, get_type_hints
+
+import docstring_parser
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from .command_values import metavar, read_setting, read_value, shown, word_type
+from .errors import OptionError, brief_input_errors
+
+__all__ = ["run_commands"]
+
+Command = Callable[..., Any]
+_EMPTY = inspect.Parameter.empty
+
+
+def run_commands(
+    commands: Command | Mapping[str, Command | str],
+    words: Sequence[str] | None = None,
+    *,
+    method: str | None = None,
+    help: str | None = None,
+    show: Callable[[Any], None] | None = None,
+) -> None:
+    """Run a command line.
+
+    Arguments without default are positional or ``--name value``; all others are ``--name value``, or ``--name`` alone
+    for a boolean. :func:`~common.command_values.read_value` says how values are typed. Free keywords (``**settings``)
+    take options of any name.
+
+    The process ends with one line and exit code 2, before the command starts, for an unknown option, a missing or
+    surplus argument or a value of another type; with one line and exit code 1 where the command raises
+    :class:`~common.errors.InputError`.
+
+    Args:
+        commands: the function, or several by the name that comes first on the command line, each itself or as
+            ``module:name``, to be imported when it is chosen.
+        words: command line without the program's name; default: the process's.
+        method: for classes, the method that does the job; its arguments join those of the constructor.
+        help: first lines of the help of several commands.
+        show: function that prints what the command returns; default: nothing is printed.
+    """
+    brief_input_errors()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    app = App(
+        name=os.path.basename(sys.argv[0]),
+        help=help,
+        help_format="plaintext",
+        version_flags=[],
+        default_parameter=Parameter(negative="", name_transform=_unchanged),
+        name_transform=_unchanged,
+        print_error=False,
+        exit_on_error=False,
+        result_action="return_value",
+    )
+    app["--help"].group = "Parameters"
+    words = list(sys.argv[1:] if words is None else words)
+    chosen = None
+    if isinstance(commands, Mapping):
+        names = ", ".join(commands)
+        if words and words[0] in commands:
+            commands = {words[0]: commands[words[0]]}  # the others need not be imported
+        for name, command in commands.items():
+            described = _described(resolve_name(command) if isinstance(command, str) else command, method)
+            app.command(described, name=name)
+            chosen = described if words and words[0] == name else chosen
+        if chosen is None and not {"-h", "--help"} & set(words):
+            _stop(f"found {words[0] if words else 'no command'}, expected one of {names}; --help describes them")
+    else:
+        chosen = _described(commands, method)
+        app.default(chosen)
+    try:
+        result = app(_joined(words, chosen) if chosen else words)
+    except UnusedCliTokensError as error:
+        _stop(f"found {' '.join(error.unused_tokens or [])!r}, expected no further argument; --help lists the options")
+    except CycloptsError as error:
+        _stop(" ".join(str(error).split()))
+    except OptionError as error:
+        _stop(str(error))
+    if show is not None and result is not None:
+        show(result)
+
+
+def _described(command: Command, method: str | None) -> Command:
+    """The command with its syntax as signature and its help as docstring."""
+    doer = getattr(command, method) if inspect.isclass(command) and method else None
+    later = list(_parameters(doer))[1:] if doer else []
+
+    def described(*args: Any, **kwargs: Any) -> Any:
+        bound = described.__signature__.bind(*args, **kwargs)
+        of_method = {name: bound.arguments.pop(name) for name in later if name in bound.arguments}
+        result = command(*bound.args, **bound.kwargs)
+        return getattr(result, method)(**of_method) if doer else result
+
+    parameters = _parameters(command) | {name: _parameters(doer)[name] for name in later}
+    described.__signature__ = inspect.Signature(sorted(parameters.values(), key=lambda each: each.kind))
+    described.__annotations__ = {name: each.annotation for name, each in parameters.items()}
+    text = docstring_parser.parse(_plain(command)).description or ""
+    described.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", text)
+    return described
+
+
+def _parameters(command: Command) -> dict[str, inspect.Parameter]:
+    """Parameters of the command line: required ones may be positional, all others have a name."""
+    hints = get_type_hints(command.__init__ if inspect.isclass(command) else command)
+    documented = docstring_parser.parse(_plain(command)).params
+    helps = {each.arg_name.lstrip("*"): " ".join((each.description or "").split()) for each in documented}
+    factories = {each.name: each.default_factory for each in getattr(command, "__dataclass_fields__", {}).values()}
+    found = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        hint, kind, default = hints.get(name, str), parameter.kind, parameter.default
+        if factories.get(name, dataclasses.MISSING) is not dataclasses.MISSING:
+            default = factories[name]()
+        if kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and default is not _EMPTY:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        options: dict[str, Any] = {"help": helps.get(name, ""), "metavar": metavar(hint)}
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            options |= {"n_tokens": 1, "converter": lambda _, tokens: read_setting(tokens[0].value)}
+        elif word_type(hint) is not bool:
+            options |= {"n_tokens": 1, "converter": lambda _, tokens, hint=hint: read_value(hint, tokens[0].value)}
+        if default is not _EMPTY:
+            options["show_default"] = shown if default not in (None, (), "") else False
+        annotation = Annotated[word_type(hint), Parameter(**options)]
+        found[name] = parameter.replace(kind=kind, default=default, annotation=annotation)
+    return found
+
+
+def _joined(words: Iterable[str], command: Command) -> list[str]:
+    """Words in which a boolean's name and value are one: ``--amp true`` becomes ``--amp=true``."""
+    switches = {f"--{name}" for name, hint in command.__annotations__.items() if hint.__origin__ is bool}
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in switches and word.lower() in ("true", "false"):
+            joined[-1] += f"={word.lower()}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _plain(command: Command) -> str:
+    """A docstring without reST markup."""
+    text = inspect.getdoc(command) or ""
+    return re.sub(r":\w+:`~?(?:[\w.]*\.)?([\w]+)`", r"\1", text).replace("``", "").replace("    **", "    ")
+
+
+def _unchanged(name: str) -> str:
+    return name
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,102 @@
+"""What a path holds, decided once for datalists, training, slices, radiomics, conversion and prediction."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..files import file_digest
+from .dicom_headers import is_dicom
+from .dicom_series import check_dicom_series, read_dicom
+from .nifti import NIFTI_SUFFIXES, read_nifti, read_nifti_header
+from .pictures import PICTURE_SUFFIXES, read_picture
+from .stored_image import StoredImage, UnreadableImageError
+from .volume_files import read_array, read_with_itk
+
+__all__ = ["image_digest", "read_image"]
+
+
+def _name_kind(path: str | os.PathLike) -> str:
+    """What a file's name says of how it is read: its suffix in small letters, where readers go by the name."""
+    known = (".nii.gz", ".nii", ".npy", *PICTURE_SUFFIXES)
+    return next((suffix for suffix in known if str(path).lower().endswith(suffix)), "")
+
+
+def image_digest(path: str | os.PathLike) -> str:
+    """Hash of all that decides what is read: the bytes of a file or folder, and what its name says of them."""
+    return f"{file_digest(path)}{_name_kind(path)}"
+
+
+def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = False, content: bool = True) -> StoredImage:
+    """Read an image: the folder of a DICOM series, a DICOM file, NIfTI, a picture, or any file that SimpleITK reads.
+
+    The name says how NIfTI, pictures and arrays are read, in capitals or not; of other files the content.
+
+    Args:
+        path: file or folder, or the DICOM files of one series.
+        is_mask: refuse what cannot be a mask: lossy pictures.
+        content: read the voxels; otherwise, of NIfTI and DICOM, headers alone, and the voxels given are 0.
+
+    Raises:
+        UnreadableImageError: with what was found and expected, in one line without the path; voxels that are NaN or
+            infinite too.
+        OSError: the file cannot be opened.
+    """
+    several = not isinstance(path, str | os.PathLike)
+    path = path if several else Path(path)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            image = read_dicom(path) if several else _read(path, path.name.lower(), is_mask, content)
+        _check_finite(image.voxels)
+        return image
+    except UnreadableImageError:
+        raise
+    except (FileNotFoundError, PermissionError):
+        raise
+    except MemoryError as error:
+        raise UnreadableImageError("found an image too large for this machine's memory") from error
+    except (EOFError, zlib.error) as error:
+        text = f"found a truncated or damaged file ({' '.join(str(error).split())}), expected a complete image"
+        raise UnreadableImageError(text) from error
+    except Exception as error:  # readers raise whatever their C libraries do
+        raise UnreadableImageError(f"found an unreadable file ({_reason(error, path)}), expected an image") from error
+
+
+def _read(path: Path, name: str, is_mask: bool, content: bool) -> StoredImage:
+    if path.is_dir():
+        return read_dicom(path) if content else check_dicom_series(path)
+    if not path.is_file():
+        kind = "found no such file" if not path.exists() else "found no regular file"
+        raise UnreadableImageError(f"{kind}, expected an image")
+    if name.endswith(NIFTI_SUFFIXES):
+        return read_nifti(path) if content else read_nifti_header(path)
+    if name.endswith(PICTURE_SUFFIXES):
+        return read_picture(path, is_mask)
+    if name.endswith(".npy"):
+        return read_array(path)
+    if is_dicom(path):
+        return read_dicom(path) if content else check_dicom_series(path)
+    return read_with_itk(path)
+
+
+def _check_finite(voxels: np.ndarray) -> None:
+    if voxels.dtype.kind == "f" and not (finite := np.isfinite(voxels)).all():
+        count = voxels.size - np.count_nonzero(finite)
+        raise UnreadableImageError(
+            f"found {count} voxels that are NaN or infinite, expected finite ones; set them to the background"
+        )
+
+
+def _reason(error: Exception, path: Path | Sequence[Path]) -> str:
+    """The telling line of a reader's error, short and without addresses in memory."""
+    lines = [line.strip(" .") for line in str(error).splitlines() if line.strip()]
+    reason = lines[-1] if lines else type(error).__name__
+    reason = reason.replace(str(path), path.name) if isinstance(path, Path) else reason
+    return re.sub(r"\(0x[0-9a-f]+\)", "", reason)[:160]

@@ -1,0 +1,42 @@
+"""Formats that SimpleITK and NumPy read: NRRD, MetaImage, MINC, GIPL, ``.npy`` and others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .stored_image import StoredImage, UnreadableImageError
+
+__all__ = ["read_array", "read_with_itk"]
+
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def read_array(path: Path) -> StoredImage:
+    """Read the one array of a ``.npy``: ``[X, Y]``, ``[X, Y, Z]`` or ``[X, Y, Z, C]``, without pickles."""
+    voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # which takes no memory for what is not in the file
+    if voxels.ndim not in (2, 3, 4) or voxels.dtype.kind not in "biuf":
+        raise UnreadableImageError("found no array of numbers with 2 to 4 axes, expected an image")
+    return StoredImage(np.array(voxels), min(voxels.ndim, 3), None)
+
+
+def read_with_itk(path: Path) -> StoredImage:
+    """Read whatever else SimpleITK reads; of four axes, the last is that of channels."""
+    image = sitk.ReadImage(str(path))
+    size, dims = image.GetSize(), min(image.GetDimension(), 3)
+    array = sitk.GetArrayFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        if len(size) > 3:
+            raise UnreadableImageError(f"found {len(size)} axes of vectors, expected 2 or 3 and channels")
+        voxels = np.moveaxis(array, -1, 0).T
+    else:
+        voxels = array.T
+    if len(size) not in (2, 3, 4):
+        raise UnreadableImageError(f"found {len(size)} axes, expected 2 or 3 in space and one of channels")
+    direction = np.reshape(image.GetDirection(), (len(size), len(size)))[:dims, :dims]
+    affine = np.eye(4)
+    affine[:dims, :dims] = direction * image.GetSpacing()[:dims]
+    affine[:dims, 3] = image.GetOrigin()[:dims]
+    return StoredImage(voxels, dims, TO_RAS @ affine)

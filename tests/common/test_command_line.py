@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from common.command_line import run_commands
+from common.errors import InputError, OptionError
+
+with suppress(ImportError):
+    import pydantic  # noqa: F401  where something has imported it, cyclopts validates by it
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of :class:`~numpy.ndarray` numbers.
+
+    Args:
+        size: edges in ``mm``, in the order
+            of the axes.
+        names: names of the axes.
+    """
+
+    size: Sequence[int] = (1, 2)
+    names: list = field(default_factory=lambda: ["x"])
+
+    def make(self, output: str, num_workers: int | None = None) -> str:
+        """Make it.
+
+        Args:
+            output: folder to make.
+            num_workers: number of threads.
+        """
+        return f"{output}: {self.size} {self.names} {num_workers}"
+
+
+def called(source: str, output: str, dry: bool = False, **settings: Any) -> dict[str, Any]:
+    """Do something.
+
+    Args:
+        source: folder to read.
+        output: file to write.
+        dry: whether to write nothing.
+        **settings: ids of a config.
+    """
+    return {"source": source, "output": output, "dry": dry, **settings}
+
+
+def run(command: Any, words: str, **options: Any) -> Any:
+    found: list[Any] = []
+    run_commands(command, words.split(), show=found.append, **options)
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("words", ["a b", "--source a --output b", "--output=b a", "a --output b"])
+def test_required_arguments_are_positional_or_named(words):
+    assert run(called, words) == {"source": "a", "output": "b", "dry": False}
+
+
+@pytest.mark.parametrize(("words", "dry"), [("", False), ("--dry", True), ("--dry true", True), ("--dry False", False)])
+def test_a_boolean_is_a_switch_or_true_or_false_in_any_spelling(words, dry):
+    assert run(called, f"a b {words}")["dry"] is dry
+
+
+def test_free_options_are_read_as_monai_bundle_reads_them():
+    found = run(called, "a b --amp True --box_size [54,54] --_meta_#x#y {0:one} --device cpu")
+    assert {key: found[key] for key in ("amp", "box_size", "_meta_#x#y", "device")} == {
+        "amp": True,
+        "box_size": [54, 54],
+        "_meta_#x#y": {0: "one"},
+        "device": "cpu",
+    }
+
+
+def test_a_class_takes_the_arguments_of_its_constructor_and_of_its_method():
+    assert run(Box, "out --size 3,4 --num_workers 2", method="make") == "out: (3, 4) ['x'] 2"
+
+
+def test_help_joins_both_docstrings_without_markup(capsys):
+    run(Box, "--help", method="make")
+    text = " ".join(capsys.readouterr().out.replace("│", "").split())
+    assert "A box of ndarray numbers." in text
+    assert "--size A,B,... edges in mm, in the order of the axes. [default: 1,2]" in text
+    assert "OUTPUT --output folder to make. [required]" in text and "[default: x]" in text
+
+
+def test_only_the_chosen_command_is_imported():
+    commands = {"good": called, "bad": "nowhere:nothing"}
+    assert run(commands, "good a b")["source"] == "a"
+    with pytest.raises(ModuleNotFoundError):
+        run(commands, "bad a b")
+
+
+@pytest.mark.parametrize("words", ["", "other", "call", "call a b c", "call a", "call a b --dry maybe"])
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        run({"call": called}, words)
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_bad_input_is_left_to_the_hook_and_an_unknown_id_is_exit_code_2(capsys):
+    def fail(kind: str) -> None:
+        raise {"input": InputError, "option": OptionError}[kind]("bad")
+
+    with pytest.raises(InputError, match="bad"):
+        run(fail, "input")
+    with pytest.raises(SystemExit) as end:
+        run(fail, "option")
+    assert end.value.code == 2 and capsys.readouterr().err == "error: bad\n"

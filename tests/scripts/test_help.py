@@ -1,0 +1,55 @@
+"""Every script describes itself at once, and refuses a wrong command line before it does anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = sorted(path for path in (Path(__file__).parents[2] / "scripts").glob("*.py"))
+COMMANDS = [[path.name] for path in SCRIPTS]
+COMMANDS += [["make_datalist.py", name] for name in ("bids", "dicom", "table", "npz")]
+COMMANDS += [["make_phantom.py", name] for name in ("brain", "thyroid", "kidney", "dementia")]
+HEAVY = re.compile(r"\| +(torch|monai|sklearn|matplotlib|pandas)$", re.MULTILINE)
+
+
+def run(tmp_path: Path, *words: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    name, *rest = words
+    command = [sys.executable, *options, SCRIPTS[0].with_name(name), *rest]
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_is_readable_and_imports_nothing_heavy(words, tmp_path):
+    done = run(tmp_path, *words, "--help", options=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: {words[0]}")
+    assert not re.search(r"Optional|Mapping\[|\*\*|``|:class:|<factory>|…", done.stdout)
+    assert not HEAVY.findall(done.stderr)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("make_datalist.py brats in out.json --num_fold 3", r"Unknown option: --num_fold\. Did you mean --num_folds\?"),
+        ("make_datalist.py brats in", 'Command "brats" parameter --output requires an argument.'),
+        ("make_datalist.py brats in out.json 5", "found '5', expected no further argument; --help lists the options"),
+        ("make_datalist.py brats in out.json --seed one", "Invalid value for --seed: 'one', expected an integer"),
+        ("make_datalist.py brat in out.json", "found brat, expected one of lgg, brats, .*; --help describes them"),
+        ("make_phantom.py", "found no command, expected one of brain, .*; --help describes them"),
+        (
+            "make_phantom.py brain out --shape 64",
+            "Invalid value for --shape: .*, expected 3 values separated by commas",
+        ),
+        ("verify.py --scan", "Parameter --archive requires an argument."),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2_before_anything_is_written(words, line, tmp_path):
+    done = run(tmp_path, *words.split())
+    assert done.returncode == 2 and done.stdout == ""
+    assert re.fullmatch(f"error: {line}\n", done.stderr), done.stderr
+    assert not list(tmp_path.iterdir())
