@@ -46,7 +46,10 @@ BAD_FILES = {
 
 BAD_OPTIONS = {
     "fewer samples than k": ({"num_clusters": 16, "batch_size": 15, "strategy": "re"}, r"15 .*num_clusters 16"),
-    "fewer samples than N": ({"num_clusters": 16, "batch_size": 2, "strategy": "se"}, r"num_candidates: 64 .*15"),
+    "fewer samples than N": (
+        {"num_clusters": 16, "batch_size": 2, "strategy": "se"},
+        r"num_candidates: 15 .*num_clusters 16",
+    ),
     "m odd": ({"batch_size": 3, "strategy": "se"}, r"batch_size: 3.*even"),
     "m not below N": ({"batch_size": 12, "strategy": "se"}, r"batch_size: m = 12 .*N = 12"),
     "batch larger than the cohort": ({"batch_size": 16, "strategy": "plain"}, r"batch_size: 16 .*cohort of 15"),

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.mark.parametrize("name", ["pretrain.yaml", "train.yaml"])
 def test_training_configs_have_all_properties(name, open_bundle, configs, tiny, tmp_path):
-    options = {"strategy": "plain", "output_dir": tmp_path}
+    options = {"strategy": "plain", "batch_size": 4, "output_dir": tmp_path}
     workflow = open_bundle(configs / name, workflow_type="train", **options, **tiny)
     workflow.initialize()
     assert workflow.check_properties() == []
@@ -39,6 +39,8 @@ def test_inference_has_all_properties_without_a_network_file(open_bundle, config
 
 @pytest.mark.parametrize("spelling", ["true", "True", "false", "False"])
 def test_amp_may_be_spelt_as_one_likes(spelling, open_bundle, configs, tiny, tmp_path):
-    workflow = open_bundle(configs / "pretrain.yaml", output_dir=tmp_path, amp=spelling, strategy="re", **tiny)
+    workflow = open_bundle(
+        configs / "pretrain.yaml", output_dir=tmp_path, amp=spelling, strategy="re", batch_size=4, **tiny
+    )
     workflow.initialize()
     assert workflow.train_inferer.enabled is (spelling.lower() == "true")
