@@ -188,4 +188,4 @@ def _input_errors(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         found = f"{type(error).__name__}: {one_line(error)}"
-        raise InputError(f"{name}: this network can't be exported so ({found})") from error
+        raise InputError(f"{name}: this network cannot be exported in this format ({found})") from error

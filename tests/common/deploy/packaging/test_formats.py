@@ -125,7 +125,7 @@ class NotScriptable(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("broken", "message"), [(OtherWhenScripted, r"differs .* by 0\.0002"), (NotScriptable, "can't take")]
+    ("broken", "message"), [(OtherWhenScripted, r"differs .* by 0\.0002"), (NotScriptable, "cannot be exported")]
 )
 def test_a_broken_form_stops_with_one_line(tmp_path, broken, message):
     with pytest.raises(InputError, match=rf"model\.ts: .*{message}") as caught:
