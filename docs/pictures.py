@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from monai.transforms import LoadImage
 
-from common.data import LiverPhantoms, load_datalist
+from common.data import DementiaPhantoms, LiverPhantoms, load_datalist
 from common.plotting import figure
 
 DOCS = Path(__file__).resolve().parent
@@ -45,14 +45,27 @@ def median_lesion(rows: list[dict[str, Any]], label: int) -> dict[str, Any]:
     return rows[int(np.argsort(sizes)[len(sizes) // 2])]
 
 
-def draw_liver_phantoms(path: Path) -> None:
-    """As :func:`draw_phantoms`, of slices that are made for it."""
-    with TemporaryDirectory() as folder:
-        draw_phantoms(LiverPhantoms(num_subjects=10, num_folds=2).make(folder), path)
+def draw_views(datalist: Path, path: Path) -> None:
+    """One subject of each class in the middle slice of each view, axial, coronal and sagittal."""
+    names = json.loads(datalist.read_text())["labels"]
+    rows = {str(row["label"]): row for row in load_datalist(datalist, mask="optional")}
+    with figure(path, 4.8, len(names), 3) as (_, axes):
+        for first, (label, name), line in zip([True, False], names.items(), axes, strict=True):
+            volume = LoadImage(image_only=True)(rows[label]["image"]).numpy()
+            for axis, view, along in zip(line, ("axial", "coronal", "sagittal"), (2, 1, 0), strict=True):
+                middle = volume.take(volume.shape[along] // 2, along)
+                axis.imshow(middle.T, cmap="gray", origin="lower", vmin=0, vmax=volume.max())
+                axis.set(title=view if first else "", xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+            line[0].set_ylabel(name)
 
 
 if __name__ == "__main__":
     draw_phantoms(QUICKSTART / "phantoms" / "datalist.json", DOCS / "phantoms.png")
     shutil.copyfile(DOCS / "phantoms.png", BUNDLES / "siam3d_imbalance" / "docs" / "input.png")
-    draw_liver_phantoms(BUNDLES / "liver_cgc" / "docs" / "input.png")
     shutil.copyfile(QUICKSTART / "results" / "report" / "figures" / "roc.png", DOCS / "roc.png")
+    with TemporaryDirectory() as folder:
+        liver = LiverPhantoms(num_subjects=10, num_folds=2).make(Path(folder) / "liver")
+        draw_phantoms(liver, BUNDLES / "liver_cgc" / "docs" / "input.png")
+        dementia = DementiaPhantoms(num_subjects=10, num_folds=2).make(Path(folder) / "dementia")
+        draw_views(dementia, BUNDLES / "mlsscl_3d" / "docs" / "input.png")
