@@ -17,7 +17,8 @@ prepare_batch:
   augment: '@augment'
 network_start: $@network_def.double()
 queue: $@queue_def.double()
-learning_rate: 0.001
+learning_rate: 0.0001 # and a slow target: every step multiplies what rounding has put apart
+momentum: 0.999
 """
 
 
