@@ -1,9 +1,12 @@
 """Settings of the documentation site: the pages of the repository, and the API reference from the docstrings."""
 
+import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+shutil.rmtree(DOCS / "api", ignore_errors=True)  # pages of packages that are gone
 
 project = "Clinical SSL bundles"
 copyright = "the contributors, Apache License 2.0"
@@ -15,7 +18,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sp
 root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**.md", "docs/**.rst", "bundles/*/docs/*.md"]
 exclude_patterns = ["docs/_templates"]
-templates_path = [str(Path(__file__).resolve().parent / "_templates")]
+templates_path = [str(DOCS / "_templates")]
 myst_heading_anchors = 4  # as GitHub makes them
 
 autosummary_imported_members = True  # a package's page describes what its __init__ exports
