@@ -124,7 +124,11 @@ def loading_of_one_file(image: Mapping[str, Any], with_mask: bool) -> list[dict[
 
 
 def _needs_mask(transforms: Sequence[Any]) -> bool:
-    return any("mask" in (transform.get("source_key"), transform.get("mask_key")) for transform in transforms)
+    """Whether a transform looks at the mask, by a key of its own or in the expression of a ``Lambda``."""
+    return any(
+        "mask" in (transform.get("source_key"), transform.get("mask_key")) or "row['mask']" in transform.get("func", "")
+        for transform in transforms
+    )
 
 
 def _target(transform: Mapping[str, Any]) -> str:

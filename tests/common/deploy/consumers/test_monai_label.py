@@ -10,6 +10,7 @@ from monai.transforms import Compose
 from common.deploy.consumers.monai_label import label_inference, loading_of_one_file, write_monai_label
 from common.deploy.consumers.monai_label_training import label_training
 from common.deploy.packaging.plain_inference import plain_inference
+from common.deploy.verification.scan.configs import scan_config
 from common.errors import InputError
 from common.references import evaluated
 from tests.bundles.bundle_files import read_config
@@ -66,7 +67,8 @@ def test_the_archive_s_configs_are_those_that_the_app_reads_and_hold_no_code(bun
     config = json.loads((folder / "configs/inference.json").read_text())
     needed = {"bundle_root", "device", "network_def", "preprocessing", "postprocessing", "inferer"}
     assert needed <= config.keys() and "imports" not in config
-    assert "lambda" not in json.dumps(config) and "common" not in json.dumps(config)
+    assert scan_config((folder / "configs/inference.json").read_bytes()) == []
+    assert "common" not in json.dumps(config)
     assert json.loads((folder / "configs/metadata.json").read_text()) == metadata_of(bundle)
 
 

@@ -93,8 +93,8 @@ def servers(folder, classifiers):
 
 
 def preprocessed(classifier, row) -> torch.Tensor:
-    """The network's input for a row of a datalist, as ``evaluate.yaml`` makes it."""
-    config = classifier.configs["evaluate"]
+    """The network's input for a row of a datalist, as ``evaluate.yaml`` over ``train.yaml`` makes it."""
+    config = {**classifier.configs["train"], **classifier.configs["evaluate"]}
     image = torch.as_tensor(evaluated(config, "preprocessing")(row)["image"])[None].float()
     return evaluated(config, "normalize")(image) if "normalize" in config else image
 
