@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from monai.bundle import run
 
+from tests.bundles.commands import over_training
 from tests.bundles.conftest import plain
 
 
@@ -20,7 +21,7 @@ def run_from_elsewhere(configs, tmp_path, monkeypatch):
         values = {key: plain(value) for key, value in overrides.items()}
         run(
             run_id=run_id,
-            config_file=[str(configs / name) for name in names],
+            config_file=[str(path) for path in over_training([configs / name for name in names])],
             output_dir=str(output_dir),
             device="cpu",
             **values,
