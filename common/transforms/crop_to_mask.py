@@ -56,7 +56,8 @@ class CropToMaskd(MapTransform):
                 "the mask, or take the row out of the datalist"
             )
         centre, length = mask_centroid(mask), mask.shape[1:]
-        starts = [round(c) - size // 2 for c, size in zip(centre, self.spatial_size, strict=True)]
+        # halves are rounded up: to the even neighbour, as round() does, they would move with a border of odd size
+        starts = [int(c + 0.5) - size // 2 for c, size in zip(centre, self.spatial_size, strict=True)]
         ends = [start + size for start, size in zip(starts, self.spatial_size, strict=True)]
         crop = Compose(
             [

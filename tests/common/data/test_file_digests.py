@@ -8,10 +8,10 @@ from common.data.file_digests import FileDigests
 def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     path = tmp_path / "a.nii"
     path.write_bytes(b"one")
-    digests = FileDigests(tmp_path / "notes")
-    assert digests(str(path)) == hashlib.blake2b(b"one").hexdigest()
-    monkeypatch.setattr("common.data.file_digests.file_digest", lambda path: "read again")
-    assert FileDigests(tmp_path / "notes")(str(path)) == hashlib.blake2b(b"one").hexdigest()
+    digests, content = FileDigests(tmp_path / "notes"), hashlib.blake2b(b"one").hexdigest()
+    assert digests(str(path)) == f"{content}.nii"  # the name decides how the bytes are read
+    monkeypatch.setattr("common.data.file_digests.image_digest", lambda path: "read again")
+    assert FileDigests(tmp_path / "notes")(str(path)) == f"{content}.nii"
     path.write_bytes(b"three")
     assert digests(str(path)) == "read again"
 

@@ -67,7 +67,7 @@ EXPRESSIONS = frozenset(
         "$max(@image_size)",
         "$[size // 2 + 1 for size in @box_size]",
         "$lambda row: {**row, 'image': torch.roll(row['image'], [length // 2 - int(centre) for length, centre in "
-        "zip(row['mask'].shape[1:], (row['mask'][0] > 0).nonzero().double().mean(dim=0).round())], [1, 2, 3])}",
+        "zip(row['mask'].shape[1:], (row['mask'][0] > 0).nonzero().double().mean(dim=0).add(0.5))], [1, 2, 3])}",
         "$@image_size == @box_size",
         "$@image_size if @lesion_share is None else round(@lesion_share * min(@image_size))",
         "$'all' if @lesion_share is None else 'longest'",
