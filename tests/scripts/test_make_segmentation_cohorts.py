@@ -55,8 +55,6 @@ def test_real_scans_and_rescans_are_listed(run, shared_data):
 
 
 @pytest.mark.parametrize("command", ["isbi", "adni"])
-def test_help_tells_the_options(run, monkeypatch, capsys, command):
-    monkeypatch.setenv("PAGER", "cat")
-    with pytest.raises(SystemExit) as end:
-        run("make_datalist.py", command, "--help")
-    assert end.value.code == 0 and "--incomplete" in "".join(capsys.readouterr())
+def test_help_describes_the_options(run, capsys, command):
+    run("make_datalist.py", command, "--help")
+    assert "--incomplete" in capsys.readouterr().out
