@@ -78,7 +78,7 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
     converted, problems = {}, list(_unknown(config, defaults))
     for name, value in config.items():
         known = defaults.get(name, [])
-        if _is_reference(value) or any(_same(value, default[name]) for default in known):
+        if name in _OF_MONAI or _is_reference(value) or any(_same(value, default[name]) for default in known):
             continue
         try:
             new = _convert(

@@ -132,3 +132,8 @@ def test_the_bundles_own_configs_and_overlays_are_right(bundle):
         for overlay in ({}, *filter(is_overlay, configs.values())):
             if overlay.keys() <= merged.keys():  # an overlay of this stage, and without parts of components
                 assert converted_options({**merged, **overlay}, bundle / "configs") == {}
+
+
+def test_what_a_run_does_is_no_option_and_may_be_written_in_other_ways(tmp_path):
+    (tmp_path / "train.yaml").write_text("max_epochs: 1\nrun: '%training'\ntraining: ['$1']\n")
+    assert converted_options({"max_epochs": 1, "run": ["$2"], "training": ["$1"]}, tmp_path) == {}
