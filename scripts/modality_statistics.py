@@ -12,11 +12,7 @@ from common.errors import OptionError
 
 
 def modality_statistics(
-    bundle: str,
-    overlays: Sequence[str] = (),
-    foreground: bool = False,
-    output: str | None = None,
-    **overrides: Any,
+    bundle: str, overlays: Sequence[str] = (), foreground: bool = False, output: str | None = None, **overrides: Any
 ) -> None:
     """Measure what pretrain.yaml's preprocessing gives, before augmentation and normalisation.
 

@@ -53,14 +53,7 @@ def predict(
     folder, place = Path(folder), Path(output)
     with open_classifier(source, weights=weights, rules=rules, key=key, **settings) as classifier:
         cases, unreadable = find_cases(folder, classifier, skip=place.resolve())
-        batch = predict_cases(
-            classifier,
-            cases,
-            place,
-            failed=unreadable,
-            heat_map=heat_map,
-            num_workers=num_workers,
-        )
+        batch = predict_cases(classifier, cases, place, failed=unreadable, heat_map=heat_map, num_workers=num_workers)
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")
     print(f"{done}, {len(batch.failed)} failed\nresults: {batch.files[0]}\ntable: {batch.files[1]}")
     if batch.failed:

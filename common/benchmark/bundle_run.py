@@ -10,13 +10,7 @@ from typing import Any
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.engines import SupervisedTrainer
 
-from ..data.phantoms import (
-    BrainPhantoms,
-    DementiaPhantoms,
-    KidneyPhantoms,
-    LiverPhantoms,
-    ThyroidPhantoms,
-)
+from ..data.phantoms import BrainPhantoms, DementiaPhantoms, KidneyPhantoms, LiverPhantoms, ThyroidPhantoms
 from ..data.phantoms.brain_mr import MR_MODALITIES
 from ..errors import InputError
 from ..references import evaluated

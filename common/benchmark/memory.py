@@ -33,10 +33,7 @@ _LEAST = 16  # voxels along an axis of the small run
 
 
 def measure_memory(
-    config_files: Sequence[str],
-    overrides: Mapping[str, Any],
-    steps: int = 2,
-    limit_gb: float = 8.0,
+    config_files: Sequence[str], overrides: Mapping[str, Any], steps: int = 2, limit_gb: float = 8.0
 ) -> dict[str, Any]:
     """Peak memory of the real run in float32 and bfloat16, with and without activation checkpointing.
 

@@ -206,13 +206,7 @@ def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: 
 
 
 def _chosen(
-    path: Path,
-    rows: list[dict[str, Any]],
-    part: str,
-    fold: int | None,
-    label_fraction: float,
-    seed: int,
-    min_rows: int,
+    path: Path, rows: list[dict[str, Any]], part: str, fold: int | None, label_fraction: float, seed: int, min_rows: int
 ) -> list[dict[str, Any]]:
     try:
         chosen = select_part([{**row, "row": position} for position, row in enumerate(rows)], part, fold)

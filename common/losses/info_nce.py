@@ -11,11 +11,7 @@ __all__ = ["check_temperature", "info_nce"]
 
 
 def info_nce(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    negatives: torch.Tensor,
-    allowed: torch.Tensor,
-    temperature: float,
+    query: torch.Tensor, key: torch.Tensor, negatives: torch.Tensor, allowed: torch.Tensor, temperature: float
 ) -> torch.Tensor:
     """``L_N(v1, v2) = -E[log(exp h(v1_i, v2_i) / sum_{j=1}^{K+1} exp h(v1_i, v2_j))]`` (Cao et al. 2022, introduction).
 

@@ -85,10 +85,7 @@ class CrossModalityGroupConv(nn.Module):
         self.channels = channels
         self.num_modalities = num_modalities
         self.span = _SHORTCUTS[shortcut]
-        self.cross = nn.Sequential(
-            _cross_conv(channels, num_modalities, groups),
-            *_norm_act_shuffle(channels, groups),
-        )
+        self.cross = nn.Sequential(_cross_conv(channels, num_modalities, groups), *_norm_act_shuffle(channels, groups))
         self.pointwise = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(channels, channels, 1, groups=groups, bias=False), *_norm_act_shuffle(channels, groups)

@@ -61,10 +61,7 @@ class EfficientNetBackbone(EfficientNet):
     __jit_unused_properties__ = ("blocks",)
 
     def __init__(
-        self,
-        model_name: str = "efficientnet-b2",
-        drop_connect_rate: float = 0.2,
-        norm_momentum: float = 0.1,
+        self, model_name: str = "efficientnet-b2", drop_connect_rate: float = 0.2, norm_momentum: float = 0.1
     ) -> None:
         full_name = model_name.replace("-lite", "-b")
         lite = full_name != model_name

@@ -66,11 +66,7 @@ class LongShortNetwork(nn.Module):
     """
 
     def __init__(
-        self,
-        encoder: nn.Module,
-        predictor: nn.Module,
-        batched_targets: bool = True,
-        batched_queries: bool = False,
+        self, encoder: nn.Module, predictor: nn.Module, batched_targets: bool = True, batched_queries: bool = False
     ) -> None:
         super().__init__()
         self.encoder = encoder

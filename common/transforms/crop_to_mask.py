@@ -36,11 +36,7 @@ class CropToMaskd(MapTransform):
     """
 
     def __init__(
-        self,
-        keys: KeysCollection,
-        mask_key: str,
-        spatial_size: Sequence[int],
-        allow_missing_keys: bool = False,
+        self, keys: KeysCollection, mask_key: str, spatial_size: Sequence[int], allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.mask_key = mask_key

@@ -50,11 +50,7 @@ def check_fraction(owner: object, field: str, value: float) -> float:
 
 
 def check_range(
-    owner: object,
-    field: str,
-    value: float | Sequence[float],
-    minimum: float = -math.inf,
-    maximum: float = math.inf,
+    owner: object, field: str, value: float | Sequence[float], minimum: float = -math.inf, maximum: float = math.inf
 ) -> tuple[float, float]:
     """A range of numbers as (low, high).
 

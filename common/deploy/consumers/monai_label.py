@@ -21,10 +21,7 @@ _LEFT_OUT = ("LoadImaged", "SelectItemsd")  # the app needs what else is in the 
 
 
 def write_monai_label(
-    bundle: str | Path,
-    folder: str | Path,
-    configs: Mapping[str, Mapping[str, Any]],
-    metadata: Mapping[str, Any],
+    bundle: str | Path, folder: str | Path, configs: Mapping[str, Mapping[str, Any]], metadata: Mapping[str, Any]
 ) -> None:
     """Write ``configs/inference.json`` and ``configs/metadata.json`` of an archive without Python.
 

@@ -50,11 +50,7 @@ def _normalise(path: Path) -> None:
     def renumber(content: bytes) -> bytes:
         return _NUMBER.sub(lambda m: numbers.setdefault(m[0], b"___torch_mangle_%d" % len(numbers)), content)
 
-    with (
-        replacing(path) as unfinished,
-        zipfile.ZipFile(path) as source,
-        zipfile.ZipFile(unfinished, "w") as target,
-    ):
+    with replacing(path) as unfinished, zipfile.ZipFile(path) as source, zipfile.ZipFile(unfinished, "w") as target:
         for entry in source.infolist():
             if entry.filename.endswith(_LEFT_OUT):
                 continue

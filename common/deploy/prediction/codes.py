@@ -25,11 +25,7 @@ SNOMED = {
     "stage 3": "Stage3",
     "stage 4": "Stage4",
 }
-PRIVATE = {
-    "NO-CALL": "no call",
-    "INTENDED-USE": "Intended use",
-    "RESEARCH-ONLY": "Research only, not for clinical use",
-}
+PRIVATE = {"NO-CALL": "no call", "INTENDED-USE": "Intended use", "RESEARCH-ONLY": "Research only, not for clinical use"}
 
 
 def class_code(name: str) -> Code:

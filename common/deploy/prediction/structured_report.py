@@ -153,9 +153,7 @@ def _probability(name: str, value: float) -> hd.sr.Measurement:
 
     measurement = hd.sr.Measurement(name=codes.DCM.Probability, value=round(value, 6), unit=codes.UCUM.NoUnits)
     which = hd.sr.CodeContentItem(
-        name=codes.DCM.Finding,
-        value=class_code(name),
-        relationship_type=hd.sr.RelationshipTypeValues.HAS_CONCEPT_MOD,
+        name=codes.DCM.Finding, value=class_code(name), relationship_type=hd.sr.RelationshipTypeValues.HAS_CONCEPT_MOD
     )
     measurement[0].ContentSequence = hd.sr.ContentSequence([which])
     return measurement

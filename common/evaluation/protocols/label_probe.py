@@ -77,12 +77,7 @@ def predict_held_out(
 
 
 def fit_few_labels(
-    features: np.ndarray,
-    labels: np.ndarray,
-    subjects: np.ndarray,
-    *,
-    c_grid: Sequence[float] = C_GRID,
-    seed: int = 0,
+    features: np.ndarray, labels: np.ndarray, subjects: np.ndarray, *, c_grid: Sequence[float] = C_GRID, seed: int = 0
 ) -> LogisticRegression:
     """Logistic regression, classes weighted by their inverse frequency, its penalty chosen by log loss.
 

@@ -15,15 +15,7 @@ from .table_lines import table_lines
 __all__ = ["label_fraction_notes", "write_label_fraction_table"]
 
 #: Those of the papers and of an honest comparison; what a number of classes does not have is left out.
-COLUMNS = (
-    "accuracy",
-    "sensitivity",
-    "specificity",
-    "minor_class_accuracy",
-    "auc",
-    "f1_weighted",
-    "balanced_accuracy",
-)
+COLUMNS = ("accuracy", "sensitivity", "specificity", "minor_class_accuracy", "auc", "f1_weighted", "balanced_accuracy")
 
 
 def write_label_fraction_table(

@@ -109,10 +109,7 @@ def test_links_are_refused(folder, tmp_path):
         archive.writestr(entry, "/etc/passwd")
     (folder / "a" / "link").symlink_to("/etc/passwd")
     for path in (tmp_path / "bad.zip", folder):
-        with (
-            pytest.raises(InputError, match=r"link'?: a link or a device"),
-            open_archive(path),
-        ):
+        with pytest.raises(InputError, match=r"link'?: a link or a device"), open_archive(path):
             pass
 
 

@@ -66,16 +66,7 @@ TWICE = ", ".join(2 * ['"LICENSE": {"sha256": "a", "size": 4}'])
 
 @pytest.mark.parametrize(
     "content",
-    [
-        None,
-        "{",
-        "[]",
-        "[" * 10**5,
-        '{"files": []}',
-        '{"files": {"LICENSE": "abc"}}',
-        WHOLE % "",
-        WHOLE % TWICE,
-    ],
+    [None, "{", "[]", "[" * 10**5, '{"files": []}', '{"files": {"LICENSE": "abc"}}', WHOLE % "", WHOLE % TWICE],
 )
 def test_a_manifest_that_is_none_or_empty_or_that_two_readers_may_read_differently_is_refused(folder, content):
     if content is None:

@@ -45,10 +45,7 @@ def planted(sentinel):
             {"dataset": {"_target_": "Dataset", "data": [], "transform": call}},
             "dataset#transform: the component 'builtins.exec'",
         ),
-        "a component that is an expression": (
-            {"more": {"_target_": f"${touch}"}},
-            "more: the component",
-        ),
+        "a component that is an expression": ({"more": {"_target_": f"${touch}"}}, "more: the component"),
         "a component that is no text": ({"more": {"_target_": ["os.system"]}}, "more: the component"),
         "a reader, which MONAI imports": (
             {"more": {"_target_": "LoadImaged", "keys": "image", "reader": "os.system"}},
