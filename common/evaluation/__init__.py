@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .statistics.compare import corrected_resampled_t_test, delong_test, mcnemar_test
     from .statistics.lesion_metrics import LESION_METRIC_NAMES, lesion_metrics
     from .statistics.metrics import METRIC_NAMES, Estimate, classification_metrics
+    from .statistics.structure_metrics import structure_metrics
 
 __all__ = [
     "LESION_METRIC_NAMES",
@@ -36,6 +37,7 @@ __all__ = [
     "mcnemar_test",
     "parameter_sweep",
     "read_predictions",
+    "structure_metrics",
     "with_traditional",
     "write_lesion_report",
     "write_report",

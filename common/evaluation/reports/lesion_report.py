@@ -1,4 +1,4 @@
-"""A report of lesion segmentations: metrics with intervals over subjects, and differences to the first method."""
+"""A report of segmentations: metrics with intervals over subjects, and differences to the first method."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def write_lesion_report(
     """Write ``subjects.csv``, ``metrics.json``, ``metrics.csv``, ``report.md`` and ``figures/lesions.png``.
 
     Args:
-        methods: by name, the CSV of :class:`~common.handlers.ImageMetrics` with the values of
-            :func:`~common.evaluation.lesion_metrics`, or the same as a table; the others are compared with the first.
+        methods: by name, the CSV of :class:`~common.handlers.ImageMetrics`, or the same as a table, with the values of
+            :func:`~common.evaluation.lesion_metrics` or :func:`~common.evaluation.structure_metrics`; the others are
+            compared with the first.
         output_dir: the folder; each file in it is written whole or not at all.
         notes: sentences about how the segmentations were made.
         resamples: of the bootstrap over subjects.
@@ -116,9 +117,16 @@ def _subject_means(table: Table, name: str) -> pd.DataFrame:
     """Metrics by subject: of several images of one, their mean."""
     source = name if isinstance(table, pd.DataFrame) else str(table)
     table = table if isinstance(table, pd.DataFrame) else read_table(table, ("subject", "session"))
-    if missing := [column for column in ("subject", *LESION_METRIC_NAMES) if column not in table]:
+    of_structures = [column for column in table if str(column).startswith("dice")]
+    names = of_structures or list(LESION_METRIC_NAMES)
+    if missing := [column for column in ("subject", *names) if column not in table]:
         raise InputError(f"{source}: found no column {', '.join(missing)}; expected subject, dsc, ppv, ltpr, lfpr")
-    return table.astype({"subject": str}).groupby("subject")[list(LESION_METRIC_NAMES)].mean()
+    return table.astype({"subject": str}).groupby("subject")[names].mean()
+
+
+def _title(name: str) -> str:
+    """Heading of a metric: of lesions, or of structures, ``dice`` and ``dice_<label>``."""
+    return LESION_METRIC_NAMES.get(name) or name.replace("dice_", "Dice of label ").replace("dice", "Dice")
 
 
 def _finite(value: Any) -> Any:
@@ -131,7 +139,7 @@ def _finite(value: Any) -> Any:
 
 
 def _text(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("# Lesion segmentation", "")
+    yield from ("# Segmentation", "")
     yield f"Means of {summary['subjects']} subjects with {summary['confidence']:.0%} intervals over subjects."
     yield ""
     yield from _table(summary, "metrics", "{value:.3f} ({low:.2f}-{high:.2f})", summary["results"])
@@ -139,9 +147,13 @@ def _text(summary: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"## Differences to {summary['reference']}", "")
         yield from _table(summary, "difference", "{value:+.3f} ({low:+.2f} to {high:+.2f})", summary["results"][1:])
     yield from ("", "## How to read this", "", *(f"- {note}" for note in summary["notes"]))
-    yield "- DSC and PPV count voxels. LTPR is the share of true lesions (connected components) that the prediction"
-    yield "  touches, LFPR the share of predicted lesions that touch none: the lower the better (Carass et al. 2017)."
-    yield "- An image without any lesion has no LTPR and is left out there."
+    if "ltpr" in summary["results"][0]["metrics"]:
+        yield "- DSC and PPV count voxels. LTPR is the share of true lesions (connected components) that the"
+        yield "  prediction touches, LFPR the share of predicted lesions that touch none: the lower the better (Carass"
+        yield "  et al. 2017)."
+        yield "- An image without any lesion has no LTPR and is left out there."
+    else:
+        yield "- Dice: the overlap of prediction and truth, from 0 to 1; the first column has the mean over the labels."
     yield f"- Intervals: percentiles of {summary['resamples']} bootstrap resamples of the subjects, whose visits stay"
     yield "  together. They hold what other patients would change, not another training run or scanner; of fewer than"
     yield "  about ten subjects they say little."
@@ -149,19 +161,21 @@ def _text(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(summary: Mapping[str, Any], key: str, form: str, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    rows = [[row["set"], *(form.format(**row[key][name]) for name in LESION_METRIC_NAMES)] for row in results]
-    yield from table_lines(["Method", *LESION_METRIC_NAMES.values()], rows)
+    names = list(results[0][key])
+    rows = [[row["set"], *(form.format(**row[key][name]) for name in names)] for row in results]
+    yield from table_lines(["Method", *map(_title, names)], rows)
 
 
 def _draw(values: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Each subject as a dot, the mean as a line, a panel for each metric."""
     rng = np.random.default_rng(0)
-    with figure(path, height=3.4, columns=len(LESION_METRIC_NAMES), sharey=True) as (_, axes):
-        for axis, (key, title) in zip(axes[0], LESION_METRIC_NAMES.items(), strict=True):
+    names = list(next(iter(values.values())))
+    with figure(path, height=3.4, columns=len(names), sharey=True) as (_, axes):
+        for axis, key in zip(axes[0], names, strict=True):
             for place, table in enumerate(values.values()):
                 colour = line_style(place)["color"]
                 spread = place + rng.uniform(-0.15, 0.15, len(table))
                 axis.plot(spread, table[key], "o", color=colour, markersize=4, alpha=0.6)
                 axis.plot([place - 0.25, place + 0.25], [table[key].mean()] * 2, color=colour)
-            axis.set(title=title, ylim=(-0.03, 1.03), xlim=(-0.6, len(values) - 0.4))
+            axis.set(title=_title(key), ylim=(-0.03, 1.03), xlim=(-0.6, len(values) - 0.4))
             axis.set_xticks(range(len(values)), list(values), rotation=30, ha="right")

@@ -68,3 +68,13 @@ def test_other_subjects_or_missing_columns_are_told(tmp_path):
     with pytest.raises(InputError, match="methods: found none"):
         write_lesion_report({}, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_structures_are_reported_by_label_and_not_as_lesions(tmp_path):
+    rows = pd.DataFrame({"dice": [0.9, 0.7], "dice_1": [1.0, 0.6], "dice_2": [0.8, 0.8], "subject": ["a", "b"]})
+    found = write_lesion_report({"U-Net": rows}, tmp_path, resamples=50)
+    assert {name: value["value"] for name, value in found["results"][0]["metrics"].items()} == pytest.approx(
+        {"dice": 0.8, "dice_1": 0.8, "dice_2": 0.8}
+    )
+    page = (tmp_path / "report.md").read_text()
+    assert "| Dice | Dice of label 1 | Dice of label 2 |" in page and "LTPR" not in page
