@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .protocols.classifier import FittedProbe, fit_probe, linear_classifier
     from .protocols.cross_validation import CrossValidation
     from .protocols.feature_sets import with_traditional
+    from .protocols.final_model import FinalModel
     from .protocols.label_fractions import LabelFractions
     from .protocols.probe import LinearProbe
     from .reports.feature_figures import feature_correlation_density, parameter_sweep
@@ -24,6 +25,7 @@ __all__ = [
     "METRIC_NAMES",
     "CrossValidation",
     "Estimate",
+    "FinalModel",
     "FittedProbe",
     "LabelFractions",
     "LinearProbe",

@@ -107,7 +107,7 @@ class Stages:
         workflow = ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
-            workflow_type="train" if stage in (PRETRAIN, "train") else "infer",
+            workflow_type="train" if stage in (PRETRAIN, "train", "train_segmentation") else "infer",
             **{**settings, "dataset_dir": str(self.dataset_dir), **overrides},
         )
         workflow.initialize()

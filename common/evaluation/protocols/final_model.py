@@ -1,0 +1,160 @@
+"""From a chosen method to its final model: judged by fold, calibrated on what no fold saw, trained on everybody."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from ...bundle_configs import PRETRAIN
+from ...errors import InputError, OptionError
+from .methods import Encoder, FineTuning, part_name
+from .read_methods import read_fine_tunings
+from .repetitions import repetitions
+from .stages import Stages
+
+__all__ = ["FinalModel"]
+
+logger = logging.getLogger(__name__)
+#: By task, the configs that train and judge, and the table that judging writes.
+TASKS = {
+    "classification": ("train", "evaluate", "predictions.csv"),
+    "segmentation": ("train_segmentation", "evaluate_segmentation", "lesions.csv"),
+}
+
+
+class FinalModel(Stages):
+    """Judge one method by cross-validation, calibrate it, and train it on all labelled subjects: the model to hand on.
+
+    Start the same command again to continue after an interruption. Further options override ids of the configs in every
+    stage that has them, e.g. --image_size "[96,96]" --device cpu.
+
+    Pre-training, if the method has one, training and evaluation are done once without each fold, then pre-training and
+    training once more on everybody. The report is of the predictions of held-out folds together, and so is the
+    calibration: the final model itself is judged on nobody, as no labelled subject is left. It is expected to be at
+    least as good, having seen more.
+
+    Args:
+        bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
+        dataset_dir: folder of the cohort's ``datalist.json``.
+        output_dir: folder for all outputs: ``<method>/fold<k>/``, ``report/`` and ``final/`` with ``model.pt``,
+            ``metrics.json`` and, for classifiers, ``calibration.json``.
+        method: row ``<start>[+<overlay>...]``: the start is ``scratch``, ``imagenet``, ``pretrain`` or an overlay of
+            ``pretrain.yaml``; overlays are those of ``train.yaml``.
+        task: "classification", or "segmentation" by ``train_segmentation.yaml``.
+        overlays: further config files of the bundle for all stages.
+        pretrain: ids of the pre-training alone, e.g. "{max_epochs: 100}".
+        train: ids of the training alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
+        target_accuracy: accuracy that called cases must reach, e.g. 0.9; by default all are called.
+        **settings: ids of the configs and their values, for every stage that has them.
+
+    Raises:
+        OptionError: for a setting that is an id of no config.
+        InputError: for an unknown method or overlay, or when ``output_dir`` holds another run.
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path,
+        dataset_dir: str | Path,
+        output_dir: str | Path,
+        method: str = "scratch",
+        task: Literal["classification", "segmentation"] = "classification",
+        overlays: Sequence[str] = (),
+        pretrain: Mapping[str, Any] | None = None,
+        train: Mapping[str, Any] | None = None,
+        target_accuracy: float | None = None,
+        **settings: Any,
+    ) -> None:
+        self.task, self.target_accuracy = task, target_accuracy
+        self.training, self.evaluation, self.table = TASKS[task]
+        of_stage = {PRETRAIN: pretrain or {}, self.training: train or {}}
+        options = {"overlays": overlays, "settings": {"quiet": True, **settings}, "of_stage": of_stage}
+        super().__init__(bundle, dataset_dir, output_dir, **options)
+        (self.repetition,), _ = repetitions(self.datalist, self.output_dir, (), None)
+        rows = list(read_fine_tunings(self.configs, [method], self.modalities))
+        if len(rows) != 1:
+            raise InputError(f"{method}: found {len(rows)} networks, one for each modality; expected one; name another")
+        self.row: FineTuning = rows[0]
+        if unknown := list(self._unknown_ids((PRETRAIN, self.training, self.evaluation))):
+            raise OptionError.of_rows("final model", unknown)
+        self._check_weights(rows)
+
+    def run(self) -> Path:
+        """Do all that is not done.
+
+        Returns:
+            The final weights, ``<output_dir>/final/model.pt``.
+        """
+        self._keep_identity()
+        with tqdm(list(self._steps()), desc="final model", unit="run") as bar:
+            for what, step in bar:
+                bar.set_postfix_str(what)
+                logger.info(what)
+                step()
+        return self._finish()
+
+    def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        for fold in (*self.repetition.folds, None):
+            if isinstance(self.row.start, Encoder):
+                run = (self.repetition, self.row.start, None, fold)
+                yield f"pre-training {self.row.start.name}, {part_name(fold)}", partial(self._pretrain, *run)
+            yield f"{self.row.name}, {part_name(fold)}", partial(self._train, fold)
+
+    def _train(self, fold: int | None) -> None:
+        folder = self.output_dir / self.row.folder / part_name(fold)
+        done = folder / ("done" if fold is None else f"evaluate/{self.table}")
+        if done.is_file():
+            return
+        overlays = [self.configs.path(name) for name in self.row.overlays]
+        start = self._start_of(fold)
+        whom = {"all_subjects": True} if fold is None else {"fold": fold}
+        self._run(self.training, overlays, **whom, **start, output_dir=str(folder))
+        if fold is None:
+            done.touch()
+        else:
+            paths = {"checkpoint": str(folder / "model.pt"), "output_dir": str(done.parent)}
+            self._run(self.evaluation, overlays, **whom, **paths)
+
+    def _start_of(self, fold: int | None) -> dict[str, Any]:
+        if isinstance(self.row.start, Encoder):
+            return {"pretrained_encoder": str(self.row.start.checkpoint(self.output_dir, fold, None))}
+        return self._start(self.repetition, self.row, 0)
+
+    def _finish(self) -> Path:
+        """The report and the calibration of the held-out folds, and the files of the final model in one folder."""
+        from ...data import class_names
+        from ..reports.calibration_report import write_calibration
+        from ..reports.lesion_report import write_lesion_report
+        from ..reports.report import write_report
+        from ..statistics.calibration_rows import read_calibration_rows
+        from ..statistics.calibration_summary import judge_calibration
+
+        folder, report, final = (self.output_dir / name for name in (self.row.folder, "report", "final"))
+        held_out = [folder / part_name(fold) / "evaluate" / self.table for fold in self.repetition.folds]
+        final.mkdir(parents=True, exist_ok=True)
+        if self.task == "classification":
+            pooled = {self.row.name: str(folder / "fold{fold}" / "evaluate" / self.table)}
+            write_report(pooled, report, classes=class_names(self.datalist))
+            judged = judge_calibration(read_calibration_rows(held_out), self.target_accuracy)
+            write_calibration(judged, final / "calibration.json")
+        else:
+            import pandas as pd
+
+            from ...feature_table import read_table
+
+            tables = [read_table(path, ("subject", "session")) for path in held_out]
+            write_lesion_report({self.row.name: pd.concat(tables, ignore_index=True)}, report)
+        shutil.copyfile(report / "metrics.json", final / "metrics.json")
+        for file in (folder / "all").glob("*"):
+            if file.name in ("model.pt", "scaling.json"):
+                shutil.copyfile(file, final / file.name)
+        return final / "model.pt"
+
+    def _identity(self) -> dict[str, Any]:
+        return {**super()._identity(), "method": self.row.folder, "task": self.task, **self.of_stage}

@@ -1,0 +1,19 @@
+"""Train the final model of a chosen method: cross-validated, calibrated, then trained on all labelled subjects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.command_line import run_commands
+from common.evaluation import FinalModel
+
+
+def _show(weights: Path) -> None:
+    calibration = weights.with_name("calibration.json")
+    options = f" --calibration {calibration}" if calibration.is_file() else ""
+    print(f"\nReport: {weights.parent.parent / 'report' / 'report.md'}\nWeights: {weights}")
+    print(f"Next: scripts/package.py ... --weights {weights} --metrics {weights.with_name('metrics.json')}{options}")
+
+
+if __name__ == "__main__":
+    run_commands(FinalModel, method="run", show=_show)
