@@ -19,7 +19,7 @@ from .packaging.formats import FORMATS, write_formats
 from .packaging.large_files import write_large_files
 from .packaging.model_info import ZOO_ADDRESS, write_model_info
 from .packaging.plain_inference import plain_inference
-from .packaging.trained_classifier import TrainedClassifier, read_classifier
+from .packaging.trained_classifier import TrainedClassifier, read_classifier, recorded_settings, weights_file
 from .verification.archive import write_archive
 from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
@@ -71,7 +71,8 @@ def package_bundle(
         overlays: of ``train.yaml``, with which the classifier was trained.
         address: URL of the folder where the archive and its large files will be.
         progress: whether to tell what is being done.
-        settings: ids with which it was trained, and their values; those of metadata begin with ``_meta_#``.
+        settings: ids with which it was trained, and their values, where the weights do not say it; those of metadata
+            begin with ``_meta_#``.
 
     Returns:
         Path of the zip.
@@ -87,11 +88,14 @@ def package_bundle(
     name = _checked(name or pattern.format(bundle=folder.name), target)
     if key is not None:
         read_private_key(key)
-    portable, own_files = portable_settings(settings)
+    weights = weights_file(folder, weights)
+    recorded = recorded_settings(folder, weights, overlays, settings)
+    portable, own_files = portable_settings({**recorded, **settings})
+    recorded = {key: portable.pop(key) for key in recorded if key not in settings}
     say = _Steps(f"{name}.zip", progress)
     say("reading configs and weights, running the network on reference inputs")
     files = {"calibration": calibration, "metrics": metrics}
-    classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, **files)
+    classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, recorded=recorded, **files)
     Path(output).mkdir(parents=True, exist_ok=True)
     with temporary_folder(output, f".{name}.") as temporary:
         archive = temporary / name
@@ -137,6 +141,7 @@ def _write_weights(classifier: TrainedClassifier, archive: Path, formats: Sequen
         classifier.reference_inputs,
         archive / "models",
         formats=formats,
+        record=classifier.record,
         extra_files={f"{name}.json": as_json(content) for name, content in contents.items()},
         progress=progress,
     )
