@@ -47,6 +47,7 @@ class FinalModel(Stages):
         method: row ``<start>[+<overlay>...]``: the start is ``scratch``, ``imagenet``, ``pretrain`` or an overlay of
             ``pretrain.yaml``; overlays are those of ``train.yaml``.
         task: "classification", or "segmentation" by ``train_segmentation.yaml``.
+        transductive: whether to pre-train once on all subjects, without their labels, instead of once for each fold.
         overlays: further config files of the bundle for all stages.
         pretrain: ids of the pre-training alone, e.g. "{max_epochs: 100}".
         train: ids of the training alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
@@ -65,6 +66,7 @@ class FinalModel(Stages):
         output_dir: str | Path,
         method: str = "scratch",
         task: Literal["classification", "segmentation"] = "classification",
+        transductive: bool = False,
         overlays: Sequence[str] = (),
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
@@ -75,7 +77,7 @@ class FinalModel(Stages):
         self.training, self.evaluation, self.table = TASKS[task]
         of_stage = {PRETRAIN: pretrain or {}, self.training: train or {}}
         options = {"overlays": overlays, "settings": {"quiet": True, **settings}, "of_stage": of_stage}
-        super().__init__(bundle, dataset_dir, output_dir, **options)
+        super().__init__(bundle, dataset_dir, output_dir, transductive=transductive, **options)
         (self.repetition,), _ = repetitions(self.datalist, self.output_dir, (), None)
         rows = list(read_fine_tunings(self.configs, [method], self.modalities))
         if len(rows) != 1:
@@ -100,8 +102,9 @@ class FinalModel(Stages):
         return self._finish()
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        for fold in (*self.repetition.folds, None):
-            if isinstance(self.row.start, Encoder):
+        # with the model of all subjects last, but for an encoder that all folds share
+        for fold in (None, *self.repetition.folds) if self.transductive else (*self.repetition.folds, None):
+            if isinstance(self.row.start, Encoder) and not (self.transductive and fold is not None):
                 run = (self.repetition, self.row.start, None, fold)
                 yield f"pre-training {self.row.start.name}, {part_name(fold)}", partial(self._pretrain, *run)
             yield f"{self.row.name}, {part_name(fold)}", partial(self._train, fold)
@@ -123,7 +126,8 @@ class FinalModel(Stages):
 
     def _start_of(self, fold: int | None) -> dict[str, Any]:
         if isinstance(self.row.start, Encoder):
-            return {"pretrained_encoder": str(self.row.start.checkpoint(self.output_dir, fold, None))}
+            part = None if self.transductive else fold
+            return {"pretrained_encoder": str(self.row.start.checkpoint(self.output_dir, part, None))}
         return self._start(self.repetition, self.row, 0)
 
     def _finish(self) -> Path:
@@ -140,7 +144,9 @@ class FinalModel(Stages):
         final.mkdir(parents=True, exist_ok=True)
         if self.task == "classification":
             pooled = {self.row.name: str(folder / "fold{fold}" / "evaluate" / self.table)}
-            write_report(pooled, report, classes=class_names(self.datalist))
+            note = "The encoder was pre-trained on the images, not the labels, of all subjects, held-out ones too."
+            notes = [note] if self.transductive and isinstance(self.row.start, Encoder) else []
+            write_report(pooled, report, classes=class_names(self.datalist), notes=notes)
             judged = judge_calibration(read_calibration_rows(held_out), self.target_accuracy)
             write_calibration(judged, final / "calibration.json")
         else:
@@ -157,4 +163,10 @@ class FinalModel(Stages):
         return final / "model.pt"
 
     def _identity(self) -> dict[str, Any]:
-        return {**super()._identity(), "method": self.row.folder, "task": self.task, **self.of_stage}
+        return {
+            **super()._identity(),
+            "method": self.row.folder,
+            "task": self.task,
+            "transductive": self.transductive,
+            **self.of_stage,
+        }
