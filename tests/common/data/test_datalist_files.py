@@ -230,9 +230,9 @@ def test_a_dicom_series_with_a_missing_slice_is_told(shared_data, cohort):
         ((12, 9), [2, 3], None),
         ((12, 9, 5), [2, 3], None),
         ((12, 9, 1), [2, 3], None),
-        ((12, 9, 1), 2, "found 3D (12, 9, 1), expected 2D (spatial_dims) with extent in each axis; give a slice"),
+        ((12, 9, 1), 2, "found 3D (12, 9, 1), expected 2D (spatial_dims) with extent in each axis; provide a slice"),
         ((12, 9, 5), 2, "found 3D (12, 9, 5), expected 2D"),
-        ((12, 9), 3, "found 2D (12, 9), expected 3D (spatial_dims) with extent in each axis; give a volume"),
+        ((12, 9), 3, "found 2D (12, 9), expected 3D (spatial_dims) with extent in each axis; provide a volume"),
         ((12, 1, 1), [2, 3], "found 3D (12, 1, 1), expected 2D or 3D (spatial_dims) with extent in each axis"),
     ],
 )

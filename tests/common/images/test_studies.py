@@ -58,7 +58,7 @@ def test_one_bad_file_is_told_and_the_others_are_found(tmp_path):
     assert [(found.uid, len(found.images)) for found in studies] == [(study, 2)]
     assert unreadable.keys() == {str(truncated), str(tmp_path / "anonymous.dcm")}
     assert "no Study Instance UID" in unreadable[str(tmp_path / "anonymous.dcm")]
-    assert "without Rows, expected a whole file" in unreadable[str(truncated)]
+    assert "without Rows, expected a complete file" in unreadable[str(truncated)]
 
 
 def test_bad_files_of_one_folder_are_one_line(tmp_path):
