@@ -81,13 +81,13 @@ def test_fine_tuning_has_its_labels_seed_and_encoder_of_the_same_fold(whole):
     run, _ = whole
     trained = [(overlays, overrides) for stage, overlays, overrides in run.stages if stage == "train"]
     assert len(trained) == 2 * len(FRACTIONS) * len(SEEDS) * len(FOLDS)
-    told = set()
+    reported = set()
     for overlays, ids in trained:
         assert overlays == ["cgc"] and ids["seed"] == ids["label_seed"]
         encoder = ids["pretrained_encoder"]
         assert encoder in (None, str(run.output_dir / f"simsiam/fold{ids['fold']}/model.pt"))
-        told.add((encoder is None, ids["label_fraction"], ids["seed"], ids["fold"]))
-    assert len(told) == len(trained)
+        reported.add((encoder is None, ids["label_fraction"], ids["seed"], ids["fold"]))
+    assert len(reported) == len(trained)
 
 
 def test_the_traditional_features_are_measured_without_a_network_once_for_each_row_of_them(whole):

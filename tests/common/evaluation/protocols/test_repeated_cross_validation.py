@@ -83,10 +83,10 @@ def test_one_command_gives_both_tables_of_the_paper(whole):
 
 def test_every_seed_deals_its_folds_for_all_stages(whole):
     run, report = whole
-    told = {(stage, overrides.get("seed"), overrides.get("datalist")) for stage, _, overrides in run.stages[:-1]}
+    reported = {(stage, overrides.get("seed"), overrides.get("datalist")) for stage, _, overrides in run.stages[:-1]}
     seeds = {seed: str(run.output_dir / f"seed{seed}" / "datalist.json") for seed in (0, 1)}
     stages = ("pretrain", "extract_features", "train", "evaluate")
-    assert told == {(stage, seed, path) for stage in stages for seed, path in seeds.items()}
+    assert reported == {(stage, seed, path) for stage in stages for seed, path in seeds.items()}
     dealt = [json.loads(Path(path).read_text()) for path in seeds.values()]
     folds = [[row["fold"] for row in content["training"]] for content in dealt]
     assert folds[0] != folds[1] and set(folds[0]) == set(folds[1]) == {0, 1}
