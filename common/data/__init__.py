@@ -1,4 +1,4 @@
-"""Datalists, subject-wise folds, phantom cohorts, readers of public cohorts, and which samples a step sees."""
+"""Datalists, subject-wise folds, phantom cohorts, readers of public cohorts, and sampling of batches."""
 
 from typing import TYPE_CHECKING
 
