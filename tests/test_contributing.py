@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import BrainPhantoms
+from common.data.phantoms import BrainPhantoms
 
 
 @pytest.fixture(scope="module")
