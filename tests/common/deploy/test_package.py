@@ -250,12 +250,7 @@ def test_code_that_someone_wrote_into_a_config_does_not_leave_the_house(quick, w
         (SIAM, "zoos", {}, "zoos: no target; expected one of zoo, monailabel, inference, monailabel_training"),
         ("siam", "zoo", {}, "siam: no such bundle; expected one of liver_cgc, mlsscl_3d"),
         (SIAM, "zoo", {"name": "a-b"}, "a-b: no name of an archive"),
-        (
-            SIAM,
-            "monailabel",
-            {"name": "lesions"},
-            "lesions: found no classification in the name",
-        ),
+        (SIAM, "monailabel", {"name": "lesions"}, "lesions: found no classification in the name"),
         (SIAM, "zoo", {"weights": "none.pt"}, r"none\.pt: no such file; expected the model\.pt.*--weights"),
         (SIAM, "zoo", {"channels": [8, 8, 8, 8]}, "weights of another architecture"),
         (SIAM, "zoo", {"num_classes": 3}, "weights of another architecture|names 2 channels"),
