@@ -1,4 +1,4 @@
-"""Make a cohort of phantoms: realistic volumes with known truth, to try everything on without any patient's data."""
+"""Make a cohort of phantoms: realistic images with known ground truth, to try everything without patient data."""
 
 from __future__ import annotations
 

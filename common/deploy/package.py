@@ -95,34 +95,34 @@ def package_bundle(
     progress: bool = False,
     **settings: Any,
 ) -> Path:
-    """Write the archive of a trained classifier for one kind of receiver.
+    """Write the archive of a trained classifier for one kind of recipient.
 
     The same inputs give the same bytes. Nothing is left behind when a step fails.
 
     Args:
-        bundle: its name, or its folder.
-        target: ``zoo``: everything, with the parts of this package that it needs; ``monailabel``: for the stock
-            ``monaibundle`` app; ``inference``: no Python, for those who accept none; ``monailabel_training``: for that
-            app too, with what it needs to train on.
+        bundle: name or folder of the bundle.
+        target: ``zoo``: everything, with the parts of this package that are needed; ``monailabel``: for the stock
+            ``monaibundle`` app; ``inference``: no Python, for recipients who accept none; ``monailabel_training``: for
+            that app too, including what is needed to continue training.
         output: folder for the archive, ``<name>.zip``; for the zoo also for its ``model_info.json``.
-        weights: ``model.pt`` of ``train.yaml``; by default ``models/model.pt`` of the bundle.
-        name: of the archive and the folder in it; by default after the bundle, see :data:`TARGETS`.
-        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without one it never abstains.
+        weights: ``model.pt`` written by ``train.yaml``; by default ``models/model.pt`` of the bundle.
+        name: name of the archive and of the folder in it; by default derived from the bundle's, see :data:`TARGETS`.
+        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without it the classifier never abstains.
         run: output folder of ``train.yaml``, for the provenance; by default the weights' folder if it is one.
         key: private Ed25519 key (PEM) that signs the manifest.
-        metrics: ``metrics.json`` of an evaluation on subjects that training has not seen.
-        overlays: of ``train.yaml``, with which the classifier was trained.
+        metrics: ``metrics.json`` of an evaluation on held-out subjects.
+        overlays: overlays of ``train.yaml`` used in training.
         address: URL of the folder where the archive and its large files will be.
-        progress: whether to tell what is being done.
-        settings: ids with which it was trained, and their values; those of metadata begin with ``_meta_#``.
+        progress: whether to print each step to stderr.
+        settings: config ids set in training, and their values; ids of metadata begin with ``_meta_#``.
 
     Returns:
         Path of the zip.
 
     Raises:
         InputError: see :func:`~common.deploy.packaging.trained_classifier.read_classifier` and
-            :func:`~common.deploy.packaging.formats.write_formats`; an unknown target; a name that the target can't
-            have; the archive holds what the target's receivers refuse.
+            :func:`~common.deploy.packaging.formats.write_formats`; the target is unknown; the target does not allow
+            the name; the archive contains something that the target's recipients would refuse.
     """
     if target not in TARGETS:
         raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")
@@ -152,7 +152,7 @@ def package_bundle(
 
 
 class _Steps:
-    """Tells what is being done, on stderr."""
+    """Prints each step to stderr."""
 
     def __init__(self, name: str, progress: bool) -> None:
         self.name, self.progress = name, progress
@@ -183,7 +183,7 @@ def _write_weights(classifier: TrainedClassifier, archive: Path, formats: Sequen
 
 
 def _seal(archive: Path, kind: Target, key: str | Path | None, address: str | None) -> None:
-    """Make sure that nothing is in it that should not be, and that nothing can be changed unseen."""
+    """Scan the archive, write its manifest and sign it, so that later changes are detected."""
     if kind.for_zoo:
         write_large_files(archive, address or "")
     if not kind.runs_code and (problems := scan_folder(archive)):

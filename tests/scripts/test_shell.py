@@ -125,7 +125,7 @@ def test_a_python_without_venv_is_refused_in_one_line(copy):
     assert "python3 has no venv module" in result.stderr and "python3-venv" in result.stderr
 
 
-def test_a_machine_without_compiler_is_told_so_before_anything_is_installed(copy):
+def test_a_machine_without_compiler_is_reported_so_before_anything_is_installed(copy):
     (copy.with_environment().tools / "cc").unlink()
     result = copy.run("scripts/install.sh", "radiomics")
     assert result.returncode == 1 and result.stderr.count("\n") == 1 and "found no C compiler" in result.stderr

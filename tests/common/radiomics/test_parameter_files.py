@@ -49,7 +49,7 @@ def test_eleven_images_make_about_a_thousand_features(files, name, dimension, co
 
 
 @pytest.mark.parametrize(("name", "bin_width", "label"), [("thyroid", 16, None), ("kidney", 20, 2)])
-def test_bins_and_label_are_those_told(files, name, bin_width, label):
+def test_bins_and_label_are_those_given(files, name, bin_width, label):
     settings = RadiomicsSettings.load(files[name])
     assert settings.setting["binWidth"] == bin_width and settings.mask_label == label
 

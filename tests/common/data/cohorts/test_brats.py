@@ -123,7 +123,7 @@ def test_uncompressed_files_are_found_too(root):
     assert sum(row["mask"].endswith(".nii") for row in rows) == 1
 
 
-def test_a_folder_without_patients_is_told(tmp_path):
+def test_a_folder_without_patients_is_reported(tmp_path):
     with pytest.raises(InputError, match="found no patient"):
         brats_datalist(tmp_path, tmp_path / "read.json")
     with pytest.raises(InputError, match="found no such folder"):

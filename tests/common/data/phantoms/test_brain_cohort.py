@@ -124,7 +124,7 @@ def test_fewer_modalities_come_in_the_order_asked(tmp_path):
         ({"centres": {"A": (0, 0)}}, "centres: found"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
+def test_arguments_that_make_no_sense_are_reported_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         BrainPhantoms(**arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

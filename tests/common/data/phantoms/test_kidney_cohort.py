@@ -64,7 +64,7 @@ def test_files_lie_as_those_of_kits19_and_pass_the_full_check(folder):
 
 
 @pytest.mark.parametrize("change", [{"num_subjects": 21, "subtype_counts": (143, 21, 19, 10, 17)}, {"clear_cell": 4}])
-def test_too_few_of_a_subtype_for_the_folds_are_told_before_anything_is_drawn(tmp_path, change):
+def test_too_few_of_a_subtype_for_the_folds_are_reported_before_anything_is_drawn(tmp_path, change):
     with pytest.raises(InputError, match=r"expected at least 5 \(num_folds\)"):
         KidneyPhantoms(**change).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
@@ -123,6 +123,6 @@ def test_the_same_seed_gives_the_same_files_after_an_interruption_too(folder, tm
         ({"num_subjects": 12}, "found phantoms with num_subjects 13"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told(folder, arguments, message):
+def test_arguments_that_make_no_sense_are_reported(folder, arguments, message):
     with pytest.raises(InputError, match=message):
         KidneyPhantoms(**SMALL | arguments).make(folder)

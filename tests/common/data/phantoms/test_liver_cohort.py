@@ -97,7 +97,7 @@ def simple_features(row) -> list[float]:
 
 
 @pytest.mark.slow
-def test_simple_features_tell_the_stages_apart_well_but_not_perfectly(tmp_path):
+def test_simple_features_distinguish_the_stages_well_but_not_perfectly(tmp_path):
     path = LiverPhantoms(num_subjects=138).make(tmp_path / "cohort")
     rows = load_datalist(path, check="none")
     assert Counter(row["label"] for row in rows) == {0: 88, 1: 50}  # the paper's
@@ -120,7 +120,7 @@ def test_simple_features_tell_the_stages_apart_well_but_not_perfectly(tmp_path):
         ({"stage_counts": (0, 0)}, "centres: found"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
+def test_arguments_that_make_no_sense_are_reported_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         LiverPhantoms(**arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
