@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from common.command_line import run_commands
 
 
 def package(
     bundle: str,
-    target: Literal["zoo", "monailabel", "monailabel_training", "inference"],
+    target: str,
     weights: str | None = None,
     output: str = "dist",
     name: str | None = None,

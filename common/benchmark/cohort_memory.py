@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from ..data import DementiaPhantoms, load_datalist, write_datalist
+from ..data import load_datalist, write_datalist
+from ..data.phantoms import DementiaPhantoms
 from ..errors import InputError
 from .memory import peak_of_run
 

@@ -6,11 +6,14 @@ import io
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nibabel as nib
 import numpy as np
 
 from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["NIFTI_SUFFIXES", "read_nifti", "read_nifti_header", "write_nifti"]
 
@@ -92,6 +95,8 @@ def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray)
     Returns:
         The path written.
     """
+    import nibabel as nib
+
     path = Path(path)
     whole = bool((voxels == np.rint(voxels)).all()) and np.abs(voxels).max() < 2**15
     image = nib.Nifti1Image(voxels.astype(np.int16 if whole else np.float32), affine)
@@ -125,6 +130,8 @@ def _unpacked(packed: bytes, limit: int) -> tuple[bytes, bool]:
 
 
 def _header(start: bytes) -> nib.Nifti1Header:
+    import nibabel as nib
+
     sizes = {int.from_bytes(start[:4], order) for order in ("little", "big")}
     kind = nib.Nifti2Header if 540 in sizes else nib.Nifti1Header
     length = 540 if 540 in sizes else 348
@@ -151,6 +158,8 @@ def _described(header: nib.Nifti1Header) -> StoredImage:
 
 
 def _affine(header: nib.Nifti1Header, shape: tuple[int, ...]) -> np.ndarray:
+    import nibabel as nib
+
     with np.errstate(all="ignore"):
         try:
             affine = np.asarray(header.get_best_affine(), dtype=float)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from .stored_image import StoredImage, UnreadableImageError
 
@@ -24,6 +23,8 @@ def read_array(path: Path) -> StoredImage:
 
 def read_with_itk(path: Path) -> StoredImage:
     """Read any other format of SimpleITK; the last of four axes is the channels."""
+    import SimpleITK as sitk
+
     image = sitk.ReadImage(str(path))
     size, dims = image.GetSize(), min(image.GetDimension(), 3)
     array = sitk.GetArrayFromImage(image)

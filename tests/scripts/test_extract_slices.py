@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from common.data import LiverPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 
 

@@ -22,13 +22,13 @@ MACHINES = ("A", "B", "C")
 
 @dataclass(frozen=True)
 class ThyroidPhantoms(PhantomCohort):
-    """Ultrasound of benign (label 0) and malignant (label 1) thyroid nodules with masks, laid out as TN-SCUI2020.
+    """Ultrasound of benign (label 0) and malignant (label 1) thyroid nodules with masks, in the layout of TN-SCUI2020.
 
     Malignant nodules are darker, taller than wide, solid, with irregular margins, punctate calcifications and a shadow;
     the classes overlap. The layout is that of TN-SCUI2020: ``image/<ID>.PNG`` and ``mask/<ID>.PNG`` (0 and 255), 8-bit
-    grey, and ``train.csv`` with ``ID,CATE``; :func:`~common.data.tn_scui_datalist` reads both. Matrix sizes vary
-    between subjects, the field of view is 45 mm wide, and three machines differ in contrast and resolution. As in the
-    challenge, the files do not contain the pixel size.
+    grey, and ``train.csv`` with ``ID,CATE``; :func:`~common.data.cohorts.tn_scui_datalist` reads both. Matrix sizes
+    vary between subjects, the field of view is 45 mm wide, and three machines differ in contrast and resolution. As in
+    the challenge, the files do not contain the pixel size.
 
     Args:
         num_subjects: number of subjects.

@@ -162,19 +162,22 @@ FORMATS: dict[str, tuple[Callable[[_Source, Path], None], Callable[[_Source, Pat
     "model.onnx": (_write_onnx, _compare_onnx),
 }
 
+_EXPORTERS = ("torch.onnx", "onnxscript", "onnx_ir")  # their logs help only those who write exporters
+
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence warnings about deprecations and about operators that no network here uses."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in _EXPORTERS}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 @contextmanager

@@ -198,7 +198,7 @@ def test_files_are_read_the_same_by_one_thread_and_by_many(cohort):
 
 
 def test_the_patients_of_lgg_96_load(shared_data, tmp_path):
-    from common.data import lgg_datalist
+    from common.data.cohorts import lgg_datalist
 
     path = lgg_datalist(shared_data / "lgg_96", tmp_path / "lgg.json", incomplete="drop")
     rows = load_datalist(path, mask="required", label="required", mask_label=1, num_images=3)

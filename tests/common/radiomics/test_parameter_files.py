@@ -9,7 +9,8 @@ import SimpleITK as sitk
 import yaml
 from numpy.testing import assert_allclose
 
-from common.data import ThyroidPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import ThyroidPhantoms
 from common.data.phantoms.kidney_cohort import as_kits
 from common.data.phantoms.kidney_ct import kidney_ct
 from common.data.phantoms.scanner import scanner_of

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from monai.transforms import LoadImage
 
-from common.data import adni_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import adni_datalist
 from common.errors import InputError
 from tests.common.data.cohorts.dicom_studies import expected_voxels, write_series
 

@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import bids_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import bids_datalist
 from common.errors import InputError
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from common.data import BrainPhantoms, brats_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import brats_datalist
+from common.data.phantoms import BrainPhantoms
 from common.errors import InputError
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from common.data import dicom_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import dicom_datalist
 from common.errors import InputError
 from common.transforms import LoadModalitiesd
 from tests.common.data.cohorts import dicom_studies as studies

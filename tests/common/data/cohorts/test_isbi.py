@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import isbi_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import isbi_datalist
 from common.errors import InputError
 
 MODALITIES = ("flair", "mprage", "pd", "t2")

@@ -7,7 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import kits_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import kits_datalist
 from common.data.cohorts.kits import KITS_LABELS, kits_pretraining_path
 from common.errors import InputError
 

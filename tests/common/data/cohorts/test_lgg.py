@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from common.data import lgg_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import lgg_datalist
 from common.errors import InputError
 
 

@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import load_datalist, npz_datalist
+from common.data import load_datalist
+from common.data.cohorts import npz_datalist
 from common.errors import InputError
 
 

@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from common.data import load_datalist, oasis_datalist
+from common.data import load_datalist
+from common.data.cohorts import oasis_datalist
 from common.errors import InputError
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from common.data import load_datalist, table_datalist
+from common.data import load_datalist
+from common.data.cohorts import table_datalist
 from common.errors import InputError
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data import load_datalist, tn_scui_datalist
+from common.data import load_datalist
+from common.data.cohorts import tn_scui_datalist
 from common.errors import InputError
 
 

@@ -14,7 +14,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common.data import DementiaPhantoms, bids_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import bids_datalist
+from common.data.phantoms import DementiaPhantoms
 from common.errors import InputError
 
 SMALL = {"num_subjects": 10, "shape": (16, 18, 20), "num_folds": 2}

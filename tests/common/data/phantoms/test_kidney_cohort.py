@@ -12,8 +12,9 @@ import pytest
 from monai.transforms import LoadImage, Orientation
 from scipy.ndimage import label
 
-from common.data import KidneyPhantoms, load_datalist
+from common.data import load_datalist
 from common.data.cohorts.kits import KITS_LABELS, kits_pretraining_path
+from common.data.phantoms import KidneyPhantoms
 from common.data.phantoms.kidney_ct import KIDNEY, KIDNEY_TUMOUR, kidney_ct
 from common.data.phantoms.scanner import scanner_of
 from common.errors import InputError

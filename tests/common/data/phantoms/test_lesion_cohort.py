@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from common.data import LesionPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LesionPhantoms
 from common.data.phantoms.brain import CSF, WHITE, brain_tissue
 from common.data.phantoms.fields import unit_grid
 from common.data.phantoms.ms_lesions import lesion_mask

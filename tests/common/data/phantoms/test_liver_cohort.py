@@ -15,7 +15,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common.data import LiverPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 
 SMALL = {"num_subjects": 16, "sizes": (40, 64), "num_folds": 3}

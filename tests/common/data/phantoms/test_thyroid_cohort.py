@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from scipy.ndimage import label
 
-from common.data import ThyroidPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import ThyroidPhantoms
 from common.data.phantoms.thyroid_us import FIELD_WIDTH, thyroid_us, ultrasound_of
 from common.errors import InputError
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from monai.transforms import Compose, LoadImaged, Orientationd
 
-from common.data import LiverPhantoms, lgg_datalist, load_datalist, slice_datalist
+from common.data import load_datalist, slice_datalist
+from common.data.cohorts import lgg_datalist
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 from common.transforms import LoadModalitiesd, SelectSliced
 
