@@ -85,7 +85,8 @@ class BundleConfigs:
             others = {key.lstrip("+").split("#")[0] for key in self.ids(overlay)} - set(self.ids(stage))
             if others:
                 raise InputError(
-                    f"{overlay}: sets {', '.join(sorted(others))}, which {stage}.yaml has not; choose an overlay of it"
+                    f"{overlay}: sets {', '.join(sorted(others))}, which {stage}.yaml does not have; choose an overlay "
+                    "of it"
                 )
 
     def overlay_of_encoder(self, name: str) -> str:

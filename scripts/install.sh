@@ -8,6 +8,9 @@
 #   TORCH_INDEX=...  package index to take torch from, such as https://download.pytorch.org/whl/cu130
 #   CONSTRAINTS=...  other pins than constraints.txt; /dev/null takes the newest of everything
 #
+# Packages are installed by uv, which comes into the environment first, with the indexes and certificates that pip is
+# configured with; by pip where uv cannot be had. What they say is in install.log of the environment.
+#
 # quickstart.sh and test.sh source this file; it leaves them $root, the project, and $python, the environment's.
 set -euo pipefail
 
@@ -69,26 +72,70 @@ reachable() {
     "$python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10)' "$1" 2>/dev/null
 }
 
-pip_install() { # all of pip's words go to a file, the larger downloads and errors to the terminal
-    local log=$venv/install.log
-    PYTHONUNBUFFERED=1 "$python" -m pip install --disable-pip-version-check -c "$constraints" "$@" 2>&1 | tee -a "$log" |
+uv_settings() { # pip's settings as options of uv and, for its certificate, a variable; shell code to evaluate
+    "$python" -m pip config list 2>/dev/null | "$python" -c '
+import ast, os, shlex, sys
+
+names = {"index-url": "--default-index", "extra-index-url": "--index", "find-links": "--find-links"}
+names |= {"constraint": "--constraint", "trusted-host": "--allow-insecure-host"}
+lines = [line.strip().partition("=") for line in sys.stdin]
+settings = {}  # a variable goes before the section install of a file, and that before the section global
+for section in ("global", "install", ":env:"):
+    settings |= {key.rpartition(".")[2]: ast.literal_eval(text) for key, _, text in lines if key.startswith(section)}
+options = [word for name in names for value in settings.get(name, "").split() for word in (names[name], value)]
+if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+    options.append("--no-index")
+print(f"options=({shlex.join(options)})")
+if "cert" in settings and "SSL_CERT_FILE" not in os.environ:
+    print("export SSL_CERT_FILE=" + shlex.quote(settings["cert"]))
+'
+}
+
+find_installer() { # sets $installer: uv, in seconds where pip takes minutes, or pip
+    local options=()
+    if "$python" -m pip install --disable-pip-version-check --quiet -c "$constraints" uv >>"$venv/install.log" 2>&1; then
+        eval "$(uv_settings)"
+        # like pip, uv then takes the best version of all indexes
+        installer=(uv pip install --python "$python" --index-strategy unsafe-best-match ${options[@]+"${options[@]}"})
+    else
+        echo "    uv cannot be had from pip's index: installing with pip, which takes longer"
+        installer=(pip install --disable-pip-version-check)
+    fi
+}
+
+run_installer() { # all that it says goes to a file; the larger downloads, errors and counts to the terminal
+    PYTHONUNBUFFERED=1 "$python" -m "${installer[@]}" -c "$constraints" "$@" 2>&1 | tee -a "$venv/install.log" |
         awk '/(Downloading|Using cached) .* MB\)/ { print "    " $(NF-2), $(NF-1), $NF }
              /^ *Building wheel for .*started/ { print "    building " $4 }
              /^Installing collected/ { print "    installing " NF - 3 " packages" }
+             /^ *(Downloading|Building) [^ ]+( \([0-9.]+MiB\))?$/ || /^(Resolved|Prepared|Installed) / { sub(/^ */, ""); print "    " $0 }
              /ERROR|error:/ { print }
-             { fflush() }' || stop "installation failed; all that pip said is in $log"
+             { fflush() }' || stop "installation failed; the installer's output is in $venv/install.log"
+}
+
+show_progress() { # at least every 15 seconds
+    while sleep 15 >/dev/null 2>&1; do
+        echo "    $SECONDS s, $(du -sm "$venv" 2>/dev/null | cut -f 1) MB in $venv"
+    done
 }
 
 install() { # extras, separated by commas
-    local index options=()
+    local index installer=() isolation=() progress
     : >"$venv/install.log"
+    show_progress &
+    progress=$!
+    trap 'kill "$progress" 2>/dev/null || true' EXIT
+    find_installer
     index=$(torch_index)
-    pip_install torch ${index:+--extra-index-url "$index"}
+    run_installer torch ${index:+--extra-index-url "$index"}
     if "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then
-        pip_install numpy setuptools wheel # pyradiomics 3.0.1 needs them to build and does not say so
-        options=(--no-build-isolation)
+        run_installer numpy setuptools wheel # pyradiomics 3.0.1 needs them to build and does not say so
+        isolation=(--no-build-isolation)
+        [ "${installer[0]}" = pip ] || isolation=(--no-build-isolation-package pyradiomics)
     fi
-    pip_install ${options[@]+"${options[@]}"} --editable "$root${1:+[$1]}"
+    run_installer ${isolation[@]+"${isolation[@]}"} --editable "$root${1:+[$1]}"
+    kill "$progress" 2>/dev/null || true
+    trap - EXIT
 }
 
 main() {

@@ -1,4 +1,4 @@
-"""Render the model card in a bundle's README anew from its metadata."""
+"""Update the model card in a bundle's README from its metadata."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def model_card(bundle: str) -> Path:
     folder = Path(bundle_root(bundle))
     if not (folder / "configs/metadata.json").is_file():
         raise InputError(
-            f"{bundle}: no such bundle; expected a folder of bundles with configs/metadata.json; correct it"
+            f"{bundle}: no such bundle; expected a folder in bundles/ with configs/metadata.json; correct it"
         )
     metadata = json.loads((folder / "configs/metadata.json").read_text(encoding="utf-8"))
     readme = folder / "docs/README.md"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from common.data import BrainPhantoms, LiverPhantoms, LungPhantoms
+from common.data.phantoms import BrainPhantoms, LiverPhantoms, LungPhantoms
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
 from tests.python_commands import run_python
 from tests.two_processes import free_port

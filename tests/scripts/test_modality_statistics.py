@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from common.data import LiverPhantoms
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .npz import npz_datalist
     from .nsclc import nsclc_datalist
     from .oasis import oasis_datalist
-    from .slices import slice_datalist
     from .table import table_datalist
     from .tn_scui import tn_scui_datalist
 
@@ -32,7 +31,6 @@ __all__ = [
     "npz_datalist",
     "nsclc_datalist",
     "oasis_datalist",
-    "slice_datalist",
     "table_datalist",
     "tn_scui_datalist",
 ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ...lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .brain_cohort import BRATS_CENTRES, BrainPhantoms
+    from .brain_cohort import BrainPhantoms
     from .dementia_cohort import DementiaPhantoms
     from .kidney_cohort import KidneyPhantoms
     from .lesion_cohort import LesionPhantoms
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .thyroid_cohort import ThyroidPhantoms
 
 __all__ = [
-    "BRATS_CENTRES",
     "BrainPhantoms",
     "DementiaPhantoms",
     "KidneyPhantoms",

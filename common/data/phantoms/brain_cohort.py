@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from .brain_mr import MR_MODALITIES, brain_mr
 from .cohort import PhantomCase, PhantomCohort, check_grid, check_modalities, plan_labels, scanner_image
 from .scanner import oblique_affine
 
-__all__ = ["BRATS_CENTRES", "BrainPhantoms"]
+if TYPE_CHECKING:
+    import nibabel as nib
+
+__all__ = ["BrainPhantoms"]
 
 # Subjects of low and high grade at each centre: Li et al. (2021), Table 1. CBICA has no low grade.
 BRATS_CENTRES = {"CBICA": (0, 125), "TCIA": (65, 98), "TMC": (1, 8), "others": (10, 19)}

@@ -11,9 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import nibabel as nib
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
@@ -22,6 +21,9 @@ from ...errors import InputError
 from ...files import write_atomically
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = [
     "PhantomCase",
@@ -122,6 +124,8 @@ def scanner_image(voxels: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
         voxels: left to right, posterior to anterior, inferior to superior, ``HxWxD``.
         affine: matrix from these voxels to RAS millimetres.
     """
+    import nibabel as nib
+
     image = nib.Nifti1Image(voxels, affine).as_reoriented(np.array([[0, -1], [1, -1], [2, 1]]))
     image.set_sform(image.affine, code=1)
     image.set_qform(image.affine, code=1)
@@ -231,6 +235,8 @@ class PhantomCohort(ABC):
 
     def _save(self, folder: Path, case: PhantomCase) -> None:
         """Write a case to a temporary folder and rename it: it is there with all its files or not at all."""
+        import nibabel as nib
+
         final = folder / case.folder
         partial = final.with_name(f".partial-{final.name}")
         shutil.rmtree(partial, ignore_errors=True)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
@@ -19,6 +18,9 @@ from ..folds import assign_folds
 from .cohort import PhantomCase, PhantomCohort, check_grid, plan_labels, scanner_image
 from .dementia_mr import dementia_mr
 from .scanner import oblique_affine
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["DementiaPhantoms"]
 
@@ -44,8 +46,8 @@ class DementiaPhantoms(PhantomCohort):
     one to ``visits`` visits, a year or two apart, that show the same skull-stripped brain from another position. The
     folder is BIDS: ``sub-<name>/ses-<visit>/anat/sub-<name>_ses-<visit>_T1w.nii.gz``, ``participants.tsv`` with sex,
     diagnosis and site, and each person's ``_sessions.tsv`` with the age. The datalist is that of
-    :func:`~common.data.bids_datalist`: a row for each visit, with ``label``, ``age``, ``session``, and a ``fold`` that
-    all visits of a person share.
+    :func:`~common.data.cohorts.bids_datalist`: a row for each visit, with ``label``, ``age``, ``session``, and a
+    ``fold`` that all visits of a person share.
 
     Args:
         num_subjects: number of people, not of visits.

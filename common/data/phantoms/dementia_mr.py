@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .brain import BACKGROUND, CSF, GREY, brain_tissue
 from .brain_mr import TISSUE_CONTRAST
@@ -63,6 +62,8 @@ def atrophied_tissue(points: np.ndarray, atrophy: float, anatomy: np.random.Gene
     Returns:
         uint8 tissue labels ``HxWxD``: those of :func:`~common.data.phantoms.brain.brain_tissue`, :data:`HIPPOCAMPUS`.
     """
+    from scipy.ndimage import gaussian_filter
+
     offset = points - VENTRICLES[:, None, None, None]
     pull = np.clip(0.12 * atrophy, -0.3, 0.6) * np.exp(-np.sum((offset / 0.45) ** 2, axis=0))
     tissue = brain_tissue((points - pull * offset).astype(np.float32), anatomy)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.fft import idctn
 
 __all__ = ["smooth_field", "unit_grid"]
 
@@ -34,6 +33,8 @@ def smooth_field(shape: Sequence[int], wavelength: float, rng: np.random.Generat
     Returns:
         float32 array of ``shape``.
     """
+    from scipy.fft import idctn
+
     highest = max(1, round(2 / wavelength))
     coefficients = rng.standard_normal((highest + 1,) * len(shape), dtype=np.float32)
     frequency = np.linalg.norm(np.indices(coefficients.shape), axis=0)

@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
@@ -19,6 +18,9 @@ from ..folds import assign_folds
 from .cohort import PhantomCase, PhantomCohort, check_sizes, plan_labels
 from .kidney_ct import kidney_ct
 from .scanner import scanner_of
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["KidneyPhantoms", "as_kits"]
 
@@ -35,8 +37,8 @@ class KidneyPhantoms(PhantomCohort):
     Clear cell carcinomas take up much contrast agent, are uneven and partly necrotic; papillary ones take up little;
     chromophobe ones are even; oncocytomas have a central scar. The subtypes overlap. The files lie as those of KiTS19:
     ``case_xxxxx/{imaging,segmentation}.nii.gz`` in Hounsfield units, slices along the first axis from head to feet (the
-    axes are IPL), mask of kidneys (1) and tumour (2), and ``kits.json``. :func:`~common.data.kits_datalist` reads them:
-    into ``datalist.json``, with labels and folds, and ``datalist_pretraining.json`` without.
+    axes are IPL), mask of kidneys (1) and tumour (2), and ``kits.json``. :func:`~common.data.cohorts.kits_datalist`
+    reads them: into ``datalist.json``, with labels and folds, and ``datalist_pretraining.json`` without.
 
     Args:
         num_subjects: size of the cohort.
@@ -122,6 +124,8 @@ def as_kits(voxels: np.ndarray, spacing: Sequence[float]) -> nib.Nifti1Image:
         voxels: left to right, posterior to anterior, inferior to superior, ``HxWxD``.
         spacing: voxel size along these axes in mm.
     """
+    import nibabel as nib
+
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = -np.array(spacing) * (np.array(voxels.shape) - 1) / 2
     codes = nib.orientations.axcodes2ornt

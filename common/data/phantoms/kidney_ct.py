@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field
 from .kidney_tumour import draw_tumour_traits, tumour_intensities, tumour_mask
@@ -41,6 +40,8 @@ def kidney_ct(
     Returns:
         int16 image ``HxWxD`` in Hounsfield units, and the uint8 mask of kidneys (1) and tumour (2).
     """
+    from scipy.ndimage import gaussian_filter
+
     axes = [(np.arange(n, dtype=np.float32) - (n - 1) / 2) * step for n, step in zip(shape, spacing, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"))
     bent = points + 3.5 * np.stack([smooth_field(shape, 0.8, rng) for _ in range(3)])

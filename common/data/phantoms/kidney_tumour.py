@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import label
 
 from .fields import smooth_field
 
@@ -67,6 +66,8 @@ def tumour_mask(
     Returns:
         bool mask ``HxWxD`` in one piece, and the distance from the centre, about 1 at the surface.
     """
+    from scipy.ndimage import label
+
     radius = 11 + 21 * traits.size**1.5  # mm; most are small
     axes = radius * rng.uniform(0.88, 1.14, 3)
     distance = np.linalg.norm((points - centre[:, None, None, None]) / axes[:, None, None, None], axis=0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
@@ -14,6 +13,9 @@ from ..folds import assign_folds
 from .cohort import PhantomCase, PhantomCohort, check_grid, check_modalities, plan_labels, scanner_image
 from .ms_lesions import LESION_MODALITIES, lesion_mr
 from .scanner import oblique_affine
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["LesionPhantoms"]
 

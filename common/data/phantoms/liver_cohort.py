@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
 from .cohort import PhantomCase, PhantomCohort, check_modalities, check_sizes, plan_labels, scanner_image
 from .liver_mr import LIVER_MODALITIES, liver_mr
 from .scanner import oblique_affine
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["LiverPhantoms"]
 
@@ -95,6 +97,8 @@ class LiverPhantoms(PhantomCohort):
 
 def _slice(volume: nib.Nifti1Image) -> nib.Nifti1Image:
     """A volume of one slice as an image of two axes, whose header still tells where the slice lies."""
+    import nibabel as nib
+
     image = nib.Nifti1Image(np.asarray(volume.dataobj)[..., 0], volume.affine, volume.header)
     image.set_qform(volume.affine, code=1)
     return image

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...files import write_atomically
@@ -15,6 +14,9 @@ from ..cohorts.nsclc import CLINICAL_FILE, STAGES
 from .cohort import PhantomCase, PhantomCohort, check_grid, plan_labels, scanner_image
 from .lung_ct import lung_ct
 from .scanner import oblique_affine, scanner_of
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["LungPhantoms"]
 

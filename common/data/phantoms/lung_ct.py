@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field, unit_grid
 from .scanner import Scanner
@@ -38,6 +37,8 @@ def lung_ct(
     Returns:
         int16 image ``HxWxD`` in Hounsfield units, and the uint8 mask of lungs (1 right, 2 left) and tumour (3).
     """
+    from scipy.ndimage import gaussian_filter
+
     points = unit_grid(shape)
     points = points + 0.03 * np.stack([smooth_field(shape, 0.8, rng) for _ in range(3)])
     severity = float(rng.normal(separation * (stage - 1)))

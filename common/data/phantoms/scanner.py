@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field
 
@@ -61,6 +60,8 @@ def acquire(intensities: np.ndarray, brain: np.ndarray, scanner: Scanner, rng: n
     Returns:
         int16 images ``MxHxWxD``.
     """
+    from scipy.ndimage import gaussian_filter
+
     shape = brain.shape
     bias = np.exp(scanner.bias * smooth_field(shape, 1.0, rng))
     blur = [sigma * n / 64 for sigma, n in zip(scanner.blur, shape, strict=True)]

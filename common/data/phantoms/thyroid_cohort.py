@@ -26,9 +26,9 @@ class ThyroidPhantoms(PhantomCohort):
 
     Malignant nodules are darker, taller than wide, of irregular margin, solid, with punctate calcifications and a
     shadow; the classes overlap. The files lie as those of TN-SCUI2020: ``image/<ID>.PNG`` and ``mask/<ID>.PNG`` (0 and
-    255), 8-bit grey, and ``train.csv`` with ``ID,CATE``; :func:`~common.data.tn_scui_datalist` reads both. Matrix sizes
-    differ from subject to subject, the field of view is 45 mm wide, and three machines differ in contrast and
-    resolution. As in the challenge, the files do not hold the pixel size.
+    255), 8-bit grey, and ``train.csv`` with ``ID,CATE``; :func:`~common.data.cohorts.tn_scui_datalist` reads both.
+    Matrix sizes differ from subject to subject, the field of view is 45 mm wide, and three machines differ in contrast
+    and resolution. As in the challenge, the files do not hold the pixel size.
 
     Args:
         num_subjects: size of the cohort.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, label
 
 from .fields import smooth_field
 
@@ -61,6 +60,8 @@ def draw_nodule(
     Returns:
         The nodule, bool ``HxW``, in one piece.
     """
+    from scipy.ndimage import gaussian_filter
+
     distance = _distance(depth, side, traits, rng)
     mask = _one_piece(distance < 1)
     shape = echo.shape
@@ -93,6 +94,8 @@ def _distance(depth: np.ndarray, side: np.ndarray, traits: NoduleTraits, rng: np
 
 def _one_piece(mask: np.ndarray) -> np.ndarray:
     """The largest connected part."""
+    from scipy.ndimage import label
+
     parts, count = label(mask)
     if count < 2:
         return mask

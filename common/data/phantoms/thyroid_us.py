@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field
 from .thyroid_nodule import NoduleTraits, draw_nodule, draw_nodule_traits
@@ -78,6 +77,8 @@ def thyroid_us(
 
 def _neck(depth: np.ndarray, side: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Mean echoes of skin, strap muscles, thyroid, trachea and carotid artery in dB, without nodule."""
+    from scipy.ndimage import gaussian_filter
+
     shape = depth.shape
     wave = 1.2 * smooth_field(shape, 0.7, rng)
     skin, muscle = rng.uniform(2.5, 4.0), rng.uniform(6.0, 9.0)
@@ -105,6 +106,8 @@ def _shadow(mask: np.ndarray, traits: NoduleTraits, pixel: float) -> np.ndarray:
 
 def _scanned(echo: np.ndarray, machine: Ultrasound, pixel: float, rng: np.random.Generator) -> np.ndarray:
     """Grey values of a map of mean echoes in dB."""
+    from scipy.ndimage import gaussian_filter
+
     blur = [size / pixel for size in machine.resolution]
     amplitude = 10 ** (echo / 20)
     parts = [gaussian_filter(amplitude * rng.standard_normal(echo.shape, dtype=np.float32), blur) for _ in range(2)]

@@ -36,7 +36,7 @@ def test_the_copies_have_label_1_and_8_bits_become_16(rows, tmp_path):
         assert (mask == (sitk.GetArrayFromImage(sitk.ReadImage(row["mask"])) > 0)).all()
 
 
-def test_lesions_that_cannot_be_measured_are_told_at_once(rows, tmp_path):
+def test_lesions_that_cannot_be_measured_are_reported_at_once(rows, tmp_path):
     for row in rows:
         sitk.WriteImage(sitk.ReadImage(row["mask"]) * 0, row["mask"])
     with pytest.raises(InputError, match=r"radiomics: 2 problems\n.*0_mask.nrrd: empty.*\n.*1_mask.nrrd: empty"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from common import InputError
-from common.data import BrainPhantoms
+from common.data.phantoms import BrainPhantoms
 from common.deploy import package
 from common.deploy.package import TARGETS, package_bundle
 from common.deploy.packaging import formats
@@ -101,9 +102,9 @@ def brains(tmp_path_factory) -> Path:
 def quickly() -> Iterator[None]:
     """Archives without the two formats that take long to write."""
     with pytest.MonkeyPatch.context() as patch:
-        for target, (name, files) in TARGETS.items():
-            few = tuple(file for file in files if file not in ("model.pt2", "model.onnx"))
-            patch.setitem(package.TARGETS, target, (name, few))
+        for name, target in TARGETS.items():
+            few = tuple(file for file in target.formats if file not in ("model.pt2", "model.onnx"))
+            patch.setitem(package.TARGETS, name, dataclasses.replace(target, formats=few))
         yield
 
 
@@ -250,7 +251,7 @@ def test_code_that_someone_wrote_into_a_config_does_not_leave_the_house(quick, w
         (SIAM, "zoos", {}, "zoos: no target; expected one of zoo, monailabel, inference, monailabel_training"),
         ("siam", "zoo", {}, "siam: no such bundle; expected one of liver_cgc, mlsscl_3d"),
         (SIAM, "zoo", {"name": "a-b"}, "a-b: no name of an archive"),
-        (SIAM, "monailabel", {"name": "lesions"}, "lesions: MONAI Label would take it for a segmentation"),
+        (SIAM, "monailabel", {"name": "lesions"}, "lesions: found no classification in the name"),
         (SIAM, "zoo", {"weights": "none.pt"}, r"none\.pt: no such file; expected the model\.pt.*--weights"),
         (SIAM, "zoo", {"channels": [8, 8, 8, 8]}, "weights of another architecture"),
         (SIAM, "zoo", {"num_classes": 3}, "weights of another architecture|names 2 channels"),

@@ -351,7 +351,7 @@ def test_no_more_is_unpacked_than_the_header_says(tmp_path):
     plain = write_nifti(tmp_path / "x.nii", VOXELS.T, AFFINE).read_bytes()
     bomb = gzip.compress(plain, 1) + gzip.compress(bytes(1 << 26), 9) * 64  # 4 GiB of zeros
     (tmp_path / "bomb.nii.gz").write_bytes(bomb)
-    refused_everywhere(tmp_path / "bomb.nii.gz", "found more than the .* bytes that the header says")
+    refused_everywhere(tmp_path / "bomb.nii.gz", "found more than the .* bytes that the header declares")
 
 
 def test_colours_of_nifti_are_grey_where_equal_and_refused_elsewhere(tmp_path):
@@ -463,7 +463,7 @@ def test_a_deflated_file_is_not_unpacked_without_bound(tmp_path, monkeypatch):
     data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     data.save_as(tmp_path / "zeros.dcm", enforce_file_format=True)
     assert (tmp_path / "zeros.dcm").stat().st_size < 4096
-    refused_everywhere(tmp_path / "zeros.dcm", "found more than 1 MiB packed in one file")
+    refused_everywhere(tmp_path / "zeros.dcm", "found more than 1 MiB compressed into one file")
 
 
 def test_an_array_of_less_than_its_header_says_is_refused(tmp_path):

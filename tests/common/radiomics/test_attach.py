@@ -134,7 +134,7 @@ def test_alike_features_are_left_out_when_asked_for_the_test_rows_too(rows, atta
     assert attach(rows[4:])[0]["radiomics"].shape == vectors.shape[1:] < attach(rows, fit=True)[0]["radiomics"].shape
 
 
-def test_a_scale_of_other_settings_and_a_missing_one_are_told(rows, attach, tmp_path):
+def test_a_scale_of_other_settings_and_a_missing_one_are_reported(rows, attach, tmp_path):
     with pytest.raises(InputError, match=r"scaling.json: No such file or directory; expected the scaling saved beside"):
         attach(rows)
     attach(rows, fit=True)
@@ -143,7 +143,7 @@ def test_a_scale_of_other_settings_and_a_missing_one_are_told(rows, attach, tmp_
         attach_radiomics(rows, other, tmp_path / "cache", tmp_path / "scaling.json", num_workers=1)
 
 
-def test_without_pyradiomics_one_line_tells_how_to_install_it(rows, attach, monkeypatch):
+def test_without_pyradiomics_one_line_states_how_to_install_it(rows, attach, monkeypatch):
     monkeypatch.setitem(sys.modules, "radiomics", None)
     with pytest.raises(InputError, match=r"^PyRadiomics is not installed: .* run: pip install .*pyradiomics==3.0.1$"):
         attach(rows, fit=True)

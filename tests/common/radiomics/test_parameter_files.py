@@ -9,7 +9,8 @@ import SimpleITK as sitk
 import yaml
 from numpy.testing import assert_allclose
 
-from common.data import ThyroidPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import ThyroidPhantoms
 from common.data.phantoms.kidney_cohort import as_kits
 from common.data.phantoms.kidney_ct import kidney_ct
 from common.data.phantoms.scanner import scanner_of
@@ -48,7 +49,7 @@ def test_eleven_images_make_about_a_thousand_features(files, name, dimension, co
 
 
 @pytest.mark.parametrize(("name", "bin_width", "label"), [("thyroid", 16, None), ("kidney", 20, 2)])
-def test_bins_and_label_are_those_told(files, name, bin_width, label):
+def test_bins_and_label_are_those_given(files, name, bin_width, label):
     settings = RadiomicsSettings.load(files[name])
     assert settings.setting["binWidth"] == bin_width and settings.mask_label == label
 

@@ -1,4 +1,4 @@
-"""Made DICOM studies: small series with the headers that tell modalities apart."""
+"""Made DICOM studies: small series with headers that distinguish the modalities."""
 
 from __future__ import annotations
 

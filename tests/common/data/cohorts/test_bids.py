@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import bids_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import bids_datalist
 from common.errors import InputError
 
 
@@ -139,7 +140,7 @@ def test_incomplete_visits_are_reported_all_at_once_or_dropped(root, tmp_path):
     assert next(row["image"][1] for row in rows if row["subject"] == "sub-02") is None
 
 
-def test_several_files_of_a_second_modality_are_told(root, tmp_path):
+def test_several_files_of_a_second_modality_are_reported(root, tmp_path):
     for acquisition in ("a", "b"):
         volume(root / "sub-03" / "ses-m2" / "anat" / f"sub-03_ses-m2_acq-{acquisition}_T2w.nii.gz")
     with pytest.raises(InputError, match=r"sub-03 ses-m2: found 2 T2w \(.*acq-a_T2w.*, .*\), expected one; choose by"):
@@ -154,7 +155,7 @@ def test_folders_without_sessions_or_tables_are_read_too(tmp_path):
     assert all("session" not in row and "age" not in row for row in rows)
 
 
-def test_unknown_columns_and_sessions_and_folders_that_are_not_bids_are_told(root, tmp_path):
+def test_unknown_columns_and_sessions_and_folders_that_are_not_bids_are_reported(root, tmp_path):
     with pytest.raises(InputError, match=r"found the columns age, diagnosis, .*, expected group too"):
         bids_datalist(root, tmp_path / "list.json", label="group")
     with pytest.raises(InputError, match="found no visit, expected sessions m9"):

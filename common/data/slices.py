@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from ...errors import InputError
-from ...images.nifti import write_nifti
-from ..datalist import load_datalist
-from ..datalist_writer import write_datalist
-from ..names import class_names
+from ..errors import InputError
+from ..images.nifti import write_nifti
+from .datalist import load_datalist
+from .datalist_writer import write_datalist
+from .names import class_names
 
 __all__ = ["slice_datalist"]
 
@@ -112,7 +112,7 @@ def _steps(axis: int, index: int | None, mask_label: Labels, apply_mask: bool, o
     """From a row's files to its slice; no ``Compose``, which would wrap what goes wrong."""
     from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged, Orientationd
 
-    from ...transforms import CheckedReader, LoadModalitiesd, MaskWhereGivend, SelectSliced
+    from ..transforms import CheckedReader, LoadModalitiesd, MaskWhereGivend, SelectSliced
 
     keys = ["image", "mask"]
     steps: list[Step] = [
