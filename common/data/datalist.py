@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,14 @@ from .datalist_rows import Problems, check_rows
 
 __all__ = ["load_datalist"]
 
+logger = logging.getLogger(__name__)
+
 CHOICES = {
     "mask": ("required", "optional", "ignored"),
     "label": ("required", "optional", "ignored", "mask"),
     "check": ("none", "header", "content"),
     "missing": ("refuse", "zeros"),
+    "unlabelled": ("refuse", "leave out"),
 }
 
 
@@ -39,6 +43,7 @@ def load_datalist(
     mask: str = "optional",
     mask_label: int | Sequence[int] | None = None,
     label: str = "optional",
+    unlabelled: str = "refuse",
     num_classes: int | None = None,
     check: str = "content",
     cache_dir: str | os.PathLike | None = None,
@@ -70,6 +75,8 @@ def load_datalist(
         mask_label: value that each mask must contain, or several values of which one is enough. Default: any but 0.
         label: "required", "optional" or "ignored" for classes; "mask" for segmentation, where each label is the path
             of a label map on the grid of the image. A map may be 0 everywhere.
+        unlabelled: treatment of rows without the label that ``label`` requires: "refuse" reports them as problems,
+            "leave out" drops them and logs their number.
         num_classes: number of classes; labels, or values of label maps, must be in 0..num_classes-1. Default: the
             number of the datalist's ``labels``.
         check: "none" opens no file, "header" compares geometries, "content" also reads all voxels.
@@ -91,7 +98,7 @@ def load_datalist(
     if not path:
         raise InputError("datalist: found none, expected the path of a datalist; set --datalist")
     path = Path(path)
-    _check_choices(path, mask=mask, label=label, check=check, missing=missing)
+    _check_choices(path, mask=mask, label=label, check=check, missing=missing, unlabelled=unlabelled)
     allowed_dims = [spatial_dims] if isinstance(spatial_dims, int) else sorted(spatial_dims)
     if allowed_dims not in ([2], [3], [2, 3]):
         raise InputError(f"{path}: spatial_dims is {spatial_dims!r}; expected one of 2, 3, [2, 3]")
@@ -101,6 +108,7 @@ def load_datalist(
         _check_modalities(path, list(modality.values()), list(modalities))
     num_classes = _num_classes(path, labels, num_classes)
     problems = Problems(section, content[section])
+    leave_out = unlabelled == "leave out" and label in ("required", "mask")
     check_rows(
         problems,
         labels=labels,
@@ -109,6 +117,7 @@ def load_datalist(
         num_classes=num_classes,
         mask=mask,
         label=label,
+        need_label=not leave_out,
         need_fold=part != "all",
         other_subjects=frozenset(_subjects(content, "testing" if section == "training" else "training")),
     )
@@ -134,7 +143,13 @@ def load_datalist(
     if lines := problems.lines():
         raise InputError.of_rows(str(path), lines)
     log_missing(path, problems.rows, modality)
-    return _chosen(path, problems.rows, part, fold, label_fraction, seed, min_rows)
+    rows = [{**row, "row": position} for position, row in enumerate(problems.rows)]
+    if leave_out:
+        labelled = [row for row in rows if row.get("label") is not None]
+        if len(labelled) < len(rows):
+            logger.info(f"{path}: {len(rows) - len(labelled)} of {len(rows)} rows have no label and are left out")
+        rows = labelled
+    return _chosen(path, rows, part, fold, label_fraction, seed, min_rows)
 
 
 def _check_choices(path: Path, **arguments: str | int) -> None:
@@ -209,7 +224,7 @@ def _chosen(
     path: Path, rows: list[dict[str, Any]], part: str, fold: int | None, label_fraction: float, seed: int, min_rows: int
 ) -> list[dict[str, Any]]:
     try:
-        chosen = select_part([{**row, "row": position} for position, row in enumerate(rows)], part, fold)
+        chosen = select_part(rows, part, fold)
         if label_fraction != 1 and part == "held_out":
             raise InputError("label_fraction: found part 'held_out', expected 'train'; test rows are never reduced")
         chosen = keep_label_fraction(chosen, label_fraction, seed)

@@ -45,6 +45,7 @@ def check_rows(
     other_subjects: frozenset[str] = frozenset(),
     modality: Mapping[str, str] | None = None,
     missing: str = "refuse",
+    need_label: bool = True,
 ) -> None:
     """Check types and presence of the fields of every row, and that subjects and images do not leak across folds.
 
@@ -58,6 +59,7 @@ def check_rows(
         other_subjects: subjects of the other section of the datalist.
         modality: names of the modalities by index as text, for messages; may be empty.
         missing: "zeros" allows null in a list ``image``, "refuse" does not.
+        need_label: whether rows without a label are a problem where ``label`` is "required" or "mask".
     """
     for position, row in enumerate(problems.rows):
         if not isinstance(row, Mapping):
@@ -66,7 +68,9 @@ def check_rows(
         _check_subject(problems, position, row.get("subject"), other_subjects)
         _check_image(problems, position, row.get("image"), modality or {}, missing)
         _check_mask(problems, position, row.get("mask"), mask)
-        if label == "mask":
+        if row.get("label") is None and not need_label:
+            pass
+        elif label == "mask":
             _check_map(problems, position, row.get("label"))
         else:
             _check_label(problems, position, row.get("label"), label, labels, num_classes)
