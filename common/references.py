@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import InputError, root_cause
 
-__all__ = ["closure", "evaluated", "is_plain", "references"]
+__all__ = ["as_written", "closure", "evaluated", "is_plain", "references"]
 
 _IN_EXPRESSION = re.compile(r"@(\w+)")
 _WHOLE = re.compile(r"[@%](\w+)(?:(?:::|#)\w+)*")
@@ -28,6 +28,15 @@ def references(value: Any) -> set[str]:
         if found := _WHOLE.fullmatch(value):
             return {found[1]}
     return set()
+
+
+def as_written(value: Any) -> Any:
+    """A value of a parsed config as its file has it: ``#`` in references, which MONAI's parser turns into ``::``."""
+    if isinstance(value, Mapping):
+        return {key: as_written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_written(item) for item in value]
+    return value.replace("::", "#") if isinstance(value, str) and value.startswith(("$", "@")) else value
 
 
 def closure(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
