@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
 from .options import check_options
 from .run_identity import run_identity
+from .training_record import training_record
+from .training_subjects import notes_on_subjects, unseen_rows
 
-__all__ = ["InputError", "brief_input_errors", "bundle_root", "check_options", "flag", "run_identity"]
+__all__ = [
+    "InputError",
+    "as_trained",
+    "brief_input_errors",
+    "bundle_root",
+    "check_options",
+    "flag",
+    "notes_on_subjects",
+    "run_identity",
+    "start_from",
+    "training_record",
+    "unseen_rows",
+]
 
 
 def bundle_root(name: str) -> str:

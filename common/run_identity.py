@@ -9,7 +9,7 @@ from typing import Any
 from .options import UNKNOWN, calling_parser, plain_value
 from .references import closure, is_plain, references
 
-__all__ = ["identity_of", "run_identity"]
+__all__ = ["flat_settings", "identity_of", "resolved_value", "run_identity"]
 
 #: Ids and arguments that change no result: places, the device, speed, memory, logs. ``network`` is ``network_def`` on
 #: the device, ``scaling`` is written.
@@ -52,7 +52,7 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in config:
         if name in needed:
-            found |= _flat(name, _resolved(config, name))
+            found |= flat_settings(name, resolved_value(config, name))
     return found
 
 
@@ -64,7 +64,8 @@ def _plans_with_max_epochs(config: Mapping[str, Any]) -> bool:
     return "max_epochs" in references(others)
 
 
-def _resolved(config: Mapping[str, Any], name: str) -> Any:
+def resolved_value(config: Mapping[str, Any], name: str) -> Any:
+    """The value of an id, evaluated where that gives a plain one; a path as an absolute one."""
     value = config[name]
     if isinstance(value, str) and not PLACES & {*closure(config, [name])}:
         found = plain_value(config, name)
@@ -74,10 +75,12 @@ def _resolved(config: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _flat(place: str, value: Any) -> dict[str, Any]:
-    """The values in components, by their places; lists of plain values stay whole."""
+def flat_settings(place: str, value: Any) -> dict[str, Any]:
+    """The values that change results in a component, by their places; lists of plain values stay whole."""
     if isinstance(value, Mapping) or (isinstance(value, list | tuple) and any(isinstance(x, Mapping) for x in value)):
-        return {inner: leaf for key, item in _items(value) for inner, leaf in _flat(f"{place}#{key}", item).items()}
+        return {
+            inner: leaf for key, item in _items(value) for inner, leaf in flat_settings(f"{place}#{key}", item).items()
+        }
     value = list(value) if isinstance(value, tuple) else value
     return {place: value if is_plain(value) else type(value).__name__}
 

@@ -1,4 +1,4 @@
-"""Datalists, subject-wise folds, and which samples a step sees; the rooms cohorts and phantoms make datalists."""
+"""Datalists, subject-wise folds and sampling of batches; the packages cohorts and phantoms create datalists."""
 
 from typing import TYPE_CHECKING
 

@@ -20,7 +20,7 @@ from .packaging.formats import FORMATS, write_formats
 from .packaging.large_files import write_large_files
 from .packaging.model_info import ZOO_ADDRESS, write_model_info
 from .packaging.plain_inference import plain_inference
-from .packaging.trained_classifier import TrainedClassifier, read_classifier
+from .packaging.trained_classifier import TrainedClassifier, read_classifier, recorded_settings, weights_file
 from .verification.archive import write_archive
 from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
@@ -114,7 +114,8 @@ def package_bundle(
         overlays: overlays of ``train.yaml`` used in training.
         address: URL of the folder where the archive and its large files will be.
         progress: whether to print each step to stderr.
-        settings: config ids set in training, and their values; ids of metadata begin with ``_meta_#``.
+        settings: config ids set in training, and their values, for weights without a training record; ids of
+            metadata begin with ``_meta_#``.
 
     Returns:
         Path of the zip.
@@ -130,11 +131,14 @@ def package_bundle(
     name = _checked(name or kind.name.format(bundle=folder.name), kind)
     if key is not None:
         read_private_key(key)
-    portable, own_files = portable_settings(settings)
+    weights = weights_file(folder, weights)
+    recorded = recorded_settings(folder, weights, overlays, settings)
+    portable, own_files = portable_settings({**recorded, **settings})
+    recorded = {key: portable.pop(key) for key in recorded if key not in settings}
     say = _Steps(f"{name}.zip", progress)
     say("reading configs and weights, running the network on reference inputs")
     files = {"calibration": calibration, "metrics": metrics}
-    classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, **files)
+    classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, recorded=recorded, **files)
     Path(output).mkdir(parents=True, exist_ok=True)
     with temporary_folder(output, f".{name}.") as temporary:
         archive = temporary / name
@@ -177,6 +181,7 @@ def _write_weights(classifier: TrainedClassifier, archive: Path, formats: Sequen
         classifier.reference_inputs,
         archive / "models",
         formats=formats,
+        record=classifier.record,
         extra_files={f"{name}.json": as_json(content) for name, content in contents.items()},
         progress=progress,
     )

@@ -10,9 +10,10 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import DiskSaver
 
+from ..checkpoints import read_checkpoint
 from ..data.samplers import CandidateBatchSampler
 from ..errors import InputError, one_line
-from ..networks.weights import read_checkpoint
+from ..training_record import with_training_record
 from .random_state import RandomState
 
 __all__ = ["ResumableCheckpoint", "save_with_checkpoint"]
@@ -54,6 +55,7 @@ class ResumableCheckpoint:
         resume: go on from ``checkpoint.pt`` where there is one.
         identity: settings that change the results, as plain values (:func:`common.run_identity`): a checkpoint with
             others is refused.
+        record: what the weights are of (:func:`common.training_record`), to be written into ``model.pt``.
 
     Raises:
         InputError: when the checkpoint is unreadable, of another architecture or of another cohort.
@@ -69,6 +71,7 @@ class ResumableCheckpoint:
         validator: Engine | None = None,
         resume: bool = True,
         identity: dict[str, Any] | None = None,
+        record: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(output_dir) / "checkpoint.pt"
         self.objects = {name: obj for name, obj in objects.items() if obj is not None} | {"random": RandomState()}
@@ -79,6 +82,7 @@ class ResumableCheckpoint:
         self.validator = validator
         self.resume = resume
         self.identity = identity or {}
+        self.record = record
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, save at intervals and ends of epochs."""
@@ -116,6 +120,7 @@ class ResumableCheckpoint:
     def save(self, engine: Engine) -> None:
         """Write ``checkpoint.pt``; all processes call it, the first one writes."""
         states = {name: obj.state_dict() for name, obj in self._all_objects(engine).items()}
+        states["network"] = with_training_record(states["network"], self.record)
         states["engine"] = {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length}
         states["identity"] = self.identity
         if self.validator is not None:
@@ -125,7 +130,7 @@ class ResumableCheckpoint:
 
     def save_model(self, engine: Engine) -> None:
         """Write ``model.pt``, the network's weights."""
-        self._saver()(self.objects["network"].state_dict(), "model.pt")
+        self._saver()(with_training_record(self.objects["network"].state_dict(), self.record), "model.pt")
         logger.info(f"Weights: {self.path.with_name('model.pt')}")
 
     def load(self, engine: Engine) -> None:

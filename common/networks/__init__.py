@@ -28,7 +28,7 @@ from .siamese import SiameseNetwork, SiameseOutput
 from .sync_batchnorm import convert_sync_batchnorm
 from .unet_encoder import UNetEncoder
 from .volume_resnet import VolumeResNet
-from .weights import load_weights, read_checkpoint
+from .weights import load_weights
 
 __all__ = [
     "BottleneckBlock",
@@ -73,6 +73,5 @@ __all__ = [
     "load_parts",
     "load_unet_weights",
     "load_weights",
-    "read_checkpoint",
     "with_probabilities",
 ]

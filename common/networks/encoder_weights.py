@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..checkpoints import read_checkpoint
 from .pretrained_unet import PretrainedUNet
-from .weights import check_architecture, read_checkpoint
+from .weights import check_architecture, state_dict_in
 
 __all__ = ["load_encoder_weights", "load_unet_weights"]
 
@@ -19,13 +20,13 @@ logger = logging.getLogger(__name__)
 def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: str = "encoder.encoder.") -> nn.Module:
     """Load a pre-trained encoder and return it, also into one with another number of modalities.
 
-    Where the first convolution has another number of channels, its weights are averaged over those of the file and
-    shared out evenly: equal modalities then give what the pre-trained encoder gives for one of them. With no path,
-    leave the random start and say so in the log.
+    If the first convolution has another number of channels, the file's weights are averaged over channels and
+    distributed evenly: equal modalities then give what the pre-trained encoder gives for one of them. Without a path,
+    the random weights are kept, which is logged.
 
     Args:
         encoder: network to fill, in place.
-        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
+        path: path of a state dict, or of a checkpoint with one under ``network``; ``None`` for none.
         prefix: prefix of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has
             encoder and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
 
@@ -35,8 +36,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
     if path is None:
         logger.info(f"{type(encoder).__name__} starts from random weights: no checkpoint was named.")
         return encoder
-    state = read_checkpoint(path)
-    state = state.get("network", state)
+    state = state_dict_in(read_checkpoint(path))
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     first = next(name for name, parameter in encoder.named_parameters() if parameter.ndim > 2)
     if first in state:
@@ -55,17 +55,16 @@ def load_unet_weights(network: PretrainedUNet, path: str | Path | None, prefix: 
 
     Args:
         network: U-Net to fill, in place.
-        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
-        prefix: of what holds ``encoder.`` and, after Models Genesis, ``decoder.`` in the file.
+        path: path of a state dict, or of a checkpoint with one under ``network``; ``None`` for none.
+        prefix: prefix of ``encoder.`` and, after Models Genesis, of ``decoder.`` in the file's keys.
 
     Raises:
         InputError: as :func:`load_encoder_weights`.
     """
-    load_encoder_weights(network.encoder, path, prefix + "encoder.")
+    load_encoder_weights(network.get_submodule("encoder"), path, prefix + "encoder.")
     if path is None:
         return network
-    state = read_checkpoint(path)
-    state, start = state.get("network", state), prefix + "decoder."
+    state, start = state_dict_in(read_checkpoint(path)), prefix + "decoder."
     found = {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
     if found:
         expected = network.decoder.state_dict()
@@ -79,8 +78,10 @@ def load_unet_weights(network: PretrainedUNet, path: str | Path | None, prefix: 
 
 def _share_out(found: torch.Tensor, expected: torch.Tensor, path: str | Path) -> torch.Tensor:
     """The first convolution's weights, ``out x in x kernel``, for the number of input channels that is expected."""
+    if not isinstance(found, torch.Tensor) or found.ndim != expected.ndim:
+        return found
     before, after = found.shape[1], expected.shape[1]
-    if before == after or found.ndim != expected.ndim:
+    if before == after:
         return found
     logger.info(f"{path}: the first convolution's {before} input channels were averaged for {after}.")
     return found.mean(dim=1, keepdim=True).repeat(1, after, *[1] * (found.ndim - 2)) * (before / after)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from ..checkpoints import read_checkpoint
 from .resnet import ResNetBackbone
-from .weights import check_architecture, read_checkpoint
+from .weights import check_architecture
 
 __all__ = ["load_resnet_weights"]
 

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..checkpoints import read_checkpoint
 from ..errors import InputError
 from .efficientnet import EfficientNetBackbone
 from .imagenet_resnet import load_resnet_weights
 from .resnet import ResNetBackbone
-from .weights import check_architecture, read_checkpoint
+from .weights import check_architecture
 
 __all__ = ["load_imagenet_weights"]
 

@@ -10,50 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InputError, one_line
+from ..checkpoints import read_checkpoint
+from ..errors import InputError
 
-__all__ = ["check_architecture", "load_weights", "read_checkpoint"]
+__all__ = ["check_architecture", "load_weights", "state_dict_in"]
 
 logger = logging.getLogger(__name__)
 _SHOWN = 4  # keys named in an error message
-
-
-def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") -> dict[str, Any]:
-    """Read a checkpoint without executing anything in it (``weights_only=True``).
-
-    Args:
-        path: file written by ``torch.save``.
-        map_location: device on which its tensors arrive.
-
-    Raises:
-        InputError: when the file is missing, truncated, holds more than tensors and plain values, or no dictionary.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such checkpoint; expected a file written by training; check the path")
-    try:
-        content = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise whatever it likes
-        found = _found(path, error)
-        raise InputError(f"{path}: not a readable checkpoint ({found}); write it again by training") from error
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path}: holds a {type(content).__name__}; expected a dictionary of tensors; name another file"
-        )
-    return content
-
-
-def _found(path: str | Path, error: Exception) -> str:
-    """What is wrong with a checkpoint. torch's own words on pickles advise to read them with ``weights_only=False``."""
-    if not str(error):
-        return "an empty file"
-    if "weights_only" not in str(error):
-        return one_line(error) if isinstance(error, RuntimeError | OSError | EOFError) else "no file of torch.save"
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # of a file that is no checkpoint at all
-        names = []
-    which = f", such as {', '.join(names[:_SHOWN])}" if names else ""
-    return f"it holds more than tensors and plain values{which}, and reading that could run code"
 
 
 def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -> nn.Module:
@@ -71,13 +34,18 @@ def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -
     if path is None:
         logger.info(f"{name} starts from random weights: no checkpoint was named.")
         return module
-    state = read_checkpoint(path)
-    state = state.get("network", state)
+    state = state_dict_in(read_checkpoint(path))
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     check_architecture(module.state_dict(), state, module, path)
     module.load_state_dict(state)
     logger.info(f"{name}: loaded {len(state)} tensors from {path}.")
     return module
+
+
+def state_dict_in(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state dict of the network in a checkpoint that holds more, under ``network``; else the checkpoint itself."""
+    network = checkpoint.get("network")
+    return network if isinstance(network, Mapping) else checkpoint
 
 
 def check_architecture(
@@ -94,16 +62,21 @@ def check_architecture(
     Raises:
         InputError: when keys or shapes differ; the message lists them.
     """
+    other = [key for key in expected if key in state and _shape(state[key]) != expected[key].shape]
     problems = [
         *_listed("missing", [key for key in expected if key not in state]),
         *_listed("unexpected", [key for key in state if key not in expected]),
-        *_listed("of another shape", [k for k in expected if k in state and expected[k].shape != state[k].shape]),
+        *_listed("of another shape", other),
     ]
     if problems:
         raise InputError(
             f"{path}: weights of another architecture than {type(module).__name__}: {'; '.join(problems)}; "
             "name a checkpoint of the same network, number of modalities and classes"
         )
+
+
+def _shape(value: Any) -> torch.Size | None:
+    return value.shape if isinstance(value, torch.Tensor) else None
 
 
 def _listed(what: str, keys: list[str]) -> list[str]:

@@ -96,7 +96,7 @@ def test_the_pinned_packages_and_what_they_need_install_without_an_index_unless_
 def test_without_names_it_collects_what_inference_needs_by_the_pins(copy, tmp_path):
     env = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "TORCH_INDEX": "https://example.org/cpu"}
     result = copy.run(SCRIPT, str(tmp_path / "wheelhouse"), **env)
-    assert result.returncode == 1 and result.stderr.endswith("pip could not collect them; its words are above\n")
+    assert result.returncode == 1 and result.stderr.endswith("pip could not collect them; see its output above\n")
     assert not (tmp_path / "wheelhouse").exists()
     (call,) = copy.calls("pip wheel")
     assert f"-c {copy.root}/constraints.txt" in call and "--extra-index-url https://example.org/cpu" in call
@@ -104,8 +104,7 @@ def test_without_names_it_collects_what_inference_needs_by_the_pins(copy, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [((), "found no argument, expected the folder to make"), (("index",), "is there already")],
+    ("arguments", "expected"), [((), "found no argument, expected the folder to make"), (("index",), "exists already")]
 )
 def test_a_wrong_argument_is_refused_in_one_line(arguments, expected, copy, index):
     result = copy.run(SCRIPT, *(str(index) for _ in arguments))

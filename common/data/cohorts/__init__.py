@@ -1,4 +1,4 @@
-"""Datalists of public cohorts as they lie on disk, and of any cohort that a table describes."""
+"""Datalists of public cohorts in their original layout, and of cohorts described by a table."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Phantom cohorts: realistic volumes with known truth, made on the spot and free of any licence."""
+"""Phantom cohorts: realistic images with known ground truth, generated and free of any licence."""
 
 from typing import TYPE_CHECKING
 

@@ -25,6 +25,7 @@ def archive_metadata(
     calibration: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The bundle's metadata, completed for a trained network.
 
@@ -35,15 +36,28 @@ def archive_metadata(
         calibration: content of ``calibration.json``; with ``None``, the metadata say that nothing is calibrated.
         metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``.
         settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
+        record: what the weights say of their training: classes and modalities of its datalist, in their order.
 
     Raises:
-        InputError: the metadata name other channels or classes than the network has, or lack an id that is set, or
-            the calibration is of another number of classes.
+        InputError: the metadata name other channels or classes than the network has or was trained with, or lack an id
+            that is set, or the calibration is of another number of classes.
     """
     metadata = _set(copy.deepcopy(dict(metadata)), settings or {})
     inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
     image, pred = inputs["image"], outputs["pred"]
     image |= {"num_channels": shape[0], "spatial_shape": list(shape[1:])}
+    for place, channels, names in (
+        ("inputs#image", image, _modalities(record or {}, shape[0])),
+        ("outputs#pred", pred, (record or {}).get("classes")),
+    ):
+        if names:
+            key = f"{META}#network_data_format#{place}#channel_def"
+            if key in (settings or {}) and list(_names(channels["channel_def"], len(names), place).values()) != names:
+                raise InputError(
+                    f"{key}: found {channels['channel_def']}; expected {', '.join(names)}, in this order, as the "
+                    "weights were trained; leave it out"
+                )
+            channels["channel_def"] = names
     image["channel_def"] = _names(image["channel_def"], shape[0], "inputs#image")
     classes = _names(pred["channel_def"], num_classes, "outputs#pred")
     pred |= {"num_channels": num_classes + 1, "channel_def": {**classes, str(num_classes): NO_CALL}}
@@ -58,6 +72,13 @@ def archive_metadata(
         found = metrics["results"][0]["metrics"]
         metadata["eval_metrics"] = {name: values["value"] for name, values in found.items()}
     return metadata
+
+
+def _modalities(record: Mapping[str, Any], channels: int) -> list[str] | None:
+    """Names of the input's channels, where they are the modalities of the datalist, or one of them."""
+    chosen = record.get("settings", {}).get("modality")
+    names = [chosen] if chosen else record.get("modalities")
+    return names if names and len(names) == channels else None
 
 
 def _set(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

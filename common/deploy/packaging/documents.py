@@ -60,6 +60,7 @@ def write_documents(
         metrics=classifier.metrics,
         overrides=settings,
         config=classifier.configs["train"],
+        record=classifier.record,
     )
     _add_formats(provenance, classifier, formats)
 

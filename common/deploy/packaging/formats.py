@@ -15,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ...errors import InputError, one_line
+from ...training_record import with_training_record
 from .reproducible import save_script, without_stack_traces
 
 __all__ = ["FORMATS", "TOLERANCE", "write_formats"]
@@ -30,6 +31,7 @@ def write_formats(
     *,
     formats: Sequence[str] | None = None,
     extra_files: Mapping[str, str] | None = None,
+    record: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> dict[str, float]:
     """Write a network in several formats, read each back, and compare it with the network itself.
@@ -45,6 +47,7 @@ def write_formats(
         formats: names of :data:`FORMATS`, by default all.
         extra_files: texts to put into ``model.ts``, by name: ``metadata.json`` and ``inference.json``, for programs
             that read nothing else.
+        record: training record to put into ``model.pt``.
         progress: whether to show a progress bar with the current format.
 
     Returns:
@@ -53,7 +56,7 @@ def write_formats(
     Raises:
         InputError: a format can't be written or read, or differs by more than :data:`TOLERANCE`.
     """
-    source = _Source(network, inputs, dict(extra_files or {}))
+    source = _Source(network, inputs, dict(extra_files or {}), record)
     differences = {}
     Path(folder).mkdir(parents=True, exist_ok=True)
     with tqdm(formats or FORMATS, desc="formats of the weights", disable=not progress) as names:
@@ -75,8 +78,14 @@ def write_formats(
 class _Source:
     """A network with its reference inputs and outputs."""
 
-    def __init__(self, network: nn.Module, inputs: torch.Tensor, extra_files: dict[str, str]) -> None:
-        self.network, self.extra_files = network, extra_files
+    def __init__(
+        self,
+        network: nn.Module,
+        inputs: torch.Tensor,
+        extra_files: dict[str, str],
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.network, self.extra_files, self.record = network, extra_files, record
         self.batches = (inputs[:1], inputs)
 
     @cached_property
@@ -103,7 +112,7 @@ class _Source:
 
 
 def _write_state(source: _Source, path: Path) -> None:
-    torch.save(source.network.state_dict(), path)
+    torch.save(with_training_record(source.network.state_dict(), source.record), path)
 
 
 def _compare_state(source: _Source, path: Path) -> float:

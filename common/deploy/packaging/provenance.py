@@ -9,9 +9,9 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+from ...checkpoints import read_checkpoint
 from ...errors import InputError
 from ...files import file_digest, write_atomically
-from ...networks.weights import read_checkpoint
 from .sbom import PROJECT
 
 __all__ = ["write_provenance"]
@@ -32,6 +32,7 @@ def write_provenance(
     metrics: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
     project: str | Path = PROJECT,
 ) -> Path:
     """Write JSON of bundle, source, training, datalist, metrics and versions, without times and users' folders.
@@ -47,6 +48,7 @@ def write_provenance(
         metrics: metrics of an evaluation on held-out subjects.
         overrides: config ids set in packaging, and their values.
         config: ``train.yaml`` with these values, without folders.
+        record: training record of the weights.
         project: checkout from which the archive is built.
 
     Returns:
@@ -63,6 +65,7 @@ def write_provenance(
         "weights": None if weights is None else _file(weights),
         "overrides": _without_folders(dict(overrides or {})),
         "training_config": config,
+        "record": None if record is None else dict(record),
         "training": None if training_run is None else _training(Path(training_run), weights),
         "metrics": None if metrics is None else dict(metrics),
         "calibration": None if calibration is None else dict(calibration),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...as_trained import agreed_settings
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...networks.weights import load_weights
 from ...references import evaluated
+from ...training_record import read_training_record
 from .archive_metadata import META, archive_metadata
 from .reference_inputs import reference_inputs
-from .trained_configs import eager_inference, read_configs
+from .trained_configs import eager_inference, put_recorded, read_configs
 
-__all__ = ["TrainedClassifier", "read_classifier"]
+__all__ = ["TrainedClassifier", "read_classifier", "recorded_settings", "weights_file"]
 
+logger = logging.getLogger(__name__)
 _CALIBRATION = ("temperature", "threshold", "num_classes")
 
 
@@ -36,6 +40,7 @@ class TrainedClassifier:
         metadata: of the bundle with these weights.
         network: gives probabilities of the classes and "no call"; on the CPU, in evaluation mode.
         reference_inputs: inputs on which all exported formats must agree.
+        record: what the weights say of their training, without subjects and places; ``None`` where they say nothing.
         calibration: content of ``calibration.json``, if any.
         metrics: content of the ``metrics.json`` of an evaluation, if any.
     """
@@ -47,6 +52,7 @@ class TrainedClassifier:
     metadata: Mapping[str, Any]
     network: nn.Module
     reference_inputs: torch.Tensor
+    record: Mapping[str, Any] | None
     calibration: Mapping[str, Any] | None
     metrics: Mapping[str, Any] | None
 
@@ -59,8 +65,9 @@ def read_classifier(
     calibration: str | Path | None = None,
     metrics: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> TrainedClassifier:
-    """Put a classifier together again.
+    """Put a classifier together again, as its weights say that it was trained.
 
     Args:
         bundle: its name, or its folder.
@@ -69,6 +76,7 @@ def read_classifier(
         calibration: ``calibration.json`` of ``scripts/calibrate.py``; without one it never abstains.
         metrics: ``metrics.json`` of an evaluation.
         settings: ids with which it was trained, and their values; those of metadata begin with ``_meta_#``.
+        recorded: see :func:`recorded_settings`.
 
     Raises:
         InputError: there is no such bundle, overlay, id or file; the weights are another network's; the network takes
@@ -80,7 +88,9 @@ def read_classifier(
     settings = dict(settings or {})
     of_metadata = {key: value for key, value in settings.items() if key.startswith(META)}
     configs = read_configs(folder, overlays, {key: settings[key] for key in settings if key not in of_metadata})
-    weights = _weights(folder, weights)
+    configs = put_recorded(configs, recorded or {})
+    weights = weights_file(folder, weights)
+    record = read_training_record(weights)
     inference = eager_inference(configs, _probabilities(calibrated), weights)
     shape = _shape(inference)
     metadata = archive_metadata(
@@ -90,14 +100,59 @@ def read_classifier(
         calibration=calibrated,
         metrics=judged,
         settings=of_metadata,
+        record=record,
     )
     network = load_weights(evaluated(inference, "network_def"), weights).cpu().eval()
     value_range = metadata["network_data_format"]["inputs"]["image"]["value_range"]
     inputs = reference_inputs(network, shape, value_range)
-    return TrainedClassifier(folder, weights, configs, inference, metadata, network, inputs, calibrated, judged)
+    public = None if record is None else _public(record)
+    return TrainedClassifier(folder, weights, configs, inference, metadata, network, inputs, public, calibrated, judged)
 
 
-def _weights(folder: Path, weights: str | Path | None) -> Path:
+def recorded_settings(
+    bundle: str | Path, weights: str | Path, overlays: Sequence[str] = (), settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Ids of ``train.yaml`` with their values as the weights say that they were trained, beside those that are typed.
+
+    Args:
+        bundle: its name, or its folder.
+        weights: ``model.pt`` of ``train.yaml``.
+        overlays: of ``train.yaml``, where they are named once more.
+        settings: ids and values that are typed once more.
+
+    Raises:
+        InputError: overlays or settings contradict the weights.
+    """
+    folder = BundleConfigs(bundle).root
+    record = read_training_record(weights)
+    if record is None:
+        logger.warning(f"{weights}: nothing is known of its training; the settings of this command are used")
+        return {}
+    typed = {name: value for name, value in (settings or {}).items() if not name.startswith(META)}
+    content = read_configs(folder, overlays, typed)["train"]
+    return agreed_settings(record, content, str(folder), "train", weights)
+
+
+def _public(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that may leave the house: no one's name, no folder, no component, which an archive's configs have."""
+    settings = {name: value for name, value in record["settings"].items() if _is_portable(value)}
+    left_out = ("options", "subjects", "settings")
+    kept = {name: value for name, value in record.items() if name not in left_out}
+    counts = {part: len(names or ()) for part, names in record["subjects"].items()}
+    return {**kept, "settings": settings, "subjects": {}, "number_of_subjects": counts}
+
+
+def _is_portable(value: Any) -> bool:
+    text = json.dumps(value)
+    return not any(mark in text for mark in ("$", "@", "%", "_target_", "/"))
+
+
+def weights_file(folder: Path, weights: str | Path | None) -> Path:
+    """``model.pt`` to package; by default that of the bundle.
+
+    Raises:
+        InputError: there is no such file.
+    """
     path = folder / "models" / "model.pt" if weights is None else Path(weights)
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected the model.pt that train.yaml wrote; name it with --weights")

@@ -13,7 +13,7 @@ from ...bundle_configs import BASES, BundleConfigs
 from ...errors import InputError
 from ...references import closure, evaluated, is_plain, references
 
-__all__ = ["eager_inference", "read_configs", "with_known_sizes"]
+__all__ = ["eager_inference", "put_recorded", "read_configs", "with_known_sizes"]
 
 _FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of files that are not in the archive
 _MARK = "run"  # an id of all configs but overlays
@@ -47,6 +47,27 @@ def read_configs(
         _set(configs, key, list(value) if isinstance(value, tuple) else value, Path(bundle).name)
     configs["inference"] = _without_foreign_ids(configs["inference"], {**configs["train"], **configs["evaluate"]})
     return configs
+
+
+def put_recorded(configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The configs with the settings of a checkpoint: ``train`` with all, others with those plain ones that they have.
+
+    Args:
+        configs: as :func:`read_configs` gives them.
+        recorded: ids of ``train`` and their values.
+    """
+    changed = {name: dict(config) for name, config in configs.items()}
+    for name, config in changed.items():
+        if name == "train":
+            config |= recorded
+        elif _MARK in config:
+            config |= {key: value for key, value in recorded.items() if key in config and not _is_own(key, value)}
+    return changed
+
+
+def _is_own(key: str, value: Any) -> bool:
+    """Whether an id is ``train``'s own, as it is or refers to something that is not everywhere."""
+    return key in ("network_def", "transforms") or "common." in str(value) or bool(references(value))
 
 
 def eager_inference(

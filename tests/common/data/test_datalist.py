@@ -101,7 +101,7 @@ def test_rows_of_the_testing_section_need_no_fold(cohort):
         ({"min_rows": 30}, r"found 6 rows in part 'all', expected at least 30"),
         ({"part": "train", "fold": 0, "min_rows": 5}, r"found 4 rows in part 'train' of fold 0, expected at least 5"),
         ({"num_classes": 3}, r"labels: found 2 names \(low, high\), expected 3 \(num_classes\)"),
-        ({"label_fraction": 0.5, "part": "held_out", "fold": 0}, r"the test rows stay the same"),
+        ({"label_fraction": 0.5, "part": "held_out", "fold": 0}, r"test rows are never reduced"),
         ({"label_fraction": 0.0}, r"label_fraction: found 0.0"),
         ({"label_fraction": 0.5, "label": "ignored"}, r"subject s0 has no label"),
     ],

@@ -48,7 +48,7 @@ def test_with_zeros_both_kinds_stay_as_none_and_are_logged(gaps, caplog):
     assert len(rows) == 6
     assert rows[1]["image"] == [str(gaps.folder / "s1_t1.nii.gz"), None]
     assert rows[4]["image"] == [None, str(gaps.folder / "s4_t2.nii.gz")]
-    assert "2 of 6 rows lack a modality (T1 in 1, T2 in 1); zeros take its place" in caplog.text
+    assert "2 of 6 rows lack a modality (T1 in 1, T2 in 1); it is replaced by zeros" in caplog.text
     loaded = [LoadModalitiesd("image")(row) for row in rows]
     assert [row["missing"].tolist() for row in loaded] == [
         [False, i == 1] if i != 4 else [True, False] for i in range(6)

@@ -26,8 +26,8 @@ def test_good_rows_have_no_problems():
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"label": 2}, "label: found 2, expected one of 0..1 (0 = low, 1 = high); mend the label or num_classes"),
-        ({"label": -1}, "label: found -1, expected one of 0..1 (0 = low, 1 = high); mend the label or num_classes"),
+        ({"label": 2}, "label: found 2, expected one of 0..1 (0 = low, 1 = high); correct the label or num_classes"),
+        ({"label": -1}, "label: found -1, expected one of 0..1 (0 = low, 1 = high); correct the label or num_classes"),
         ({"label": "high"}, "label: found 'high', expected one of 0..1 (0 = low, 1 = high); write 1"),
         ({"label": "1"}, "label: found '1', expected one of 0..1 (0 = low, 1 = high); write an integer without quotes"),
         ({"label": 0.5}, "label: found 0.5, expected"),

@@ -79,5 +79,5 @@ def test_things_that_point_to_each_other_come_to_an_end():
 
 
 def test_what_has_no_settings_is_reported():
-    with pytest.raises(InputError, match="whose settings can't be read"):
+    with pytest.raises(InputError, match="whose settings cannot be read"):
         fingerprint(partial(offset, by=iter([1])))

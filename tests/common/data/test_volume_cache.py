@@ -178,7 +178,7 @@ def test_processes_that_load_give_the_same_batches(rows, tmp_path):
 
 
 def test_what_cannot_be_stored_is_reported(rows, tmp_path):
-    with pytest.raises(InputError, match="can't be stored"):
+    with pytest.raises(InputError, match="cannot be stored"):
         DiskCacheDataset(rows, preprocessing(dtype=torch.bfloat16), tmp_path)[0]
     assert not list(tmp_path.glob("*.npz"))
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from common.checkpoints import read_checkpoint
 from common.errors import InputError
-from common.networks import load_weights, read_checkpoint
+from common.networks import load_weights
 
 
 def net(width: int = 3) -> nn.Module:

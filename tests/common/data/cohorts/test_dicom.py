@@ -86,7 +86,7 @@ def test_two_echoes_of_one_series_in_one_folder_need_conversion_and_are_reported
     lines = dicom.problems()
     assert len(lines) == 6
     assert lines[0].startswith(
-        f"patient p0: T1 shares the folder {dicom.root / 'p0' / '3_dual'} with other series; add"
+        f"patient p0: T1 shares the folder {dicom.root / 'p0' / '3_dual'} with other series; set"
     )
     assert "--convert" in lines[0] and "OUT shares" in lines[0] and "T2" not in lines[0]
 

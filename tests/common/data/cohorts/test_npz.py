@@ -96,7 +96,7 @@ def test_wrong_arguments_are_reported(tmp_path):
         npz_datalist(source, tmp_path / "out", class_names=("one",))
     with pytest.raises(InputError, match="found no such file"):
         npz_datalist(tmp_path / "none.npz", tmp_path / "out")
-    with pytest.raises(InputError, match=r"out\.json: found a JSON file's name, expected that of a folder"):
+    with pytest.raises(InputError, match=r"out\.json: found the name of a JSON file, expected a folder"):
         npz_datalist(source, tmp_path / "out.json")
 
 

@@ -100,7 +100,7 @@ def test_other_arguments_in_the_same_folder_are_refused(folder):
 
 def test_a_datalist_of_someone_else_is_not_overwritten(tmp_path):
     (tmp_path / "datalist.json").write_text("{}")
-    with pytest.raises(InputError, match="a datalist that is not of phantoms"):
+    with pytest.raises(InputError, match="found another datalist"):
         BrainPhantoms(**SMALL).make(tmp_path)
     assert (tmp_path / "datalist.json").read_text() == "{}"
 

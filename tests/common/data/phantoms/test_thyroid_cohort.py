@@ -60,7 +60,7 @@ def test_an_interrupted_run_draws_what_is_missing_and_a_third_nothing(folder, tm
     assert digests(path.parent) == digests(folder)
     with caplog.at_level(logging.INFO):
         ThyroidPhantoms(**SMALL).make(path.parent)
-    assert "all 12 phantoms are there already; nothing to do" in caplog.text
+    assert "all 12 phantoms exist already; nothing to do" in caplog.text
 
 
 def test_speckle_is_rayleigh_distributed_before_compression():

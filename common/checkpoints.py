@@ -1,0 +1,60 @@
+"""Reading checkpoints without executing anything in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, one_line
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["read_checkpoint"]
+
+_SHOWN = 4  # names in an error message
+
+
+def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") -> dict[str, Any]:
+    """Read a checkpoint without executing anything in it (``weights_only=True``).
+
+    Args:
+        path: file written by ``torch.save``.
+        map_location: device on which its tensors arrive.
+
+    Raises:
+        InputError: when the file is missing, truncated, holds more than tensors and plain values, or no dictionary with
+            text as keys.
+    """
+    import torch  # here, as scripts that import this package need not wait for it
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such checkpoint; expected a file written by training; check the path")
+    try:
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # a damaged file makes torch raise whatever it likes
+        found = _found(path, error)
+        raise InputError(f"{path}: not a readable checkpoint ({found}); write it again by training") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}; expected a dictionary of tensors; name another file"
+        )
+    if others := sorted({type(key).__name__ for key in content if not isinstance(key, str)}):
+        raise InputError(f"{path}: keys of type {', '.join(others)}; expected names of tensors; name another file")
+    return content
+
+
+def _found(path: str | Path, error: Exception) -> str:
+    """What is wrong with a checkpoint. torch's own words on pickles advise to read them with ``weights_only=False``."""
+    import torch
+
+    if not str(error):
+        return "an empty file"
+    if "weights_only" not in str(error):
+        return one_line(error) if isinstance(error, RuntimeError | OSError | EOFError) else "no file of torch.save"
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # of a file that is no checkpoint at all
+        names = []
+    which = f", such as {', '.join(names[:_SHOWN])}" if names else ""
+    return f"it holds more than tensors and plain values{which}, and reading that could run code"

@@ -1,0 +1,185 @@
+"""What a checkpoint says of itself: network, preprocessing, cohort and versions of the training that wrote it.
+
+``model.pt`` is a state dict. Its metadata, where PyTorch keeps the versions of modules, hold the record, so that it
+is read with ``weights_only=True``, never gets lost beside the file, and no loader of weights notices it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .checkpoints import read_checkpoint
+from .errors import InputError
+from .files import file_digest
+from .options import calling_parser
+from .references import as_written, closure, is_plain
+from .run_identity import WITHOUT_EFFECT, identity_of, resolved_value
+
+__all__ = [
+    "base_config",
+    "described",
+    "ids_of",
+    "is_counted",
+    "names_in",
+    "read_training_record",
+    "training_record",
+    "with_training_record",
+]
+
+#: Components that make a prediction of a row, as far as a config has them.
+SECTIONS = ("network_def", "transforms", "normalize", "attach_radiomics", "method")
+#: Ids that say where data and first weights come from, and on what the training runs.
+_SOURCES = frozenset(
+    (
+        *("bundle_root", "cache_dir", "dataset_dir", "datalist", "device", "fold", "output_dir"),
+        *("pretrained_encoder", "pretrained_weights", "imports", "_meta_"),
+    )
+)
+_KEY = "training"  # in the metadata of the whole network
+_FIELDS = {"bundle": str, "config": str, "settings": Mapping, "subjects": Mapping}
+_PACKAGES = ("clinical-ssl-bundles", "torch", "monai")
+
+
+def training_record(
+    config: str, training: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """The record of the run whose config calls this, as plain values.
+
+    Args:
+        config: name of that config, without overlays, such as ``train``.
+        training: rows that the weights are fitted to.
+        validation: rows that choose the epoch.
+
+    Returns:
+        ``bundle``, ``config``, ``settings`` (ids of network and preprocessing with their values), ``options`` (what
+        overlays and the command line have changed), ``classes`` and ``modalities`` (names in the datalist, or None),
+        ``fold`` (held out, or None), ``datalist`` (SHA-256), ``subjects`` (of ``training`` and ``validation``) and
+        ``versions``.
+    """
+    parser = calling_parser()
+    if parser is None:
+        return {}
+    content = parser.get()
+    datalist = Path(str(parser.get_parsed_content("datalist")))
+    root = Path(str(parser.get_parsed_content("bundle_root")))
+    whole = any(parser.get_parsed_content(name) for name in ("all_subjects", "transductive") if name in content)
+    default, now = (identity_of(as_written(ids)) for ids in (base_config(str(root), config), content))
+    return {
+        "bundle": root.resolve().name,
+        "config": config,
+        "settings": described(content, parser.get_parsed_content),
+        "options": {name: value for name, value in now.items() if default.get(name) != value},
+        **names_in(datalist),
+        "fold": None if whole else content.get("fold"),
+        "datalist": file_digest(datalist, "sha256") if datalist.is_file() else None,
+        "subjects": {"training": _subjects(training), "validation": _subjects(validation)},
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def described(config: Mapping[str, Any], evaluate: Callable[[str], Any]) -> dict[str, Any]:
+    """The ids of a merged config that describe network and preprocessing.
+
+    Args:
+        config: files and options, merged.
+        evaluate: gives the value of an id; called for those that are counted on the cohort, such as the number of
+            radiomic features.
+
+    Returns:
+        Components and expressions as they are written, all other values as they are.
+    """
+    found = {}
+    for name in ids_of(config, SECTIONS):
+        if is_counted(config, name):
+            value = evaluate(name)
+        elif isinstance(config[name], str) and "bundle_root" not in closure(config, [name]):
+            value = resolved_value(config, name)
+        else:
+            value = config[name]
+        if is_plain(value := as_written(value)):
+            found[name] = value
+    return found
+
+
+def ids_of(config: Mapping[str, Any], sections: Iterable[str]) -> list[str]:
+    """Ids to which sections of a config refer, themselves among them, but those that say where data come from."""
+    known = {name: None if is_counted(config, name) else config[name] for name in config if name not in _SOURCES}
+    return [name for name in closure(known, sections) if name not in WITHOUT_EFFECT]
+
+
+def is_counted(config: Mapping[str, Any], name: str) -> bool:
+    """Whether an id is counted on the cohort, such as the number of radiomic features."""
+    return isinstance(config[name], str) and "datalist" in closure(config, [name])
+
+
+def names_in(datalist: str | Path) -> dict[str, list[str] | None]:
+    """``classes`` and ``modalities`` of a datalist in their order, ``None`` where it names none or is no file."""
+    path = Path(str(datalist))
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {"classes": _in_order(content.get("labels")), "modalities": _in_order(content.get("modality"))}
+
+
+def with_training_record(state: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The state dict of a network with the record of its training in it.
+
+    Args:
+        state: what ``state_dict()`` gave; it is not changed where it has no metadata.
+        record: see :func:`training_record`; ``None`` or an empty one leaves the state dict as it is.
+    """
+    if not record:
+        return state
+    metadata = OrderedDict(getattr(state, "_metadata", {}))
+    metadata[""] = {**metadata.get("", {}), _KEY: dict(record)}
+    state = OrderedDict(state)
+    state._metadata = metadata  # type: ignore[attr-defined]
+    return state
+
+
+def read_training_record(path: str | Path) -> dict[str, Any] | None:
+    """The record in a checkpoint, ``None`` where it has none: it is of another program, or older.
+
+    Raises:
+        InputError: the file cannot be read, or the record is damaged.
+    """
+    content = read_checkpoint(path)
+    for state in (content, content.get("network")):
+        whole = getattr(state, "_metadata", {}).get("", {})
+        record = whole.get(_KEY) if isinstance(whole, Mapping) else None
+        if record is not None:
+            if not isinstance(record, dict) or not all(
+                isinstance(record.get(name), kind) for name, kind in _FIELDS.items()
+            ):
+                raise InputError(f"{path}: the record of its training is damaged; write it again by training")
+            return record
+    return None
+
+
+@cache
+def base_config(root: str, name: str) -> dict[str, Any]:
+    """A config of a bundle as its file has it; empty where there is no such file. Not to be changed by the caller."""
+    from monai.bundle import ConfigParser  # here, as scripts that import this package need not wait for MONAI
+
+    files = [Path(root) / "configs" / f"{name}{suffix}" for suffix in (".yaml", ".json")]
+    return next((ConfigParser.load_config_file(path) for path in files if path.is_file()), {})
+
+
+def _in_order(names: Any) -> list[str] | None:
+    """Names by index as text, as a list."""
+    return [str(names[key]) for key in sorted(names, key=int)] if names else None
+
+
+def _subjects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({str(row["subject"]) for row in rows if row.get("subject") is not None})
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # in an archive, whose library has another name
+        return None

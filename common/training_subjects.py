@@ -1,0 +1,70 @@
+"""Whether those who are scored have trained the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .training_record import read_training_record
+
+__all__ = ["notes_on_subjects", "unseen_rows"]
+
+Rows = Sequence[Mapping[str, Any]]
+_SHOWN = 5  # subjects named in a message
+
+
+def unseen_rows(rows: Rows, checkpoint: str | Path, allow_training_subjects: bool = False) -> Rows:
+    """The rows to score, all of subjects that have not trained the classifier.
+
+    Args:
+        rows: rows of a datalist.
+        checkpoint: weights of the classifier, which say who trained it or chose its epoch.
+        allow_training_subjects: whether to score those all the same; the report says so, see
+            :func:`notes_on_subjects`.
+
+    Returns:
+        ``rows``.
+
+    Raises:
+        InputError: subjects of the training are among them.
+    """
+    seen = _seen(rows, checkpoint)
+    if seen and not allow_training_subjects:
+        raise InputError(
+            f"{checkpoint}: {len(seen)} of {_count(rows)} subjects to score were in its training "
+            f"({', '.join(seen[:_SHOWN])}{', ...' if len(seen) > _SHOWN else ''}); expected none; name the "
+            "checkpoint or the fold that they were held out of, or add --allow_training_subjects true"
+        )
+    return rows
+
+
+def notes_on_subjects(rows: Rows, checkpoint: str | Path) -> list[str]:
+    """Sentences for a report where the scores say little of new subjects, or nobody knows.
+
+    Args:
+        rows: rows that were scored.
+        checkpoint: weights of the classifier.
+    """
+    seen = _seen(rows, checkpoint)
+    if seen is None:
+        return ["The checkpoint does not say which subjects trained it: these may be among them."]
+    if seen:
+        return [
+            f"{len(seen)} of {_count(rows)} subjects were in the training of this classifier: the figures say nothing "
+            "of new subjects."
+        ]
+    return []
+
+
+def _seen(rows: Rows, checkpoint: str | Path) -> list[str] | None:
+    record = read_training_record(checkpoint)
+    if record is None or record["subjects"].get("training") is None:
+        return None
+    trained = {subject for part in record["subjects"].values() for subject in part or ()}
+    return sorted(trained & {str(row.get("subject")) for row in rows})
+
+
+def _count(rows: Rows) -> int:
+    return len({str(row.get("subject")) for row in rows})
