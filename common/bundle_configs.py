@@ -12,9 +12,9 @@ from .errors import InputError
 
 __all__ = ["BASES", "PRETRAIN", "BundleConfigs"]
 
-#: The config of pre-training; among the starts of a row: that config as it stands, without an overlay.
+#: The config of pre-training; as start of a row, that config without an overlay.
 PRETRAIN = "pretrain"
-#: Configs that lie over the config of a training, whose network and preprocessing they use, and that config.
+#: Configs that are overlays of a training's config, whose network and preprocessing they use, and that config.
 BASES = {
     "evaluate": "train",
     "evaluate_segmentation": "train_segmentation",
@@ -28,7 +28,7 @@ class BundleConfigs:
     """Configs and overlays of one bundle.
 
     Args:
-        bundle: name of the bundle in this checkout, or its folder, with ``configs/*.yaml`` in it.
+        bundle: name of the bundle in this checkout, or its folder, which has ``configs/*.yaml``.
 
     Attributes:
         root: folder of the bundle.
@@ -64,11 +64,11 @@ class BundleConfigs:
         return str(found[0])
 
     def files(self, stage: str) -> list[str]:
-        """Config of a stage, after that of the training over which it lies; see :meth:`path` for errors."""
+        """Config of a stage, after that of the training that it extends; see :meth:`path` for errors."""
         return [self.path(name) for name in (BASES.get(stage), stage) if name is not None]
 
     def ids(self, *names: str) -> dict[str, Any]:
-        """Top-level ids of a stage or an overlay, or of several over each other; see :meth:`path` for errors."""
+        """Top-level ids of a stage or an overlay, or of several merged in order; see :meth:`path` for errors."""
         return {key: value for name in names for path in self.files(name) for key, value in _read(path).items()}
 
     def known_ids(self) -> set[str]:
@@ -76,23 +76,24 @@ class BundleConfigs:
         return {key.lstrip("+").split("#")[0] for name in self._names() for key in self.ids(name)}
 
     def check_overlays(self, stage: str, overlays: Sequence[str]) -> None:
-        """Whether ``overlays`` set only what a config has.
+        """Check that ``overlays`` only set ids that a config has.
 
         Raises:
-            InputError: an overlay is unknown or is one of another config.
+            InputError: an overlay is unknown or belongs to another config.
         """
         for overlay in overlays:
             others = {key.lstrip("+").split("#")[0] for key in self.ids(overlay)} - set(self.ids(stage))
             if others:
                 raise InputError(
-                    f"{overlay}: sets {', '.join(sorted(others))}, which {stage}.yaml has not; choose an overlay of it"
+                    f"{overlay}: sets {', '.join(sorted(others))}, which {stage}.yaml does not have; choose an overlay "
+                    "of it"
                 )
 
     def overlay_of_encoder(self, name: str) -> str:
-        """Overlay on ``pretrain.yaml`` that ``name`` means: its file's name, or the ``encoder_name`` that it sets.
+        """Overlay of ``pretrain.yaml`` by its file's name or by the ``encoder_name`` that it sets.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no such overlay.
         """
         known = {ids.get("encoder_name"): other for other in self._names() if "run" not in (ids := self.ids(other))}
         named = {str(key).lower(): overlay for key, overlay in known.items() if key}

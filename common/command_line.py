@@ -1,4 +1,4 @@
-"""Command lines made of functions and classes: the signature is the syntax, the docstring is the help."""
+"""Command lines from functions and classes: the signature is the syntax, the docstring is the help."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def run_commands(
     :class:`~common.errors.InputError`.
 
     Args:
-        commands: the function, or several by the name that comes first on the command line, each itself or as
-            ``module:name``, to be imported when it is chosen.
+        commands: function or class, or several by the name that comes first on the command line, each itself or as
+            ``module:name``, which is imported when it is chosen.
         words: command line without the program's name; default: the process's.
-        method: for classes, the method that does the job; its arguments join those of the constructor.
-        help: first lines of the help of several commands.
-        show: function that prints what the command returns; default: nothing is printed.
+        method: name of the method to run if the command is a class; its arguments join those of the constructor.
+        help: first lines of the help for several commands.
+        show: function that prints the result of the command; default: nothing is printed.
     """
     brief_input_errors()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -94,16 +94,17 @@ def run_commands(
 def _described(command: Command, method: str | None) -> Command:
     """The command with its syntax as signature and its help as docstring."""
     doer = getattr(command, method) if inspect.isclass(command) and method else None
-    later = list(_parameters(doer))[1:] if doer else []
+    later = dict(list(_parameters(doer).items())[1:]) if doer else {}  # without self
+    parameters = _parameters(command) | later
+    signature = inspect.Signature(sorted(parameters.values(), key=lambda each: each.kind))
 
     def described(*args: Any, **kwargs: Any) -> Any:
-        bound = described.__signature__.bind(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
         of_method = {name: bound.arguments.pop(name) for name in later if name in bound.arguments}
         result = command(*bound.args, **bound.kwargs)
-        return getattr(result, method)(**of_method) if doer else result
+        return doer(result, **of_method) if doer else result
 
-    parameters = _parameters(command) | {name: _parameters(doer)[name] for name in later}
-    described.__signature__ = inspect.Signature(sorted(parameters.values(), key=lambda each: each.kind))
+    vars(described)["__signature__"] = signature
     described.__annotations__ = {name: each.annotation for name, each in parameters.items()}
     text = docstring_parser.parse(_plain(command)).description or ""
     described.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", text)
@@ -130,7 +131,7 @@ def _parameters(command: Command) -> dict[str, inspect.Parameter]:
             options |= {"n_tokens": 1, "converter": lambda _, tokens, hint=hint: read_value(hint, tokens[0].value)}
         if default is not _EMPTY:
             options["show_default"] = shown if default not in (None, (), "") else False
-        annotation = Annotated[word_type(hint), Parameter(**options)]
+        annotation: Any = Annotated[word_type(hint), Parameter(**options)]
         found[name] = parameter.replace(kind=kind, default=default, annotation=annotation)
     return found
 

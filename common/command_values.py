@@ -74,20 +74,20 @@ def _converted(hint: Any, text: str) -> Any:
 
 
 def word_type(hint: Any) -> Any:
-    """What a parser of words must know of a type: a switch, a choice, or else any word."""
+    """Type for the parser of words: ``bool`` for a switch, ``Literal`` for a choice, else ``Any``."""
     members = [each for each in _members(hint) if each is not type(None)]
     known = members[0] is bool or get_origin(members[0]) is Literal
     return members[0] if len(members) == 1 and known else Any
 
 
 def metavar(hint: Any) -> str | None:
-    """What stands for the value in the help."""
+    """Placeholder of the value in the help."""
     origins = [get_origin(each) or each for each in _members(hint)]
     return next((_METAVARS[each] for each in origins if each in _METAVARS), "VALUE") if word_type(hint) is Any else None
 
 
 def shown(value: Any) -> str:
-    """A value as one would type it."""
+    """A value as written on the command line."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

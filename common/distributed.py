@@ -1,4 +1,4 @@
-"""The joined batch of all processes, in the order in which one process would have it, and sums over processes."""
+"""The joined batch of all processes, in the order of a single process, and sums over processes."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def all_reduce(tensor: torch.Tensor) -> torch.Tensor:
     """Sum of a tensor over all processes, on any backend; torch's own differentiable collectives are private.
 
     Args:
-        tensor: of the same shape on every process.
+        tensor: tensor of the same shape on every process.
 
     Returns:
-        The sum, on every process. What any of them makes of it has a gradient for this process's tensor.
+        The sum, on every process. The gradient of this process's tensor includes the use of the sum on all processes.
     """
     return _AllReduce.apply(tensor)
 
 
 def join_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """Rows of all processes, one process after the other, with gradient, and this process's place among them.
+    """Rows of all processes, one process after the other, with gradient, and this process's rank.
 
     Args:
-        rows: this process's rows, as many as on every other process.
+        rows: this process's rows, equally many on every process.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return rows, 0
@@ -60,7 +60,7 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
 
 
 def own_rows(joined: torch.Tensor) -> torch.Tensor:
-    """This process's rows of the joined batch: what :func:`gather_rows` put together, taken apart again."""
+    """This process's rows of the joined batch, the inverse of :func:`gather_rows`."""
     return joined[idist.get_rank() :: idist.get_world_size()]
 
 

@@ -13,9 +13,9 @@ TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 
 
 class InputError(ValueError):
-    """Bad input: the message names file, field, what was found, what was expected and the remedy.
+    """Invalid input: the message has the file, the field, the found and the expected value, and the remedy.
 
-    Names of files and texts of headers may hold sequences that control a terminal: they are escaped.
+    File names and header texts may contain terminal control sequences, which are escaped.
 
     Example:
         >>> raise InputError("a.json: no row has 'fold'; expected an integer in each; run make_datalist.py")
@@ -30,20 +30,20 @@ class InputError(ValueError):
 
     @classmethod
     def of_rows(cls, source: str, problems: Sequence[str]) -> InputError:
-        """All bad rows of one file in one message: a first line with the count, then a line for each row."""
+        """All invalid rows of one file in one message: a first line with the count, then a line for each row."""
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         return cls("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
 
 
 class OptionError(InputError):
-    """A command line with a word that is no option, or an option that is missing: the exit code is 2."""
+    """A command line with an unknown or a missing option; the exit code is 2."""
 
 
 def brief_input_errors() -> None:
     """Let an uncaught :class:`InputError` end the process with its message alone and exit code 1.
 
-    ``monai.bundle`` wraps whatever a component raises into several layers of ``RuntimeError``; the reader wants the
-    innermost line. All other exceptions keep their traceback, and ``BUNDLE_TRACEBACK=1`` shows it for these too.
+    ``monai.bundle`` wraps errors of a component into several layers of ``RuntimeError``; only the innermost line is
+    useful. All other exceptions keep their traceback, and ``BUNDLE_TRACEBACK=1`` shows it for these too.
     """
     previous = sys.excepthook
 
@@ -59,10 +59,10 @@ def brief_input_errors() -> None:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The :class:`InputError` behind an exception, through whatever was raised around it.
+    """The :class:`InputError` that caused an exception.
 
     Args:
-        error: exception as it was caught, such as the ``RuntimeError`` that ``monai.bundle`` makes of all others.
+        error: caught exception, such as the ``RuntimeError`` into which ``monai.bundle`` wraps all others.
 
     Returns:
         The outermost :class:`InputError` in the chain of causes and contexts; without one, the exception at the end of
@@ -80,7 +80,7 @@ def one_line(error: BaseException, limit: int = 200) -> str:
 
     Args:
         error: exception whose message may have several lines, or none.
-        limit: largest number of characters; what is longer is cut.
+        limit: largest number of characters, to which longer messages are cut.
 
     Returns:
         The message with single spaces; the name of the exception's type where the message is empty.
@@ -90,14 +90,14 @@ def one_line(error: BaseException, limit: int = 200) -> str:
 
 
 def flag(name: str, value: object) -> bool:
-    """A yes-or-no value of a config, which the command line hands over as text when it is not spelled as in Python.
+    """A boolean of a config, which MONAI's command line passes as text unless it is spelled as in Python.
 
     Args:
-        name: of the config's id.
-        value: a bool, or ``true`` or ``false`` in any spelling of capitals.
+        name: name of the config id.
+        value: boolean, or ``true`` or ``false`` with any capitalisation.
 
     Raises:
-        InputError: for anything else.
+        InputError: the value is anything else.
 
     Example:
         >>> flag("amp", "false")

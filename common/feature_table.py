@@ -1,4 +1,4 @@
-"""Tables on disk: a line per image or subject, ``subject, fold, label`` first, then one column per feature."""
+"""Tables on disk: a row per image or subject, ``subject, fold, label`` first, then one column per feature."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from .files import write_atomically
 
 __all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "write_table"]
 
-#: Columns that describe the image; all others are features. ``row`` is its place in the datalist, which tells several
-#: images of a subject apart, ``session`` its visit. ``status`` is ``ok``, or why features are missing.
+#: Columns that describe the image; all others are features. ``row`` is its index in the datalist, which distinguishes
+#: images of a subject, ``session`` its visit. ``status`` is ``ok``, or the reason why features are missing.
 KEY_COLUMNS = ("subject", "session", "row", "fold", "label", "status")
 INTEGERS = ("row", "fold", "label")
 MISSING = ["", "nan", "NaN", "NA", "<NA>"]
 
 
 def feature_columns(table: pd.DataFrame) -> list[str]:
-    """Names of the columns that hold features, in the table's order."""
+    """Names of the feature columns, in the table's order."""
     return [column for column in table.columns if column not in KEY_COLUMNS]
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:
-    """Write ``table``, key columns first, whole or not at all; floats are kept to the last bit.
+    """Write ``table`` atomically, key columns first; floats are written exactly.
 
     Args:
-        table: a line per image with ``subject`` and features, and the other key columns where known.
-        path: ends in ``.parquet``, for which pyarrow is needed, or is a CSV.
+        table: table with a row per image, with ``subject``, features, and the other key columns if known.
+        path: path that ends in ``.parquet``, for which pyarrow is required, or of a CSV file.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: a Parquet file is asked for and pyarrow is not installed.
+        InputError: ``path`` is a Parquet file and pyarrow is not installed.
     """
     keys = [column for column in KEY_COLUMNS if column in table.columns]
     table = table[keys + feature_columns(table)]
@@ -48,12 +48,12 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
 
 
 def is_parquet(path: str | Path) -> bool:
-    """Whether a table of this name is kept as Parquet and not as CSV."""
+    """Whether a path names a Parquet table and not a CSV table."""
     return Path(path).suffix.lower() in (".parquet", ".pq")
 
 
 def check_pyarrow(path: str | Path) -> None:
-    """Refuse to read or write a Parquet file where it cannot be done.
+    """Check that Parquet files can be read and written.
 
     Raises:
         InputError: pyarrow is not installed.
@@ -63,19 +63,19 @@ def check_pyarrow(path: str | Path) -> None:
 
 
 def read_table(path: str | Path, text_columns: Collection[str] = ("subject", "session", "status")) -> pd.DataFrame:
-    """Read a table of a line per image or subject.
+    """Read a table with a row per image or subject.
 
     Args:
-        path: the CSV or Parquet file.
+        path: path of the CSV or Parquet file.
         text_columns: columns that are text; ``row``, ``fold`` and ``label`` are integers and all others numbers.
 
     Returns:
-        ``subject`` as text (``007`` and ``NA`` stay what they are), ``row``, ``fold`` and ``label`` as nullable
+        ``subject`` as text (``007`` and ``NA`` are kept), ``row``, ``fold`` and ``label`` as nullable
         integers, features as float64 with NaN where empty.
 
     Raises:
-        InputError: no such file, not a table, no column ``subject``, a row, fold or label that is no integer, or a
-            feature that is not numeric.
+        InputError: there is no such file, it is not a table, it has no column ``subject``, a row, fold or label is no
+            integer, or a feature is not numeric.
     """
     path = Path(path)
     if not path.is_file():
@@ -99,8 +99,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header = next(csv.reader(file), [])
-        # A subject may be called "NA": only the other columns have missing values. As text first, because not every
-        # pandas parses floats to the last bit.
+        # A subject may be called "NA": only the other columns have missing values. As text first, because not all
+        # versions of pandas parse floats exactly.
         missing = {column: MISSING for column in header if column != "subject"}
         return pd.read_csv(path, dtype=object, keep_default_na=False, na_values=missing)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

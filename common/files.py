@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and known by their content."""
+"""Atomic writing and hashes of files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["file_digest", "replacing", "write_atomically"]
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path to write to, which becomes ``path`` when the block ends, or is removed when it fails.
+    """Provide a temporary path, which is renamed to ``path`` at the end of the block, or removed if it fails.
 
     Args:
-        path: file to write or to replace; its folder is made when missing.
+        path: file to write or to replace; its folder is created if missing.
 
     Yields:
-        A path in the same folder that ends in the name of ``path``, as some writers go by a name's extension.
+        A path in the same folder that ends in the name of ``path``, as some writers depend on the extension.
 
     Example:
         >>> with replacing("image.npy") as temporary:
@@ -37,10 +37,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> Path:
-    """Write a file whole or not at all, see :func:`replacing`.
+    """Write a file completely or not at all, see :func:`replacing`.
 
     Args:
-        path: file to write or to replace; its folder is made when missing.
+        path: file to write or to replace; its folder is created if missing.
         content: text, which is written as UTF-8, or bytes.
 
     Returns:
@@ -55,8 +55,8 @@ def file_digest(path: str | Path, algorithm: str = "blake2b") -> str:
     """Hash of a file's bytes, or of all files of a folder in the order of their names.
 
     Args:
-        path: file, or folder such as that of a DICOM series.
-        algorithm: name that :mod:`hashlib` knows.
+        path: file, or folder, such as that of a DICOM series.
+        algorithm: name of an algorithm of :mod:`hashlib`.
 
     Returns:
         Hexadecimal digest.

@@ -1,4 +1,4 @@
-"""Packages whose exports are imported when they are first used."""
+"""Packages with exports that are imported on first use."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["lazy_exports"]
 
 
 def lazy_exports(package: str) -> Callable[[str], Any]:
-    """Make the ``__getattr__`` of a package (PEP 562) that imports an export when it is first used.
+    """Make the ``__getattr__`` of a package (PEP 562) that imports an export on first use.
 
-    A command that only shows its help, or reads JSON alone, then starts without PyTorch and MONAI. The exports are what
-    the package's ``__init__.py`` imports below ``if TYPE_CHECKING:``: people, type checkers and editors read ordinary
-    imports. No export may have the name of a module of the package, as importing the module would hide it.
+    A command that only shows its help or reads JSON then starts without PyTorch and MONAI. The exports are the imports
+    below ``if TYPE_CHECKING:`` in the package's ``__init__.py``, which type checkers and editors read as ordinary
+    imports. An export must not have the name of a module of the package, as importing the module would hide it.
 
     Args:
         package: ``__name__`` of the package.
 
     Returns:
-        Function from the name of an export to the export. It raises ``AttributeError`` for any other name.
+        Function that returns an export by its name and raises ``AttributeError`` for any other name.
 
     Example:
         >>> from common.data import assign_folds  # imports common.data.folds and nothing else of common.data
@@ -37,7 +37,7 @@ def lazy_exports(package: str) -> Callable[[str], Any]:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(homes[name]), name)
-        setattr(module, name, value)  # the next use finds it without this function
+        setattr(module, name, value)  # the next access does not call this function
         return value
 
     return get_export

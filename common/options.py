@@ -133,7 +133,7 @@ def _unknown(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator
     unknown -= set().union(*map(references, config.values()))
     for name in (name for name in config if name in unknown and not _is_component(config[name])):
         near = difflib.get_close_matches(name, [*config.keys() - unknown, *defaults], n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/README.md of the bundle lists them"
+        hint = f"did you mean {near[0]}?" if near else "docs/reference.md of the bundle lists them"
         yield f"{name}: no config has this option; {hint}"
 
 

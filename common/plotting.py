@@ -1,4 +1,4 @@
-"""One look for all figures: 900 pixels wide, colours that the colour-blind can tell apart, files written whole."""
+"""Common style for all figures: 900 pixels wide, with colours for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DASHES = ("-", "--", ":", "-.")
 GREY = "#8A8A8A"
 WIDTH = 9.0  # inches, 100 dots each
 
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 100,
     "font.size": 11,
@@ -42,15 +42,15 @@ STYLE: dict[str, Any] = {
 def figure(
     path: str | Path, height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **options: Any
 ) -> Iterator[tuple[Figure, Any]]:
-    """Give a figure and its axes (always an array of them); save it as PNG when the block ends well.
+    """Provide a figure and its array of axes; save it as PNG at the end of the block unless it fails.
 
     Args:
-        path: the PNG to write.
-        height: inches.
-        rows: of axes.
-        columns: of axes.
-        width: inches.
-        options: of ``Figure.subplots``.
+        path: path of the PNG file.
+        height: height in inches.
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+        width: width in inches.
+        options: arguments of ``Figure.subplots``.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -58,12 +58,12 @@ def figure(
 
     with matplotlib.rc_context(STYLE):
         drawing = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(drawing)  # no window and no global state, whatever backend the process uses
+        FigureCanvasAgg(drawing)  # no window and no global state, independent of the process's backend
         yield drawing, drawing.subplots(rows, columns, squeeze=False, **options)
         with replacing(path) as temporary:
             drawing.savefig(temporary, format="png")
 
 
 def line_style(index: int) -> dict[str, str]:
-    """Colour and dashes of the method with this index: the same in every figure of a report."""
+    """Colour and line style of the method with this index, the same in all figures of a report."""
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}

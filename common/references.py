@@ -1,4 +1,4 @@
-"""Which ids of a config refer to which, and which of them are plain values."""
+"""References between the ids of a config, and their evaluation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHOLE = re.compile(r"[@%](\w+)(?:(?:::|#)\w+)*")
 
 
 def references(value: Any) -> set[str]:
-    """Top-level ids that a value refers to, in components and expressions, too."""
+    """Top-level ids to which a value refers, including components and expressions."""
     if isinstance(value, Mapping):
         return set().union(*map(references, value.values()))
     if isinstance(value, list):
@@ -40,7 +40,7 @@ def as_written(value: Any) -> Any:
 
 
 def closure(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """These ids and all that they refer to, directly and through others, in the config's order."""
+    """These ids and all to which they refer, directly or indirectly, in the config's order."""
     found, new = set(), set(names)
     while new:
         found |= new
@@ -49,10 +49,10 @@ def closure(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def evaluated(config: Mapping[str, Any], name: str) -> Any:
-    """What MONAI makes of an id; its components are instantiated.
+    """Value of an id, with its components instantiated.
 
     Raises:
-        InputError: that of a component, without the layers that MONAI puts round it.
+        InputError: a component raised it; MONAI's layers around it are removed.
     """
     from monai.bundle import ConfigParser  # here, as scripts that import this package need not wait for MONAI
 
@@ -65,7 +65,7 @@ def evaluated(config: Mapping[str, Any], name: str) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether JSON gives the value back as it is."""
+    """Whether the value is unchanged by writing and reading it as JSON."""
     try:
         return json.loads(json.dumps(value)) == value
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Temporary folders that do not outlive their process for long, however it ends."""
+"""Temporary folders that are removed even if their process was killed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 __all__ = ["temporary_folder"]
 
 _PREFIX = "clinical-ssl-bundles-"
-_GRACE = 60.0  # seconds that a process may take from making a folder to locking it
+_GRACE = 60.0  # seconds between the creation of a folder and its lock
 
 
 @contextmanager
 def temporary_folder(parent: str | Path | None = None, prefix: str = _PREFIX) -> Iterator[Path]:
-    """Give a folder that this user alone can read, and remove it at the end; what killed processes left is removed too.
+    """Provide a folder that only this user can read, and remove it at the end, as well as those of killed processes.
 
-    A folder in use is locked by its process, and the system releases the lock when the process ends, however it ends.
-    So each call removes the folders of its kind that nobody holds.
+    A folder in use is locked by its process, and the system releases the lock when the process ends for any reason.
+    So each call removes the folders with the same prefix that are not locked.
 
     Args:
-        parent: folder to make it in, by default the system's for temporary files (``TMPDIR``).
-        prefix: beginning of its name, by which folders of its kind are known.
+        parent: parent folder, by default the system's folder for temporary files (``TMPDIR``).
+        prefix: prefix of the folder's name, by which abandoned folders are recognised.
     """
     parent = Path(tempfile.gettempdir() if parent is None else parent)
     _remove_abandoned(parent, prefix)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from monai.transforms import LoadImage
 
-from common.data import DementiaPhantoms, LiverPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import DementiaPhantoms, LiverPhantoms
 from common.plotting import figure
 
 DOCS = Path(__file__).resolve().parent

@@ -27,24 +27,23 @@ def pipeline(
     output: str | None = None,
     **overrides: Any,
 ) -> None:
-    """Pipeline efficiency: samples per second of the real training run over those of the bare network.
+    """Pipeline efficiency: samples per second of the real training run relative to the bare network.
 
-    The run is the config's own trainer with all its handlers, on cached data. Its time holds loading, collating, RE/SE,
-    augmentation, the step, the handlers, and the epochs' ends with metrics and checkpoints; not in it are start-up,
+    The run is the trainer of the config with all its handlers, on cached data. Its time includes loading, collating,
+    RE/SE, augmentation, the step, the handlers, and metrics and checkpoints at the ends of epochs, but not start-up,
     warm-up epochs and the final model.pt. The bare network does forward, backward and optimizer step on one batch of
-    the run, under the same autocast. Both take turns in one process. With RE/SE on, the run without them takes its
-    turns too, and their cost is reported.
+    the run, under the same autocast. Both take turns in one process. With RE/SE, the run without them takes turns too,
+    and their cost is reported.
 
     Args:
         bundle: name of the bundle.
         config_file: config of the bundle, or a path.
         overlay: configs of the bundle, or paths, to merge over it.
         rounds: number of measurements.
-        steps: number of training steps in a round; default: an epoch's, so that a round has one epoch's end.
-        turn: number of steps before it is the next one's turn; default: 1 on a CPU and the whole round on a GPU.
-        cpu_time: whether to count this process's seconds on the CPU instead of those on the wall: where others use the
-            machine too.
-        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given.
+        steps: number of training steps in a round; default: those of an epoch, so that a round has one end of an epoch.
+        turn: number of consecutive steps of each contestant; default: 1 on a CPU and the whole round on a GPU.
+        cpu_time: whether to measure CPU time instead of wall time, which is disturbed less on a shared machine.
+        num_subjects: size of the phantom cohort, made if no dataset_dir is given.
         output: JSON to write, with hardware, versions, config and the numbers of all rounds.
         **overrides: config ids and values, such as --batch_size 6 --box_size "[48,48,48]" --amp true --dataset_dir ...
     """
@@ -55,7 +54,7 @@ def pipeline(
         if run.setting("strategy", "plain") != "plain":
             plain = session.build("plain", {"strategy": "plain", "features": "fresh"}, run.dataset)
         result = benchmark.measure_efficiency(run, plain, rounds, steps, turn, cpu_time)
-    _tell("pipeline", benchmark.efficiency_table(result), result, session, output)
+    _report("pipeline", benchmark.efficiency_table(result), result, session, output)
 
 
 def rebalance(
@@ -70,21 +69,20 @@ def rebalance(
     output: str | None = None,
     **overrides: Any,
 ) -> None:
-    """Cost of RE and SE with fresh and remembered features, over plain training.
+    """Cost of RE and SE with fresh and stored features, relative to plain training.
 
-    Real runs of all five take turns in one process, and with them the forward passes alone that fresh features need:
-    fresh may add at most these, the bank at most 5 % of a plain step.
+    Real runs of all five variants take turns in one process, and so do the forward passes alone that fresh features
+    need: fresh may add at most these, the bank at most 5 % of a plain step.
 
     Args:
         bundle: name of the bundle.
         config_file: config of the bundle, or a path.
         overlay: configs of the bundle, or paths, to merge over it.
         rounds: number of measurements.
-        steps: number of training steps of each in a round; default: an epoch's.
-        turn: number of steps before it is the next one's turn; default: 1 on a CPU and the whole round on a GPU.
-        cpu_time: whether to count this process's seconds on the CPU instead of those on the wall: where others use the
-            machine too.
-        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given.
+        steps: number of training steps of each variant in a round; default: those of an epoch.
+        turn: number of consecutive steps of each contestant; default: 1 on a CPU and the whole round on a GPU.
+        cpu_time: whether to measure CPU time instead of wall time, which is disturbed less on a shared machine.
+        num_subjects: size of the phantom cohort, made if no dataset_dir is given.
         output: JSON to write, with hardware, versions, config and the numbers of all rounds.
         **overrides: config ids and values, such as --batch_size 6 --box_size "[48,48,48]" --amp true --dataset_dir ...
     """
@@ -92,7 +90,7 @@ def rebalance(
 
     with benchmark.open_session(_configs(bundle, config_file, overlay), overrides, num_subjects) as session:
         result = benchmark.measure_rebalance_cost(session.build, rounds, steps, turn, cpu_time)
-    _tell("rebalance", benchmark.rebalance_table(result), result, session, output)
+    _report("rebalance", benchmark.rebalance_table(result), result, session, output)
 
 
 def memory(
@@ -107,18 +105,18 @@ def memory(
 ) -> None:
     """Peak memory of the training run in fp32 and bf16, with and without activation checkpointing.
 
-    Each combination is a process of its own; on a CPU the peak is all its resident memory, on a GPU what torch gave
-    out. Each is tried at a quarter and half of the box first, and what would not fit is skipped. At the paper's
-    6 x 4 x 96^3 a combination takes several minutes on two cores; --amp false --activation_checkpointing true measures
-    that one alone.
+    Each combination is a separate process; on a CPU the peak is its total resident memory, on a GPU the allocation by
+    torch. Each combination first runs with a quarter and half of the box, and is skipped if it would not fit. With the
+    paper's 6 x 4 x 96^3 a combination takes several minutes on two cores; --amp false --activation_checkpointing true
+    measures that one alone.
 
     Args:
         bundle: name of the bundle.
         config_file: config of the bundle, or a path.
         overlay: configs of the bundle, or paths, to merge over it.
         steps: number of training steps after the warm-up epochs.
-        limit_gb: limit that the peak is compared with, in 1e9 bytes.
-        num_subjects: size of the cohort of phantoms, made when no dataset_dir is given; default: what a step needs.
+        limit_gb: limit of the peak, in 1e9 bytes.
+        num_subjects: size of the phantom cohort, made if no dataset_dir is given; default: the subjects of a step.
         output: JSON to write, with hardware, versions, config and all numbers.
         **overrides: config ids and values, such as --strategy plain --batch_size 6 --box_size "[96,96,96]"
     """
@@ -128,7 +126,7 @@ def memory(
     num_subjects = num_subjects or benchmark.smallest_cohort(files, overrides)
     with benchmark.open_session(files, overrides, num_subjects) as session:
         result = benchmark.measure_memory(files, session.overrides, steps, limit_gb)
-    _tell("memory", benchmark.memory_table(result), result, session, output)
+    _report("memory", benchmark.memory_table(result), result, session, output)
 
 
 def cohort(
@@ -140,16 +138,16 @@ def cohort(
     output: str | None = None,
     **overrides: Any,
 ) -> None:
-    """Peak memory of a training epoch as the cohort grows: kept in memory, and on disk.
+    """Peak memory of a training epoch as the cohort grows, cached in memory and on disk.
 
-    Each run is a process of its own, with small volumes and a small network, and its peak is all its resident memory.
+    Each run is a separate process with small volumes and a small network; its peak is its total resident memory.
 
     Args:
         bundle: name of the bundle.
         config_file: config of the bundle, or a path.
         overlay: configs of the bundle, or paths, to merge over it.
         sizes: numbers of volumes of the cohorts.
-        caches: values of the config's id cache.
+        caches: values of the config id cache.
         output: JSON to write, with hardware, versions, settings and all numbers.
         **overrides: config ids and values, such as --batch_size 4 --image_size "[96,96,96]"
     """
@@ -172,14 +170,15 @@ def radiomics(
 ) -> None:
     """PyRadiomics features by PyRadiomics itself and by common.radiomics, in one process and in two.
 
-    About 1,000 and 1,600 features of volumes and of planes, from the files to the values. The engines take turns, each
-    in new processes. Reported are seconds, the peak memory of all processes, and the largest difference of any feature.
+    It extracts about 1,000 and 1,600 features of volumes and of planes, from the files to the values. The engines take
+    turns, each in new processes. It reports seconds, the peak memory of all processes, and the largest difference
+    between values.
 
     Args:
         datalist: CSV with the columns image and mask, or JSON; default: phantoms.
         num_volumes: number of phantoms of 512 x 512 x 64 voxels.
         num_planes: number of phantoms of 256 x 256 pixels.
-        rounds: number of turns of each.
+        rounds: number of turns of each engine.
         seed: random seed for the phantoms.
         output: JSON to write, with hardware, versions and all numbers.
     """
@@ -205,7 +204,7 @@ def _configs(bundle: str, config_file: str, overlay: Sequence[str]) -> list[str]
     return benchmark.find_configs(bundle, [config_file, *overlay])
 
 
-def _tell(name: str, table: str, result: dict[str, Any], session: Session, output: str | None) -> None:
+def _report(name: str, table: str, result: dict[str, Any], session: Session, output: str | None) -> None:
     _print(name, table, {**session.describe(), **result}, output)
 
 
@@ -230,16 +229,16 @@ def complexity(
     steps: int = 5,
     output: str | None = None,
 ) -> None:
-    """Parameters, multiplications and time of CGC, CMC and the dense equivalent, at the paper's size.
+    """Parameters, multiplications and time of CGC, CMC and the dense equivalent, by default at the size of the paper.
 
     CGC is the grouped Mx1x1 convolution and three grouped 1x1 convolutions with channel shuffle, CMC one dense Mx1x1
     convolution, dense is CGC with one group. They take turns in one process.
 
     Args:
-        channels: number of channels of each modality's feature map; 1408 is EfficientNet-B2's.
+        channels: number of channels of each modality's feature map; 1408 for EfficientNet-B2.
         size: height and width of the feature maps.
         modalities: number of images of a patient.
-        groups: number of groups of CGC's convolutions; must divide channels.
+        groups: number of groups of the convolutions in CGC, a divisor of channels.
         batch_size: number of patients in a batch, for the times.
         device: device to measure on, such as cpu or cuda.
         rounds: number of measurements.

@@ -1,4 +1,4 @@
-"""Calibrate a classifier's probabilities on held-out predictions, and choose below which confidence it abstains."""
+"""Calibrate a classifier's probabilities on held-out predictions, and choose its threshold for abstention."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def calibrate(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> None:
-    """Write calibration.json for scripts/package.py, and beside it a page and figures that show what abstaining costs.
+    """Write calibration.json for scripts/package.py, and beside it a page and figures on the cost of abstention.
 
     Args:
-        predictions: predictions.csv of evaluate.yaml, one for each held-out fold; "{fold}" in a name stands for all.
+        predictions: predictions.csv of evaluate.yaml, one per held-out fold; "{fold}" in a name stands for all folds.
         output: calibration.json to write.
-        target_accuracy: accuracy that called cases must reach, e.g. 0.9; by default all are called.
+        target_accuracy: minimum accuracy of called cases, e.g. 0.9; by default all cases are called.
         resamples: number of bootstrap samples of the subjects.
         confidence: confidence level of the intervals.
-        seed: random seed for the bootstrap, and for the parts of a single fold.
+        seed: random seed for the bootstrap, and for the partition of a single fold.
     """
     from common.evaluation.reports.calibration_report import write_calibration
     from common.evaluation.statistics.calibration_rows import read_calibration_rows
@@ -33,7 +33,7 @@ def calibrate(
     error = found["expected_calibration_error"]
     print(f"temperature {found['temperature']:.3f}, threshold {found['threshold']:.3f}")
     print(f"expected calibration error {error['before']:.3f} before, {error['after']:.3f} after, on unseen cases")
-    right = "" if found["accuracy_of_calls"] is None else f", {found['accuracy_of_calls']:.1%} of them rightly"
+    right = "" if found["accuracy_of_calls"] is None else f", {found['accuracy_of_calls']:.1%} of them correctly"
     print(f"called: {found['coverage']:.1%} of unseen cases{right}")
     print(output)
 

@@ -20,21 +20,21 @@ def extract_radiomics(
     num_workers: int | None = None,
     scheduler: str | None = None,
 ) -> None:
-    """Measure the lesion of every row; rows that cannot be measured stay, with the reason in column status.
+    """Measure the lesion of every row; rows that cannot be measured are kept, with the reason in the column status.
 
-    Images and masks are NIfTI, NRRD, PNG, or a folder with a DICOM series and a DICOM segmentation. Run it again after
-    an interruption: what was measured is read from the cache.
+    Images and masks are NIfTI, NRRD, PNG, or a folder with a DICOM series and a DICOM segmentation. After an
+    interruption, run the same command again: completed lesions are read from the cache.
 
     Args:
-        datalist: JSON whose rows have image, mask and subject; or a CSV with the columns image and mask.
+        datalist: JSON with image, mask and subject in each row, or CSV with the columns image and mask.
         output: table to write, .csv or .parquet.
         section: section of the JSON.
         settings: PyRadiomics parameter file (YAML); default: the original image with bin width 25.
-        mask_label: label to measure; default: all above 0 together.
+        mask_label: label of the mask to measure; default: all labels above 0 together.
         modality: index of the modality to measure, or all.
-        cache_dir: folder of results by content, which cohorts may share; default: radiomics_cache beside the table.
+        cache_dir: cache folder, which cohorts may share; default: radiomics_cache beside the table.
         num_workers: number of processes; default: one per core.
-        scheduler: address of a Dask scheduler, tcp://host:port, whose workers see the same files; default: this
+        scheduler: address of a Dask scheduler, tcp://host:port, whose workers have the same files; default: this
             machine.
     """
     from common.data import load_datalist
@@ -42,8 +42,9 @@ def extract_radiomics(
     from common.radiomics import extract_table, read_pairs
 
     check_pyarrow(output)
+    names: dict[str, str] = {}
     if Path(datalist).suffix.lower() == ".csv":
-        rows, names = read_pairs(datalist), {}
+        rows = read_pairs(datalist)
     else:
         rows = load_datalist(datalist, section=section, spatial_dims=[2, 3], check="none")
         names = json.loads(Path(datalist).read_text(encoding="utf-8")).get("modality") or {}

@@ -1,4 +1,4 @@
-"""Take one slice of each volume of a cohort, for what reads slices, such as a bundle's inference.json."""
+"""Extract one slice of each volume of a cohort, for readers of slices such as a bundle's inference.json."""
 
 from __future__ import annotations
 

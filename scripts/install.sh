@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Make or complete the virtual environment, with the versions that constraints.txt pins.
+# Create or complete the virtual environment, with the versions pinned in constraints.txt.
 #
 # usage: bash scripts/install.sh [radiomics] [dask] [dicom] [parquet] [deploy] [imagenet] [mlflow] [docs] [test]     the extras of setup.cfg
 #
-#   PYTHON=...       interpreter for a new environment; default: the first of python3.11, 3.12, 3.13 and python3 that fits
+#   PYTHON=...       interpreter for a new environment; default: the first suitable one of python3.11, 3.12, 3.13 and python3
 #   VENV=...         folder of the environment; default: .venv beside setup.cfg
-#   TORCH_INDEX=...  package index to take torch from, such as https://download.pytorch.org/whl/cu130
-#   CONSTRAINTS=...  other pins than constraints.txt; /dev/null takes the newest of everything
+#   TORCH_INDEX=...  package index for torch, such as https://download.pytorch.org/whl/cu130
+#   CONSTRAINTS=...  pins to use instead of constraints.txt; /dev/null for the newest versions
 #
-# quickstart.sh and test.sh source this file; it leaves them $root, the project, and $python, the environment's.
+# Packages are installed by uv, which is installed into the environment first, with the indexes and certificates of the
+# pip configuration; or by pip if uv is not available. Their output is in install.log in the environment.
+#
+# quickstart.sh and test.sh source this file, which sets $root, the project, and $python, that of the environment.
 set -euo pipefail
 
 cpu_index=https://download.pytorch.org/whl/cpu
@@ -57,7 +60,7 @@ check_compiler() { # PyRadiomics is compiled here
         stop "found no $headers/Python.h, which PyRadiomics needs: install it (Debian, Ubuntu: sudo apt install python3-dev)"
 }
 
-torch_index() { # PyPI's torch for Linux brings gigabytes of CUDA; without a GPU its CPU build does
+torch_index() { # the CPU build without a GPU, as torch for Linux on PyPI includes gigabytes of CUDA
     if [ -n "${TORCH_INDEX:-}" ]; then
         echo "$TORCH_INDEX"
     elif [ "$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && reachable "$cpu_index/torch/"; then
@@ -69,26 +72,70 @@ reachable() {
     "$python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10)' "$1" 2>/dev/null
 }
 
-pip_install() { # all of pip's words go to a file, the larger downloads and errors to the terminal
-    local log=$venv/install.log
-    PYTHONUNBUFFERED=1 "$python" -m pip install --disable-pip-version-check -c "$constraints" "$@" 2>&1 | tee -a "$log" |
+uv_settings() { # pip's settings as options of uv and, for its certificate, a variable; shell code to evaluate
+    "$python" -m pip config list 2>/dev/null | "$python" -c '
+import ast, os, shlex, sys
+
+names = {"index-url": "--default-index", "extra-index-url": "--index", "find-links": "--find-links"}
+names |= {"constraint": "--constraint", "trusted-host": "--allow-insecure-host"}
+lines = [line.strip().partition("=") for line in sys.stdin]
+settings = {}  # a variable goes before the section install of a file, and that before the section global
+for section in ("global", "install", ":env:"):
+    settings |= {key.rpartition(".")[2]: ast.literal_eval(text) for key, _, text in lines if key.startswith(section)}
+options = [word for name in names for value in settings.get(name, "").split() for word in (names[name], value)]
+if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+    options.append("--no-index")
+print(f"options=({shlex.join(options)})")
+if "cert" in settings and "SSL_CERT_FILE" not in os.environ:
+    print("export SSL_CERT_FILE=" + shlex.quote(settings["cert"]))
+'
+}
+
+find_installer() { # sets $installer: uv, which takes seconds instead of minutes, or pip
+    local options=()
+    if "$python" -m pip install --disable-pip-version-check --quiet -c "$constraints" uv >>"$venv/install.log" 2>&1; then
+        eval "$(uv_settings)"
+        # with this strategy, uv chooses the best version of all indexes, like pip
+        installer=(uv pip install --python "$python" --index-strategy unsafe-best-match ${options[@]+"${options[@]}"})
+    else
+        echo "    uv is not available from the index of pip: installing with pip, which takes longer"
+        installer=(pip install --disable-pip-version-check)
+    fi
+}
+
+run_installer() { # its output is written to a file; larger downloads, errors and counts also to the terminal
+    PYTHONUNBUFFERED=1 "$python" -m "${installer[@]}" -c "$constraints" "$@" 2>&1 | tee -a "$venv/install.log" |
         awk '/(Downloading|Using cached) .* MB\)/ { print "    " $(NF-2), $(NF-1), $NF }
              /^ *Building wheel for .*started/ { print "    building " $4 }
              /^Installing collected/ { print "    installing " NF - 3 " packages" }
+             /^ *(Downloading|Building) [^ ]+( \([0-9.]+MiB\))?$/ || /^(Resolved|Prepared|Installed) / { sub(/^ */, ""); print "    " $0 }
              /ERROR|error:/ { print }
-             { fflush() }' || stop "installation failed; all that pip said is in $log"
+             { fflush() }' || stop "installation failed; the installer's output is in $venv/install.log"
+}
+
+show_progress() { # at least every 15 seconds
+    while sleep 15 >/dev/null 2>&1; do
+        echo "    $SECONDS s, $(du -sm "$venv" 2>/dev/null | cut -f 1) MB in $venv"
+    done
 }
 
 install() { # extras, separated by commas
-    local index options=()
+    local index installer=() isolation=() progress
     : >"$venv/install.log"
+    show_progress &
+    progress=$!
+    trap 'kill "$progress" 2>/dev/null || true' EXIT
+    find_installer
     index=$(torch_index)
-    pip_install torch ${index:+--extra-index-url "$index"}
+    run_installer torch ${index:+--extra-index-url "$index"}
     if "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then
-        pip_install numpy setuptools wheel # pyradiomics 3.0.1 needs them to build and does not say so
-        options=(--no-build-isolation)
+        run_installer numpy setuptools wheel # pyradiomics 3.0.1 needs them to build, but does not declare them
+        isolation=(--no-build-isolation)
+        [ "${installer[0]}" = pip ] || isolation=(--no-build-isolation-package pyradiomics)
     fi
-    pip_install ${options[@]+"${options[@]}"} --editable "$root${1:+[$1]}"
+    run_installer ${isolation[@]+"${isolation[@]}"} --editable "$root${1:+[$1]}"
+    kill "$progress" 2>/dev/null || true
+    trap - EXIT
 }
 
 main() {
@@ -103,7 +150,7 @@ main() {
     "$python" -m pip --version >/dev/null 2>&1 || make_environment
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         stop "found $("$python" --version) in $venv, expected Python 3.11 or later: delete that folder, or set VENV to another"
-    # What was installed, and by which pins: nothing to do when it is what is asked for.
+    # Installed extras with their pins: if they are the requested ones, there is nothing to do.
     state=$({ echo "$root" && cat "$root/setup.cfg" "$constraints"; } | cksum | cut -d " " -f 1)
     for extra in base "$@"; do
         grep -qsx "$state $extra" "$venv/installed" || missing=yes

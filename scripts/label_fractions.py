@@ -1,4 +1,4 @@
-"""Compare methods of a bundle over the number of labels: pre-train once, then learn from 5 to 100 % of the labels."""
+"""Compare methods of a bundle by the number of labels: pre-train once, then train on 5 to 100 % of the labels."""
 
 from __future__ import annotations
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from common.command_line import run_commands
-
-COHORTS = ("lgg", "brats", "nsclc", "table", "dicom", "tn_scui", "kits", "busi", "bids", "adni", "oasis", "isbi", "npz")
+from common.data import cohorts
 
 if __name__ == "__main__":
     run_commands(
-        {name: f"common.data:{name}_datalist" for name in COHORTS},
+        {name.removesuffix("_datalist"): f"common.data.cohorts:{name}" for name in cohorts.__all__},
         help=__doc__,
         show=lambda path: print(f"datalist: {path}"),
     )

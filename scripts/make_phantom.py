@@ -1,22 +1,14 @@
-"""Make a cohort of phantoms: realistic volumes with known truth, to try everything on without any patient's data."""
+"""Make a cohort of phantoms: realistic images with known ground truth, to try everything without patient data."""
 
 from __future__ import annotations
 
 from common.command_line import run_commands
-
-COHORTS = {
-    "brain": "BrainPhantoms",
-    "liver": "LiverPhantoms",
-    "lung": "LungPhantoms",
-    "thyroid": "ThyroidPhantoms",
-    "kidney": "KidneyPhantoms",
-    "dementia": "DementiaPhantoms",
-    "lesions": "LesionPhantoms",
-}
+from common.data import phantoms
 
 if __name__ == "__main__":
+    cohorts = [getattr(phantoms, name) for name in phantoms.__all__]
     run_commands(
-        {name: f"common.data:{cohort}" for name, cohort in COHORTS.items()},
+        {cohort.generator: cohort for cohort in cohorts},
         method="make",
         help=__doc__,
         show=lambda path: print(f"datalist: {path}"),

@@ -14,15 +14,15 @@ from common.errors import OptionError
 def modality_statistics(
     bundle: str, overlays: Sequence[str] = (), foreground: bool = False, output: str | None = None, **overrides: Any
 ) -> None:
-    """Measure what pretrain.yaml's preprocessing gives, before augmentation and normalisation.
+    """Measure images after the preprocessing of pretrain.yaml, before augmentation and normalisation.
 
-    Only subjects who train are measured: those not in --fold (0 by default), or all with --transductive True.
+    Only training subjects are measured: those not in --fold (0 by default), or all with --transductive True.
 
     Args:
-        bundle: name of the bundle, whose pretrain.yaml has mean and std, e.g. liver_cgc.
+        bundle: name of a bundle with mean and std in its pretrain.yaml, e.g. liver_cgc.
         overlays: configs of the bundle to merge over it.
-        foreground: whether to measure only pixels that are not 0; by default all, since all are normalised.
-        output: JSON to write, with mean, std and the number of images of each modality.
+        foreground: whether to measure only non-zero pixels; by default all, since all are normalised.
+        output: JSON to write, with mean, standard deviation and number of images of each modality.
         **overrides: ids of the config and their values, such as --dataset_dir data --modalities "[T1,T2]" --fold 1.
     """
     from monai.bundle import ConfigParser

@@ -1,17 +1,17 @@
-"""Package a trained classifier: for the MONAI model zoo, for MONAI Label, or for those who accept no code."""
+"""Package a trained classifier: for the MONAI model zoo, for MONAI Label, or for receivers who accept no code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from common.command_line import run_commands
 
 
 def package(
     bundle: str,
-    target: Literal["zoo", "monailabel", "monailabel_training", "inference"],
+    target: str,
     weights: str | None = None,
     output: str = "dist",
     name: str | None = None,
@@ -24,33 +24,46 @@ def package(
     quiet: bool = False,
     **settings: Any,
 ) -> Path:
-    """Write <output>/<name>.zip, which works alone. The same inputs give the same bytes.
+    """Write the self-contained archive <output>/<name>.zip. The same inputs give the same bytes.
 
-    Further options set ids of the configs as the classifier was trained with them, e.g. --image_size "[64,64]", and ids
-    of the metadata: --_meta_#network_data_format#outputs#pred#channel_def "{0: stage I, 1: stage II}".
+    Further options set ids of the configs to the values of the training, e.g. --image_size "[64,64]", and ids of the
+    metadata: --_meta_#network_data_format#outputs#pred#channel_def "{0: stage I, 1: stage II}".
 
     Args:
         bundle: name of the bundle, e.g. liver_cgc.
-        target: receiver of the archive: zoo (configs, library and all formats of the weights: trains, evaluates and
-            infers), monailabel (for the stock monaibundle app), monailabel_training (for that app, to train there) or
-            inference (no Python, no expressions beyond a list).
+        target: receiver of the archive: zoo (configs, library and all formats of the weights, for training, evaluation
+            and inference), monailabel (for the stock monaibundle app), monailabel_training (for training in that app)
+            or inference (no Python, only expressions on an allow-list).
         weights: model.pt of train.yaml; default: models/model.pt of the bundle.
         output: folder for the archive.
-        name: name of the archive; default: the bundle's, for targets other than zoo with _classification or _inference.
-        calibration: calibration.json of scripts/calibrate.py; without it nothing is calibrated and no case uncalled.
+        name: name of the archive; default: that of the bundle, for targets other than zoo with _classification or
+            _inference.
+        calibration: calibration.json of scripts/calibrate.py; default: no calibration and no abstention.
         metrics: metrics.json of an evaluation (evaluate.yaml writes one into report/), for metadata and model card.
-        run: output folder of train.yaml, for the provenance; default: the weights' folder.
+        run: output folder of train.yaml, for the provenance; default: folder of the weights.
         key: private Ed25519 key (PEM) to sign with.
-        overlays: overlays of train.yaml with which the classifier was trained, e.g. image_view.
-        address: URL of the folder where the archive and its large files will be.
-        quiet: whether to show no progress.
+        overlays: overlays of train.yaml in the training of the classifier, e.g. image_view.
+        address: URL of the folder of the published archive and its large files.
+        quiet: whether to hide the progress.
         **settings: ids of the configs and their values.
     """
     from common.deploy.package import package_bundle
 
-    files = {"weights": weights, "calibration": calibration, "metrics": metrics, "run": run, "key": key}
-    options = {"name": name, "overlays": overlays, "address": address, "progress": not quiet}
-    return package_bundle(bundle, target, output, **options, **files, **settings)
+    return package_bundle(
+        bundle,
+        target,
+        output,
+        weights,
+        name,
+        calibration,
+        run,
+        key,
+        metrics=metrics,
+        overlays=overlays,
+        address=address,
+        progress=not quiet,
+        **settings,
+    )
 
 
 if __name__ == "__main__":

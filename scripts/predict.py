@@ -1,4 +1,4 @@
-"""Classify a folder of DICOM studies or NIfTI files: tables of probabilities, and DICOM reports to send back."""
+"""Classify a folder of DICOM studies or NIfTI files: tables of probabilities, and DICOM reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from common import InputError, bundle_root
 from common.command_line import run_commands
 
-SHOWN = 300  # characters of a study's name
+SHOWN = 300  # characters of the name of a study
 
 
 def predict(
@@ -24,24 +24,26 @@ def predict(
     num_workers: int = 2,
     **settings: Any,
 ) -> None:
-    """Predict every study and write results.json, results.csv and, for DICOM, a Structured Report of each.
+    """Predict every study and write results.json, results.csv and, for DICOM, a Structured Report per study.
 
-    A study that cannot be used is reported at the end, with exit code 1; the others keep their results. Start the same
-    command again to continue: studies whose images and model are the same are not done again.
+    Studies that cannot be used are reported at the end, with exit code 1; the results of the others are written. Run
+    the same command again to continue: studies with unchanged images and model are not predicted again.
 
-    Further options set ids of inference.json: --device cpu, and for a bundle those that the classifier was trained
-    with, such as --image_size "[64,64]".
+    Further options set ids of inference.json: --device cpu, and for a bundle those of the training, such as
+    --image_size "[64,64]".
 
     Args:
-        archive: zip of scripts/package.py (--target inference), its folder, or the name of a bundle of this checkout.
-        folder: folder of DICOM studies at any depth, or of NIfTI files, a folder for each case, or a datalist's JSON.
+        archive: zip file from scripts/package.py (--target inference), its folder, or name of a bundle of this
+            checkout.
+        folder: folder of DICOM studies at any depth, folder with a subfolder of NIfTI files for each case, or JSON of
+            a datalist.
         output: folder for the results.
-        weights: TorchScript of a bundle; an archive has its own.
-        rules: YAML or JSON with the rules that tell the DICOM series apart; default: the archive's own.
+        weights: TorchScript of a bundle; an archive contains its own.
+        rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the archive.
         key: public Ed25519 key (PEM) of the signature that the archive must have.
-        heat_map: whether to write a DICOM Secondary Capture that shows where the network looks; takes many passes of
-            the network.
-        num_workers: number of processes that read studies while the network runs.
+        heat_map: whether to write a DICOM Secondary Capture with a heat map of the regions that the prediction depends
+            on; it takes many passes of the network.
+        num_workers: number of processes that read studies in parallel to the network.
         **settings: ids of inference.json and their values.
     """
     from common.deploy.prediction.classifier import open_classifier
@@ -50,19 +52,19 @@ def predict(
     source = Path(archive) if Path(archive).exists() else Path(bundle_root(archive))
     if not source.exists():
         raise InputError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
-    folder, place = Path(folder), Path(output)
+    place = Path(output)
     with open_classifier(source, weights=weights, rules=rules, key=key, **settings) as classifier:
-        cases, unreadable = find_cases(folder, classifier, skip=place.resolve())
+        cases, unreadable = find_cases(Path(folder), classifier, skip=place.resolve())
         batch = predict_cases(classifier, cases, place, failed=unreadable, heat_map=heat_map, num_workers=num_workers)
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")
     print(f"{done}, {len(batch.failed)} failed\nresults: {batch.files[0]}\ntable: {batch.files[1]}")
     if batch.failed:
         lines = [f"{' '.join(name.split())[:SHOWN]}: {reason}" for name, reason in batch.failed.items()]
-        raise InputError.of_rows(str(folder), lines)
+        raise InputError.of_rows(str(Path(folder)), lines)
 
 
 if __name__ == "__main__":
-    # Each reader logs that it has no decoder on a GPU.
+    # Each reader logs that it does not have a decoder on a GPU.
     logging.getLogger("monai.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
     run_commands(predict)

@@ -1,4 +1,4 @@
-"""Verify an archive offline: files by their hashes, its maker by a signature, no code in it, the model zoo's checks."""
+"""Verify an archive offline: hashes of its files, signature of its maker, absence of code, checks of the model zoo."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from common.command_line import run_commands
 
 
 def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool = False) -> None:
-    """Compare an archive with its manifest, and run the checks that are asked for; the exit code is 1 when one fails.
+    """Compare an archive with its manifest, and run the requested checks; the exit code is 1 if one fails.
 
     Args:
-        archive: zip of scripts/package.py, or its unpacked folder.
+        archive: zip file from scripts/package.py, or its unpacked folder.
         key: public Ed25519 key (PEM) of the maker; an archive without its signature is then refused.
-        scan: whether to check that the archive holds no code: no Python, no pickles or expressions beyond an
+        scan: whether to check that the archive contains no code: no Python, no pickles or expressions beyond an
             allow-list.
         zoo: whether to run the checks of the MONAI model zoo's continuous integration; they take minutes and run the
-            archive's code.
+            code of the archive.
     """
     from common.deploy.consumers.zoo_checks import check_zoo
     from common.deploy.verification.archive import open_archive
@@ -27,7 +27,7 @@ def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool =
         if key is not None:
             print(f"signature: made by {key}")
         elif (folder / SIGNATURE).is_file():
-            print("signature: there is one; --key checks it")
+            print("signature: present, not checked; set --key to check it")
         print(f"manifest: {len(read_manifest(folder))} files, all as listed")
         if (metadata := folder / "configs/metadata.json").is_file():
             found = read_json(metadata.read_bytes())[0]
@@ -43,7 +43,7 @@ def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool =
                 print(f"zoo: {name}: {problem or 'passed'}", flush=True)
                 failed += [name] if problem else []
             if failed:
-                raise InputError(f"{archive}: failed {', '.join(failed)} of the zoo's checks; see above")
+                raise InputError(f"{archive}: failed the zoo checks {', '.join(failed)}; see above")
 
 
 if __name__ == "__main__":

@@ -21,22 +21,22 @@ _ENDLESS = 1_000_000  # epochs: the benchmark decides when a run stops
 
 
 class BundleRun:
-    """The trainer that ``python -m monai.bundle run training`` would run, with all its handlers, and not yet started.
+    """The trainer that ``python -m monai.bundle run training`` would run, with all its handlers, before its start.
 
     Args:
-        config_files: the config and its overlays.
+        config_files: config and its overlays.
         overrides: config ids and their values, as on the command line.
-        output_dir: folder for what the run writes, instead of the user's.
-        dataset: take this one, built by another run, instead of caching the cohort again.
+        output_dir: folder for the output of the run, instead of the user's.
+        dataset: dataset of another run to use, instead of caching the cohort again.
     """
 
     def __init__(
         self, config_files: Sequence[str], overrides: Mapping[str, Any], output_dir: Path, dataset: Any = None
     ) -> None:
-        own = {"output_dir": str(output_dir), "max_epochs": _ENDLESS}
-        if dataset is not None:
-            own["train#dataset"] = dataset
-        logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # it tells of each logging.conf
+        own: dict[str, Any] = {"output_dir": str(output_dir), "max_epochs": _ENDLESS}
+        if dataset is not None:  # a component, as configs refer to its rows by train#dataset#data
+            own["train#dataset"] = {"_target_": _first, "dataset": dataset, "data": list(dataset.data)}
+        logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # it logs each logging.conf
         workflow = ConfigWorkflow(list(config_files), **{**overrides, **own})
         workflow.initialize()
         self.parser: ConfigParser = workflow.parser
@@ -45,19 +45,23 @@ class BundleRun:
 
     @property
     def warmup_steps(self) -> int:
-        """Steps before anything is timed: the epochs without RE/SE, at least one."""
+        """Number of steps before timing: the epochs without RE/SE, at least one."""
         return self.trainer.state.epoch_length * max(1, self.setting("warmup_epochs", 1))
 
     def setting(self, name: str, default: Any = None) -> Any:
-        """The value of a config id, ``default`` where the config has none."""
+        """The value of a config id, or ``default`` if the config does not have it."""
         return self.parser.get_parsed_content(name) if name in self.parser else default
 
 
+def _first(dataset: Any, data: Any) -> Any:
+    return dataset
+
+
 def merged_config(config_files: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The config as it is written, with overlays and overrides.
+    """The unparsed config, with overlays and overrides.
 
     Args:
-        config_files: the config and its overlays.
+        config_files: config and its overlays.
         overrides: config ids and their values.
     """
     parser = ConfigParser()
@@ -70,10 +74,10 @@ def read_setting(config_files: Sequence[str], overrides: Mapping[str, Any], name
     """The value of a config id, without building the run.
 
     Args:
-        config_files: the config and its overlays.
+        config_files: config and its overlays.
         overrides: config ids and their values.
-        name: the config id.
-        default: where the config has none.
+        name: config id.
+        default: value if the config does not have the id.
     """
     config = merged_config(config_files, overrides)
     return evaluated(config, name) if name in config else default
@@ -82,38 +86,39 @@ def read_setting(config_files: Sequence[str], overrides: Mapping[str, Any], name
 def phantom_overrides(
     config_files: Sequence[str], overrides: Mapping[str, Any], folder: Path, num_subjects: int
 ) -> dict[str, Any]:
-    """Make a cohort of phantoms with the modalities that the config asks for, and say where it is.
+    """Make a cohort of phantoms with the modalities that the config needs.
 
-    They are thyroid nodules or kidney tumours where the config wants radiomics, one visit of a brain where it samples
-    clips, slices of the liver where it names its modalities, else brains with a tumour; the run's own preprocessing
-    crops, pads or resizes them. What a step costs depends on shapes alone.
+    They are thyroid nodules or kidney tumours for configs with radiomics, single visits of brains for configs that
+    sample clips, slices of the liver for configs with named modalities, otherwise brains with a tumour; the
+    preprocessing of the run crops, pads or resizes them. The cost of a step depends on shapes alone.
 
     Args:
-        config_files: the config and its overlays.
+        config_files: config and its overlays.
         overrides: config ids and their values.
-        folder: of the cohort.
-        num_subjects: all of them train.
+        folder: folder for the cohort.
+        num_subjects: number of subjects, all of whom are used for training.
 
     Returns:
         Overrides for :class:`BundleRun`.
 
     Raises:
-        InputError: when the config wants other modalities than phantoms have.
+        InputError: the config needs modalities that phantoms do not have.
     """
-    cohort = {"num_subjects": num_subjects, "num_folds": 2}
     if read_setting(config_files, overrides, "radiomics_settings"):
-        volumes = read_setting(config_files, overrides, "lesion_slices")
-        KidneyPhantoms(clear_cell=None, **cohort).make(folder) if volumes else ThyroidPhantoms(**cohort).make(folder)
+        if read_setting(config_files, overrides, "lesion_slices"):
+            KidneyPhantoms(num_subjects=num_subjects, num_folds=2, clear_cell=None).make(folder)
+        else:
+            ThyroidPhantoms(num_subjects=num_subjects, num_folds=2).make(folder)
     elif read_setting(config_files, overrides, "num_slices"):
-        DementiaPhantoms(visits=1, **cohort).make(folder)
+        DementiaPhantoms(num_subjects=num_subjects, num_folds=2, visits=1).make(folder)
     elif modalities := read_setting(config_files, overrides, "modalities"):
-        LiverPhantoms(modalities=modalities, **cohort).make(folder)
+        LiverPhantoms(num_subjects=num_subjects, num_folds=2, modalities=modalities).make(folder)
     else:
         channels = read_setting(config_files, overrides, "in_channels")
         if channels not in range(1, len(MR_MODALITIES) + 1):
             raise InputError(
-                f"in_channels: {channels!r}; phantoms have 1 to {len(MR_MODALITIES)} modalities; name a cohort of your "
-                "own by --dataset_dir"
+                f"in_channels: {channels!r}; phantoms have 1 to {len(MR_MODALITIES)} modalities; set --dataset_dir "
+                "to your own cohort"
             )
-        BrainPhantoms(modalities=MR_MODALITIES[:channels], **cohort).make(folder)
+        BrainPhantoms(num_subjects=num_subjects, num_folds=2, modalities=MR_MODALITIES[:channels]).make(folder)
     return {"dataset_dir": str(folder), "cache_dir": str(folder / "cache"), "transductive": True}

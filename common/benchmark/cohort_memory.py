@@ -1,4 +1,4 @@
-"""Peak memory of a training epoch as the cohort grows."""
+"""Peak memory of a training epoch for cohorts of increasing size."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from ..data import DementiaPhantoms, load_datalist, write_datalist
+from ..data import load_datalist, write_datalist
+from ..data.phantoms import DementiaPhantoms
 from ..errors import InputError
 from .memory import peak_of_run
 
 __all__ = ["cohort_table", "measure_cohort_memory"]
 
-# Small volumes and a small network: what grows with the cohort is neither.
+# Small volumes and a small network, as neither affects the growth with the cohort.
 SMALL = {
     "image_size": [64, 64, 64],
     "clip_size": [32, 32],
@@ -36,21 +37,21 @@ def measure_cohort_memory(
 ) -> dict[str, Any]:
     """Peak memory of the real run's first epoch, for cohorts of several sizes and each kind of cache.
 
-    Each is a process of its own, of which the peak resident memory is told with all that is in it. The cohorts are the
-    first phantoms of the largest one, a volume each.
+    Each run is a separate process, whose total peak resident memory is reported. The smaller cohorts are the first
+    phantoms of the largest one, with one volume each.
 
     Args:
-        config_files: the config and its overlays.
+        config_files: config and its overlays.
         overrides: config ids and their values, on top of :data:`SMALL`.
-        folder: for phantoms and all that the runs write.
-        sizes: of the cohorts.
+        folder: folder for the phantoms and the output of the runs.
+        sizes: numbers of volumes in the cohorts.
         caches: values of the config id ``cache``.
 
     Returns:
-        ``settings``, ``rows`` and, for each cache, ``growth`` in bytes for each further volume, as plain values.
+        ``settings``, ``rows`` and, for each cache, ``growth`` in bytes per additional volume, as plain values.
 
     Raises:
-        InputError: for fewer than two sizes or a size below 20.
+        InputError: there are fewer than two sizes, or a size is below 20.
     """
     sizes = sorted(set(sizes))
     if len(sizes) < 2 or sizes[0] < 20:
@@ -76,14 +77,14 @@ def measure_cohort_memory(
 
 
 def _cohorts(folder: Path, sizes: Sequence[int]) -> dict[int, Path]:
-    """A datalist for each size, of one cohort."""
+    """Datalists of each size, of one cohort."""
     path = DementiaPhantoms(sizes[-1], visits=1, shape=PHANTOM_SHAPE, num_folds=2).make(folder / "phantoms")
     rows = load_datalist(path, check="none")
     return {size: write_datalist(folder / f"cohort_{size}.json", rows[:size]) for size in sizes}
 
 
 def cohort_table(result: dict[str, Any]) -> str:
-    """One line for each run of :func:`measure_cohort_memory`, in MB (1e6 bytes), and what they come to."""
+    """One line per run of :func:`measure_cohort_memory`, in MB (1e6 bytes), and the growth per volume."""
     rows = [
         {"cache": row["cache"], "volumes": row["volumes"]}
         | {name: f"{row[name] / 1e6:.0f}" for name in ("libraries", "baseline", "peak")}
@@ -91,5 +92,5 @@ def cohort_table(result: dict[str, Any]) -> str:
     ]
     lines = [", ".join(f"{name} {value}" for name, value in result["settings"].items()), ""]
     lines += [pd.DataFrame(rows).to_string(index=False), "", "MB of resident memory; baseline = before the first step"]
-    lines += [f"{cache}: {size / 1e3:.1f} kB for each further volume" for cache, size in result["growth"].items()]
+    lines += [f"{cache}: {size / 1e3:.1f} kB per additional volume" for cache, size in result["growth"].items()]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What fusing the modalities costs: cross-modality group convolution, its dense peer and its dense equivalent."""
+"""Cost of modality fusion: cross-modality group convolution, its dense peer and its dense equivalent."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def measure_complexity(
     All take turns in one process. The forward pass is timed as in inference, forward and backward as in training.
 
     Args:
-        channels: of each modality's feature map; 1408 of EfficientNet-B2.
+        channels: number of channels of each modality's feature map; 1408 for EfficientNet-B2.
         size: height and width of the feature maps.
-        num_modalities: M.
-        groups: of CGC's convolutions.
-        batch_size: patients in a batch, for the times.
-        device: where to measure.
-        rounds: how often to measure.
-        steps: batches of each in a round.
+        num_modalities: number of modalities M.
+        groups: number of groups of the convolutions in CGC.
+        batch_size: number of patients in a timed batch.
+        device: device to measure on.
+        rounds: number of measurements.
+        steps: number of batches of each network in a round.
 
     Returns:
         ``settings`` and ``rows``: for each network ``parameters``, ``macs`` of one patient, ``forward`` and
-        ``forward+backward`` in seconds for a batch, and ``ratios`` of all these to CGC's, as plain values for JSON.
+        ``forward+backward`` in seconds per batch, and ``ratios`` of all these to CGC, as plain values for JSON.
     """
     networks: dict[str, nn.Module] = {
         "CGC": CrossModalityGroupConv(channels, num_modalities, groups),
@@ -52,7 +52,7 @@ def measure_complexity(
     counts = {name: count_macs(network, (channels, num_modalities, size, size)) for name, network in networks.items()}
     encoded = torch.rand(
         batch_size, num_modalities, channels, size, size, device=device
-    )  # as one encoder pass gives it
+    )  # the layout of one encoder pass
     x = encoded.transpose(1, 2).requires_grad_()
     contestants = {
         (name, kind): run(network.to(device), x)
@@ -63,7 +63,7 @@ def measure_complexity(
         do_steps(2)
     turn = 1 if torch.device(device).type == "cpu" else steps
     seconds = take_turns(contestants, rounds, steps, turn, Clock(device))
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         name: {
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "macs": counts[name],
@@ -78,17 +78,17 @@ def measure_complexity(
 
 
 def count_macs(network: nn.Module, shape: tuple[int, ...]) -> int:
-    """Multiplications of one forward pass of one input of this shape, by torch's counter; it computes nothing."""
+    """Multiplications of one forward pass of one input of this shape, counted by torch without computing it."""
     was_training, meta = network.training, torch.device("meta")
     state = {name: tensor.to(meta) for name, tensor in network.eval().state_dict().items()}
     with FlopCounterMode(display=False) as counter:
         torch.func.functional_call(network, state, torch.empty(1, *shape, device=meta))
     network.train(was_training)
-    return counter.get_total_flops() // 2  # the counter tells multiplications and additions
+    return counter.get_total_flops() // 2  # the counter includes additions
 
 
 def complexity_table(result: dict[str, Any]) -> str:
-    """One line for each network of :func:`measure_complexity`."""
+    """One line per network of :func:`measure_complexity`."""
     rows = []
     for name, found in result["rows"].items():
         ratios = found["ratios"]

@@ -1,4 +1,4 @@
-"""How much of the bare network's speed a training run keeps."""
+"""Speed of a training run relative to its bare network."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def measure_efficiency(
     turn: int | None = None,
     cpu_time: bool = False,
 ) -> dict[str, Any]:
-    """Samples per second of a real training run over those of its bare network, round by round.
+    """Samples per second of a real training run relative to its bare network, in each round.
 
-    In the run's time is all that it does: loading from the cache, collating, RE/SE, augmentation, the step, every
-    handler, the loader's restart, and at each epoch's end metrics, logs and the checkpoint on disk. Not in it: start-up
-    (preprocessing into the cache, the warm-up epochs) and the run's last ``model.pt``. The bare network's time is
+    The time of the run includes loading from the cache, collating, RE/SE, augmentation, the step, all handlers, the
+    restart of the loader, and at the end of each epoch metrics, logs and the checkpoint on disk. It does not include
+    start-up (preprocessing into the cache, warm-up epochs) and the final ``model.pt``. The time of the bare network is
     forward, loss, backward and optimizer step under the run's autocast, on a batch that the run trained on, already
-    augmented and on the device. Both count the samples of a training step: with SE, the m chosen ones.
+    augmented and on the device. Both count the samples of a training step: with SE, the m selected ones.
 
     Args:
-        run: the run to judge.
-        plain: the same without RE/SE, to tell apart what these cost.
-        rounds: how often to measure.
-        steps: steps of a round; by default an epoch's, so that each round has one epoch's end.
-        turn: steps before it is the next one's turn; by default 1 on a CPU, and the whole round on a GPU, where each
-            turn ends with waiting.
-        cpu_time: see :class:`~.turns.Clock`.
+        run: training run to measure.
+        plain: the same run without RE/SE, to measure their cost separately.
+        rounds: number of measurements.
+        steps: number of steps in a round; by default those of an epoch, so that each round has one end of an epoch.
+        turn: number of consecutive steps of each contestant; by default 1 on a CPU, and the whole round on a GPU, which
+            is synchronised at the end of each turn.
+        cpu_time: whether to measure CPU time, see :class:`~.turns.Clock`.
 
     Returns:
         ``settings``, ``rounds`` and ``summary``, as plain values for JSON.
@@ -64,25 +64,25 @@ def measure_efficiency(
 
 
 def warm_up(driver: TrainerSteps, num_steps: int, title: str) -> None:
-    """Do ``num_steps`` untimed steps behind a progress bar."""
+    """Do ``num_steps`` untimed steps with a progress bar."""
     take_turns({title: driver}, 1, num_steps, 1, driver.clock, title)
 
 
 def default_steps(run: BundleRun, steps: int | None, turn: int | None) -> tuple[int, int]:
-    """Steps of a round and of a turn, where the caller leaves them open."""
+    """Steps of a round and of a turn, with defaults for ``None``."""
     steps = steps or run.trainer.state.epoch_length
     return steps, turn or (steps if run.trainer.state.device.type == "cuda" else 1)
 
 
 def first_tensor(inputs: Any) -> torch.Tensor:
-    """The batch, or the first of several views of it."""
+    """The batch, or the first of its views."""
     if isinstance(inputs, torch.Tensor):
         return inputs
     return first_tensor(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs[0])
 
 
 def describe_step(run: BundleRun, image: torch.Tensor) -> dict[str, Any]:
-    """What a step works on, as plain values."""
+    """Properties of a step, as plain values."""
     inferer = run.trainer.inferer
     return {
         "batch_shape": list(image.shape),
@@ -95,7 +95,7 @@ def describe_step(run: BundleRun, image: torch.Tensor) -> dict[str, Any]:
 
 
 def _rounds(seconds: dict[str, list[float]], samples: int) -> list[dict[str, Any]]:
-    """One entry for each round: seconds and samples per second of each contestant, and the ratios."""
+    """One entry per round: seconds and samples per second of each contestant, and the ratios."""
     rounds = []
     for times in (dict(zip(seconds, values, strict=True)) for values in zip(*seconds.values(), strict=True)):
         row: dict[str, Any] = {name: {"seconds": t, "samples_per_second": samples / t} for name, t in times.items()}

@@ -1,4 +1,4 @@
-"""On what a figure was measured."""
+"""Description of the machine and software of a measurement."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe_environment() -> dict[str, Any]:
             "ram_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
             "gpus": [_gpu(index) for index in range(torch.cuda.device_count())],
         },
-        "load": [round(load, 2) for load in os.getloadavg()],  # above 0 at the start: somebody else is at work too
+        "load": [round(load, 2) for load in os.getloadavg()],  # above 0 at the start if other processes are running
         "system": platform.platform(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "git_commit": _git_commit(),
@@ -40,7 +40,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on the device: free memory of the GPU, or RAM within the cgroup's limit."""
+    """Available bytes on the device: free memory of the GPU, or RAM within the limit of the cgroup."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     lines = Path("/proc/meminfo").read_text().splitlines()
@@ -67,7 +67,7 @@ def _gpu(index: int) -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
-    """Commit of the checkout that holds this file; ``+`` when files differ from it, ``None`` where there is no git."""
+    """Commit of the checkout of this file, followed by ``+`` if files differ from it; ``None`` without git."""
     try:
         git = ["git", "-C", str(Path(__file__).resolve().parent)]
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()

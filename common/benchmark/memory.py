@@ -27,9 +27,9 @@ from .turns import Clock
 
 __all__ = ["measure_memory", "peak_of_run", "smallest_cohort"]
 
-_SAFE_SHARE = 0.9  # of the available memory that an estimate may take
+_SAFE_SHARE = 0.9  # greatest estimate, relative to the available memory
 _OPTIONS = ("amp", "activation_checkpointing")
-_LEAST = 16  # voxels along an axis of the small run
+_LEAST = 16  # minimum voxels along an axis of the small runs
 
 
 def measure_memory(
@@ -37,16 +37,16 @@ def measure_memory(
 ) -> dict[str, Any]:
     """Peak memory of the real run in float32 and bfloat16, with and without activation checkpointing.
 
-    Each combination is a process of its own. On a CPU the figure is the process's peak resident memory with all that is
-    in it: libraries, cached cohort, network, allocator's waste; on a GPU, the peak that torch's allocator gave out.
-    Runs at a quarter and half the box's edges come first, and what would then not fit is skipped instead of driving
-    the machine out of memory.
+    Each combination is a separate process. On a CPU the result is the total peak resident memory of the process:
+    libraries, cached cohort, network, overhead of the allocator; on a GPU, the peak allocation by torch. Each
+    combination first runs with a quarter and half of the edge lengths, and is skipped if it would not fit in memory.
 
     Args:
-        config_files: the config and its overlays.
-        overrides: config ids and their values; ``amp`` and ``activation_checkpointing``, where not given, are both.
-        steps: training steps after the warm-up epochs; the first one makes the optimizer's state.
-        limit_gb: what the peak is compared with, in 1e9 bytes.
+        config_files: config and its overlays.
+        overrides: config ids and their values; ``amp`` and ``activation_checkpointing`` are measured with both values
+            unless they are given.
+        steps: number of training steps after the warm-up epochs; the first one creates the state of the optimizer.
+        limit_gb: limit of the peak, in 1e9 bytes.
 
     Returns:
         ``settings`` and ``rows``, as plain values for JSON.
@@ -60,7 +60,7 @@ def measure_memory(
         row: dict[str, Any] = {"precision": "bf16" if amp else "fp32", "checkpointing": checkpointing}
         row |= _expectation(config_files, own, steps, sizes)
         if row["expected"] > _SAFE_SHARE * row["available"]:
-            row["skipped"] = "would not fit in the memory that is available"
+            row["skipped"] = "would not fit in the available memory"
         else:
             row |= peak_of_run(config_files, own, steps)
             row["within_limit"] = row["peak"] <= limit_gb * 1e9
@@ -69,7 +69,7 @@ def measure_memory(
 
 
 def smallest_cohort(config_files: Sequence[str], overrides: Mapping[str, Any]) -> int:
-    """How many subjects a step draws from: a batch, or with SE its candidates; at least the 8 of a phantom cohort."""
+    """Number of subjects that a step needs: a batch, or the candidates of SE; at least 8, as phantom cohorts have."""
     names = ("strategy", "batch_size", "num_clusters", "candidates_per_cluster")
     strategy, batch_size, *candidates = (read_setting(config_files, overrides, name) for name in names)
     return max(8, batch_size, math.prod(candidates) if strategy == "se" else 0)
@@ -78,7 +78,7 @@ def smallest_cohort(config_files: Sequence[str], overrides: Mapping[str, Any]) -
 def _expectation(
     config_files: Sequence[str], overrides: Mapping[str, Any], steps: int, sizes: dict[str, list[int]]
 ) -> dict[str, int]:
-    """Bytes that are ``expected`` (the line through runs at half and a quarter of the edges) and ``available``."""
+    """Bytes ``expected`` (extrapolated from runs at half and a quarter of the edge lengths) and ``available``."""
     peaks, volumes = [], [math.prod(sizes["image_size"])]
     for part in (2, 4):
         smaller = {name: [max(length // part, _LEAST) for length in size] for name, size in sizes.items()}
@@ -91,14 +91,19 @@ def _expectation(
 
 
 def peak_of_run(config_files: Sequence[str], overrides: Mapping[str, Any], steps: int) -> dict[str, Any]:
-    """Peak memory of a run's warm-up and ``steps`` more steps, in a fresh process.
+    """Peak memory of the warm-up of a run and ``steps`` more steps, in a new process.
+
+    Args:
+        config_files: config and its overlays.
+        overrides: config ids and their values.
+        steps: number of training steps after the warm-up epochs.
 
     Returns:
-        Bytes: ``libraries`` (after imports), ``baseline`` (before the first step), ``peak``, ``available`` at the
-        start; and what the step worked on.
+        Bytes ``libraries`` (after imports), ``baseline`` (before the first step), ``peak``, ``available`` (at the
+        start); and properties of the step.
 
     Raises:
-        InputError: when the process was killed, as the system does when memory runs out.
+        InputError: the process was killed, probably by the system because memory ran out.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
@@ -111,7 +116,7 @@ def _run_and_measure(config_files: list[str], overrides: dict[str, Any], steps: 
     device = torch.device(read_setting(config_files, overrides, "device"))
     found: dict[str, Any] = {"available": available_memory(device), "libraries": _memory(device).now}
     with TemporaryDirectory(prefix="benchmark-") as folder, open(os.devnull, "w") as void:
-        sys.stdout = sys.stderr = void  # the process is this function's own; its errors travel as exceptions
+        sys.stdout = sys.stderr = void  # this process runs nothing else; errors are raised in the parent
         run = BundleRun(config_files, overrides, Path(folder))
         found["baseline"] = _memory(device).now
         driver = TrainerSteps(run.trainer, Clock(device))
@@ -128,11 +133,11 @@ class _Memory(NamedTuple):
 
 
 def _memory(device: torch.device) -> _Memory:
-    """Memory of this process: on the GPU what torch's allocator gave out, else what is resident."""
+    """Memory of this process: allocated by torch on the GPU, otherwise resident."""
     if device.type == "cuda":
         return _Memory(torch.cuda.memory_allocated(device), torch.cuda.max_memory_allocated(device))
     status = Path("/proc/self/status")
-    if status.is_file():  # Linux; its ru_maxrss would count the parent's memory at the fork too
+    if status.is_file():  # Linux, whose ru_maxrss includes the memory of the parent at the fork
         values = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return _Memory(*(int(values[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM")))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

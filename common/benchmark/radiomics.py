@@ -1,4 +1,4 @@
-"""What PyRadiomics features cost by PyRadiomics itself and by ``common.radiomics``, and that they are the same."""
+"""Cost of radiomic features by PyRadiomics itself and by ``common.radiomics``, and difference of their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 import yaml
 from joblib.externals.loky import ProcessPoolExecutor
 from scipy.ndimage import zoom
@@ -30,14 +30,14 @@ VARIANTS = {
     "ours": ("ours", 1),
     "ours, 2 processes": ("ours", 2),
 }
-TEXTURE = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")  # 93 features of each filtered image
+TEXTURE = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")  # 93 features per filtered image
 FEW, MANY = ("Original", "Wavelet"), ("Square", "SquareRoot", "Logarithm", "Exponential", "Gradient")
-# Sigmas of LoG in mm that bring the filtered images to 11 and to 17; a wavelet gives 8 images in 3D and 4 in 2D.
+# Number of LoG sigmas for 11 and 17 filtered images in total; a wavelet makes 8 images in 3D and 4 in 2D.
 SIGMAS = {3: {"about 1000": 2, "about 1600": 3}, 2: {"about 1000": 6, "about 1600": 7}}
 
 
 def parameters_of(size: str, dimension: int) -> dict[str, Any]:
-    """PyRadiomics parameters for ``"about 1000"`` or ``"about 1600"`` features of an image."""
+    """PyRadiomics parameters for ``"about 1000"`` or ``"about 1600"`` features per image."""
     filters = FEW if size == "about 1000" else FEW + MANY
     shape = "shape" if dimension == 3 else "shape2D"
     sigmas = [1.0, 3.0, 5.0, 2.0, 4.0, 1.5, 2.5][: SIGMAS[dimension][size]]
@@ -51,17 +51,17 @@ def parameters_of(size: str, dimension: int) -> dict[str, Any]:
 def prepare_cases(rows: Sequence[Mapping[str, Any]], folder: str | Path) -> dict[int, list[tuple[str, str]]]:
     """Copies that both engines can read: the lesion as label 1, 8 bits as 16, one slice as 2D.
 
-    PyRadiomics' bin edges of 8 bits wrap around with numpy 2, and it would find fewer grey levels than there are.
+    With NumPy 2, PyRadiomics' bin edges of 8-bit images overflow, so that it finds too few grey levels.
 
     Args:
-        rows: with ``image`` and ``mask``.
-        folder: where they go, as compressed NRRD.
+        rows: datalist rows with ``image`` and ``mask``.
+        folder: folder for the copies, as compressed NRRD.
 
     Returns:
         Pairs of files, by dimension.
 
     Raises:
-        InputError: PyRadiomics is not installed, or lesions that cannot be measured, all at once.
+        InputError: PyRadiomics is not installed, or lesions cannot be measured, all of which are listed.
     """
     settings, problems = RadiomicsSettings.load(), []
     cases: dict[int, list[tuple[str, str]]] = {}
@@ -76,23 +76,26 @@ def prepare_cases(rows: Sequence[Mapping[str, Any]], folder: str | Path) -> dict
             continue
         if sitk.GetArrayViewFromImage(image).dtype.itemsize == 1:
             image = sitk.Cast(image, sitk.sitkInt16)
-        files = tuple(str(Path(folder) / f"{number}_{name}.nrrd") for name in ("image", "mask"))
-        for file, content in zip(files, (image, mask), strict=True):
+        image_file, mask_file = (str(Path(folder) / f"{number}_{name}.nrrd") for name in ("image", "mask"))
+        for file, content in ((image_file, image), (mask_file, mask)):
             sitk.WriteImage(content, file, useCompression=True)
-        cases.setdefault(image.GetDimension(), []).append(files)
+        cases.setdefault(image.GetDimension(), []).append((image_file, mask_file))
     if problems:
         raise InputError.of_rows("radiomics", problems)
     return cases
 
 
 def make_radiomics_phantoms(folder: str | Path, num_volumes: int, num_planes: int, seed: int = 0) -> list[dict]:
-    """Noise of several scales with an ellipsoid in it: volumes as a chest CT has them, planes as ultrasound.
+    """Noise of several scales with an ellipsoid: volumes like chest CT, planes like ultrasound.
 
     Args:
-        folder: where the files go.
-        num_volumes: of 512 x 512 x 64 voxels of 0.7 x 0.7 x 2.5 mm, int16.
-        num_planes: of 256 x 256 pixels, 8 bits.
-        seed: of the noise and the ellipsoids.
+        folder: folder for the files.
+        num_volumes: number of volumes of 512 x 512 x 64 voxels of 0.7 x 0.7 x 2.5 mm, int16.
+        num_planes: number of planes of 256 x 256 pixels, 8 bits.
+        seed: random seed for the noise and the ellipsoids.
+
+    Returns:
+        Datalist rows with ``image`` and ``mask``.
     """
     rng, rows = np.random.default_rng(seed), []
     kinds = [((64, 512, 512), (0.7, 0.7, 2.5))] * num_volumes + [((256, 256), (1.0, 1.0))] * num_planes
@@ -115,17 +118,17 @@ def make_radiomics_phantoms(folder: str | Path, num_volumes: int, num_planes: in
 
 
 def measure_radiomics(cases: Mapping[int, Sequence[tuple[str, str]]], rounds: int = 2) -> dict[str, Any]:
-    """Seconds and peak memory of stock and ours, in one process and in two, in turns.
+    """Time and peak memory of stock and ours, in one process and in two, in turns.
 
-    Each turn is new processes, which have imported everything before the clock starts, and ends when all cases are
-    done, from the files to the features.
+    Each turn starts new processes, which import everything before the clock starts, and ends when all cases are
+    complete, from the files to the features.
 
     Args:
-        cases: files of image and mask by dimension, of :func:`prepare_cases`.
-        rounds: turns of each.
+        cases: files of image and mask by dimension, from :func:`prepare_cases`.
+        rounds: number of turns of each variant.
 
     Returns:
-        ``settings`` and ``rows``, one for each dimension and number of features, as plain values for JSON.
+        ``settings`` and ``rows``, one per dimension and number of features, as plain values for JSON.
     """
     rows = []
     for dimension, files in sorted(cases.items(), reverse=True):
@@ -159,12 +162,12 @@ def _turn(engine: str, processes: int, files: Sequence[tuple[str, str]], paramet
 def _summary(
     dimension: int, files: Sequence[tuple[str, str]], turns: Mapping[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """Medians of the rounds, speed over stock in one process, peak over stock's in as many, the largest difference."""
-    variants = {}
-    for name, found in turns.items():
-        variants[name] = {key: float(np.median([turn[key] for turn in found])) for key in ("seconds", "cpu_seconds")}
-        variants[name]["seconds_of_rounds"] = [round(turn["seconds"], 3) for turn in found]
-        variants[name]["peak"] = max(turn["peak"] for turn in found)
+    """Medians of the rounds, speed relative to stock in one process, peak relative to stock in as many, difference."""
+    variants: dict[str, dict[str, Any]] = {}
+    for name, rounds in turns.items():
+        medians = {key: float(np.median([turn[key] for turn in rounds])) for key in ("seconds", "cpu_seconds")}
+        seconds = [round(turn["seconds"], 3) for turn in rounds]
+        variants[name] = {**medians, "seconds_of_rounds": seconds, "peak": max(turn["peak"] for turn in rounds)}
     for name, found in variants.items():
         found["times_as_fast"] = variants["stock"]["seconds"] / found["seconds"]
         found["part_of_peak"] = found["peak"] / variants[name.replace("ours", "stock")]["peak"]
@@ -195,7 +198,7 @@ def _difference(stock: Mapping[str, float], ours: Mapping[str, float]) -> float:
 
 
 def radiomics_table(result: Mapping[str, Any]) -> str:
-    """One line for each variant of :func:`measure_radiomics`; seconds for all cases, peak in GB (1e9 bytes)."""
+    """One line per variant of :func:`measure_radiomics`; seconds for all cases, peak in GB (1e9 bytes)."""
     lines = []
     for row in result["rows"]:
         table = pd.DataFrame(
@@ -216,5 +219,7 @@ def radiomics_table(result: Mapping[str, Any]) -> str:
             "",
         ]
     rounds = result["settings"]["rounds"]
-    note = f"medians of {rounds} rounds; times as fast as stock in one process; GB of all processes, libraries included"
+    note = (
+        f"medians of {rounds} rounds; times as fast as stock in one process; GB of all processes, including libraries"
+    )
     return "\n".join([*lines, note])

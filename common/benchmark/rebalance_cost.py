@@ -1,4 +1,4 @@
-"""What RE and SE add to a step of plain training."""
+"""Cost of RE and SE relative to a step of plain training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VARIANTS = {
     "se fresh": {"strategy": "se", "features": "fresh"},
     "se bank": {"strategy": "se", "features": "bank"},
 }
-_BANK_LIMIT = 0.05  # of a plain step
+_BANK_LIMIT = 0.05  # relative to a plain step
 
 
 def measure_rebalance_cost(
@@ -30,17 +30,18 @@ def measure_rebalance_cost(
     turn: int | None = None,
     cpu_time: bool = False,
 ) -> dict[str, Any]:
-    """Time real runs of all strategies by turns, and the forward passes alone that fresh features need.
+    """Time real runs of all strategies in turns, and separately the forward passes that fresh features need.
 
     ``fresh`` may add at most its forward passes (N for SE, m for RE, in evaluation mode), ``bank`` at most 5 % of a
     plain step. All runs share one cached cohort.
 
     Args:
-        build: from a variant's name, its overrides and the dataset of the first run (or ``None``) to the run.
-        rounds: how often to measure.
-        steps: steps of each variant in a round; by default an epoch's.
-        turn: steps before it is the next one's turn; see :func:`~.efficiency.measure_efficiency`.
-        cpu_time: see :class:`~.turns.Clock`.
+        build: function of the name of a variant, its overrides and the dataset of the first run (or ``None``), which
+            returns the run.
+        rounds: number of measurements.
+        steps: number of steps of each variant in a round; by default those of an epoch.
+        turn: number of consecutive steps of each variant, see :func:`~.efficiency.measure_efficiency`.
+        cpu_time: whether to measure CPU time, see :class:`~.turns.Clock`.
 
     Returns:
         ``settings``, ``rounds`` (seconds per step of each variant) and ``summary``, as plain values for JSON.
@@ -55,7 +56,8 @@ def measure_rebalance_cost(
         warm_up(driver, runs[name].warmup_steps, f"{name}: warm-up")
     image = first_tensor(drivers["plain"].step_and_keep()[0])
     floors = {name: _forward_passes(runs[name], image) for name in ("re fresh", "se fresh")}
-    contestants = {**drivers, **{_floor(name): floor for name, floor in floors.items()}}
+    contestants: dict[str, Callable[[int], None]] = {**drivers}
+    contestants |= {_floor(name): floor for name, floor in floors.items()}
     seconds = take_turns(contestants, rounds, steps, turn, clock)
     for driver in drivers.values():
         driver.finish()
@@ -81,7 +83,7 @@ def _floor(name: str) -> str:
 
 
 def _summary(name: str, rounds: list[dict[str, float]]) -> dict[str, Any]:
-    """Shares of a plain step: all that the variant adds, its forward passes, and what is beyond their limit."""
+    """Relative to a plain step: the time added by the variant, its limit, and the time beyond the limit."""
     summary: dict[str, Any] = {
         "seconds_per_step": Spread.of(row[name] for row in rounds)._asdict(),
         "time_over_plain": Spread.of(row[name] / row["plain"] for row in rounds)._asdict(),

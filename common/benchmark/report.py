@@ -1,4 +1,4 @@
-"""What was measured, for people."""
+"""Tables of measurements."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["efficiency_table", "hardware_line", "memory_table", "rebalance_table
 
 
 def hardware_line(environment: dict[str, Any]) -> str:
-    """The machine in one line, from :func:`~.environment.describe_environment`."""
+    """One line about the machine, from :func:`~.environment.describe_environment`."""
     found = environment["hardware"]
     parts = [found["cpu"], f"{found['threads']} threads on {found['cores']} cores", f"{found['ram_gb']} GB of RAM"]
     return ", ".join([*parts, *(f"{gpu['name']} of {gpu['memory_gb']} GB" for gpu in found["gpus"])])
 
 
 def efficiency_table(result: dict[str, Any]) -> str:
-    """Rounds of :func:`~.efficiency.measure_efficiency`, and what they come to."""
+    """Rounds and summary of :func:`~.efficiency.measure_efficiency`."""
     summary, rounds = result["summary"], result["rounds"]
     ratios = [name for name in rounds[0] if not isinstance(rounds[0][name], dict)]
     names = [name for name in rounds[0] if name not in ratios]
@@ -29,15 +29,15 @@ def efficiency_table(result: dict[str, Any]) -> str:
     ends = summary["epoch_ends"]
     lines = [_settings(result["settings"]), "", table.reset_index().to_string(index=False, float_format="%.4f"), ""]
     lines += [f"{name}: {_spread(summary[name])}" for name in ratios]
-    lines.append(f"efficiency without the epochs' ends: {summary['efficiency_without_epoch_ends']:.3f}")
+    lines.append(f"efficiency without ends of epochs: {summary['efficiency_without_epoch_ends']:.3f}")
     lines.append(
-        f"epochs' ends within the rounds (checkpoint, metrics, logs): {ends['count']}, {sum(ends['seconds']):.3f} s"
+        f"ends of epochs within the rounds (checkpoint, metrics, logs): {ends['count']}, {sum(ends['seconds']):.3f} s"
     )
     return "\n".join(lines)
 
 
 def rebalance_table(result: dict[str, Any]) -> str:
-    """One line for each variant of :func:`~.rebalance_cost.measure_rebalance_cost`, in parts of a plain step."""
+    """One line per variant of :func:`~.rebalance_cost.measure_rebalance_cost`, relative to a plain step."""
     rows = []
     for name, found in result["summary"].items():
         row = {"variant": name, "s/step": f"{found['seconds_per_step']['median']:.3f}"}
@@ -53,7 +53,7 @@ def rebalance_table(result: dict[str, Any]) -> str:
 
 
 def memory_table(result: dict[str, Any]) -> str:
-    """One line for each combination of :func:`~.memory.measure_memory`, in GB (1e9 bytes)."""
+    """One line per combination of :func:`~.memory.measure_memory`, in GB (1e9 bytes)."""
     limit = f"under {result['settings']['limit_gb']:g} GB"
     rows = []
     for found in result["rows"]:

@@ -1,4 +1,4 @@
-"""What one benchmark works with: config, overrides, a cohort, and a folder that is gone afterwards."""
+"""Inputs of one benchmark: config, overrides, a cohort, and a temporary folder."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Session", "find_configs", "open_session"]
 
 @dataclass(frozen=True)
 class Session:
-    """One benchmark's ground.
+    """Inputs of one benchmark.
 
     Attributes:
-        config_files: the config and its overlays.
-        overrides: config ids and their values, as the user gave them and for the cohort.
-        environment: the machine before the benchmark began.
-        folder: for all that the runs write.
+        config_files: config and its overlays.
+        overrides: config ids and their values, from the user and for the cohort.
+        environment: description of the machine before the benchmark.
+        folder: temporary folder for the output of the runs.
     """
 
     config_files: list[str]
@@ -34,11 +34,11 @@ class Session:
     folder: Path
 
     def build(self, name: str, overrides: Mapping[str, Any] | None = None, dataset: Any = None) -> BundleRun:
-        """A run with further overrides, writing to a folder of its own."""
+        """A run with additional overrides and its own output folder."""
         return BundleRun(self.config_files, {**self.overrides, **(overrides or {})}, self.folder / name, dataset)
 
     def describe(self) -> dict[str, Any]:
-        """All of it as plain values for JSON."""
+        """Inputs as plain values for JSON."""
         return {
             "environment": self.environment,
             "config_files": self.config_files,
@@ -49,12 +49,15 @@ class Session:
 
 @contextmanager
 def open_session(config_files: Sequence[str], overrides: Mapping[str, Any], num_subjects: int) -> Iterator[Session]:
-    """Make a cohort of phantoms unless the overrides name one, and send what the runs log to a file.
+    """Make a cohort of phantoms unless the overrides name one, and redirect the logs of the runs to a file.
 
     Args:
-        config_files: the config and its overlays.
+        config_files: config and its overlays.
         overrides: config ids and their values.
-        num_subjects: of the cohort of phantoms.
+        num_subjects: number of subjects of the phantom cohort.
+
+    Yields:
+        The session, whose folder is deleted afterwards.
     """
     environment = describe_environment()
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""What is timed: steps of a real trainer, of its bare network, and forward passes alone."""
+"""Timed steps: of a real trainer, of its bare network, and forward passes alone."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["BareSteps", "ForwardPasses", "TrainerSteps"]
 
 
 class TrainerSteps:
-    """Let a real run of a trainer go on for so many steps, and stop it there (Ignite's ``interrupt``).
+    """Continue a real run of a trainer for a number of steps, then interrupt it (Ignite's ``interrupt``).
 
-    A step is all that the run does between one step's end and the next one's: loading, collating, RE/SE, augmentation,
-    forward, backward and optimizer, every handler, and at an epoch's end the metrics, checkpoints and logs. The run's
-    progress bars are drawn, but into the void.
+    A step includes everything between the ends of two steps: loading, collating, RE/SE, augmentation, forward, backward
+    and optimizer, all handlers, and at the end of an epoch metrics, checkpoints and logs. The progress bars of the run
+    are drawn, but discarded.
 
     Args:
-        trainer: a trainer that has not run yet.
-        clock: gives seconds.
+        trainer: trainer that is not yet running.
+        clock: function that returns seconds.
 
     Attributes:
-        epoch_ends: seconds from the end of each epoch's last step to the start of the next epoch.
+        epoch_ends: seconds from the end of the last step of each epoch to the start of the next epoch.
     """
 
     def __init__(self, trainer: SupervisedTrainer, clock: Callable[[], float]) -> None:
@@ -45,7 +45,7 @@ class TrainerSteps:
         """Do ``num_steps`` more steps of the run.
 
         Raises:
-            RuntimeError: when the run ends before.
+            RuntimeError: the run ends before.
         """
         self._left = num_steps
         self._last_step = self.clock()
@@ -55,14 +55,14 @@ class TrainerSteps:
             raise RuntimeError(f"the run ended {self._left} steps early; raise max_epochs")
 
     def finish(self) -> None:
-        """End the run as a real one ends."""
+        """End the run like a complete one."""
         self.trainer.terminate()
         with open(os.devnull, "w") as void, redirect_stderr(void):
             self.trainer.run()
 
     def step_and_keep(self) -> tuple[Any, ...]:
-        """Do one more step, and give what ``prepare_batch`` made for it: inputs and targets, and for a network of
-        several inputs further arguments and keywords.
+        """Do one more step, and return the result of ``prepare_batch``: inputs and targets, and additional arguments
+        and keyword arguments for networks with several inputs.
         """
         prepare, kept = self.trainer.prepare_batch, []
 
@@ -90,14 +90,14 @@ class TrainerSteps:
 class BareSteps:
     """Forward, backward and optimizer step of a trainer's network on one batch, and nothing else.
 
-    Network and optimizer are copies; loss and inferer (so autocast) are the trainer's own.
+    Network and optimizer are copies; loss and inferer (and thus autocast) are those of the trainer.
 
     Args:
-        trainer: whose step to take.
-        inputs: what the network gets, as the trainer's ``prepare_batch`` made it.
-        targets: what the loss gets.
-        args: further arguments of the network.
-        kwargs: further keywords of it.
+        trainer: trainer whose step to reproduce.
+        inputs: input of the network, from the trainer's ``prepare_batch``.
+        targets: target of the loss, from ``prepare_batch``.
+        args: additional arguments of the network.
+        kwargs: additional keyword arguments of the network.
     """
 
     def __init__(
@@ -129,13 +129,13 @@ class BareSteps:
 
 
 class ForwardPasses:
-    """Forward passes of an encoder in evaluation mode without gradient: the least that fresh features can cost.
+    """Forward passes of an encoder in evaluation mode without gradient: the minimum cost of fresh features.
 
     Args:
         encoder: network from ``B[C]HWD`` to ``B[F]``; a copy of it is used.
-        inferer: runs it.
-        images: ``B[C]HWD``, on the device and in the memory format of training.
-        num_samples: images in each step, in batches of B.
+        inferer: inferer that runs the encoder.
+        images: batch ``B[C]HWD``, on the device and in the memory format of training.
+        num_samples: number of images in each step, in batches of B.
     """
 
     def __init__(self, encoder: nn.Module, inferer: Inferer, images: torch.Tensor, num_samples: int) -> None:

@@ -1,25 +1,27 @@
-"""Timing several contestants by turns, so that what disturbs the machine disturbs all of them."""
+"""Timing of several contestants in turns, so that disturbances of the machine affect all of them."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 import torch
 from tqdm import tqdm
 
 __all__ = ["Clock", "Spread", "take_turns"]
 
+Name = TypeVar("Name", bound=Hashable)
+
 
 class Clock:
-    """Seconds, read when the device has done all that was asked of it so far.
+    """Seconds, read after the device has completed all work so far.
 
     Args:
-        device: work on a CUDA device runs behind the program's back, so the clock waits for it.
-        cpu_time: count the seconds that this process had a CPU, over all threads, instead of those that went by: on a
-            machine that others use too these are disturbed less, but waiting, as for the disk, is not counted.
+        device: device of the work; a CUDA device works asynchronously, so the clock synchronises it.
+        cpu_time: whether to measure the CPU time of this process, over all threads, instead of wall time: on a shared
+            machine it is disturbed less, but waiting, as for the disk, is not included.
     """
 
     def __init__(self, device: torch.device | str, cpu_time: bool = False) -> None:
@@ -27,14 +29,14 @@ class Clock:
         self.seconds = time.process_time if cpu_time else time.perf_counter
 
     def __call__(self) -> float:
-        """Seconds since some moment, from a clock that never steps back."""
+        """Seconds of a monotonic clock."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return self.seconds()
 
 
 class Spread(NamedTuple):
-    """What the rounds gave."""
+    """Median and range of the rounds."""
 
     median: float
     min: float
@@ -42,32 +44,32 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        """Median and range of one value for each round."""
+        """Median and range of one value per round."""
         values = list(values)
         return cls(statistics.median(values), min(values), max(values))
 
 
 def take_turns(
-    contestants: Mapping[str, Callable[[int], None]],
+    contestants: Mapping[Name, Callable[[int], None]],
     rounds: int,
     steps: int,
     turn: int,
     clock: Callable[[], float],
     title: str = "rounds",
-) -> dict[str, list[float]]:
-    """Let each contestant do its steps in every round, a few at a time, one contestant after the other.
+) -> dict[Name, list[float]]:
+    """Time the steps of each contestant in every round, a few at a time, one contestant after the other.
 
     Args:
-        contestants: name to a function that does so many steps.
-        rounds: how often to measure.
-        steps: steps of each contestant in a round.
-        turn: steps before it is the next one's turn. Short turns cancel what slows the machine for a while; a turn ends
-            with waiting for the device, so on a GPU it should hold many steps.
-        clock: gives seconds.
-        title: of the progress bar.
+        contestants: functions by name, which do a given number of steps.
+        rounds: number of measurements.
+        steps: number of steps of each contestant in a round.
+        turn: number of consecutive steps of each contestant. Short turns cancel temporary slowdowns of the machine;
+            as the device is synchronised at the end of each turn, turns should have many steps on a GPU.
+        clock: function that returns seconds.
+        title: title of the progress bar.
 
     Returns:
-        For each contestant the seconds that it took in each round.
+        Seconds of each contestant in each round.
     """
     seconds = {name: [0.0] * rounds for name in contestants}
     with tqdm(total=rounds * steps * len(contestants), desc=title, unit="step", position=0) as bar:

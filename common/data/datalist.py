@@ -1,4 +1,4 @@
-"""Loading a datalist, checked as a whole before anything runs."""
+"""Loading of datalists, with checks of all rows before anything runs."""
 
 from __future__ import annotations
 
@@ -52,48 +52,48 @@ def load_datalist(
     seed: int = 0,
     min_rows: int = 1,
 ) -> list[dict[str, Any]]:
-    """Read the rows of a Decathlon-style JSON and check every one of the section, those of other folds too.
+    """Read the rows of a Decathlon-style JSON, after a check of all rows of the section, including other folds.
 
-    All problems of all rows are reported at once. Rows are named ``training[3]``, counted from 0 as in JSON.
+    All problems of all rows are reported at once. Rows are named ``training[3]``, with indices from 0.
 
     Args:
-        path: the datalist; ``None``, as a config has it by default, is told as missing.
-        section: "training" or "testing".
-        part: "all", "train" (rows whose ``fold`` is another than ``fold``) or "held_out" (rows of ``fold``).
-        fold: the fold held out, for the last two.
-        base_dir: folder to which paths are relative; default: the datalist's own.
-        spatial_dims: 2 or 3: axes in space of every image; ``[2, 3]`` for slices and volumes side by side, for
+        path: datalist file; ``None``, the default of configs, is reported as missing.
+        section: section of the datalist, "training" or "testing".
+        part: rows to return: "all", "train" (rows of folds other than ``fold``) or "held_out" (rows of ``fold``).
+        fold: held-out fold, unless ``part`` is "all".
+        base_dir: folder to which paths are relative; default: that of the datalist.
+        spatial_dims: number of spatial axes of every image, 2 or 3; ``[2, 3]`` allows slices and volumes together, for
             pipelines that take a slice of each volume.
-        num_images: modalities of every row, as files of a list or channels of one file; default: the number of
-            entries of the datalist's ``modality``, or else as most rows have.
-        modalities: their names in the order that the caller counts on, instead of ``num_images``: the datalist's
-            ``modality``, where it has one, must say the same.
-        missing: what becomes of a row in whose list ``image`` a modality is null or its file does not exist: "refuse"
-            tells it as a problem; "zeros" leaves ``None`` there, of which
-            :class:`~common.transforms.LoadModalitiesd` makes zeros. A row without any modality is always refused.
+        num_images: number of modalities of every row, as files of a list or channels of one file; default: the number
+            of entries in the datalist's ``modality``, or else that of most rows.
+        modalities: expected names of the modalities in their order, instead of ``num_images``; the datalist's
+            ``modality``, if it has one, must be the same.
+        missing: treatment of rows in whose list ``image`` a modality is null or its file does not exist: "refuse"
+            reports them as problems; "zeros" sets the modality to ``None``, for which
+            :class:`~common.transforms.LoadModalitiesd` inserts zeros. A row without any modality is always refused.
         mask: "required", "optional", or "ignored" (dropped from the rows).
-        mask_label: value that each mask must hold; of several values one is enough. Default: any but 0.
-        label: "required", "optional" or "ignored" for classes; "mask" where each row's label is the path of a label map
-            on the image's grid, for segmentation. A map may be empty: 0 everywhere.
-        unlabelled: what becomes of rows without the label that ``label`` requires: "refuse" reports them as problems,
-            "leave out" returns the others alone, and logs how many.
-        num_classes: labels, or the values of label maps, must be 0..num_classes-1; default: the number of the
-            datalist's ``labels``.
-        check: "none" opens no file, "header" compares geometries, "content" reads all voxels too.
-        cache_dir: folder to remember what files hold, by path, size and time of change, so that the next run only
-            calls ``stat``.
-        num_workers: threads that read files; default: one per core.
-        label_fraction: keep this part of the subjects, stratified; a larger part holds every smaller one.
-        seed: seed of that choice.
-        min_rows: fewer rows than this are an error.
+        mask_label: value that each mask must contain, or several values of which one is enough. Default: any but 0.
+        label: "required", "optional" or "ignored" for classes; "mask" for segmentation, where each label is the path
+            of a label map on the grid of the image. A map may be 0 everywhere.
+        unlabelled: treatment of rows without the label that ``label`` requires: "refuse" reports them as problems,
+            "leave out" drops them and logs their number.
+        num_classes: number of classes; labels, or values of label maps, must be in 0..num_classes-1. Default: the
+            number of the datalist's ``labels``.
+        check: "none" opens no file, "header" compares geometries, "content" also reads all voxels.
+        cache_dir: folder of a cache of the checks by path, size and modification time of files, so that the next run
+            only calls ``stat``.
+        num_workers: number of threads that read files; default: one per core.
+        label_fraction: fraction of the subjects to return, stratified; larger fractions contain smaller ones.
+        seed: random seed for this choice.
+        min_rows: minimum number of rows.
 
     Returns:
-        The rows in the file's order, each with absolute paths in ``image``, ``mask`` and a ``label`` that is a map,
-        ``subject`` as text, its ``index`` in this list, its ``row`` in the file's section, which tells images of one
-        subject apart, and its other keys as they are.
+        The rows in the order of the file, each with absolute paths in ``image``, ``mask`` and a ``label`` that is a
+        map, ``subject`` as text, its ``index`` in this list, its ``row`` in the section of the file, which
+        distinguishes images of one subject, and its other keys unchanged.
 
     Raises:
-        InputError: when the file, an argument or any row is wrong.
+        InputError: the file, an argument or a row is invalid.
     """
     if not path:
         raise InputError("datalist: found none, expected the path of a datalist; set --datalist")
@@ -162,7 +162,7 @@ def _check_modalities(path: Path, found: list[str], expected: list[str]) -> None
     if found != expected:
         raise InputError(
             f"{path}: modality: found {', '.join(found)}, expected {', '.join(expected)} (modalities), in this order; "
-            "set --modalities to what the datalist has"
+            "set --modalities to those of the datalist"
         )
 
 
@@ -174,7 +174,7 @@ def _read_json(path: Path, section: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise InputError(f"{path}: found no JSON ({error}), expected a datalist; mend the file") from error
+        raise InputError(f"{path}: found no JSON ({error}), expected a datalist; correct the file") from error
     sections = [key for key, value in content.items() if isinstance(value, list)] if isinstance(content, dict) else []
     if section not in sections:
         raise InputError(f"{path}: found the sections {sections}, expected a list {section!r}; choose another section")
@@ -187,7 +187,7 @@ def _indexed_names(path: Path, content: Mapping[str, Any], key: str) -> dict[str
     """``labels`` or ``modality``: names by index as text, without gaps."""
     names = content.get(key) or {}
     if not isinstance(names, dict) or sorted(names) != sorted(str(index) for index in range(len(names))):
-        raise InputError(f'{path}: {key}: found {names!r}, expected {{"0": name, "1": name, ...}}; mend it')
+        raise InputError(f'{path}: {key}: found {names!r}, expected {{"0": name, "1": name, ...}}; correct it')
     return names
 
 
@@ -195,7 +195,7 @@ def _num_classes(path: Path, labels: Mapping[str, str], num_classes: int | None)
     if num_classes and labels and len(labels) != num_classes:
         raise InputError(
             f"{path}: labels: found {len(labels)} names ({', '.join(labels.values())}), expected {num_classes} "
-            "(num_classes); mend either"
+            "(num_classes); correct either"
         )
     return num_classes or len(labels) or None
 
@@ -207,7 +207,7 @@ def _subjects(content: Mapping[str, Any], section: str) -> list[str]:
 
 
 def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: set[str]) -> dict[str, Any]:
-    """A row with absolute paths; fields of a wrong type, reported already, are left as they are."""
+    """A row with absolute paths; fields of a wrong type, which are reported already, are not changed."""
     result = {key: value for key, value in row.items() if key not in dropped}
     for key in keys:
         value = result.get(key)
@@ -226,7 +226,7 @@ def _chosen(
     try:
         chosen = select_part(rows, part, fold)
         if label_fraction != 1 and part == "held_out":
-            raise InputError("label_fraction: found part 'held_out', expected 'train'; the test rows stay the same")
+            raise InputError("label_fraction: found part 'held_out', expected 'train'; test rows are never reduced")
         chosen = keep_label_fraction(chosen, label_fraction, seed)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

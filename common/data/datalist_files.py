@@ -1,4 +1,4 @@
-"""Whether the files of a datalist's rows can be trained on."""
+"""Checks of the files of datalist rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .datalist_rows import Problems, modality_name
 
 __all__ = ["check_files"]
 
-FEW_FILES = 48  # checked without a progress bar
+FEW_FILES = 48  # no progress bar for so few
 
 Facts = dict[tuple[str, bool], "ImageFacts | str"]
 
@@ -36,21 +36,23 @@ def check_files(
     maps: bool = False,
     num_classes: int | None = None,
 ) -> None:
-    """Check that every row's files exist, load, and agree with each other.
+    """Check that the files of every row exist, can be read, and agree with each other.
 
-    Rows whose ``image`` or ``mask`` is no path, which is reported already, are passed over.
+    Rows whose ``image`` or ``mask`` is no path, which is reported already, are skipped.
 
     Args:
-        problems: the section's rows, paths absolute; what is wrong is added.
-        spatial_dims: ``[2]``, ``[3]`` or ``[2, 3]``; with both, volumes may have a single slice.
-        num_images: expected modalities of a row (files of a list, or channels of one file); ``None``: as most rows.
-        modality: the datalist's names of modalities by index as text, for the messages; may be empty.
-        mask_label: value (or values, of which one is enough) that each mask must hold; ``None``: any but 0.
-        content: read voxels too, for truncated files, NaN, constant images and empty masks.
-        cache: the facts known already.
-        num_workers: threads; ``None`` for as many as this process has cores.
+        problems: rows of the section, with absolute paths; problems are added to it.
+        spatial_dims: allowed numbers of axes, ``[2]``, ``[3]`` or ``[2, 3]``; with both, volumes may have one slice.
+        num_images: number of modalities of a row (files of a list, or channels of one file); ``None``: that of most
+            rows.
+        modality: names of the modalities by index as text, for messages; may be empty.
+        mask_label: value that each mask must contain, or several values of which one is enough; ``None``: any but 0.
+        content: whether to read voxels too, to find truncated files, NaN, constant images and empty masks.
+        cache: cache of facts of files.
+        num_workers: number of threads; ``None``: one per core.
         maps: whether each ``label`` is the path of a label map.
-        num_classes: values of label maps must be in 0..num_classes-1; ``None``: any non-negative integer.
+        num_classes: number of classes; values of label maps must be in 0..num_classes-1. ``None``: any non-negative
+            integer.
     """
     rows = {i: row for i, row in enumerate(problems.rows) if _has_paths(row, maps)}
     wanted = [(path, False) for row in rows.values() for path in _paths(row["image"])]
@@ -68,9 +70,9 @@ def check_files(
             problems.add(position, "image", f"{text}complete the row or drop it")
         for key in keys:
             if row.get(key) and (region := _region(problems, position, row, facts, key)):
-                text = _mask_problem(region, mask_label) if key == "mask" else _map_problem(region, num_classes)
-                if text:
-                    problems.add(position, key, f"{row[key]}: {text}")
+                problem = _mask_problem(region, mask_label) if key == "mask" else _map_problem(region, num_classes)
+                if problem:
+                    problems.add(position, key, f"{row[key]}: {problem}")
 
 
 def _has_paths(row: Any, maps: bool) -> bool:
@@ -83,28 +85,28 @@ def _has_paths(row: Any, maps: bool) -> bool:
 
 
 def _paths(image: str | Sequence[str | None]) -> list[str]:
-    """The files that there are."""
+    """The files without missing ones."""
     return [image] if isinstance(image, str) else [path for path in image if path is not None]
 
 
 def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCache, num_workers: int | None) -> Facts:
-    """Facts of each file, or the text of its problem; in threads, as decompression and numpy let others run."""
+    """Facts of each file, or its problem; in threads, as decompression and NumPy release the interpreter lock."""
 
     def read(path: str, is_mask: bool) -> ImageFacts | str:
         if not os.path.exists(path):
-            return "found no such file; mend the path or dataset_dir"
+            return "found no such file; correct the path or dataset_dir"
         try:
             return cache.facts(path, is_mask=is_mask, content=content)
         except UnreadableImageError as error:
             return error.advice
         except OSError as error:
-            return f"found a file that cannot be opened ({error.strerror}); mend its permissions"
+            return f"found a file that cannot be opened ({error.strerror}); correct its permissions"
 
     workers = min(num_workers or cpu_count(), max(len(files), 1))
     results: Iterable = Parallel(workers, prefer="threads", return_as="generator")(
         delayed(read)(path, is_mask) for path, is_mask in files
     )
-    # Remembered files pass faster than a bar is worth showing.
+    # Cached files need no progress bar.
     bar = tqdm(results, "checking images", len(files), unit="file", delay=0.5, disable=len(files) <= FEW_FILES)
     facts = dict(zip(files, bar, strict=True))
     cache.save()
@@ -112,9 +114,10 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
 
 
 def _num_images(row: Mapping[str, Any], facts: Facts) -> int | None:
-    """Channels that the row's image will have, or ``None`` when a file is unreadable."""
-    found = [facts[path, False] for path in _paths(row["image"])]
-    if any(isinstance(item, str) for item in found):
+    """Number of channels of a row's image, or ``None`` if a file is unreadable."""
+    paths = _paths(row["image"])
+    found = [item for path in paths if isinstance(item := facts[path, False], ImageFacts)]
+    if len(found) < len(paths):
         return None
     lacking = len(row["image"]) - len(found) if isinstance(row["image"], list) else 0
     return sum(item.channels for item in found) + lacking
@@ -136,11 +139,11 @@ def _check_images(
             name = f"modality {modality_name(row['image'].index(path), modality)}: " if len(paths) > 1 else ""
             problems.add(position, "image", f"{name}{path}: {found}")
             continue
-        text = dims_problem(found.spatial_shape, spatial_dims)
-        if not text and path != paths[0] and isinstance(first, ImageFacts):
-            text = grid_problem(found, first, f"as {os.path.basename(paths[0])}", is_mask=False)
-        if text:
-            problems.add(position, "image", f"{path}: {text}")
+        problem = dims_problem(found.spatial_shape, spatial_dims)
+        if not problem and path != paths[0] and isinstance(first, ImageFacts):
+            problem = grid_problem(found, first, f"as {os.path.basename(paths[0])}", is_mask=False)
+        if problem:
+            problems.add(position, "image", f"{path}: {problem}")
         if found.constant_channels:
             which = f" in channel {found.constant_channels[0]}" if found.channels > 1 else ""
             text = f"found one value everywhere{which}, expected an image; replace the file or drop the row"
@@ -148,7 +151,7 @@ def _check_images(
 
 
 def _region(problems: Problems, position: int, row: Mapping[str, Any], facts: Facts, key: str) -> ImageFacts | None:
-    """Facts of a mask or label map whose voxels can be looked at, after a check of its grid."""
+    """Facts of a mask or label map, after a check of its grid; ``None`` if its voxels were not read."""
     path = row[key]
     found, image = facts[path, True], facts[_paths(row["image"])[0], False]
     if isinstance(found, str):
@@ -160,41 +163,43 @@ def _region(problems: Problems, position: int, row: Mapping[str, Any], facts: Fa
         return None
     if isinstance(image, ImageFacts):
         name = os.path.basename(_paths(row["image"])[0])
-        if text := grid_problem(found, image, f"as the image {name}", is_mask=True):
-            problems.add(position, key, f"{path}: {text}")
+        if problem := grid_problem(found, image, f"as the image {name}", is_mask=True):
+            problems.add(position, key, f"{path}: {problem}")
     return found if found.has_content else None
 
 
-def _values_problem(found: ImageFacts) -> str | None:
-    """Why a file's values are no labels, if they aren't."""
+NO_LABELS = "found values that are no labels, expected a few integers; provide a label map, not an image"
+
+
+def _label_counts(found: ImageFacts) -> dict[int, int] | None:
+    """Number of voxels by label, or ``None`` if the values are no labels."""
     if found.values is None or any(value != int(value) for value, _ in found.values):
-        return "found values that are no labels, expected a few integers; give a label map, not an image"
-    return None
+        return None
+    return {int(value): count for value, count in found.values}
 
 
 def _map_problem(found: ImageFacts, num_classes: int | None) -> str | None:
-    """What is wrong with a label map's values, if anything; one without any label is right."""
-    if text := _values_problem(found):
-        return text
-    wrong = [int(v) for v, _ in found.values if v < 0 or (num_classes is not None and v >= num_classes)]
+    """The problem with the values of a label map, or ``None``; a map may have no labels."""
+    if (present := _label_counts(found)) is None:
+        return NO_LABELS
+    wrong = [value for value in present if value < 0 or (num_classes is not None and value >= num_classes)]
     expected = f"0..{num_classes - 1}" if num_classes else "integers from 0"
-    return f"found the values {wrong}, expected {expected}; mend the map or num_classes" if wrong else None
+    return f"found the values {wrong}, expected {expected}; correct the map or num_classes" if wrong else None
 
 
 def _mask_problem(found: ImageFacts, mask_label: int | Sequence[int] | None) -> str | None:
-    """What is wrong with a mask's values, if anything."""
-    if text := _values_problem(found):
-        return text
-    present = {int(value): count for value, count in found.values}
+    """The problem with the values of a mask, or ``None``."""
+    if (present := _label_counts(found)) is None:
+        return NO_LABELS
     if set(present) <= {0}:
         return "found an empty mask (0 everywhere), expected a region; draw it or drop the row"
     if mask_label is not None:
         wanted = {mask_label} if isinstance(mask_label, int) else set(mask_label)
         if not wanted & set(present):
-            return f"found labels {sorted(set(present) - {0})}, expected {sorted(wanted)} (mask_label); mend either"
+            return f"found labels {sorted(set(present) - {0})}, expected {sorted(wanted)} (mask_label); correct either"
         foreground = sum(count for value, count in present.items() if value in wanted)
     else:
         foreground = sum(count for value, count in present.items() if value)
     if foreground == sum(present.values()):
-        return "found a mask that fills the whole image, expected a region; give the right mask"
+        return "found a mask that fills the whole image, expected a region; provide the right mask"
     return None

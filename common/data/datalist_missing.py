@@ -1,4 +1,4 @@
-"""Rows that lack a modality."""
+"""Rows without some modality."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ logger = logging.getLogger(__name__)
 
 
 def leave_out_absent_files(problems: Problems) -> None:
-    """Put ``None`` in place of each file of a list ``image`` that does not exist; a row without any is a problem.
+    """Replace each file of a list ``image`` that does not exist by ``None``; rows without any file are problems.
 
-    Only lists have a place to leave empty: a single path stays as it is.
+    Only lists can have missing entries: a single path is not changed.
 
     Args:
-        problems: the section's rows, paths absolute; they are replaced, and what is wrong is added.
+        problems: rows of the section, with absolute paths; they are replaced, and problems are added.
     """
     rows = list(problems.rows)
     for position, row in enumerate(rows):
         image = row.get("image") if isinstance(row, Mapping) else None
         if not isinstance(image, list) or not any(isinstance(file, str) for file in image):
-            continue  # nothing to look for, or told already
+            continue  # no files, or reported already
         kept = [None if isinstance(file, str) and not os.path.exists(file) else file for file in image]
         rows[position] = {**row, "image": kept}
         if not any(kept):
             files = ", ".join(file for file in image if isinstance(file, str))
-            text = f"found none of its files ({files}), expected at least one; mend the paths or dataset_dir"
+            text = f"found none of its files ({files}), expected at least one; correct the paths or dataset_dir"
             problems.add(position, "image", text)
     problems.rows = rows
 
 
 def log_missing(path: Path, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
-    """Log how many rows lack which modality; nothing is said when none does.
+    """Log the number of rows without each modality, unless all are complete.
 
     Args:
-        path: the datalist.
-        rows: its rows, ``None`` in ``image`` for each missing modality.
-        names: the datalist's ``modality``.
+        path: datalist file.
+        rows: rows of the datalist, with ``None`` in ``image`` for each missing modality.
+        names: names of the modalities by index as text.
     """
     images = [row["image"] for row in rows if isinstance(row["image"], list) and None in row["image"]]
     if not images:
         return
     counts = Counter(index for image in images for index, file in enumerate(image) if file is None)
     shares = ", ".join(f"{modality_name(index, names)} in {count}" for index, count in sorted(counts.items()))
-    logger.warning("%s: %d of %d rows lack a modality (%s); zeros take its place", path, len(images), len(rows), shares)
+    logger.warning(
+        "%s: %d of %d rows lack a modality (%s); it is replaced by zeros", path, len(images), len(rows), shares
+    )

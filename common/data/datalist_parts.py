@@ -1,4 +1,4 @@
-"""Which rows of a datalist a run uses."""
+"""Selection of the datalist rows that a run uses."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def select_part(rows: Sequence[dict[str, Any]], part: str, fold: int | None) -> 
     Args:
         rows: rows, each with an int ``fold`` unless ``part`` is "all".
         part: "all", "train" (rows of the other folds) or "held_out" (rows of ``fold``).
-        fold: the fold that is held out.
+        fold: held-out fold.
 
     Raises:
-        InputError: when there is no such part, or no row has that fold.
+        InputError: the part does not exist, or no row has the fold.
     """
     if part == "all":
         return list(rows)
@@ -38,19 +38,22 @@ def select_part(rows: Sequence[dict[str, Any]], part: str, fold: int | None) -> 
 
 
 def keep_label_fraction(rows: Sequence[dict[str, Any]], fraction: float, seed: int = 0) -> Rows:
-    """A part of the labelled subjects, the same share of each class, at least one of each.
+    """A fraction of the labelled subjects, the same for each class, with at least one subject of each.
 
-    The subjects of a class are put in an order that depends on the seed alone and the first ones are kept: with the
-    same seed, 50 % of the labels holds the 20 %.
+    The subjects of a class are sorted in an order that depends on the seed alone and the first ones are kept: with the
+    same seed, 50 % of the labels contain the 20 %.
 
     Args:
-        rows: rows with ``subject`` and ``label``; a subject counts to the class of its first row. Label maps are of
+        rows: rows with ``subject`` and ``label``; a subject belongs to the class of its first row. Label maps count as
             one class.
-        fraction: part of the subjects to keep, in (0, 1].
-        seed: seed of the order.
+        fraction: fraction of the subjects to keep, in (0, 1].
+        seed: random seed for the order.
+
+    Returns:
+        The rows of these subjects, in the given order.
 
     Raises:
-        InputError: when the fraction is out of range or rows lack a label.
+        InputError: the fraction is out of range, or rows have no label.
     """
     if not 0 < fraction <= 1:
         raise InputError(f"label_fraction: found {fraction}, expected more than 0 and at most 1")
@@ -74,9 +77,9 @@ def keep_label_fraction(rows: Sequence[dict[str, Any]], fraction: float, seed: i
 
 
 def mark_unlabelled(rows: Sequence[dict[str, Any]]) -> Rows:
-    """Rows with -1 as the label of those without one, where others have one: a batch holds the same keys of all.
+    """Set the label of rows without one to -1 if others have one, so that all samples of a batch have the same keys.
 
-    Pre-training takes images without labels too; only its log compares the features with the labels that are known.
+    Pre-training also uses images without labels; only its log compares the features with the known labels.
     """
     if not any(row.get("label") is not None for row in rows):
         return list(rows)

@@ -1,20 +1,20 @@
-"""What a datalist's rows must hold, before any file is opened."""
+"""Checks of the fields of datalist rows, before any file is opened."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 __all__ = ["Problems", "check_rows", "modality_name"]
 
 
 class Problems:
-    """Problems of a section's rows, told in the order of the rows.
+    """Problems of the rows of a section, reported in the order of the rows.
 
     Args:
-        section: the datalist's section, such as ``training``.
-        rows: its rows.
+        section: section of the datalist, such as ``training``.
+        rows: rows of the section.
     """
 
     def __init__(self, section: str, rows: Sequence[Any]) -> None:
@@ -23,14 +23,14 @@ class Problems:
         self._found: list[tuple[int, str]] = []
 
     def add(self, position: int, field: str, text: str) -> None:
-        """Note a problem: what was found, what was expected; the remedy."""
+        """Add a problem of a row: what was found, what was expected, and the remedy."""
         row = self.rows[position]
         subject = row.get("subject") if isinstance(row, Mapping) else None
         name = f"{self.section}[{position}]" + (f" (subject {subject})" if subject not in (None, "") else "")
         self._found.append((position, f"{name} {field}: {text}"))
 
     def lines(self) -> list[str]:
-        """One line for each problem."""
+        """One line per problem."""
         return [text for _, text in sorted(self._found, key=lambda item: item[0])]
 
 
@@ -50,15 +50,15 @@ def check_rows(
     """Check types and presence of the fields of every row, and that subjects and images do not leak across folds.
 
     Args:
-        problems: the section's rows; what is wrong is added.
-        labels: the datalist's class names by index as text, for the messages; may be empty.
-        num_classes: labels must be in 0..num_classes-1; ``None``: any non-negative integer.
+        problems: rows of the section; problems are added to it.
+        labels: class names by index as text, for messages; may be empty.
+        num_classes: number of classes; labels must be in 0..num_classes-1. ``None``: any non-negative integer.
         mask: "required", "optional" or "ignored".
         label: "required", "optional" or "ignored" for classes, "mask" for paths of label maps.
         need_fold: whether each row needs an integer ``fold``.
-        other_subjects: subjects of the datalist's other section.
-        modality: the datalist's names of modalities by index as text, for the messages; may be empty.
-        missing: "refuse" or "zeros": whether a list ``image`` may hold nulls.
+        other_subjects: subjects of the other section of the datalist.
+        modality: names of the modalities by index as text, for messages; may be empty.
+        missing: "zeros" allows null in a list ``image``, "refuse" does not.
         need_label: whether rows without a label are a problem where ``label`` is "required" or "mask".
     """
     for position, row in enumerate(problems.rows):
@@ -85,7 +85,9 @@ def _check_subject(problems: Problems, position: int, subject: Any, other_subjec
     if not (_is_integer(subject) or isinstance(subject, str)) or subject == "":
         problems.add(position, "subject", f"found {_kind(subject)}, expected the patient's name; add it")
     elif str(subject) in other_subjects:
-        problems.add(position, "subject", "found in 'training' and in 'testing', expected in one; move its rows")
+        problems.add(
+            position, "subject", "found in 'training' and in 'testing', expected in one of them; move its rows"
+        )
 
 
 def _check_image(problems: Problems, position: int, image: Any, modality: Mapping[str, str], missing: str) -> None:
@@ -103,7 +105,7 @@ def _check_image(problems: Problems, position: int, image: Any, modality: Mappin
 
 
 def modality_name(index: int, names: Mapping[str, str]) -> str:
-    """A modality for messages: its name in the datalist's ``modality``, or else its place in the list."""
+    """A modality for messages: its name in the datalist's ``modality``, or else its index."""
     return names.get(str(index), f"number {index}")
 
 
@@ -139,7 +141,7 @@ def _check_label(
             remedy = "; a label map needs label 'mask' (segmentation) or 'ignored' (pre-training)"
         problems.add(position, "label", f"found {_kind(value)}, expected {expected}{remedy}")
     elif value < 0 or (num_classes is not None and value >= num_classes):
-        problems.add(position, "label", f"found {value}, expected {expected}; mend the label or num_classes")
+        problems.add(position, "label", f"found {value}, expected {expected}; correct the label or num_classes")
 
 
 def _check_leaks(problems: Problems) -> None:
@@ -155,7 +157,9 @@ def _check_leaks(problems: Problems) -> None:
             seen.setdefault(row["fold"], position)
             if len(seen) > 1 and seen[row["fold"]] == position:
                 other, first = next(iter(seen.items()))
-                text = f"found {row['fold']}, expected {other} as in row {first} of the same subject; assign folds anew"
+                text = (
+                    f"found {row['fold']}, expected {other} as in row {first} of the same subject; assign folds again"
+                )
                 problems.add(position, "fold", text)
         for path in row["image"] if isinstance(row.get("image"), list) else [row.get("image")]:
             owner, first = owners.setdefault(str(path), (subject, position))
@@ -164,12 +168,12 @@ def _check_leaks(problems: Problems) -> None:
                 problems.add(position, "image", text)
 
 
-def _is_integer(value: Any) -> bool:
+def _is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _kind(value: Any) -> str:
-    """A value in a message: none, or as JSON would show it, shortened."""
+    """A value for messages, shortened."""
     if value is None or value == "":
         return "none"
     text = repr(value)

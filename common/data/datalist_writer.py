@@ -1,4 +1,4 @@
-"""Writing a datalist that can be moved together with its images."""
+"""Writing of datalists that can be moved together with their images."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def write_datalist(
     name: str | None = None,
     modality: Sequence[str] | None = None,
 ) -> Path:
-    """Write rows as a Decathlon-style JSON, complete or not at all.
+    """Write rows as a Decathlon-style JSON; the file is written completely or not at all.
 
-    Absolute paths of files below the datalist's folder are written relative to it, so that the folder can be moved;
-    other absolute paths stay as they are. Relative paths are taken as relative to the datalist's folder already.
+    Absolute paths of files in the datalist's folder are written relative to it, so that the folder can be moved;
+    other absolute paths are not changed. Relative paths are taken as relative to the datalist's folder.
 
     Args:
-        path: the JSON to write.
-        training: rows with ``image`` (a path, or one path or ``None`` per modality), ``subject``, and as known
-            ``mask``, ``label`` (an index, or the path of a label map), ``fold`` and further keys.
-        testing: rows of a test set that takes no part in folds.
-        labels: class names; ``label`` is an index into them, or a map of such.
-        name: the cohort's name.
+        path: JSON file to write.
+        training: rows with ``image`` (a path, or one path or ``None`` per modality), ``subject``, and optionally
+            ``mask``, ``label`` (an index, or the path of a label map), ``fold`` and other keys.
+        testing: rows of a test set, without folds.
+        labels: class names, of which ``label`` is an index or a map of indices.
+        name: name of the cohort.
         modality: names of the modalities in the order of ``image``.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Hashes of files, remembered as long as the files stay as they are."""
+"""Hashes of files, cached until the files change."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["FileDigests"]
 
 
 class FileDigests:
-    """BLAKE2b of files by content, read once: afterwards a file costs a ``stat`` until it changes.
+    """BLAKE2b hashes of file contents; once hashed, a file costs a ``stat`` until it changes.
 
-    Each is remembered in a small file of its own, whole or not at all, so that any number of processes may share the
-    folder and a killed run loses nothing.
+    Each hash is cached in a small file, which is written completely or not at all, so that any number of processes may
+    share the folder and a killed run loses nothing.
 
     Args:
-        folder: where they are remembered.
+        folder: folder of the cache.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -31,10 +31,10 @@ class FileDigests:
         """The hash of a file's bytes, or of all files of a folder with a DICOM series.
 
         Args:
-            path: of the file or folder.
+            path: file, or folder with a DICOM series.
 
         Raises:
-            OSError: when it can't be read.
+            OSError: the file or folder cannot be read.
         """
         path = os.path.abspath(path)
         known = json.dumps([path, file_stamp(path)])

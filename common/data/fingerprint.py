@@ -1,4 +1,4 @@
-"""What a pipeline of transforms does, as a hash that is the same in every process."""
+"""Hash of the settings of a pipeline of transforms, the same in every process."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(*objects: Any) -> str:
-    """A hash of the classes of objects and of all their settings, as deep as they go.
+    """A hash of the classes of objects and of all their settings, including nested ones.
 
-    Other than hashing a pickle it is the same in each process, takes lambdas, and says what it can't take.
+    In contrast to the hash of a pickle, it is the same in each process, supports lambdas, and reports what it does not
+    support.
 
     Args:
-        objects: transforms, or whatever else consists of plain values, arrays, tensors, functions and objects with
+        objects: transforms, or other objects made of plain values, arrays, tensors, functions and objects with
             attributes.
 
     Returns:
         40 hexadecimal digits.
 
     Raises:
-        InputError: when something has no settings that can be read.
+        InputError: the settings of an object cannot be read.
 
     Example:
         >>> fingerprint(Orientationd("image", axcodes="RAS")) == fingerprint(Orientationd("image", axcodes="LPS"))
@@ -44,7 +45,7 @@ def fingerprint(*objects: Any) -> str:
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
-    """A value as JSON; ``above`` are the objects that hold it, which it may point back to."""
+    """A value as JSON; ``above`` are the objects that contain it, to which it may refer."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if id(value) in above:
@@ -74,16 +75,19 @@ def _of_object(value: Any, inner: tuple[int, ...]) -> Any:
         return ["method", _plain(value.__self__, inner), _plain(value.__func__, inner)]
     if isinstance(value, FunctionType):
         captured = [cell.cell_contents for cell in value.__closure__ or ()]
-        settings = [value.__defaults__, value.__kwdefaults__, captured]
-        return [_name(value), _code(value.__code__), _plain(settings, inner)]
+        return [
+            _name(value),
+            _code(value.__code__),
+            _plain([value.__defaults__, value.__kwdefaults__, captured], inner),
+        ]
     if isinstance(value, np.random.RandomState | np.random.Generator | torch.Generator):
         return type(value).__name__  # a state, not a setting
     if not hasattr(value, "__dict__"):
         raise InputError(
-            f"preprocessing: found a {_name(type(value))}, whose settings can't be read; expected transforms of plain "
-            "values; put it behind the first random transform, or keep the cohort in memory"
+            f"preprocessing: found a {_name(type(value))}, whose settings cannot be read; expected transforms with "
+            "plain values; move it after the first random transform, or cache the cohort in memory"
         )
-    # what using a transform leaves in it is no setting: switches of a thread, the files that a reader had last
+    # state from the use of a transform is no setting: thread-local data, the last files of a reader
     settings = {key: item for key, item in vars(value).items() if not isinstance(item, threading.local)}
     if isinstance(value, ImageReader):
         settings.pop("filenames", None)
@@ -96,7 +100,7 @@ def _array(array: np.ndarray) -> list[str]:
 
 
 def _code(code: CodeType) -> list[Any]:
-    """What a function does, of another Python perhaps in other words: then the work is done anew."""
+    """Instructions of a function; other Python versions may compile it differently, which only repeats the work."""
     constants = [_code(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts]
     return [hashlib.blake2b(code.co_code, digest_size=16).hexdigest(), constants, list(code.co_names)]
 

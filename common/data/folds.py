@@ -20,23 +20,23 @@ def assign_folds(
     group: str = "subject",
     stratify: str | None = "label",
 ) -> list[dict[str, Any]]:
-    """Give each row a ``fold`` in 0..num_folds-1, so that a subject is never in two folds.
+    """Assign a ``fold`` in 0..num_folds-1 to each row, so that no subject is in two folds.
 
-    Every fold holds each class in about the cohort's proportion (scikit-learn's ``StratifiedGroupKFold``; without
-    ``stratify``, ``GroupKFold``). The same rows, seed and number of folds always give the same folds.
+    Every fold contains each class in about the proportion of the cohort (scikit-learn's ``StratifiedGroupKFold``, or
+    ``GroupKFold`` without ``stratify``). The same rows, seed and number of folds always give the same folds.
 
     Args:
-        rows: the datalist's rows; they are copied, not changed.
+        rows: datalist rows, which are copied.
         num_folds: number of folds.
-        seed: seed of the shuffling before subjects are dealt out.
-        group: the key whose rows stay together.
-        stratify: the key whose proportions each fold keeps, or ``None`` (a cohort without labels).
+        seed: random seed for the shuffling of the subjects.
+        group: key whose values are never split between folds.
+        stratify: key whose proportions are the same in each fold, or ``None`` for a cohort without labels.
 
     Returns:
-        The rows in the order given, each with an int ``fold``.
+        The rows in the given order, each with an int ``fold``.
 
     Raises:
-        InputError: when rows lack ``group`` or ``stratify``, or a class has fewer subjects than there are folds.
+        InputError: rows lack ``group`` or ``stratify``, or a class has fewer subjects than there are folds.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
@@ -80,18 +80,18 @@ def _check_class_sizes(groups: list, classes: list, num_folds: int, group: str, 
 def hold_out(
     rows: Sequence[Mapping[str, Any]], fraction: float = 0.2, seed: int = 0
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Part the training rows into those that fit the weights and those that choose the epoch, stratified by subject.
+    """Split training rows by subject, stratified, into rows for training and validation rows to select the epoch.
 
     Args:
-        rows: training rows, each with ``subject`` and ``label``; label maps, which are text, are not stratified.
-        fraction: share of the rows held out, at most 0.5; the nearest ``1 / n`` is taken. 0 holds none out.
-        seed: of the choice.
+        rows: training rows, each with ``subject`` and ``label``; label maps, which are paths, are not stratified.
+        fraction: fraction of validation rows, at most 0.5, which is rounded to ``1 / n``; 0 for none.
+        seed: random seed for the split.
 
     Returns:
-        The rows that stay and the rows held out, both in the order given.
+        Rows for training and validation rows, both in the given order.
 
     Raises:
-        InputError: when a class has too few subjects.
+        InputError: a class has too few subjects.
     """
     if fraction == 0:
         return list(rows), []

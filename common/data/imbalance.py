@@ -1,4 +1,4 @@
-"""The two unsupervised strategies against imbalance, RE and SE, as pure functions of a batch's features."""
+"""The two unsupervised strategies against imbalance, RE and SE, as pure functions of the features of a batch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Clusters", "cluster_features", "cluster_purity", "reweight", "select
 
 
 class Clusters(NamedTuple):
-    """k-means of one batch."""
+    """k-means clusters of one batch."""
 
     assignment: torch.Tensor  # N, the cluster of each sample
     centroids: torch.Tensor  # kxF
 
     @property
     def counts(self) -> torch.Tensor:
-        """How many samples each cluster holds, shape ``k``."""
+        """Number of samples in each cluster, shape ``k``."""
         return torch.bincount(self.assignment, minlength=len(self.centroids))
 
 
@@ -30,11 +30,11 @@ def cluster_features(features: torch.Tensor, num_clusters: int, seed: int = 0) -
 
     Args:
         features: representation vectors, ``NxF``.
-        num_clusters: the paper's k.
-        seed: of the initial centroids: equal features give equal clusters.
+        num_clusters: number of clusters k.
+        seed: random seed for the initial centroids, so that equal features give equal clusters.
 
     Raises:
-        InputError: with fewer samples than clusters.
+        InputError: there are fewer samples than clusters.
     """
     if len(features) < num_clusters:
         raise InputError(
@@ -54,8 +54,8 @@ def reweight(clusters: Clusters, max_weight: float | None = None) -> torch.Tenso
 
     Args:
         clusters: clusters of N samples.
-        max_weight: cap, at least 1: a cluster of a single sample in a batch of m would weigh up to ``m - k + 1``.
-            ``None``, as in the paper, for none.
+        max_weight: maximum weight, at least 1, as a cluster of one sample in a batch of m has a weight of up to
+            ``m - k + 1``. ``None``, as in the paper: no maximum.
 
     Returns:
         Weights, shape ``N``, float32.
@@ -66,20 +66,20 @@ def reweight(clusters: Clusters, max_weight: float | None = None) -> torch.Tenso
 
 
 def select_balanced(features: torch.Tensor, clusters: Clusters, num_selected: int) -> torch.Tensor:
-    """SE: the samples nearest to the two farthest centroids, half of the new batch round each.
+    """SE: the samples nearest to the two farthest centroids, half of the new batch around each.
 
     "We find the maximum Euclidean distance among all pairs of centroids [...] we sample m/2 nearest sample points
     centered on each of the selected maximum-distance centroids" (Li et al. 2021, section 2b), out of all N samples. A
-    sample that is among the nearest of both goes to one, so that the sum of distances is least, and none is taken
-    twice.
+    sample that is among the nearest of both is assigned to one of them, such that the sum of distances is minimal, so
+    that no sample is selected twice.
 
     Args:
         features: representation vectors, ``NxF``.
-        clusters: their clusters.
+        clusters: clusters of these samples.
         num_selected: size m of the new batch, even.
 
     Returns:
-        Positions in the batch, shape ``m``: first the half round one centroid, nearest first, then the other.
+        Positions in the batch, shape ``m``: first the half around one centroid, nearest first, then the other half.
     """
     centroids = clusters.centroids.double()
     between = torch.cdist(centroids, centroids)
@@ -93,11 +93,11 @@ def select_balanced(features: torch.Tensor, clusters: Clusters, num_selected: in
 
 
 def cluster_purity(clusters: Clusters, labels: torch.Tensor) -> float:
-    """Share of samples that carry their cluster's commonest label, in [1/classes, 1]; for logs, never for training.
+    """Fraction of samples with the most frequent label of their cluster, in [1/classes, 1]; for logs only.
 
     Args:
         clusters: clusters of N samples.
-        labels: their labels, shape ``N``, integers from 0.
+        labels: labels of the samples, shape ``N``, integers from 0.
     """
     table = torch.zeros(len(clusters.centroids), int(labels.max()) + 1)
     table.index_put_((clusters.assignment, labels.long().cpu()), torch.tensor(1.0), accumulate=True)

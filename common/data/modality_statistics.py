@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each modality, over a cohort."""
+"""Mean and standard deviation of each modality over a cohort."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["ModalityStatistics", "measure_modalities"]
 
 
 class ModalityStatistics(NamedTuple):
-    """Of one modality.
+    """Statistics of one modality.
 
     Attributes:
-        mean: of all pixels, in the images' unit.
-        std: likewise.
-        num_images: that were measured.
+        mean: mean of all pixels, in the unit of the images.
+        std: standard deviation of all pixels, in the same unit.
+        num_images: number of measured images.
     """
 
     mean: float
@@ -29,22 +29,21 @@ class ModalityStatistics(NamedTuple):
 def measure_modalities(
     samples: Iterable[Mapping[str, Any]], modalities: Sequence[str], foreground: bool = False
 ) -> dict[str, ModalityStatistics]:
-    """The figures of "standard normalization for each modality" (Chiang et al. 2023, section 2.1), without holding the
-    cohort.
+    """Statistics for "standard normalization for each modality" (Chiang et al. 2023, section 2.1), sample by sample.
 
     Args:
-        samples: each with ``image``, ``M[spatial]``, and, where modalities may be missing, ``missing``, M booleans:
-            those images count for nothing.
+        samples: samples with ``image``, ``M[spatial]``, and, if modalities may be missing, ``missing``, M booleans;
+            missing images are ignored.
         modalities: names of the M channels.
-        foreground: measure only what is not 0, such as the organ of a masked image.
+        foreground: whether to measure only non-zero pixels, such as the organ of a masked image.
 
     Returns:
         The statistics by modality, in their order.
 
     Raises:
-        InputError: when a modality has no pixels, or all of one value.
+        InputError: a modality has no pixels, or all its pixels have the same value.
     """
-    from sklearn.preprocessing import StandardScaler  # here, as most that import common.data never scale
+    from sklearn.preprocessing import StandardScaler  # slow to import, and rarely needed by importers of common.data
 
     scalers = {name: StandardScaler() for name in modalities}
     counts = dict.fromkeys(modalities, 0)

@@ -1,4 +1,4 @@
-"""Classes, modalities and subjects of a datalist: their names and their numbers."""
+"""Names and indices of the classes, modalities and subjects of a datalist."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["class_names", "selected_modalities", "subject_index"]
 
 
 def class_names(path: str | Path) -> list[str] | None:
-    """The values of a datalist's ``labels`` in the order of their indices; ``None`` where it names none.
+    """The values of a datalist's ``labels`` in the order of their indices, or ``None`` without ``labels``.
 
     Raises:
-        InputError: when the file is missing or no JSON.
+        InputError: the file is missing or no JSON.
     """
     try:
         labels = json.loads(Path(path).read_text(encoding="utf-8")).get("labels")
@@ -26,14 +26,14 @@ def class_names(path: str | Path) -> list[str] | None:
 
 
 def selected_modalities(modalities: Sequence[str], modality: str | None) -> list[int]:
-    """Indices of the modalities that a run uses: of the named one, or of all.
+    """Indices of the modalities that a run uses: one modality, or all.
 
     Args:
-        modalities: names in the order of the datalist's ``image``.
-        modality: one of them, or ``None`` for all.
+        modalities: names of the modalities in the order of the datalist's ``image``.
+        modality: name of one of them, or ``None`` for all.
 
     Raises:
-        InputError: when there is none of that name.
+        InputError: there is no modality of that name.
     """
     if modality is None:
         return list(range(len(modalities)))
@@ -43,19 +43,19 @@ def selected_modalities(modalities: Sequence[str], modality: str | None) -> list
 
 
 def subject_index(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give each row an integer ``subject_index``: rows have the same one just where they have the same ``subject``.
+    """Add an integer ``subject_index`` to each row, which is the same for rows of the same ``subject``.
 
-    Names can't be collated into a tensor, compared on the device or kept in a queue; numbers can. They follow the
-    sorted names, so that the same cohort has the same numbers in whatever order its rows are.
+    In contrast to names, integers can be collated into a tensor, compared on the device or stored in a queue. They
+    follow the sorted names, so that they do not depend on the order of the rows.
 
     Args:
-        rows: a datalist's rows, each with ``subject``; they are copied, not changed.
+        rows: datalist rows, each with ``subject``, which are copied.
 
     Returns:
-        The rows in the order given, with numbers from 0.
+        The rows in the given order, with indices from 0.
 
     Raises:
-        InputError: when rows lack ``subject``.
+        InputError: rows lack ``subject``.
 
     Example:
         >>> rows = subject_index([{"subject": "b"}, {"subject": "a"}, {"subject": "b"}])

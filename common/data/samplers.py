@@ -1,4 +1,4 @@
-"""Which samples a step sees."""
+"""Sampling of batches."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ __all__ = ["CandidateBatchSampler"]
 
 
 class CandidateBatchSampler(Sampler[list[int]]):
-    """Batches of ``batch_size`` while warming up, then of the ``num_candidates`` from which SE chooses.
+    """Batches of ``batch_size`` during the warm-up, then of the ``num_candidates`` from which SE selects.
 
-    An epoch is always ``ceil(num_samples / batch_size)`` steps, so that it trains on as many images with selection as
+    An epoch always has ``ceil(num_samples / batch_size)`` steps, so that it trains on as many images with selection as
     without (Li et al. 2021: "to guarantee that similar number of training images [...] are involved"). No sample is
-    twice in a batch. What a step gets depends on seed, epoch and step alone, so a run that was killed goes on within
-    its epoch (:meth:`set_epoch` with ``start``). Sizes count the joined batch of all processes, of which process r of W
-    takes the samples r, r + W, ...: the same config trains the same way on any number of processes.
+    twice in a batch. The samples of a step depend on seed, epoch and step alone, so that a run that was killed can
+    continue within an epoch (:meth:`set_epoch` with ``start``). Sizes refer to the joined batch of all processes, of
+    which process r of W gets the samples r, r + W, ..., so that training does not depend on the number of processes.
 
     Args:
         num_samples: size of the cohort.
-        batch_size: samples of a training step, the paper's m.
-        num_candidates: samples from which a step's batch is chosen, the paper's N; ``None`` for no selection.
-        warmup_epochs: epochs at the start without selection.
-        select: from the candidates' indices to the positions of the chosen ones, when the choice needs no images
-            (features from the bank): then only the chosen samples are loaded. Otherwise all candidates are.
-        seed: of the order.
+        batch_size: number of samples in a training step, m in the paper.
+        num_candidates: number of samples from which the batch of a step is selected, N in the paper; ``None`` for no
+            selection.
+        warmup_epochs: number of epochs at the start without selection.
+        select: function from the indices of the candidates to the positions of the selected ones, if the selection
+            needs no images (features from the bank): then only the selected samples are loaded, otherwise all
+            candidates.
+        seed: random seed for the order.
 
     Raises:
-        InputError: when the cohort is smaller than a batch, or a size does not divide among the processes.
+        InputError: the cohort is smaller than a batch, or a size does not divide among the processes.
     """
 
     def __init__(
@@ -65,30 +67,29 @@ class CandidateBatchSampler(Sampler[list[int]]):
         return -(-self.num_samples // self.batch_size)
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Say which epoch (from 1) the next iteration is, and how many of its steps are done already."""
+        """Set the epoch (from 1) of the next iteration, and the number of its completed steps."""
         self.epoch, self.start = epoch, start
 
     def __iter__(self) -> Iterator[list[int]]:
-        selecting = self.num_candidates is not None and self.epoch > self.warmup_epochs
-        draw = self._candidates if selecting else self._whole_epoch
+        count = self.num_candidates if self.epoch > self.warmup_epochs else None
         epoch, start, self.start = self.epoch, self.start, 0
         for step in range(start, len(self)):
-            batch = draw(epoch, step)
-            if selecting and self.select is not None:
+            batch = self._whole_epoch(epoch, step) if count is None else self._candidates(epoch, step, count)
+            if count is not None and self.select is not None:
                 batch = batch[self.select(batch)]
             yield batch[self.rank :: self.world_size].tolist()
 
     def _whole_epoch(self, epoch: int, step: int) -> torch.Tensor:
-        """Every sample once; the last batch is filled up from the epoch's beginning."""
+        """Every sample once; the last batch is filled with samples from the beginning of the epoch."""
         positions = torch.arange(step * self.batch_size, (step + 1) * self.batch_size) % self.num_samples
         return self._permutation(epoch, 0)[positions]
 
-    def _candidates(self, epoch: int, step: int) -> torch.Tensor:
-        """The next candidates of as many passes over the cohort as the epoch needs."""
-        turn, block = divmod(step, self.num_samples // self.num_candidates)
-        return self._permutation(epoch, turn)[block * self.num_candidates : (block + 1) * self.num_candidates]
+    def _candidates(self, epoch: int, step: int, count: int) -> torch.Tensor:
+        """The next ``count`` candidates, in as many passes over the cohort as the epoch needs."""
+        cohort_pass, block = divmod(step, self.num_samples // count)
+        return self._permutation(epoch, cohort_pass)[block * count : (block + 1) * count]
 
-    def _permutation(self, epoch: int, turn: int) -> torch.Tensor:
-        # a generator of its own: the order must not move when anything else draws a random number
-        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) * 1_009 + turn)
+    def _permutation(self, epoch: int, cohort_pass: int) -> torch.Tensor:
+        # a separate generator, so that the order does not depend on other random numbers
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) * 1_009 + cohort_pass)
         return torch.randperm(self.num_samples, generator=generator)

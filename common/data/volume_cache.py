@@ -1,4 +1,4 @@
-"""Preprocessed volumes on disk, so that memory stays the same however large the cohort is."""
+"""Preprocessed volumes on disk, so that memory does not grow with the cohort."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ["DiskCacheDataset", "cached_dataset"]
 
 logger = logging.getLogger(__name__)
 
-CACHE_VERSION = 1  # raise it when what is stored changes
-FILE_KEYS = ("image", "mask", "label")  # whose text is a path
-RUN_KEYS = ("index", "row", "fold", "subject_index")  # of a run, not of the image: never stored
+CACHE_VERSION = 1  # increase it when the stored content changes
+FILE_KEYS = ("image", "mask", "label")  # keys whose text is a path
+RUN_KEYS = ("index", "row", "fold", "subject_index")  # properties of a run, not of the image: never stored
 
 
 def cached_dataset(
@@ -40,23 +40,23 @@ def cached_dataset(
     cache_rate: float = 1.0,
     progress: bool = True,
 ) -> Dataset:
-    """A cohort whose deterministic preprocessing is done once.
+    """A dataset whose deterministic preprocessing runs once.
 
     Args:
-        data: a datalist's rows.
-        transform: a ``Compose``; what comes before its first random transform is done once. End that part with
+        data: datalist rows.
+        transform: a ``Compose``; the transforms before its first random one run once. End that part with
             ``EnsureTyped(dtype=torch.uint8)`` or ``float16`` to store a quarter or half of float32.
-        cache: "memory" keeps the results in this process (MONAI's ``CacheDataset``), which is fastest and grows with
-            the cohort; "disk" keeps them as files (:class:`DiskCacheDataset`); "none" does the work each time.
-        cache_dir: folder of the files, for "disk".
-        cache_rate: share of the cohort kept in memory.
-        progress: show a bar while filling the memory.
+        cache: "memory" keeps the results in this process (MONAI's ``CacheDataset``), which is fastest but grows with
+            the cohort; "disk" stores them as files (:class:`DiskCacheDataset`); "none" repeats the work each time.
+        cache_dir: folder of the files for "disk".
+        cache_rate: fraction of the cohort to cache in memory.
+        progress: whether to show a progress bar while filling the memory.
 
     Raises:
-        InputError: for an unknown ``cache``, or "disk" without a folder.
+        InputError: ``cache`` is unknown, or "disk" without a folder.
     """
     if cache == "memory":
-        # one thread: MONAI 1.6.1's NIfTI reader mixes up files when threads share it
+        # one thread, as MONAI 1.6.1's NIfTI reader confuses files when threads share it
         return CacheDataset(data, transform, cache_rate=cache_rate, num_workers=1, progress=progress)
     if cache == "disk":
         if not cache_dir:
@@ -68,24 +68,24 @@ def cached_dataset(
 
 
 class DiskCacheDataset(PersistentDataset):
-    """MONAI's ``PersistentDataset`` with files that are named by content, never half-written, and hold no pickle.
+    """MONAI's ``PersistentDataset`` with files that are named by content, written atomically, and contain no pickles.
 
-    In 1.6.1 the original writes pickles, names them by paths and all keys of the row (a fold more, and all is computed
-    again; another file under the same path, and the old one is taken), and moves them from the temporary folder: where
-    that is another file system, a run that is killed leaves half a file, on which the next one stops.
+    In 1.6.1 the original writes pickles and names them by paths and all keys of the row, so that another fold repeats
+    all the work, and a changed file under the same path is not noticed. It moves them from the temporary folder: if
+    that is on another file system, a run that is killed leaves an incomplete file, on which the next one fails.
 
-    Here a file is named by the hash of the bytes of the row's files, the row's other keys, and all settings of the
-    deterministic transforms. It is an ``.npz`` without pickles, written under a temporary name and renamed; any number
-    of processes and runs may share the folder, and a damaged file is computed again. ``index``, ``row``,
+    Here a file is named by the hash of the contents of the row's files, the other keys of the row, and all settings of
+    the deterministic transforms. It is an ``.npz`` without pickles, written under a temporary name and renamed; any
+    number of processes and runs may share the folder, and a damaged file is computed again. ``index``, ``row``,
     ``fold`` and ``subject_index`` always come from the row. Nothing is kept in memory.
 
     Args:
-        data: a datalist's rows; ``image``, ``mask``, and ``label`` where it is text, are paths.
-        transform: a ``Compose``; what comes before its first random transform is stored.
-        cache_dir: the folder; delete it to free the disk.
+        data: datalist rows; ``image``, ``mask``, and ``label`` if it is text, are paths.
+        transform: a ``Compose``; results of the transforms before its first random one are stored.
+        cache_dir: folder of the files, which can be deleted at any time.
 
     Raises:
-        InputError: when the settings of a transform can't be read, or a result is neither array nor plain value.
+        InputError: the settings of a transform cannot be read, or a result is neither array nor plain value.
     """
 
     def __init__(self, data: Sequence[Mapping[str, Any]], transform: Callable, cache_dir: str | os.PathLike) -> None:
@@ -93,7 +93,7 @@ class DiskCacheDataset(PersistentDataset):
         self._digests = FileDigests(self.cache_dir / "digests")
         lazy = [self.transform.lazy, self.transform.overrides]
         self._settings = fingerprint(CACHE_VERSION, monai.__version__, lazy, *self._deterministic())
-        self._names: dict[int, str] = {}  # of rows met already
+        self._names: dict[int, str] = {}  # file names by index of the row
 
     def _deterministic(self) -> list[Any]:
         transforms = self.transform.flatten().transforms
@@ -109,7 +109,7 @@ class DiskCacheDataset(PersistentDataset):
         if item is None:
             content = _packed(self._pre_transform(deepcopy(dict(row))), path)
             write_atomically(path, content)
-            item = _unpacked(io.BytesIO(content))  # as it will be next time
+            item = _unpacked(io.BytesIO(content))  # the same as next time
         return self._post_transform({key: row[key] if key in RUN_KEYS else value for key, value in item.items()})
 
     def _name(self, row: Mapping[str, Any]) -> str:
@@ -123,28 +123,30 @@ class DiskCacheDataset(PersistentDataset):
         return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
     def set_data(self, data: Sequence[Mapping[str, Any]]) -> None:
-        """Take other rows; files are named by content, so that none of them is out of date."""
+        """Replace the rows; as files are named by content, none of them becomes outdated."""
         self.data = data
         self._names = {}
 
 
 def _is_random(transform: Any) -> bool:
-    """Where ``PersistentDataset`` begins to compute each time."""
+    """Whether ``PersistentDataset`` repeats a transform each time."""
     return isinstance(transform, monai.transforms.RandomizableTrait) or not isinstance(
         transform, monai.transforms.Transform
     )
 
 
 def _packed(item: Mapping[str, Any], path: Path) -> bytes:
-    """Arrays as they are and plain values as JSON, in one ``.npz``; of a run's own keys only that they are there."""
+    """Arrays, and plain values as JSON, in one ``.npz``; for keys of a run, only their presence is stored."""
     arrays = {key: value for key, value in item.items() if isinstance(value, torch.Tensor | np.ndarray)}
     plain = {key: None if key in RUN_KEYS else value for key, value in item.items() if key not in arrays}
     try:
         text = json.dumps(plain)
-        stored = {f"array_{key}": np.asarray(torch.as_tensor(value).cpu()) for key, value in arrays.items()}
+        stored: dict[str, Any] = {
+            f"array_{key}": np.asarray(torch.as_tensor(value).cpu()) for key, value in arrays.items()
+        }
     except TypeError as error:
         raise InputError(
-            f"{path.parent}: found a result of preprocessing that can't be stored ({error}), expected arrays of "
+            f"{path.parent}: found a result of preprocessing that cannot be stored ({error}), expected arrays of "
             "integers, float16 or float32, and plain values; drop it by SelectItemsd, or set EnsureTyped's dtype"
         ) from error
     buffer = io.BytesIO()
@@ -160,7 +162,7 @@ def _unpacked(file: io.BytesIO | Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What is stored, or ``None``: nothing is, or it is damaged, as by a full disk."""
+    """The stored item, or ``None`` if there is none or it is damaged, as by a full disk."""
     try:
         return _unpacked(path)
     except FileNotFoundError:

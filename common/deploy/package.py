@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
 from ..temporary import temporary_folder
-from .consumers.monai_label import write_monai_label
+from .consumers.monai_label import check_name, write_monai_label
 from .consumers.monai_label_training import write_monai_label_training
 from .packaging.archive_configs import as_json, portable_settings, write_configs
 from .packaging.documents import write_documents
@@ -25,14 +26,56 @@ from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
 from .verification.signature import read_private_key, sign
 
-__all__ = ["TARGETS", "package_bundle"]
+__all__ = ["TARGETS", "Target", "package_bundle"]
 
-#: What an archive is called by default, after its bundle, and the formats of the weights that it holds.
-TARGETS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "zoo": ("{bundle}", tuple(FORMATS)),
-    "monailabel": ("{bundle}_classification", ("model.ts",)),
-    "inference": ("{bundle}_inference", tuple(name for name in FORMATS if name != "model.pt")),
-    "monailabel_training": ("{bundle}_classification", ("model.pt",)),
+Writer = Callable[[TrainedClassifier, Path, Mapping[str, Path]], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of receiver, and what its archives hold.
+
+    Attributes:
+        name: default name of an archive, in which ``{bundle}`` is the bundle's.
+        formats: formats of the weights.
+        write_configs: function that writes configs, and code if any, from the classifier into the archive's folder; the
+            third argument holds the files that settings name, by their place in the archive.
+        runs_code: whether receivers run the archive's own Python, so that the scan for code does not apply.
+        for_zoo: whether files above the zoo's limit are listed for download and ``model_info.json`` is written.
+        check_name: function that raises InputError for a name that the receiver would misread.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    write_configs: Writer
+    runs_code: bool = False
+    for_zoo: bool = False
+    check_name: Callable[[str], None] | None = None
+
+
+#: All receivers, by the name that ``scripts/package.py --target`` takes. A new one is added here and nowhere else.
+TARGETS = {
+    "zoo": Target("{bundle}", tuple(FORMATS), write_configs, runs_code=True, for_zoo=True),
+    "monailabel": Target(
+        "{bundle}_classification",
+        ("model.ts",),
+        lambda classifier, archive, _: write_monai_label(
+            classifier.bundle, archive, classifier.configs, classifier.metadata
+        ),
+        check_name=check_name,
+    ),
+    "inference": Target(
+        "{bundle}_inference",
+        tuple(name for name in FORMATS if name != "model.pt"),
+        lambda classifier, archive, _: write_configs(classifier, archive),
+    ),
+    "monailabel_training": Target(
+        "{bundle}_classification",
+        ("model.pt",),
+        lambda classifier, archive, _: write_monai_label_training(classifier, archive),
+        runs_code=True,
+        check_name=check_name,
+    ),
 }
 
 
@@ -52,40 +95,40 @@ def package_bundle(
     progress: bool = False,
     **settings: Any,
 ) -> Path:
-    """Write the archive of a trained classifier for one kind of receiver.
+    """Write the archive of a trained classifier for one kind of recipient.
 
     The same inputs give the same bytes. Nothing is left behind when a step fails.
 
     Args:
-        bundle: its name, or its folder.
-        target: ``zoo``: everything, with the parts of this package that it needs; ``monailabel``: for the stock
-            ``monaibundle`` app; ``inference``: no Python, for those who accept none; ``monailabel_training``: for that
-            app too, with what it needs to train on.
+        bundle: name or folder of the bundle.
+        target: ``zoo``: everything, with the parts of this package that are needed; ``monailabel``: for the stock
+            ``monaibundle`` app; ``inference``: no Python, for recipients who accept none; ``monailabel_training``: for
+            that app too, including what is needed to continue training.
         output: folder for the archive, ``<name>.zip``; for the zoo also for its ``model_info.json``.
-        weights: ``model.pt`` of ``train.yaml``; by default ``models/model.pt`` of the bundle.
-        name: of the archive and the folder in it; by default after the bundle, see :data:`TARGETS`.
-        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without one it never abstains.
+        weights: ``model.pt`` written by ``train.yaml``; by default ``models/model.pt`` of the bundle.
+        name: name of the archive and of the folder in it; by default derived from the bundle's, see :data:`TARGETS`.
+        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without it the classifier never abstains.
         run: output folder of ``train.yaml``, for the provenance; by default the weights' folder if it is one.
         key: private Ed25519 key (PEM) that signs the manifest.
-        metrics: ``metrics.json`` of an evaluation on subjects that training has not seen.
-        overlays: of ``train.yaml``, with which the classifier was trained.
+        metrics: ``metrics.json`` of an evaluation on held-out subjects.
+        overlays: overlays of ``train.yaml`` used in training.
         address: URL of the folder where the archive and its large files will be.
-        progress: whether to tell what is being done.
-        settings: ids with which it was trained, and their values, where the weights do not say it; those of metadata
-            begin with ``_meta_#``.
+        progress: whether to print each step to stderr.
+        settings: config ids set in training, and their values, for weights without a training record; ids of
+            metadata begin with ``_meta_#``.
 
     Returns:
         Path of the zip.
 
     Raises:
         InputError: see :func:`~common.deploy.packaging.trained_classifier.read_classifier` and
-            :func:`~common.deploy.packaging.formats.write_formats`; an unknown target; a name that the target can't
-            have; the archive holds what the target's receivers refuse.
+            :func:`~common.deploy.packaging.formats.write_formats`; the target is unknown; the target does not allow
+            the name; the archive contains something that the target's recipients would refuse.
     """
     if target not in TARGETS:
         raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")
-    folder, (pattern, formats) = BundleConfigs(bundle).root, TARGETS[target]
-    name = _checked(name or pattern.format(bundle=folder.name), target)
+    folder, kind = BundleConfigs(bundle).root, TARGETS[target]
+    name = _checked(name or kind.name.format(bundle=folder.name), kind)
     if key is not None:
         read_private_key(key)
     weights = weights_file(folder, weights)
@@ -99,21 +142,21 @@ def package_bundle(
     Path(output).mkdir(parents=True, exist_ok=True)
     with temporary_folder(output, f".{name}.") as temporary:
         archive = temporary / name
-        _write_weights(classifier, archive, formats, progress)
+        _write_weights(classifier, archive, kind.formats, progress)
         say("writing configs and documents")
-        _write_configs(classifier, archive, target, own_files)
-        write_documents(classifier, archive, target=target, formats=formats, run=run, settings=settings)
+        kind.write_configs(classifier, archive, own_files)
+        write_documents(classifier, archive, target=target, formats=kind.formats, run=run, settings=settings)
         say("scanning, hashing and zipping")
-        _seal(archive, target, key, address)
+        _seal(archive, kind, key, address)
         path = write_archive(archive, Path(output) / f"{name}.zip")
-    if target == "zoo":
+    if kind.for_zoo:
         version = classifier.metadata["version"]
         write_model_info(Path(output) / "model_info.json", path, version, address or ZOO_ADDRESS)
     return path
 
 
 class _Steps:
-    """Tells what is being done, on stderr."""
+    """Prints each step to stderr."""
 
     def __init__(self, name: str, progress: bool) -> None:
         self.name, self.progress = name, progress
@@ -123,14 +166,11 @@ class _Steps:
             print(f"{self.name}: {text}", file=sys.stderr, flush=True)
 
 
-def _checked(name: str, target: str) -> str:
+def _checked(name: str, kind: Target) -> str:
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
         raise InputError(f"{name}: no name of an archive; expected letters, digits and _; give another --name")
-    if target.startswith("monailabel") and not name.endswith("_classification"):
-        raise InputError(
-            f"{name}: MONAI Label would take it for a segmentation; expected a name that ends in _classification; give "
-            "another --name"
-        )
+    if kind.check_name is not None:
+        kind.check_name(name)
     return name
 
 
@@ -147,20 +187,11 @@ def _write_weights(classifier: TrainedClassifier, archive: Path, formats: Sequen
     )
 
 
-def _write_configs(classifier: TrainedClassifier, archive: Path, target: str, files: Mapping[str, Path]) -> None:
-    if target == "monailabel":
-        write_monai_label(classifier.bundle, archive, classifier.configs, classifier.metadata)
-    elif target == "monailabel_training":
-        write_monai_label_training(classifier, archive)
-    else:
-        write_configs(classifier, archive, files if target == "zoo" else None)
-
-
-def _seal(archive: Path, target: str, key: str | Path | None, address: str | None) -> None:
-    """Make sure that nothing is in it that should not be, and that nothing can be changed unseen."""
-    if target == "zoo":
+def _seal(archive: Path, kind: Target, key: str | Path | None, address: str | None) -> None:
+    """Scan the archive, write its manifest and sign it, so that later changes are detected."""
+    if kind.for_zoo:
         write_large_files(archive, address or "")
-    elif target != "monailabel_training" and (problems := scan_folder(archive)):
+    if not kind.runs_code and (problems := scan_folder(archive)):
         raise InputError.of_rows(f"{archive.name}: not packaged, as receivers would refuse it", problems)
     write_manifest(archive)
     if key is not None:

@@ -1,4 +1,4 @@
-"""From a batch of clips to what network and loss take."""
+"""Batches of clips for network and loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PrepareClipPair", "PrepareClips"]
 
 
 class PrepareClips(PrepareImage):
-    """Clips by name, each augmented on its own, and the subjects, which :class:`~common.losses.LongShortLoss` takes.
+    """Clips by name, each augmented separately, and the subjects for :class:`~common.losses.LongShortLoss`.
 
     Args:
         views: names of the clips to use; :func:`~common.networks.clip_views` returns those that the loss terms need.
@@ -40,17 +40,17 @@ class PrepareClips(PrepareImage):
 
 
 class PrepareClipPair(PrepareImage):
-    """Two random views for the peers: BYOL, MoCo, age-aware contrastive learning.
+    """Two random views for the compared methods: BYOL, MoCo, age-aware contrastive learning.
 
     Args:
-        views: the clip of each; the same name twice gives two random variants of one clip, as the peers' papers do.
+        views: clip of each view; the same name twice gives two random variants of one clip, as in their papers.
         augment: function from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
-        target: number of each row that the loss takes: ``subject_index`` for MoCo, ``age`` for age-aware; ``None`` for
-            BYOL, which needs none.
+        target: row key of the number that the loss takes: ``subject_index`` for MoCo, ``age`` for age-aware; ``None``
+            for BYOL, which needs none.
         memory_format: layout of the views in memory.
 
     Raises:
-        InputError: for another number of views than two; in a call, when the batch lacks a clip or the target.
+        InputError: the number of views is not two; in a call, when the batch lacks a clip or the target.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class PrepareClipPair(PrepareImage):
 
 
 def _numbers(batch: DeviceBatch, key: str) -> torch.Tensor:
-    """A number from 0 of each row."""
+    """The number of each row, checked to be 0 or above."""
     found, problem = batch.data.get(key), None
     if found is None:
         problem = "missing"
@@ -84,4 +84,4 @@ def _numbers(batch: DeviceBatch, key: str) -> torch.Tensor:
         problem = "negative in some rows"
     if problem is not None:
         raise InputError(f"batch: {key!r} is {problem}; expected a number from 0 in every row of the datalist; add it")
-    return batch.tensor(key)
+    return batch.entry(key)

@@ -1,4 +1,4 @@
-"""A learning rate that falls along a cosine, except where it must not."""
+"""Cosine learning rate with constant parameter groups."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["CosineRate"]
 
 
 class CosineRate(LambdaLR):
-    """Linear warm-up, then half a cosine to 0, for all parameter groups but those marked ``constant: true``.
+    """Linear warm-up, then half a cosine to 0, for all parameter groups except those with ``constant: true``.
 
     SimSiam's predictor keeps its rate: "a predictor with constant lr [...] can produce better results. A possible
     explanation is that h should adapt to the latest representations" (Chen & He 2021, section 4.2). Call it after each
     step (``LrScheduleHandler`` with ``epoch_level: false``).
 
     Args:
-        optimizer: with parameter groups; the key ``constant`` of a group is optional.
-        num_steps: steps of the whole run.
-        warmup_steps: steps of the linear rise at its start.
+        optimizer: optimizer; its parameter groups may have the key ``constant``.
+        num_steps: number of steps of the whole run.
+        warmup_steps: number of steps of the linear warm-up.
 
     Raises:
-        InputError: no step, or a warm-up that is not shorter than the run.
+        InputError: there is no step, or the warm-up is not shorter than the run.
     """
 
     def __init__(self, optimizer: Optimizer, num_steps: int, warmup_steps: int = 0) -> None:

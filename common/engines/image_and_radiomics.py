@@ -1,4 +1,4 @@
-"""From a batch of the loader to what a hybrid network and its loss take."""
+"""Batches of images and radiomics for a hybrid network and its loss."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class PrepareImageAndRadiomics(PrepareImage):
         augment: function from a batch ``B[C]HW`` of floats to its random variant; ``None`` for no augmentation.
         memory_format: layout of the image in memory.
         target: second argument of the loss: ``index``, the sample's row in the memory bank, for pre-training, or
-            ``label``, which may be missing where nothing is trained.
+            ``label``, which may be missing if nothing is trained.
 
     Raises:
-        InputError: for an unknown target, or a batch without ``radiomics`` or ``index``.
+        InputError: the target is unknown, or a batch lacks ``radiomics`` or ``index``.
     """
 
     def __init__(

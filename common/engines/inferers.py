@@ -12,14 +12,14 @@ __all__ = ["AutocastInferer"]
 
 
 class AutocastInferer(SimpleInferer):
-    """Run the network under autocast on whatever device it is; ``amp`` of MONAI's engines knows CUDA alone.
+    """Run the network under autocast on any device; ``amp`` of MONAI's engines supports CUDA only.
 
     bfloat16 has float32's range, so it needs no gradient scaling; weights, gradients and optimizer stay in float32.
 
     Args:
         device: device of the network.
-        enabled: whether to use the low precision, else this is :class:`monai.inferers.SimpleInferer`.
-        dtype: the low precision.
+        enabled: whether to use the low precision; if not, this is :class:`monai.inferers.SimpleInferer`.
+        dtype: data type of the low precision.
     """
 
     def __init__(self, device: torch.device, enabled: bool = True, dtype: torch.dtype = torch.bfloat16) -> None:
@@ -29,7 +29,7 @@ class AutocastInferer(SimpleInferer):
         self.dtype = dtype
 
     def __call__(self, inputs: torch.Tensor, network: Callable, *args: Any, **kwargs: Any) -> Any:
-        """The network's output for ``inputs``; one tensor comes back in float32, which NumPy knows."""
+        """The network's output for ``inputs``; a single tensor is returned in float32, which NumPy supports."""
         with torch.autocast(self.device_type, self.dtype, enabled=self.enabled):
             output = super().__call__(inputs, network, *args, **kwargs)
         return output.float() if isinstance(output, torch.Tensor) else output

@@ -13,11 +13,11 @@ __all__ = ["PrepareJigsaw"]
 
 
 class PrepareJigsaw(PrepareImage):
-    """Cut each image into shuffled tiles, on the device; the target is how they were shuffled (Noroozi & Favaro 2016).
+    """Cut each image into shuffled tiles, on the device; the target is their permutation (Noroozi & Favaro 2016).
 
     Args:
-        tiles: cuts and shuffles.
-        augment: before it, of the whole image; ``None`` for no augmentation.
+        tiles: function that cuts and shuffles.
+        augment: augmentation of the whole image before; ``None`` for no augmentation.
     """
 
     def __init__(self, tiles: JigsawTiles, augment: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:

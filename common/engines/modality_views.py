@@ -21,9 +21,9 @@ class PrepareModalityViews(PrepareImage):
     """Multi-modality data augmentation (MDA): positives are two augmented modalities of one patient.
 
     "We randomly select two MR images x1 and x2 from a patient as positive pairs [...]. We then take two random
-    augmentations for two samples" (Chiang et al. 2023, section 3.1). Each view is augmented on its own and then
-    normalised with the figures of its modality ("Normalization is performed after the data augmentation"). A modality
-    that the patient lacks (``missing``, as :class:`~common.transforms.LoadModalitiesd` flags it) is not drawn.
+    augmentations for two samples" (Chiang et al. 2023, section 3.1). Each view is augmented separately and then
+    normalised with its modality's statistics ("Normalization is performed after the data augmentation"). Modalities
+    that a patient lacks (``missing``, the flags of :class:`~common.transforms.LoadModalitiesd`) are not drawn.
 
     Args:
         augment: function from a batch ``[B, 1, H, W]`` in [0, 1] to its random variant; ``None`` for no augmentation.
@@ -35,8 +35,8 @@ class PrepareModalityViews(PrepareImage):
         memory_format: layout of the views in memory.
 
     Raises:
-        InputError: an argument is none of these, "different" with one modality, another number of channels in the
-            batch, or a patient without the fixed ``modality``.
+        InputError: an argument is invalid, ``pairs`` is "different" with one modality, the batch has another number of
+            channels, or a patient lacks the fixed ``modality``.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class PrepareModalityViews(PrepareImage):
 
 
 def draw_pairs(uniform: torch.Tensor, pairs: str, missing: torch.Tensor) -> torch.Tensor:
-    """Two modalities for each patient, out of those that are there.
+    """Two modalities for each patient, out of the available ones.
 
-    A patient with a single one gives it twice.
+    A patient with a single modality gives it twice.
 
     Args:
-        uniform: ``[B, 2]`` in [0, 1).
+        uniform: random numbers in [0, 1), ``[B, 2]``.
         pairs: "different", "independent" or "same", see :class:`PrepareModalityViews`.
-        missing: ``[B, M]``, true where a modality is not there.
+        missing: flags of missing modalities, ``[B, M]``.
 
     Returns:
         Indices of modalities, ``[B, 2]``.

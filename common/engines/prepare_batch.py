@@ -1,4 +1,4 @@
-"""From a batch of the loader to what network and loss take."""
+"""Batches of the loader for network and loss."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["DeviceBatch", "PrepareImage", "PrepareViews"]
 
 
 class DeviceBatch:
-    """A batch of the loader whose entries move to the device when they are asked for.
+    """A batch of the loader whose entries are moved to the device on access.
 
     Args:
         data: entries by key.
-        device: device to move them to.
-        non_blocking: whether the copy may run behind the program's back.
+        device: device of the entries.
+        non_blocking: whether copies may be asynchronous.
     """
 
     def __init__(self, data: Mapping[str, Any], device: str | torch.device | None, non_blocking: bool) -> None:
@@ -38,20 +38,24 @@ class DeviceBatch:
                 f"batch: no {key!r} among {', '.join(map(str, self.data))}; expected it in every row; add it to the "
                 "preprocessing, a clip to views of RandSampleClipsd"
             )
-        return self.tensor(key).float()  # float16 storage halves the copy
+        return self.entry(key).float()  # float16 storage halves the copy
 
     def tensor(self, key: str) -> torch.Tensor | None:
-        """An entry, ``None`` where the batch has none."""
-        value = self.data.get(key)
+        """An entry, ``None`` if the batch does not have it."""
+        return None if self.data.get(key) is None else self.entry(key)
+
+    def entry(self, key: str) -> torch.Tensor:
+        """An entry that the batch has."""
+        value = self.data[key]
         if isinstance(value, MetaTensor):
             value = value.as_tensor()
-        return None if value is None else value.to(**self._options)
+        return value.to(**self._options)
 
 
 class PrepareImage(PrepareBatch):
     """Move ``image`` and ``label`` to the device, augmenting the image there.
 
-    Subclasses say in ``_prepare`` what network and loss get instead.
+    Subclasses override ``_prepare`` with other inputs for network and loss.
 
     Args:
         augment: function from a batch ``B[C]HWD`` of floats to its random variant; ``None`` for no augmentation.
@@ -73,7 +77,7 @@ class PrepareImage(PrepareBatch):
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Inputs of the network and targets of the loss, as MONAI's engines take them."""
+        """Inputs of the network and targets of the loss, as expected by MONAI's engines."""
         return self._prepare(DeviceBatch(batchdata, device, non_blocking))
 
     def _prepare(self, batch: DeviceBatch) -> Any:
@@ -86,7 +90,7 @@ class PrepareImage(PrepareBatch):
 
 
 class PrepareViews(PrepareImage):
-    """Two random views of each image, and the weights that RE gave.
+    """Two random views of each image, and the weights of RE.
 
     "Each image x in the batch X is randomly augmented into two images" (Li et al. 2021, section 2), after the RE/SE
     handler has chosen, in batch, on the device.

@@ -1,4 +1,4 @@
-"""Batches for networks that restore what was distorted."""
+"""Batches for networks that restore distorted images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["PrepareRestoration"]
 
 
 class PrepareRestoration(PrepareImage):
-    """Distort the image, on the device: the network gets the distorted, the loss the original one.
+    """Distort the image on the device; the network gets the distorted image, the loss the original one.
 
     For a denoising autoencoder (Vincent et al. 2008) and Models Genesis (Zhou et al. 2021).
 

@@ -13,11 +13,11 @@ __all__ = ["PrepareRubik"]
 
 
 class PrepareRubik(PrepareImage):
-    """Cut each volume into cubes, shuffled and turned, on the device; the target is what was done (Zhuang et al. 2019).
+    """Cut each volume into cubes, shuffled and turned, on the device; the target is the moves (Zhuang et al. 2019).
 
     Args:
-        cubes: cuts, shuffles and turns.
-        augment: before it, of the whole volume; ``None`` for no augmentation.
+        cubes: function that cuts, shuffles and turns.
+        augment: augmentation of the whole volume before; ``None`` for no augmentation.
     """
 
     def __init__(self, cubes: RubikCubes, augment: Callable[[torch.Tensor], torch.Tensor] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Honest evaluation: the papers' protocols, metrics with intervals over subjects, comparisons, figures and reports."""
+"""Evaluation by subject: the papers' protocols, metrics with intervals, comparisons, figures and reports."""
 
 from typing import TYPE_CHECKING
 

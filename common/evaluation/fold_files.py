@@ -1,4 +1,4 @@
-"""Files of which there is one per fold, and per seed."""
+"""Files with a number for each fold and seed in their name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLD, SEED = "{fold}", "{seed}"
 
 
 def numbered_files(path: str | Path) -> dict[tuple[int | None, int | None], Path]:
-    """Files by seed and fold, whose numbers stand where ``path`` holds ``{seed}`` and ``{fold}``; ``None`` for neither.
+    """Files by seed and fold, for a ``path`` with ``{seed}`` and ``{fold}`` for their numbers; ``None`` without them.
 
     Raises:
         InputError: there is no such file.
@@ -33,19 +33,19 @@ def numbered_files(path: str | Path) -> dict[tuple[int | None, int | None], Path
         name = part.strip("{}")
         if part not in (FOLD, SEED):
             pattern, mask = pattern + re.escape(part), mask + glob.escape(part)
-        else:  # the number may stand in several places of the path; it is the same in all of them
+        else:  # the number may occur several times in the path, and must be the same each time
             pattern += f"(?P={name})" if f"(?P<{name}>" in pattern else rf"(?P<{name}>\d+)"
             mask += "*"
     matches = {file: match for file in glob.glob(mask) if (match := re.fullmatch(pattern, file))}
     if not matches:
         what = " and ".join(mark.strip("{}") for mark in (SEED, FOLD) if mark in parts)
-        raise InputError(f"{path}: no such file for any {what}; expected one for each, {{...}} being its number")
+        raise InputError(f"{path}: no such file for any {what}; expected one for each, with {{...}} as its number")
     found = {(_number(match, "seed"), _number(match, "fold")): Path(file) for file, match in matches.items()}
     return dict(sorted(found.items(), key=lambda entry: [number or 0 for number in entry[0]]))
 
 
 def fold_files(path: str | Path) -> dict[int | None, Path]:
-    """The files of all folds by fold, where ``path`` holds ``{fold}``; otherwise that one file under ``None``.
+    """Files by fold, for a ``path`` with ``{fold}``; otherwise that one file under ``None``.
 
     Raises:
         InputError: there is no such file.

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of any method: the table that is written and read, and its form for computing."""
+"""Out-of-fold predictions of any method, as table and as arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method, trained on one fraction of the labels, said of every subject.
+    """Predictions of one method, trained on one fraction of the labels, for all subjects.
 
     Shapes, for ``S`` seeds, ``n`` subjects sorted by name and ``K`` classes: ``labels`` ``[n]``, ``folds`` and
     ``predictions`` ``[S, n]``, ``probabilities`` ``[S, n, K]``, ``scores`` ``[S, n]`` (``[S, n, K]`` for ``K > 2``).
@@ -46,7 +46,7 @@ class Outcome:
 
     @property
     def redealt(self) -> bool:
-        """Whether each seed has folds of its own."""
+        """Whether each seed has different folds."""
         return bool((self.folds != self.folds[0]).any())
 
 
@@ -54,17 +54,17 @@ def read_predictions(source: str | Path | Mapping[float, str | Path], name: str)
     """Read a method's predictions.
 
     Args:
-        source: a CSV with ``subject, label, prediction`` (indices of classes), ``probability_0, probability_1, ...``,
-            and ``fold``, ``fraction``, ``seed``, ``score`` (several classes: ``score_0, ...``) where there are any.
-            ``row`` tells several images of a subject apart. ``{fold}`` and ``{seed}`` in its name stand for one file
-            per fold and seed. A mapping gives one path per label fraction.
-        name: the method's name; a column ``set`` in the file, of several methods, goes before it.
+        source: path of a CSV file with ``subject, label, prediction`` (indices of classes),
+            ``probability_0, probability_1, ...``, and optionally ``fold``, ``fraction``, ``seed``, ``score`` (for
+            several classes ``score_0, ...``) and ``row``, which distinguishes images of a subject. A path with
+            ``{fold}`` and ``{seed}`` names one file per fold and seed. A mapping has one path per label fraction.
+        name: name of the method; a column ``set`` in the file, for several methods, takes precedence.
 
     Returns:
         One row per image, seed and fraction, with the columns above and ``set``.
 
     Raises:
-        InputError: a file or column is absent, or a value is none that can be.
+        InputError: a file or column is missing, or a value is invalid.
     """
     if isinstance(source, Mapping):
         parts = [read_predictions(path, name).assign(fraction=float(fraction)) for fraction, path in source.items()]
@@ -86,14 +86,14 @@ def read_predictions(source: str | Path | Mapping[float, str | Path], name: str)
 def outcomes_of(predictions: pd.DataFrame, positive: int = 1) -> list[Outcome]:
     """One outcome per method (column ``set``) and label fraction, in the order of the table.
 
-    Of several images of a subject :func:`~common.evaluation.subject_means.subject_means` makes one judgement.
+    Several images of a subject are combined by :func:`~common.evaluation.subject_means.subject_means`.
 
     Args:
-        predictions: as of :func:`read_predictions`.
-        positive: index of the positive class of two, whose probability is the score where there is none.
+        predictions: result of :func:`read_predictions`.
+        positive: index of the positive class of two, whose probability is the default score.
 
     Raises:
-        InputError: methods differ in their subjects or in a subject's label, or an image is there twice.
+        InputError: methods differ in their subjects or in a subject's label, or an image occurs twice.
     """
     _check_twice(predictions)
     found: list[Outcome] = []
@@ -111,11 +111,11 @@ def outcomes_of(predictions: pd.DataFrame, positive: int = 1) -> list[Outcome]:
 
 
 def majority_baseline(like: Outcome) -> Outcome:
-    """Always the class that most training subjects have, with the training frequencies as probabilities."""
+    """Predictions of the training set's most frequent class, with its class frequencies as probabilities."""
     classes = np.eye(like.num_classes)[like.labels]
     folds = like.folds if like.redealt else like.folds[:1]
     predictions, probabilities = np.zeros_like(folds), np.zeros((*folds.shape, like.num_classes))
-    several = len(np.unique(like.folds)) > 1  # one fold is a test set of its own: its training set is not known here
+    several = len(np.unique(like.folds)) > 1  # a single fold is a separate test set, with an unknown training set
     for seed, fold in itertools.product(range(len(folds)), np.unique(folds)):
         held_out = folds[seed] == fold
         frequencies = classes[~held_out | (not several)].mean(0)
@@ -160,13 +160,13 @@ def _outcome(name: str, fraction: float, rows: pd.DataFrame, positive: int) -> O
 
 
 def _check_twice(predictions: pd.DataFrame) -> None:
-    """Each image once: without ``row`` each subject."""
+    """Check that each image, or without ``row`` each subject, occurs once."""
     keys = ["set", "fraction", "seed", "subject", *(["row"] if "row" in predictions else [])]
     twice = predictions[predictions.duplicated(keys)]
     if not twice.empty:
         name, fraction = twice.iloc[0][["set", "fraction"]]
         listed = ", ".join(sorted(twice.loc[twice["set"] == name, "subject"].unique())[:10])
-        what = "image" if "row" in predictions else "subject (to tell its images apart they need a column row)"
+        what = "image" if "row" in predictions else "subject (several images of one need a column row)"
         raise InputError(f"predictions of {name} at fraction {fraction:g}: more than one per {what}: {listed}")
 
 

@@ -1,4 +1,4 @@
-"""Several images or visits of a subject as one judgement: subjects are what a cohort samples, and what is compared."""
+"""One prediction from several images or visits of a subject, since subjects are the units of a cohort."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ RUN = ["set", "fraction", "seed"]
 
 
 def subject_means(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One line for each subject of each method, fraction and seed.
+    """One row for each subject of each method, fraction and seed.
 
-    Images of one subject are no independent samples: a bootstrap, McNemar's or DeLong's test over images would take
-    them for more than they are. The probabilities of a subject are the mean over its images, its scores too; its class
-    is what all images say, or where they differ the most probable one (**ours**). A subject counts to the class of its
-    first image, as in :func:`~common.data.keep_label_fraction`; images of another class, such as visits after a
-    conversion, are left out, and the log says how many.
+    Images of one subject are no independent samples: a bootstrap, McNemar's or DeLong's test over images would
+    overestimate their number. Probabilities and scores of a subject are the means over its images; its predicted class
+    is the one on which all images agree, or else the most probable one (**ours**). A subject has the class of its first
+    image, as in :func:`~common.data.keep_label_fraction`; images of another class, such as visits after a conversion,
+    are left out, and their number is logged.
 
     Args:
-        predictions: as of :func:`~common.evaluation.read_predictions`; of a subject's lines the one with the smallest
-            ``row`` is the first, which tells fold and class.
+        predictions: result of :func:`~common.evaluation.read_predictions`; a subject's first row, which determines
+            fold and class, is the one with the smallest ``row``.
 
     Returns:
-        The same columns; unchanged where each subject has one line.
+        The same columns; unchanged if each subject has one row.
     """
     keys = [*RUN, "subject"]
     if not predictions.duplicated(keys).any():
@@ -50,7 +50,7 @@ def subject_means(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def subject_notes(predictions: pd.DataFrame) -> list[str]:
-    """A sentence for the report where subjects have several images; none where they have not."""
+    """A sentence for the report if subjects have several images, else none."""
     first = predictions[(predictions[RUN] == predictions[RUN].iloc[0]).all(axis=1)]
     counts = first["subject"].value_counts()
     if counts.max() < 2:

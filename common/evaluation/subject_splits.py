@@ -1,4 +1,4 @@
-"""Splits of images that never part a subject."""
+"""Splits of images that keep each subject in one part."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["SubjectSplits"]
 
 
 class SubjectSplits:
-    """Subjects, stratified by class, are split, and their images follow.
+    """Splits of subjects, stratified by class, applied to their images.
 
-    scikit-learn's own splitters by group look at each image's class: with one image of each subject they would deal
-    otherwise than ``StratifiedKFold`` does.
+    scikit-learn's own splitters by group stratify by each image's class: with one image per subject their splits would
+    differ from those of ``StratifiedKFold``.
 
     Args:
-        labels: class of each image, ``0..K-1``, shape ``[n]``; a subject counts to the class of its first image.
-        subjects: whose images these are, shape ``[n]``; by default each is another's.
+        labels: class of each image, ``0..K-1``, shape ``[n]``; a subject has the class of its first image.
+        subjects: subject of each image, shape ``[n]``; by default all are different.
     """
 
     def __init__(self, labels: np.ndarray, subjects: np.ndarray | None = None) -> None:
@@ -30,8 +30,9 @@ class SubjectSplits:
         return np.bincount(self.classes)
 
     def of(self, splitter: StratifiedKFold | StratifiedShuffleSplit) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Indices of the images to fit on and of those to leave out, in ascending order, for each split."""
-        return [
-            tuple(np.flatnonzero(np.isin(self.subjects, self.names[part])) for part in parts)
-            for parts in splitter.split(self.names, self.classes)
-        ]
+        """Indices of the training and of the test images, in ascending order, for each split."""
+
+        def images(part: np.ndarray) -> np.ndarray:
+            return np.flatnonzero(np.isin(self.subjects, self.names[part]))
+
+        return [(images(train), images(test)) for train, test in splitter.split(self.names, self.classes)]

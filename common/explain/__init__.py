@@ -1,4 +1,4 @@
-"""What a classifier looks at: class activation maps, their figures, and how much of them lies where it should."""
+"""Class activation maps of a classifier, their figures, and their overlap with a mask."""
 
 from .explain_models import ExplainModels
 from .layer_cam import LayerCAM, layer_name

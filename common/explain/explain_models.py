@@ -1,4 +1,4 @@
-"""Class activation maps of several models on the same patients: files, figures and figures of merit."""
+"""Class activation maps of several models on the same patients: files, figures and metrics."""
 
 from __future__ import annotations
 
@@ -35,28 +35,29 @@ class ExplainModels:
 
     - ``<subject>_<modality>_<model>.png``, the map over the image, coloured by its share of the map's maximum;
     - ``<subject>.png``, all models and modalities of a patient, the paper's Fig. 4;
-    - ``<subject>_<model>.npy``, the maps as they are, ``[M, H, W]`` float32;
-    - ``explanations.csv``, a row per patient, model and modality: the probability of the class, and where there is a
+    - ``<subject>_<model>.npy``, the maps, ``[M, H, W]`` float32;
+    - ``explanations.csv``, a row per patient, model and modality: the probability of the class, and if there is a
       mask the :func:`pointing_game`; ``explanations_summary.csv``, their means over patients.
 
     Args:
-        models: a name and a network from ``[B, M, H, W]`` to logits, or a network from ``[B, 1, H, W]`` for each
-            modality, which may be one and the same. They are on ``device``.
-        dataset: rows with ``image`` ``[M, H, W]`` and ``subject``, and where there are a mask ``[1, H, W]`` and
-            ``label``; a MONAI dataset, whose ``data`` names the subjects without loading them.
-        output_dir: folder, made when missing.
+        models: networks on ``device`` by name, each from ``[B, M, H, W]`` to logits, or one from ``[B, 1, H, W]`` for
+            each modality, possibly the same for all.
+        dataset: MONAI dataset of rows with ``image`` ``[M, H, W]`` and ``subject``, optionally a mask ``[1, H, W]`` and
+            ``label``; its ``data`` has the subjects' names.
+        output_dir: output folder, created if missing.
         modalities: names of the image's channels.
         target_class: index of the class to explain.
-        target_layer: see :class:`LayerCAM`.
+        target_layer: layer to explain, see :class:`LayerCAM`.
         normalize: function from a batch of images to the models' input; the images are shown without it.
-        classes: names by index, for the titles.
-        subjects: whom to explain; by default all of the dataset.
+        classes: class names by index, for the titles.
+        subjects: names of the subjects to explain; by default all of the dataset.
         mask_key: row key of the mask, lesion or organ above 0, on the image's grid.
-        batch_size: patients at a time.
+        batch_size: number of patients in a batch.
         device: device of the models.
-        radiological: show the first axis from right to left and the second upwards: for images turned to RAS, the
-            patient's right on the left. Otherwise as pictures that MONAI has read: from left to right and downwards.
-        progress: show a progress bar.
+        radiological: whether to show the first axis from right to left and the second upwards, for images in RAS
+            orientation with the patient's right on the left. Otherwise, as for pictures read by MONAI, axes point to
+            the right and downwards.
+        progress: whether to show a progress bar.
 
     Raises:
         InputError: a model has another number of modalities or returns probabilities, a layer or subject is unknown,
@@ -91,7 +92,7 @@ class ExplainModels:
         self.mask_key, self.radiological = mask_key, radiological
         self.dataset = dataset if subjects is None else Subset(dataset, _indices(dataset, subjects))
         self._check_names(models)
-        hooked: dict[int, LayerCAM] = {}  # a network that serves several modalities is hooked once
+        hooked: dict[int, LayerCAM] = {}  # a network for several modalities is hooked once
 
         def cam(network: nn.Module) -> LayerCAM:
             if id(network) not in hooked:
@@ -104,7 +105,7 @@ class ExplainModels:
         }
 
     def run(self) -> pd.DataFrame:
-        """Explain, draw and measure.
+        """Compute, draw and evaluate the maps.
 
         Returns:
             The content of ``explanations.csv``.
@@ -147,7 +148,7 @@ class ExplainModels:
     def _write(
         self, row: Mapping[str, Any], image: np.ndarray, explained: Mapping[str, tuple[np.ndarray, np.ndarray]]
     ) -> list[dict[str, Any]]:
-        """All files of one patient; its rows of the table."""
+        """Write all files of one patient; return its rows of the table."""
         subject, mask = str(row["subject"]), row.get(self.mask_key)
         mask = None if mask is None else np.asarray(mask)[0]
         keys = {key: int(row[key]) for key in ("fold", "label") if key in row}
@@ -176,7 +177,7 @@ class ExplainModels:
         return self.classes[index] if self.classes else f"class {index}"
 
     def _view(self, array: np.ndarray) -> np.ndarray:
-        """Rows from above, columns from the left."""
+        """Rows from top to bottom, columns from left to right."""
         return array.T[::-1, ::-1] if self.radiological else array.T
 
     def _summarise(self, table: pd.DataFrame) -> None:
@@ -215,5 +216,5 @@ def _indices(dataset: Dataset, subjects: Sequence[str]) -> list[int]:
 
 
 def _plain(name: str) -> str:
-    """A name as part of a file's name."""
+    """A name that is valid in a file name."""
     return re.sub(r"[^\w.+-]+", "_", name)

@@ -33,8 +33,8 @@ def overlay_figure(panel: Panel, path: str | Path) -> Path:
     """One image and its map.
 
     Args:
-        panel: image and map to show, rows from above and columns from the left as in a picture.
-        path: the PNG to write.
+        panel: image and map, with rows from top to bottom and columns from left to right.
+        path: path of the PNG file.
     """
     with figure(path, 4.3, width=5.4) as (drawing, axes):
         shown = _draw(axes[0, 0], panel)
@@ -45,14 +45,14 @@ def overlay_figure(panel: Panel, path: str | Path) -> Path:
 def comparison_figure(
     rows: Sequence[Sequence[Panel]], names: Sequence[str], columns: Sequence[str], title: str, path: str | Path
 ) -> Path:
-    """The paper's Fig. 4: modalities side by side, models one below the other as (a), (b), (c).
+    """The paper's Fig. 4: modalities as columns, models as rows (a), (b), (c).
 
     Args:
         rows: panels of each model, one per modality.
         names: names of the models.
         columns: names of the modalities.
         title: title of the figure.
-        path: the PNG to write.
+        path: path of the PNG file.
     """
     width, height = SIDE * len(columns) + 0.9, (SIDE + 0.25) * len(rows) + 0.6
     with figure(path, height, len(rows), len(columns), width=width) as (drawing, axes):
@@ -68,7 +68,7 @@ def comparison_figure(
 
 
 def _draw(axis: Axes, panel: Panel) -> Any:
-    """Grey image, map in colour, outline of the mask. A map of zeros leaves the image as it is."""
+    """Draw the image in grey, the map in colour and the mask's outline. A map of zeros is transparent."""
     peak = float(panel.activation.max())
     axis.imshow(panel.image, cmap="gray", interpolation="nearest")
     scaled = panel.activation / peak if peak > 0 else panel.activation
@@ -83,10 +83,10 @@ def _draw(axis: Axes, panel: Panel) -> Any:
 
 
 def _colours() -> Colormap:
-    """Matplotlib's inferno, the more opaque the higher: perceptually uniform, and readable to the colour-blind.
+    """Matplotlib's inferno with opacity that increases with the value: perceptually uniform, for colour-blind readers.
 
     The paper's order, "from high to low [...] blue, green, red" (section 4.4), is that of a rainbow, whose steps look
-    uneven; low values leave the image to be seen.
+    uneven; low values are transparent.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap

@@ -1,4 +1,4 @@
-"""LayerCAM: which pixels of which modality speak for a class."""
+"""LayerCAM: class activation maps by pixel and modality."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class LayerCAM(GradCAM):
     """Layer class activation maps (Jiang et al. 2021, "LayerCAM", eq. 5 and 6), one for each modality of a patient.
 
     ``M = ReLU(sum_k ReLU(dY_c / dA_k) * A_k)`` with the activations ``A`` of one layer and the logit ``Y_c``: Grad-CAM
-    with a weight at each place instead of one per channel, which keeps small things apart ("LayerCAM can generate more
-    fine-grained object localization information", Chiang et al. 2023, section 4.4). All else is MONAI's Grad-CAM.
+    with a weight at each pixel instead of one per channel, which separates small objects ("LayerCAM can generate more
+    fine-grained object localization information", Chiang et al. 2023, section 4.4). The rest is MONAI's Grad-CAM.
 
-    An encoder that the modalities share sees the ``B`` patients' ``M`` modalities as ``B * M`` rows: their maps come
-    back as ``[B, M]``. Maps are not normalised, so that shares of them can be measured. The hooks stay on the network.
+    For an encoder that the modalities share, the ``B`` patients' ``M`` modalities are ``B * M`` rows, whose maps are
+    returned as ``[B, M]``. Maps are not normalised, so that shares can be measured. The hooks stay on the network.
 
     Args:
         nn_module: network from ``[B, M, H, W]`` to logits ``[B, K]`` (a softmax would mix the classes' gradients).
@@ -60,20 +60,20 @@ class LayerCAM(GradCAM):
 
         Args:
             x: images, ``[B, M, H, W]``.
-            class_idx: the class to explain, the same for all images.
-            retain_graph: see :class:`monai.visualize.GradCAM`.
-            layer_idx: see :class:`monai.visualize.GradCAM`.
+            class_idx: index of the class to explain, the same for all images.
+            retain_graph: whether to keep the graph, see :class:`monai.visualize.GradCAM`.
+            layer_idx: index of the layer, see :class:`monai.visualize.GradCAM`.
             kwargs: further arguments of the network.
 
         Returns:
-            Maps of 0 and above, ``[B, M, h, w]``; where the network does not part the channels, ``[B, 1, h, w]``.
+            Maps of 0 and above, ``[B, M, h, w]``, or ``[B, 1, h, w]`` if the network does not separate the channels.
 
         Raises:
-            ValueError: no ``class_idx``: for a batch MONAI would add up the logits of all the predicted classes.
+            ValueError: there is no ``class_idx``; for a batch MONAI would sum the logits of all predicted classes.
         """
         if class_idx is None:
             raise ValueError("class_idx: found none; expected the index of the class to explain")
-        # The input asks for gradients, so that a frozen encoder has some too.
+        # The input requires gradients, so that a frozen encoder has some too.
         inputs = x.detach().requires_grad_()
         with torch.enable_grad():
             _, activations, gradients = self.nn_module(inputs, class_idx, retain_graph, **kwargs)

@@ -1,4 +1,4 @@
-"""How much of a class activation map lies where the disease is."""
+"""Overlap of a class activation map with a lesion or organ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["PointingGame", "pointing_game"]
 
 
 class PointingGame(NamedTuple):
-    """Shares between 0 and 1; NaN where there is nothing to tell."""
+    """Shares between 0 and 1; NaN if undefined."""
 
     energy_inside: float
     peak_inside: float
@@ -25,9 +25,9 @@ def pointing_game(activation: np.ndarray, mask: np.ndarray) -> PointingGame:
         mask: lesion or organ above 0, ``[H, W]``.
 
     Returns:
-        ``energy_inside``, the share of the map's sum within the mask; ``peak_inside``, 1 where the map's highest pixel
-        is within (the pointing game of Zhang et al. 2018), else 0; ``area``, the mask's share of the image, which
-        is the energy inside of a map that is the same everywhere. NaN for a map or a mask of zeros.
+        ``energy_inside``, the share of the map's sum within the mask; ``peak_inside``, 1 if the map's highest pixel
+        is within the mask (the pointing game of Zhang et al. 2018), else 0; ``area``, the mask's share of the image,
+        which is the energy inside for a constant map. NaN for a map or a mask of zeros.
 
     Example:
         >>> pointing_game(np.array([[3.0, 1.0]]), np.array([[1, 0]]))

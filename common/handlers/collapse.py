@@ -1,4 +1,4 @@
-"""Does self-supervised training learn something?"""
+"""Monitoring of self-supervised training for collapse and learning."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _MOST_ROWS = 2048  # of matrices of samples by samples
 
 
 class CollapseMonitor:
-    """Watch each epoch for collapse and for learning, at no forward pass of its own.
+    """Monitor each epoch for collapse and for learning, without additional forward passes.
 
     A Siamese network without negatives can make all features equal, and its loss then looks perfect; a contrastive one
-    can stay at the chance level of its loss. From the epoch's outputs, the latest of each sample, come into
+    can stay at the chance level of its loss. From the latest output of each sample in the epoch, it adds to
     ``engine.state.metrics``:
 
     - ``feature_std``: mean std per dimension of the L2-normalised features over ``1 / sqrt(F)``: 1 when they spread
@@ -41,24 +41,25 @@ class CollapseMonitor:
     - ``effective_rank``: exponential of the entropy of the singular values, from 1 to ``min(N - 1, F)`` (RankMe,
       Garrido et al. 2023; :func:`monai.metrics.compute_embedding_collapse`);
     - ``alignment`` and ``uniformity`` (Wang & Isola 2020), see :func:`alignment` and :func:`uniformity`, and
-      ``own_key_rank``, see :func:`own_key_rank`: does a sample find its own second view among those of all others?
+      ``own_key_rank``, see :func:`own_key_rank`: whether a sample finds its own second view among all others;
     - ``knn_accuracy`` and ``knn_balanced_accuracy``, where rows have labels: leave-one-out, cosine, never used for
       training. The log compares them with the majority class.
 
     The features are those of the **online** network: ``output.watched``, a pair of ``BxF`` for the two views.
 
     Args:
-        min_feature_std: warn below it: all features are equal.
-        min_effective_rank: warn below it: the features lie in hardly more than a plane. At most 0.4 of what the number
-            of samples and dimensions allow. On 184 BraTS patients the paper's rate of 0.01 ends at 1.2 to 2.5, runs
-            that learn at 5 to 90.
-        max_own_key_rank: warn above it: a sample does not find its own second view (chance is 0.5).
-        patience: epochs in a row below a bound before the warning.
-        stop: end the run with an error when the features collapse, instead of warning.
-        num_neighbours: voters of the kNN score.
+        min_feature_std: lower bound of ``feature_std`` for a warning that all features are equal.
+        min_effective_rank: lower bound of ``effective_rank`` for a warning that the features hardly span more than a
+            plane; at most 0.4 of the maximum for the number of samples and dimensions. On 184 BraTS patients the
+            paper's learning rate of 0.01 ends at 1.2 to 2.5, successful runs at 5 to 90.
+        max_own_key_rank: upper bound of ``own_key_rank`` for a warning that samples do not find their own second view
+            (chance is 0.5).
+        patience: number of consecutive epochs beyond a bound before the warning.
+        stop: whether to end the run with an error instead of a warning when the features collapse.
+        num_neighbours: number of neighbours of the kNN score.
 
     Raises:
-        InputError: when features are not finite: the run stops, the last checkpoint stays.
+        InputError: features are not finite; the run stops and the last checkpoint is kept.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class CollapseMonitor:
         self._features: dict[str, list[torch.Tensor]] = {name: [] for name in _COLLECTED}
 
     def attach(self, engine: Engine) -> None:
-        """Collect in each iteration, judge at the end of each epoch."""
+        """Collect in each iteration, compute at the end of each epoch."""
         save_with_checkpoint(engine, "collapse", self)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
@@ -97,9 +98,10 @@ class CollapseMonitor:
 
     def judge(self, engine: Engine) -> None:
         """Compute the metrics, warn or stop."""
-        index, features, second, labels = (self._joined(name) for name in _COLLECTED)
+        index, features, second = (self._joined(name) for name in ("index", "feature", "second"))
+        labels = self._joined("label") if self._features["label"] else None
         latest = torch.zeros(int(index.max()) + 1, dtype=torch.long)
-        latest.scatter_reduce_(0, index, torch.arange(len(index)), "amax")  # a sample that was seen often counts once
+        latest.scatter_reduce_(0, index, torch.arange(len(index)), "amax")  # repeated samples count once
         rows = latest[index.unique()]
         features, second = features[rows], second[rows]
         if not features.isfinite().all():
@@ -159,18 +161,17 @@ class CollapseMonitor:
                 "momentum"
             )
 
-    def _joined(self, name: str) -> torch.Tensor | None:
-        parts = self._features[name]
-        return gather_rows(torch.cat(parts)).cpu() if parts else None
+    def _joined(self, name: str) -> torch.Tensor:
+        return gather_rows(torch.cat(self._features[name])).cpu()
 
     def state_dict(self) -> dict[str, Any]:
-        """What the running epoch has collected, and the epochs beyond the bounds."""
+        """Features of the current epoch, and numbers of epochs beyond the bounds."""
         collected = {name: torch.cat(parts).cpu() for name, parts in self._features.items() if parts}
         epochs = {"epochs_below": self.epochs_below, "epochs_at_chance": self.epochs_at_chance}
         return {**epochs, "collected": collected}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` gave."""
+        """Restore the result of :meth:`state_dict`."""
         self.epochs_below, self.epochs_at_chance = state["epochs_below"], state["epochs_at_chance"]
         self._features = {
             name: [state["collected"][name]] if name in state["collected"] else [] for name in self._features
@@ -206,8 +207,8 @@ def own_key_rank(first: torch.Tensor, second: torch.Tensor) -> float:
     ties count half. Of more than 2048 samples, the first 2048.
 
     Args:
-        first: ``NxF``.
-        second: ``NxF``.
+        first: features of the first views, ``NxF``.
+        second: features of the second views, ``NxF``.
     """
     similarity = normalize(first[:_MOST_ROWS], dim=1) @ normalize(second[:_MOST_ROWS], dim=1).T  # NxN
     own = similarity.diagonal()[:, None]
@@ -219,23 +220,23 @@ def knn_accuracy(features: torch.Tensor, labels: torch.Tensor, num_neighbours: i
     """Leave-one-out accuracy of a majority vote among the nearest neighbours by cosine similarity.
 
     Args:
-        features: ``NxF``.
-        labels: ``N``, integers from 0.
-        num_neighbours: voters, at most ``N - 1``.
+        features: features ``NxF``.
+        labels: classes ``N``, integers from 0.
+        num_neighbours: number of neighbours, at most ``N - 1``.
     """
     votes = _votes(features, labels, num_neighbours)
     return float((votes.argmax(dim=1) == labels).float().mean())
 
 
 def knn_balanced_accuracy(features: torch.Tensor, labels: torch.Tensor, num_neighbours: int = 5) -> float:
-    """Mean of the classes' accuracies where a neighbour's vote weighs one over the size of its class: chance is 1 / C.
+    """Mean accuracy over classes with votes weighted by the inverse size of their class: chance is 1 / C.
 
-    A plain vote among imbalanced classes calls everything the majority class, whatever the features hold.
+    With imbalanced classes, an unweighted vote predicts the majority class for any features.
 
     Args:
-        features: ``NxF``.
-        labels: ``N``, integers from 0.
-        num_neighbours: voters, at most ``N - 1``.
+        features: features ``NxF``.
+        labels: classes ``N``, integers from 0.
+        num_neighbours: number of neighbours, at most ``N - 1``.
     """
     votes = _votes(features, labels, num_neighbours)
     counts = torch.bincount(labels.long(), minlength=votes.shape[1])

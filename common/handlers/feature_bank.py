@@ -1,4 +1,4 @@
-"""Features remembered per sample."""
+"""Bank with the latest features of each sample."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["FeatureBank"]
 
 
 class FeatureBank(nn.Module):
-    """The latest feature of every sample of a cohort, refreshed whenever training sees the sample.
+    """The latest feature of every sample of a cohort, updated whenever training uses the sample.
 
-    With it RE/SE needs no forward passes of its own. Persistent buffers, so checkpoints keep it; every process holds
-    the same bank.
+    With it RE/SE needs no additional forward passes. Buffers are persistent, so checkpoints include it; all processes
+    have the same bank.
 
     Args:
         num_samples: size of the cohort.
@@ -33,7 +33,7 @@ class FeatureBank(nn.Module):
 
     @torch.no_grad()
     def update(self, index: torch.Tensor, features: torch.Tensor, labels: torch.Tensor | None = None) -> None:
-        """Remember ``features`` (``BxF``) and ``labels`` of the samples ``index`` (``B``) of all processes."""
+        """Store ``features`` (``BxF``) and ``labels`` of the samples ``index`` (``B``) of all processes."""
         device = features.device
         index = gather_rows(index.to(device)).to(self.features.device)
         if labels is not None:
@@ -42,10 +42,10 @@ class FeatureBank(nn.Module):
         self.seen[index] = True
 
     def forward(self, index: torch.Tensor) -> torch.Tensor:
-        """The remembered features of the samples ``index``, ``BxF``.
+        """The stored features of the samples ``index``, ``BxF``.
 
         Raises:
-            RuntimeError: when a sample was never seen: the warm-up epoch did not cover the cohort.
+            RuntimeError: a sample has no features yet, as the warm-up epoch did not cover the cohort.
         """
         if not bool(self.seen[index].all()):
             raise RuntimeError("the feature bank lacks samples; RE/SE from the bank needs at least one warm-up epoch")

@@ -20,11 +20,11 @@ __all__ = ["ImageMetrics"]
 
 
 class ImageMetrics:
-    """Several metrics of each segmented image at once, their means in ``engine.state.metrics``, their rows as CSV.
+    """Several metrics of each segmented image, with means in ``engine.state.metrics`` and rows as CSV.
 
-    The images of one subject (visits, say) are averaged first, then the subjects: someone who came often does not count
-    more. NaN, as metrics give where they are not defined, is left out. In a distributed run the rows of all processes
-    come together, and an image that a sampler dealt out twice counts once.
+    The images of one subject (such as visits) are averaged first, then the subjects, so that subjects have equal
+    weights. NaN, the value of undefined metrics, is left out. In a distributed run the rows of all processes are
+    joined, and an image that a sampler repeated counts once.
 
     Keep ``decollate`` of the evaluator on; its postprocessing makes a label map of ``pred``, such as
     ``AsDiscreted(keys="pred", argmax=True)``.
@@ -36,7 +36,7 @@ class ImageMetrics:
         prefix: prefix of the names in ``engine.state.metrics``.
 
     Raises:
-        InputError: when a prediction or a label has several channels.
+        InputError: a prediction or a label has several channels.
 
     Example:
         As a config has it::
@@ -58,7 +58,7 @@ class ImageMetrics:
         self._rows: list[dict[str, Any]] = []
 
     def attach(self, engine: Engine) -> None:
-        """Measure in each iteration, tell and write at the end of the epoch."""
+        """Compute in each iteration, report and write at the end of the epoch."""
         engine.add_event_handler(Events.EPOCH_STARTED, self._clear)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._measure)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._finish)

@@ -1,4 +1,4 @@
-"""What loggers want of a step, and no more."""
+"""Reduction of a step's output to the loss."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["KeepLoss"]
 
 
 class KeepLoss:
-    """Leave nothing but the loss in ``engine.state.output`` when a step is over.
+    """Keep only the loss in ``engine.state.output`` after a step.
 
     A trainer without decollation leaves a dictionary with images and predictions there. MONAI's loggers and
-    ``--tracking`` look for the loss in a list of dictionaries, and the images would stay in memory during the next
-    step. Give this handler after all that look at predictions and before the loggers.
+    ``--tracking`` expect the loss in a list of dictionaries, and the images would stay in memory during the next
+    step. Put this handler after all that use predictions and before the loggers.
     """
 
     def attach(self, engine: Engine) -> None:

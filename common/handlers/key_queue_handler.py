@@ -11,9 +11,9 @@ __all__ = ["KeyQueueHandler"]
 
 
 class KeyQueueHandler:
-    """Put each step's keys into the queue, after the loss: no query ever meets its own key as a negative.
+    """Put each step's keys into the queue, after the loss, so that a query's own key is never its negative.
 
-    The network's output tells its keys as ``queue_keys``, and the subjects are the loss's second argument.
+    The network's output has its keys as ``queue_keys``, and the subjects are the loss's second argument.
 
     Args:
         queue: queue to fill. It is saved as an object of :class:`ResumableCheckpoint`.

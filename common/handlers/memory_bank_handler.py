@@ -24,23 +24,23 @@ logger = logging.getLogger(__name__)
 
 
 class MemoryBankHandler:
-    """Fill the banks by one pass before the first epoch, and move them after each step.
+    """Fill the banks by one pass before the first epoch, and update them after each step.
 
-    The pass is of clean images, in evaluation mode, without gradient (**ours**; CMC starts from noise, which all
-    positives of the first epoch then are). Processes share its batches. A run that goes on from a checkpoint has its
-    banks from there: give :class:`~common.handlers.ResumableCheckpoint` first, and the bank among its objects. A step's
-    vectors reach the banks after its loss, so that no sample is compared with itself.
+    The pass uses clean images, in evaluation mode, without gradient (**ours**; CMC starts from noise, so that all
+    positives of the first epoch are noise). Its batches are distributed over processes. A resumed run loads its banks
+    from the checkpoint: put :class:`~common.handlers.ResumableCheckpoint` first, with the bank among its objects. A
+    step's vectors enter the banks after its loss, so that no sample is compared with itself.
 
     Args:
         bank: bank to fill and update; it is moved to the trainer's device.
         network: network under training, from image and radiomics to :class:`~common.networks.HybridOutput`, the one
             that is trained.
-        data_loader: all samples once, in any order, unaugmented, the same on every process.
-        prepare_batch: brings a batch to the device.
-        inferer: runs the network.
+        data_loader: loader of all samples, once each, in any order, unaugmented, the same on every process.
+        prepare_batch: function that moves a batch to the device.
+        inferer: inferer that runs the network.
 
     Raises:
-        InputError: when the pass does not meet the bank's samples, each of them.
+        InputError: the pass does not cover all of the bank's samples.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class MemoryBankHandler:
         self.inferer = inferer or SimpleInferer()
 
     def attach(self, engine: Engine) -> None:
-        """Fill at the start, move at the end of each iteration."""
+        """Fill at the start, update at the end of each iteration."""
         engine.add_event_handler(Events.STARTED, self.fill)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
 
@@ -80,7 +80,7 @@ class MemoryBankHandler:
         logger.info(f"The memory banks are filled: {len(self.bank.filled)} samples.")
 
     def update(self, engine: Engine) -> None:
-        """Move the rows of the batch that was just learnt from."""
+        """Update the rows of the batch of the last step."""
         self.bank.update(engine.state.batch["index"], engine.state.output["pred"])
 
     def _join(self) -> None:

@@ -25,9 +25,9 @@ __all__ = ["MetricsWriter"]
 class MetricsWriter:
     """Collect each epoch's metrics in ``metrics.csv`` (a row for an epoch) and ``metrics.json`` (the same rows).
 
-    Adds the mean training loss, learning rate and duration; whatever other handlers put into ``engine.state.metrics``
-    comes beside them. Give this handler after those. The rows are part of the checkpoint, so a resumed run's files are
-    those of a run that was never killed, up to the seconds.
+    The rows have the mean training loss, learning rate, duration, and all entries of ``engine.state.metrics`` of other
+    handlers. Put this handler after those. The rows are part of the checkpoint, so a resumed run's files equal those of
+    an uninterrupted run, except for the seconds.
 
     Args:
         output_dir: folder of the two files.
@@ -35,7 +35,7 @@ class MetricsWriter:
         validator: evaluator whose metrics are added as ``val_<name>``.
 
     Raises:
-        InputError: when the mean loss of an epoch is not finite: the run stops, the last checkpoint stays.
+        InputError: the mean loss of an epoch is not finite; the run stops and the last checkpoint is kept.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class MetricsWriter:
         self._start = time.perf_counter()
 
     def _add_loss(self, engine: Engine) -> None:
-        self._loss_sum = self._loss_sum + engine.state.output["loss"].detach()  # stays on the device: no waiting
+        self._loss_sum = self._loss_sum + engine.state.output["loss"].detach()  # without synchronisation
         self._steps += 1
 
     def write(self, engine: Engine) -> None:
-        """Append this epoch's row and write both files anew."""
+        """Append this epoch's row and rewrite both files."""
         loss = idist.all_reduce(float(self._loss_sum)) / (self._steps * idist.get_world_size())
         self._loss_sum, self._steps = 0.0, 0
         if not math.isfinite(loss):
@@ -85,11 +85,11 @@ class MetricsWriter:
             write_atomically(self.output_dir / "metrics.json", json.dumps(self.rows, indent=1))
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows so far and the sums of the running epoch."""
+        """The rows so far and the sums of the current epoch."""
         return {"rows": self.rows, "loss_sum": float(self._loss_sum), "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` gave."""
+        """Restore the result of :meth:`state_dict`."""
         self.rows, self._loss_sum, self._steps = list(state["rows"]), state["loss_sum"], state["steps"]
 
 

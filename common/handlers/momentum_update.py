@@ -1,4 +1,4 @@
-"""The target network of BYOL follows the online network."""
+"""Momentum update of BYOL's target network."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class MomentumUpdate:
     """After each step, move the target's parameters towards the online network's: ``target = tau * target + (1 - tau) *
     online`` (Grill et al. 2020, Eq. 1).
 
-    All parameters in one fused operation. Buffers, as the running statistics of batch norms, are copied likewise.
-    :class:`ignite.handlers.EMAHandler` goes parameter by parameter, on a copy that it makes itself, and has no cosine.
-    The momentum follows from the engine's iteration, so there is no state to save: a resumed run goes on alike.
+    All parameters are updated in one fused operation. Buffers, such as running statistics of batch norms, are copied.
+    :class:`ignite.handlers.EMAHandler` updates one parameter after the other, on its own copy, and has no cosine.
+    The momentum depends only on the engine's iteration, so there is no state to save for resuming.
 
     Args:
         online: network that the optimizer trains.
         target: network with the same parameters and buffers.
-        momentum: tau, at the start; "the exponential moving average parameter tau starts from tau_base = 0.996".
+        momentum: initial tau; "the exponential moving average parameter tau starts from tau_base = 0.996".
             ``None`` fits it to the number of steps, see :func:`fitted_momentum`: at 0.999 a run of 285 steps keeps 75 %
             of the target's random start.
         schedule: ``cosine``: "tau = 1 - (1 - tau_base) (cos(pi k / K) + 1) / 2 with k the current training step and K
             the maximum number of training steps", k from 0; or ``constant``.
 
     Raises:
-        InputError: for a momentum outside [0, 1] or an unknown schedule.
+        InputError: the momentum is outside [0, 1], or the schedule is unknown.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MomentumUpdate:
 
     @torch.no_grad()
     def move(self, momentum: float) -> None:
-        """One step with this tau."""
+        """Update the target with a given tau."""
         update = get_ema_multi_avg_fn(momentum)
         update(list(self.target.parameters()), list(self.online.parameters()), None)
         pairs = list(zip(self.target.buffers(), self.online.buffers(), strict=True))
@@ -69,11 +69,11 @@ class MomentumUpdate:
             torch._foreach_copy_(old, new)
 
     def momentum_at(self, step: int, num_steps: int) -> float:
-        """Tau of a step, counted from 0.
+        """Tau at a step, counted from 0.
 
         Args:
-            step: k.
-            num_steps: K, of the whole run.
+            step: current step k.
+            num_steps: number of steps K of the whole run.
         """
         start = fitted_momentum(num_steps) if self.momentum is None else self.momentum
         if self.schedule == "constant":

@@ -29,7 +29,7 @@ _FEATURES = ("fresh", "bank")
 
 
 class RebalanceHandler:
-    """The RE/SE module (Li et al. 2021, section 2): weigh a batch's samples, or choose among candidates, before each
+    """The RE/SE module (Li et al. 2021, section 2): weight a batch's samples, or choose among candidates, before each
     step.
 
     After ``warmup_epochs`` of plain training each batch is clustered by its features: RE adds ``weight`` to the batch,
@@ -45,19 +45,20 @@ class RebalanceHandler:
         encoder: network from ``B[C]HWD`` to ``B[F]``.
         strategy: ``"re"``, ``"se"``, or ``"plain"`` for neither.
         features: ``"fresh"`` or ``"bank"``.
-        bank: remembers the features; needed for ``"bank"``.
-        num_clusters: the paper's k.
-        batch_size: samples of a training step in all processes, the paper's m; even for SE.
-        num_candidates: samples among which SE chooses, the paper's N = k * q; more than m. The paper keeps m < N / k.
-        warmup_epochs: epochs of plain training at the start.
-        max_weight: cap of RE's weights, at least 1; ``None``, as in the paper, for none.
+        bank: bank of the features; required for ``"bank"``.
+        num_clusters: number of clusters, the paper's k.
+        batch_size: number of samples of a training step in all processes, the paper's m; even for SE.
+        num_candidates: number of samples among which SE chooses, the paper's N = k * q; more than m. The paper has
+            m < N / k.
+        warmup_epochs: number of epochs of plain training at the start.
+        max_weight: upper bound of RE's weights, at least 1; ``None``, as in the paper, for none.
         seed: random seed for k-means.
-        prepare_batch: brings clean images to the device for fresh features.
-        inferer: runs the encoder on them.
-        sampler: batch sampler of the training loader, in which the samples are chosen for features from the bank.
+        prepare_batch: function that moves clean images to the device for fresh features.
+        inferer: inferer that runs the encoder on them.
+        sampler: batch sampler of the training loader, which chooses the samples for features from the bank.
 
     Raises:
-        InputError: for sizes that leave RE or SE undefined.
+        InputError: RE or SE is undefined for these sizes.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class RebalanceHandler:
         self._log: dict[str, float] = defaultdict(float)
 
     def attach(self, engine: Engine) -> None:
-        """Act at the start of each iteration, remember at its end, log at the end of the epoch."""
+        """Act at the start of each iteration, update the bank at its end, log at the end of the epoch."""
         save_with_checkpoint(engine, "rebalance", self)
         if self.strategy == "plain":
             return
@@ -116,12 +117,13 @@ class RebalanceHandler:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.report)
 
     def rebalance(self, engine: Engine) -> None:
-        """Weigh (RE) or choose (SE) the samples of ``engine.state.batch``."""
+        """Weight (RE) or choose (SE) the samples of ``engine.state.batch``."""
         chosen_by_sampler = self.strategy == "se" and self.features == "bank"
         if engine.state.epoch <= self.warmup_epochs or chosen_by_sampler:
             return
         batch = engine.state.batch
-        local = self.bank(batch["index"]) if self.features == "bank" else self._fresh_features(engine, batch["image"])
+        from_bank = self.features == "bank"
+        local = self._own_bank()(batch["index"]) if from_bank else self._fresh_features(engine, batch["image"])
         features = gather_rows(local)
         clusters = self._cluster(features, gather_rows(batch["label"]) if "label" in batch else None)
         if self.strategy == "re":
@@ -132,8 +134,9 @@ class RebalanceHandler:
             engine.state.batch = {key: exchange_rows(value, chosen) for key, value in tensors.items()}
 
     def select_from_bank(self, candidates: torch.Tensor) -> torch.Tensor:
-        """Positions of the chosen ones among the ``candidates`` (indices in the cohort), by remembered features."""
-        features, labels = self.bank(candidates), self.bank.labels[candidates]
+        """Positions of the chosen samples among the ``candidates`` (indices in the cohort), by features in the bank."""
+        bank = self._own_bank()
+        features, labels = bank(candidates), bank.labels[candidates]
         clusters = self._cluster(features, labels if bool((labels >= 0).all()) else None)
         return select_balanced(features, clusters, self.batch_size)
 
@@ -141,7 +144,7 @@ class RebalanceHandler:
         """Put the mean feature of each sample's two views into the bank."""
         batch, output = engine.state.batch, engine.state.output["pred"]
         first, second = output.features
-        self.bank.update(batch["index"], (first + second) / 2, batch.get("label"))
+        self._own_bank().update(batch["index"], (first + second) / 2, batch.get("label"))
 
     def report(self, engine: Engine) -> None:
         """Write the epoch's mean cluster shares and purity to ``engine.state.metrics`` and the log."""
@@ -154,21 +157,25 @@ class RebalanceHandler:
         self._log.clear()
 
     def state_dict(self) -> dict[str, Any]:
-        """The bank, and the sums of the running epoch for a checkpoint in its middle."""
+        """The bank, and the sums of the current epoch for a checkpoint within it."""
         return {"bank": None if self.bank is None else self.bank.state_dict(), "sums": dict(self._log)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` gave."""
+        """Restore the result of :meth:`state_dict`."""
         self._log = defaultdict(float, state["sums"])
         if self.bank is not None:
             self.bank.load_state_dict(state["bank"])
 
+    def _own_bank(self) -> FeatureBank:
+        assert self.bank is not None  # checked in the constructor
+        return self.bank
+
     @torch.no_grad()
     def _fresh_features(self, engine: Engine, image: torch.Tensor) -> torch.Tensor:
-        """Features of clean images; the trainer puts the encoder back into training mode before its step."""
+        """Features of clean images; the trainer sets the encoder to training mode again before its step."""
         self.encoder.eval()
-        # A GPU takes as many at a time as training holds anyway. The activations of two fit into memory that the
-        # process has; those of more may go back to the system after each layer, up to a third of a pass on a CPU.
+        # A GPU takes as many at a time as a training step. On a CPU, the activations of two fit into the process's
+        # memory; those of more may be returned to the system after each layer, up to a third of a pass's time.
         size = 2 if torch.device(engine.state.device).type == "cpu" else self.batch_size
         chunks = []
         with folded_batch_norms(self.encoder):

@@ -20,10 +20,10 @@ KEYS = ("subject", "session", "row", "fold", "label")
 
 
 class _TableWriter:
-    """Collect one row of ``pred`` for each image and write all at the end; keep ``decollate`` of the evaluator on.
+    """Collect one row of ``pred`` for each image and write all at the end; the evaluator must have ``decollate``.
 
     Args:
-        path: CSV file, whose folder is made when missing.
+        path: CSV file, whose folder is created if missing.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -55,9 +55,9 @@ class FeatureWriter(_TableWriter):
     """A feature table: columns ``subject, session, row, fold, label``, as far as known, and ``<prefix>_000`` and on.
 
     Args:
-        path: CSV file; with ``modalities``, it holds ``{modality}`` and stands for one table each.
+        path: CSV file; with ``modalities``, a path with ``{modality}`` for one table each.
         prefix: prefix of the column names.
-        modalities: names of the modalities where ``pred`` is ``[M, F]`` for each image; ``None`` where it is ``[F]``.
+        modalities: names of the modalities if ``pred`` is ``[M, F]`` for each image; ``None`` if it is ``[F]``.
     """
 
     def __init__(self, path: str | Path, prefix: str = "learnt", modalities: Sequence[str] | None = None) -> None:
@@ -83,13 +83,13 @@ class PredictionWriter(_TableWriter):
     """Class probabilities of each image as CSV, and beside it the same rows as JSON.
 
     Columns: ``subject, session, row, fold, label`` (as far as the datalist has them), ``prediction`` (index of the most
-    probable class), ``probability_<class index>``, and with ``modalities`` also ``missing``: those that the subject
-    lacks, of which the network saw zeros. ``row`` is the image's place in the datalist: a subject may have several.
+    probable class), ``probability_<class index>``, and with ``modalities`` also ``missing``, the modalities that the
+    subject lacks and that were zeros. ``row`` is the image's index in the datalist, as a subject may have several.
 
     Args:
         path: CSV file.
-        modalities: their names in the order of the flags that :class:`~common.transforms.LoadModalitiesd` leaves as
-            ``missing``; ``None`` where rows have no such flags.
+        modalities: names of the modalities in the order of the flags ``missing`` of
+            :class:`~common.transforms.LoadModalitiesd`; ``None`` if rows have no such flags.
     """
 
     def __init__(self, path: str | Path, modalities: Sequence[str] | None = None) -> None:
@@ -111,7 +111,7 @@ class PredictionWriter(_TableWriter):
     def write(self, engine: Engine) -> None:
         """Write both files."""
         values = np.stack(self._values).astype(np.float64)
-        values /= values.sum(axis=1, keepdims=True)  # float32 adds up to nearly 1
+        values /= values.sum(axis=1, keepdims=True)  # in float32 the sum is only nearly 1
         table = pd.DataFrame(self._keys)
         table["prediction"] = values.argmax(axis=1)
         for column in range(values.shape[1]):

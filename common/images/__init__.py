@@ -1,1 +1,1 @@
-"""What a file or folder holds as an image: kind, geometry and voxels, decided once for all who read."""
+"""Reading of images: one place decides the kind, geometry and voxels of a file or folder, for all readers."""

@@ -1,4 +1,4 @@
-"""Which files of a DICOM study an archive needs, and the volumes that they make."""
+"""Choice of the series and the mask of a DICOM study, and their conversion to NIfTI."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ def choose_series(study: DicomStudy, rules: Mapping[str, DicomRule]) -> dict[str
     """Slices of each modality.
 
     Args:
-        study: to look in.
-        rules: by modality.
+        study: study to search.
+        rules: rules by modality.
+
+    Returns:
+        Files by modality.
 
     Raises:
-        InputError: with all that is missing or doubtful.
+        InputError: a modality is missing or ambiguous; the message lists all problems.
     """
     files, problems = match_series(study.images, rules)
     reasons = list(problems.values())
@@ -47,21 +50,23 @@ def choose_mask(study: DicomStudy, rule: DicomRule | None, taken: Sequence[Path]
     """The study's mask: a DICOM segmentation, else a series, else a file of another format beside the study.
 
     Args:
-        study: to look in.
-        rule: of the mask; it chooses among segmentations, and without it no series is a mask.
-        taken: slices of the image, which are no mask whatever the rule says.
+        study: study to search.
+        rule: rule of the mask, which chooses among segmentations; without it, no series is taken as mask.
+        taken: slices of the image, which are never taken as mask.
 
     Returns:
-        Its files, none where there is no mask.
+        Files of the mask, empty if there is none.
 
     Raises:
-        InputError: there are several.
+        InputError: there are several masks.
     """
     named = [item for item in study.segmentations if rule is not None and rule.matches(item.header)]
     found = named or study.segmentations
     if len(found) > 1:
         names = ", ".join(sorted(item.name for item in found))
-        raise InputError(f"found {len(found)} segmentations ({names}), expected one; tell them apart by a rule of mask")
+        raise InputError(
+            f"found {len(found)} segmentations ({names}), expected one; distinguish them by a rule for mask"
+        )
     if found:
         return [found[0].path]
     rest = [item for item in study.images if item.path not in set(taken)]
@@ -77,20 +82,20 @@ def choose_mask(study: DicomStudy, rule: DicomRule | None, taken: Sequence[Path]
 
 
 def is_picture(slices: Sequence[DicomSlice]) -> bool:
-    """Whether a series is one plane without a place in the patient, as ultrasound is."""
+    """Whether a series is one plane without a position in the patient, such as ultrasound."""
     return len(slices) == 1 and stack_of(slices)[1] is None
 
 
 def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
-    """Write a series as NIfTI: a volume, or a picture of two axes, right and down.
+    """Write a series as NIfTI: a volume, or a picture with two axes, right and down.
 
     Args:
-        files: of the series.
-        picture: of :func:`is_picture`.
-        output: the ``.nii.gz``.
+        files: files of the series.
+        picture: result of :func:`is_picture` for the first modality.
+        output: path of the ``.nii.gz`` file.
 
     Raises:
-        InputError: its pixels cannot be read.
+        InputError: the pixels cannot be read, or the series is a volume where a picture is expected, or the reverse.
     """
     try:
         image = read_image(files)
@@ -102,17 +107,17 @@ def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
 
 
 def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: bool, output: Path) -> Path:
-    """Write a mask on the image's grid, unless it is a file that can be read as it is.
+    """Write a mask on the image's grid, unless its file can be read without conversion.
 
     Args:
-        files: of :func:`choose_mask`.
-        study: that they are of.
-        image: NIfTI of the first modality.
-        picture: whether that is one.
-        output: the ``.nii.gz``.
+        files: result of :func:`choose_mask`.
+        study: study of these files.
+        image: NIfTI file of the first modality.
+        picture: whether that modality is a picture.
+        output: path of the ``.nii.gz`` file.
 
     Returns:
-        The mask's file.
+        The file of the mask.
     """
     if is_mask(files[0]):
         return files[0]
@@ -121,14 +126,14 @@ def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: b
     elif picture:
         write_nifti(output, _segmented_picture(files[0]).T, np.eye(4))
     else:
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
 
         sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
     return output
 
 
 def _segmented_picture(path: Path) -> np.ndarray:
-    """The label map ``[rows, columns]`` of a segmentation of one instance without place."""
+    """The label map ``[rows, columns]`` of a segmentation of one instance without a position in the patient."""
     import highdicom
 
     try:
@@ -141,4 +146,6 @@ def _segmented_picture(path: Path) -> np.ndarray:
         )[0]
     except (RuntimeError, ValueError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be put on the image ({reason}); expected a segmentation of it") from error
+        raise InputError(
+            f"{path}: cannot be resampled onto the image ({reason}); expected a segmentation of it"
+        ) from error

@@ -1,4 +1,4 @@
-"""Headers of DICOM images: which files are images, and the planes in space that each of them holds."""
+"""Headers of DICOM images: which files are images, and the planes that each of them contains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SEGMENTATION", "DicomSlice", "Plane", "dicom_files", "is_dicom", "planes_of", "read_header"]
 
 SEGMENTATION = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # binary or fractional; label map
-# What decides which files are one volume and where it lies. Pixels are not read.
+# The elements that decide which files form one volume, and its geometry. Pixels are not read.
 KEYWORDS = (
     "SOPClassUID",
     "PatientID",
@@ -42,8 +42,8 @@ KEYWORDS = (
     "PerFrameFunctionalGroupsSequence",
 )
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax
-MAX_DEFLATED = 1 << 30  # bytes unpacked
-NO_PREAMBLE = (b"\x02\x00", b"\x08\x00")  # groups with which a file begins that has lost its preamble
+MAX_DEFLATED = 1 << 30  # bytes after decompression
+NO_PREAMBLE = (b"\x02\x00", b"\x08\x00")  # first groups of files without preamble
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class DicomSlice:
     """One image file.
 
     Attributes:
-        path: the file.
-        header: the elements asked for, a :class:`pydicom.Dataset`.
+        path: image file.
+        header: requested elements, a :class:`pydicom.Dataset`.
     """
 
     path: Path
@@ -60,24 +60,24 @@ class DicomSlice:
 
     @property
     def name(self) -> str:
-        """The series as a person knows it."""
+        """Number and description of the series, for messages."""
         number, description = self.header.get("SeriesNumber"), self.header.get("SeriesDescription")
         return f"series {number if number is not None else 'without number'} {description or 'without description'!r}"
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One slice, a file's or one frame of it.
+    """One slice: a single-frame file, or one frame of a file.
 
     Attributes:
         shape: rows and columns.
-        orientation: direction cosines of a row and of a column, ``None`` where the header has none.
-        position: of the first pixel's centre, LPS in mm, or ``None``.
-        spacing: between rows and between columns in mm, or ``None``.
-        thickness: distance to the next slice in mm as the header says, which only decides where there is no next one.
-        slope: of the stored values.
-        intercept: of the stored values.
-        group: stack and time point, which must be the same in a volume.
+        orientation: direction cosines of a row and of a column, or ``None``.
+        position: centre of the first pixel, LPS in mm, or ``None``.
+        spacing: distance between rows and between columns in mm, or ``None``.
+        thickness: distance to the next slice in mm according to the header, used only if there is no next slice.
+        slope: rescale slope of the stored values.
+        intercept: rescale intercept of the stored values.
+        group: stack and time point, which must be the same for all slices of a volume.
     """
 
     shape: tuple[int, int]
@@ -91,7 +91,7 @@ class Plane:
 
 
 def is_dicom(path: str | os.PathLike) -> bool:
-    """Whether a file is DICOM, with its preamble or without."""
+    """Whether a file is DICOM, with or without preamble."""
     with open(path, "rb") as file:
         return _begins_as_dicom(file.read(132))
 
@@ -109,14 +109,14 @@ def read_header(path: str | os.PathLike, keywords: Sequence[str] = (), pixels: b
 
     Args:
         path: any file.
-        keywords: elements wanted beside those that decide the geometry.
-        pixels: read all elements, those of the pixels too.
+        keywords: elements to read in addition to those that decide the geometry.
+        pixels: whether to read all elements, including the pixels.
 
     Returns:
-        The header, or ``None``: not DICOM, or a report, a structure set, a DICOMDIR, which hold no pixels.
+        The header, or ``None`` for files that are not DICOM or contain no pixels: reports, structure sets, a DICOMDIR.
 
     Raises:
-        UnreadableImageError: a DICOM file whose header cannot be read, or that ends before its image.
+        UnreadableImageError: the header of a DICOM file cannot be read, or the file ends before its image.
     """
     import pydicom
 
@@ -131,37 +131,41 @@ def read_header(path: str | os.PathLike, keywords: Sequence[str] = (), pixels: b
             header = pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=wanted, force=True)
             image = bool(header.get("Rows"))
             kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
-        except Exception as error:  # whatever a broken header makes of pydicom
+        except Exception as error:  # pydicom raises many types for damaged headers
             reason = " ".join(str(error).split())[:120]
             raise UnreadableImageError(f"found an unreadable DICOM header ({reason})") from error
     if image:
         return header
-    if kind is not None and "Image Storage" in getattr(kind, "name", ""):  # pydicom takes what there is of a file
-        raise UnreadableImageError("found an image's header without Rows, expected a whole file")
+    if kind is not None and "Image Storage" in getattr(
+        kind, "name", ""
+    ):  # pydicom reads truncated files without an error
+        raise UnreadableImageError("found an image's header without Rows, expected a complete file")
     return None
 
 
 def _check_deflated(file: BinaryIO, start: bytes) -> None:
-    """Refuse a packed file that would fill the memory: pydicom unpacks all that is there."""
-    file.seek(144 + int.from_bytes(start[140:144], "little"))  # behind the file's meta information
+    """Refuse a deflated file that would fill the memory: pydicom decompresses it as a whole."""
+    file.seek(144 + int.from_bytes(start[140:144], "little"))  # after the file meta information
     stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     while packed := file.read(1 << 16):
         while packed and size <= MAX_DEFLATED:
             size += len(stream.decompress(packed, 1 << 22))
             packed = stream.unconsumed_tail
         if size > MAX_DEFLATED:
-            raise UnreadableImageError(f"found more than {MAX_DEFLATED >> 20} MiB packed in one file, expected less")
+            raise UnreadableImageError(
+                f"found more than {MAX_DEFLATED >> 20} MiB compressed into one file, expected less"
+            )
 
 
 def dicom_files(folder: str | os.PathLike, pixels: bool = False) -> list[DicomSlice]:
-    """The images in a folder, without those in folders below; segmentations, which are masks, are left out.
+    """The images in a folder without its subfolders; segmentations, which are masks, are left out.
 
     Args:
-        folder: the folder.
-        pixels: see :func:`read_header`.
+        folder: folder with DICOM files.
+        pixels: whether to read the pixels too, see :func:`read_header`.
 
     Raises:
-        UnreadableImageError: a file cannot be read, with its name.
+        UnreadableImageError: a file cannot be read; the message names it.
     """
     found = []
     for path in sorted(Path(folder).iterdir()):
@@ -177,10 +181,13 @@ def dicom_files(folder: str | os.PathLike, pixels: bool = False) -> list[DicomSl
 
 
 def planes_of(header: pydicom.Dataset) -> Iterator[Plane]:
-    """The planes of a file, in the order in which it holds them.
+    """The planes of a file, in the order of its frames.
+
+    Args:
+        header: header of the file.
 
     Raises:
-        UnreadableImageError: the number of frames is not that of their descriptions.
+        UnreadableImageError: the number of frames differs from the number of their descriptions.
     """
     try:
         shape = (int(header.Rows), int(header.get("Columns") or 0))
@@ -190,11 +197,12 @@ def planes_of(header: pydicom.Dataset) -> Iterator[Plane]:
     frames = header.get("PerFrameFunctionalGroupsSequence")
     if frames and len(frames) != count:
         raise UnreadableImageError(
-            f"found {len(frames)} descriptions of frames, expected {count} as NumberOfFrames says"
+            f"found {len(frames)} descriptions of frames, expected {count} according to NumberOfFrames"
         )
     if not frames and count > 1:
         raise UnreadableImageError(
-            f"found {count} frames without a position in the patient, as in a film, expected a volume; give one picture"
+            f"found {count} frames without a position in the patient, as in a video, expected a volume; "
+            "provide one picture"
         )
     shared = next(iter(header.get("SharedFunctionalGroupsSequence") or ()), None)
     for frame in frames or [None]:
@@ -229,9 +237,8 @@ def _plane(header: pydicom.Dataset, shape: tuple[int, int], groups: Sequence[pyd
 
 
 def _number(keyword: str, value: Any, default: float) -> float:
-    if value is None or value == "":
-        return default
-    return float(_numbers(keyword, [value], 1)[0])
+    numbers = None if value is None or value == "" else _numbers(keyword, [value], 1)
+    return default if numbers is None else float(numbers[0])
 
 
 def _numbers(keyword: str, value: Any, count: int) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Rules that tell the modalities of a DICOM study apart."""
+"""Rules that distinguish the modalities of a DICOM study."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["DicomRule", "parse_dicom_rules", "read_dicom_rules"]
 
 @dataclass(frozen=True)
 class DicomRule:
-    """What the header of every slice of a modality holds.
+    """Conditions that the header of every slice of a modality fulfils.
 
     Attributes:
-        texts: regular expressions by DICOM keyword, searched anywhere in the element's text.
-        ranges: least and greatest number by DICOM keyword, both included.
+        texts: regular expressions by DICOM keyword, matched anywhere in the text of the element.
+        ranges: minimum and maximum by DICOM keyword, both inclusive.
     """
 
     texts: Mapping[str, re.Pattern]
@@ -30,18 +30,18 @@ class DicomRule:
 
     @property
     def keywords(self) -> set[str]:
-        """The elements that the rule looks at."""
+        """Keywords of the elements that the rule compares."""
         return {*self.texts, *self.ranges}
 
     def matches(self, header: Any) -> bool:
-        """Whether a slice's header (:class:`pydicom.Dataset`) fulfils every condition; a missing element doesn't."""
+        """Whether a slice's header (:class:`pydicom.Dataset`) fulfils every condition; a missing element does not."""
         return all(pattern.search(text_of(header.get(key))) for key, pattern in self.texts.items()) and all(
             _in_range(header.get(key), low, high) for key, (low, high) in self.ranges.items()
         )
 
 
 def text_of(value: Any) -> str:
-    """An element's value as text, several values parted by backslashes as DICOM stores them, "" for none."""
+    """The value of an element as text, multiple values separated by backslashes as in DICOM; empty for ``None``."""
     if value is None:
         return ""
     several = not isinstance(value, str) and isinstance(value, Sequence)
@@ -56,7 +56,9 @@ def _in_range(value: Any, low: float, high: float) -> bool:
 
 
 def read_dicom_rules(path: str | os.PathLike) -> dict[str, DicomRule]:
-    """Read a YAML file such as
+    """Read the rules of a YAML file.
+
+    For example:
 
     .. code-block:: yaml
 
@@ -65,16 +67,16 @@ def read_dicom_rules(path: str | os.PathLike) -> dict[str, DicomRule]:
         OUT: {SeriesDescription: "(?i)opp|out", EchoTime: [1.0, 2.6]}
 
     Each modality has one or more conditions, all of which a slice must fulfil: text is a regular expression, two
-    numbers are a range. Any keyword of the DICOM standard serves.
+    numbers are a range. Any keyword of the DICOM standard may be used.
 
     Args:
-        path: the file.
+        path: YAML file.
 
     Returns:
-        Rules by modality, in the file's order, which becomes the order of the channels.
+        Rules by modality, in the order of the file, which becomes the order of the channels.
 
     Raises:
-        InputError: with all that is wrong in it.
+        InputError: the file is missing or invalid; the message lists all problems.
     """
     path = Path(path)
     if not path.is_file():
@@ -83,22 +85,25 @@ def read_dicom_rules(path: str | os.PathLike) -> dict[str, DicomRule]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{path}: found no YAML ({reason}), expected rules; mend the file") from error
+        raise InputError(f"{path}: found no YAML ({reason}), expected rules; correct the file") from error
     return parse_dicom_rules(content, str(path))
 
 
 def parse_dicom_rules(content: Any, source: str) -> dict[str, DicomRule]:
-    """Make rules of what a file holds, for those that stand within another one.
+    """Parse rules that are part of another file.
 
     Args:
-        content: as of :func:`read_dicom_rules`.
-        source: where it stands, for the messages.
+        content: mapping from modalities to conditions, see :func:`read_dicom_rules`.
+        source: file and field of the rules, for error messages.
+
+    Returns:
+        Rules by modality.
 
     Raises:
-        InputError: with all that is wrong in it.
+        InputError: the content is invalid; the message lists all problems.
     """
     if not isinstance(content, dict) or not content:
-        raise InputError(f"{source}: found no rules, expected {{modality: {{keyword: condition}}}}; mend the file")
+        raise InputError(f"{source}: found no rules, expected {{modality: {{keyword: condition}}}}; correct the file")
     problems: list[str] = []
     rules = {str(name): _rule(str(name), conditions, problems) for name, conditions in content.items()}
     if problems:
@@ -111,7 +116,9 @@ def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
 
     texts, ranges = {}, {}
     if not re.fullmatch(r"[\w+-][\w.+-]*", name):
-        problems.append(f"{name}: found a name that can be no file's, expected letters, digits and -_.+; rename it")
+        problems.append(
+            f"{name}: found a name that cannot be a file name, expected letters, digits and -_.+; rename it"
+        )
     if not isinstance(conditions, dict) or not conditions:
         problems.append(
             f"{name}: found {conditions!r}, expected {{keyword: condition}}, such as {{EchoTime: [60, 120]}}"
@@ -120,17 +127,17 @@ def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
     for key, value in conditions.items():
         if tag_for_keyword(str(key)) is None:
             problems.append(
-                f"{name} {key}: found no such DICOM keyword, expected one such as SeriesDescription; mend it"
+                f"{name} {key}: found no such DICOM keyword, expected one such as SeriesDescription; correct it"
             )
         elif isinstance(value, str):
             try:
                 texts[key] = re.compile(value)
             except re.error as error:
-                problems.append(f"{name} {key}: {value!r} is no regular expression ({error}); mend it")
+                problems.append(f"{name} {key}: {value!r} is no regular expression ({error}); correct it")
         elif _is_range(value):
             ranges[key] = (float(value[0]), float(value[1]))
         else:
-            problems.append(f"{name} {key}: found {value!r}, expected text or two numbers [low, high]; mend it")
+            problems.append(f"{name} {key}: found {value!r}, expected text or two numbers [low, high]; correct it")
     return DicomRule(texts, ranges)
 
 

@@ -1,4 +1,4 @@
-"""The DICOM slices below a folder, which of them are one modality, and the volume that they make."""
+"""Search for DICOM slices in a folder, their modalities, and conversion of series to NIfTI."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["convert_series", "find_slices", "match_series"]
 
 
 def find_slices(folder: Path, keywords: Sequence[str]) -> list[DicomSlice]:
-    """Headers of all DICOM images in a folder's tree, segmentations left out; pixels are not read.
+    """Headers of all DICOM images in a folder and its subfolders, without segmentations; pixels are not read.
 
     Args:
         folder: folder of a patient.
-        keywords: elements that rules look at.
+        keywords: elements that the rules compare.
 
     Raises:
         UnreadableImageError: a DICOM file cannot be read.
@@ -39,16 +39,16 @@ def find_slices(folder: Path, keywords: Sequence[str]) -> list[DicomSlice]:
 def match_series(
     slices: Sequence[DicomSlice], rules: Mapping[str, DicomRule]
 ) -> tuple[dict[str, list[Path]], dict[str, str]]:
-    """Which slices are which modality.
+    """Assign slices to modalities.
 
     Args:
-        slices: of one patient.
-        rules: by modality.
+        slices: slices of one patient.
+        rules: rules by modality.
 
     Returns:
-        Files by modality, of those modalities that one series matches, and by modality what is wrong: two series
-        match its rule, a slice matches another rule too, or the slices are no regular volume. A modality that nothing
-        matches is in neither.
+        Files by modality, for modalities that match exactly one series, and problems by modality: two series
+        match the rule, a slice matches another rule too, or the slices are no regular volume. A modality without
+        matching slices is in neither.
     """
     files: dict[str, list[Path]] = {}
     owners: dict[Path, str] = {}
@@ -76,16 +76,16 @@ def match_series(
 
 
 def convert_series(files: Sequence[Path], output: Path) -> None:
-    """Write the volume that the slices make as NIfTI, whole or not at all.
+    """Convert a series to NIfTI; the file is written completely or not at all.
 
     Args:
         files: slices of one regular series.
-        output: the ``.nii.gz``.
+        output: path of the ``.nii.gz`` file.
 
     Raises:
-        UnreadableImageError: see :func:`~common.images.dicom_series.read_dicom`; or a picture, which is no volume.
+        UnreadableImageError: see :func:`~common.images.dicom_series.read_dicom`; or the series is no volume.
     """
     image = read_image(files)
     if image.affine is None:
-        raise UnreadableImageError("found one picture without a place in the patient, expected a volume")
+        raise UnreadableImageError("found one picture without a position in the patient, expected a volume")
     write_nifti(output, image.voxels, image.affine)

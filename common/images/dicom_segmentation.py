@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
 from .dicom_headers import SEGMENTATION, read_header
@@ -22,7 +22,7 @@ def is_segmentation(path: str | Path) -> bool:
     """Whether the file is a DICOM segmentation."""
     try:
         header = read_header(path) if Path(path).is_file() else None
-    except UnreadableImageError:  # which its reader tells
+    except UnreadableImageError:  # reported when it is read as an image
         return False
     return header is not None and header.get("SOPClassUID") in SEGMENTATION
 
@@ -31,9 +31,9 @@ def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = N
     """A DICOM segmentation as a label map: voxels hold the number of their segment.
 
     Args:
-        path: the DICOM file.
-        image: the volume whose grid is wanted; the segmentation's may be flipped, permuted or a part of it.
-        label: the segment to read; by default all, and where they overlap any one of them.
+        path: DICOM file.
+        image: volume that defines the grid; that of the segmentation may be flipped, permuted or a part of it.
+        label: number of the segment to read; by default all, and an arbitrary one where segments overlap.
 
     Raises:
         InputError: highdicom is not installed, or the grids do not match.
@@ -53,7 +53,7 @@ def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = N
         labels = labels.match_geometry(_geometry(image), constant_value=0)
     except (RuntimeError, ValueError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
-        problem = f"cannot be put on the image's grid ({reason})"
+        problem = f"cannot be resampled onto the image's grid ({reason})"
         raise InputError(f"{path}: {problem}; expected the series it was drawn on") from error
     mask = sitk.GetImageFromArray(np.ascontiguousarray(labels.array))
     mask.CopyInformation(image)

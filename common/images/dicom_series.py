@@ -1,8 +1,8 @@
-"""DICOM slices as one volume: whether they are a regular grid, where it lies, and its intensities.
+"""DICOM slices as one volume: check of the regular grid, geometry and intensities.
 
-ITK stacks what it finds: with a slice missing, a tilted gantry or two orientations in the folder it warns at most and
-returns a volume whose geometry is wrong, and it applies the first slice's rescaling to all. Here each slice has its
-own, and what is no volume is refused with the reason.
+ITK stacks any slices: with a missing slice, a tilted gantry or two orientations in the folder it warns at most and
+returns a volume with wrong geometry, and it applies the rescaling of the first slice to all. Here each slice has its
+own rescaling, and slices that are no regular volume are refused with the reason.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check_dicom_series", "read_dicom", "stack_of"]
 
-# How far a slice may be from its place on the grid: a part of the slice distance, or of the pixel spacing sideways.
+# Allowed distance of a slice from its position on the grid: a fraction of the slice distance, or in plane of the pixel
+# spacing.
 MAX_SHIFT = 0.1
-MAX_TILT = 1e-3  # of direction cosines, and of spacings as a part of them; headers are rounded
+MAX_TILT = 1e-3  # allowed difference of direction cosines, and relative difference of spacings; headers are rounded
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -33,14 +34,14 @@ def check_dicom_series(path: str | os.PathLike) -> StoredImage:
     """Check that a folder or file is one series of slices on a regular, orthogonal grid, or one picture.
 
     Args:
-        path: folder with one DICOM series, in which reports, segmentations and files that are no DICOM do not count;
-            or one file, of one frame or several.
+        path: folder with one DICOM series, in which reports, segmentations and other files are ignored; or one file
+            with one or more frames.
 
     Returns:
-        The image with the right shape and geometry, whose voxels were not read: they are 0 and take no memory.
+        The image with its shape and geometry; the voxels are not read, but 0 without taking memory.
 
     Raises:
-        UnreadableImageError: with what was found and expected, in one line without the path.
+        UnreadableImageError: the image is unusable; the message states what was found and expected, without the path.
     """
     _, affine, shape = stack_of(_slices(path))
     placeholder = np.broadcast_to(np.zeros((), np.uint8), shape[:2] if affine is None else shape)
@@ -48,17 +49,17 @@ def check_dicom_series(path: str | os.PathLike) -> StoredImage:
 
 
 def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
-    """Read a DICOM series, or a file of one frame or several, in rescaled units (HU in CT).
+    """Read a DICOM series, or a file with one or more frames, in rescaled units (HU in CT).
 
-    Values are those stored, scaled by the slope and intercept of each slice. MONOCHROME1 only says how a screen shows
-    them: values of a volume stay as they are, and pictures, which have no unit, are refused.
+    Stored values are scaled by the slope and intercept of each slice. MONOCHROME1 only affects display: values of
+    volumes are not inverted, and pictures, which have no unit, are refused.
 
     Args:
-        source: see :func:`check_dicom_series`; or files that make one series.
+        source: path as in :func:`check_dicom_series`, or the files of one series.
 
     Raises:
-        UnreadableImageError: see :func:`check_dicom_series`; or pixels that cannot be read, or are not as many as the
-            header says.
+        UnreadableImageError: see :func:`check_dicom_series`; or the pixels cannot be read, or their number differs
+            from the header.
     """
     slices = _slices(source, pixels=True)
     order, affine, shape = stack_of(slices)
@@ -66,7 +67,8 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
     places[order] = np.arange(len(order))
     per_file = [list(planes_of(item.header)) for item in slices]
     whole = all(plane.slope.is_integer() and plane.intercept.is_integer() for planes in per_file for plane in planes)
-    voxels, number = None, 0  # nothing is claimed before a first file has as many pixels as its header says
+    # allocated only after the first file was found to have as many pixels as its header states
+    voxels, number = np.empty((0, 0, 0)), 0
     for item, planes in zip(slices, per_file, strict=True):
         frames = _stored_values(item)
         if frames.shape != (len(planes), *planes[0].shape):
@@ -77,7 +79,7 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
             if plane.slope != 1 or plane.intercept != 0:
                 values = stored * np.float64(plane.slope) + plane.intercept
                 values = values.astype(np.int32 if whole and stored.dtype.itemsize < 4 else np.float32)
-            if voxels is None:
+            if not number:
                 voxels = np.empty(shape[::-1], dtype=values.dtype)
             voxels = voxels.astype(np.result_type(voxels, values), copy=False)
             voxels[places[number]] = values
@@ -86,18 +88,18 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
 
 
 def stack_of(slices: Sequence[DicomSlice]) -> tuple[np.ndarray, np.ndarray | None, tuple[int, int, int]]:
-    """How slices stack.
+    """Order and geometry of a stack of slices.
 
     Args:
-        slices: in any order.
+        slices: slices in any order.
 
     Returns:
-        The numbers of the planes (all frames of the first file, then of the next) along the normal; the affine from
-        indices of column, row and slice to RAS millimetres, ``None`` for one picture without a place in the patient;
-        the number of columns, rows and slices.
+        Indices of the planes (all frames of the first file, then of the next) in order along the normal; affine from
+        indices of column, row and slice to RAS millimetres, ``None`` for one picture without a position in the
+        patient; number of columns, rows and slices.
 
     Raises:
-        UnreadableImageError: several series or patients, or no regular volume.
+        UnreadableImageError: the slices belong to several series or patients, or form no regular volume.
     """
     if not slices:
         raise UnreadableImageError("found a folder without DICOM images, expected a DICOM series")
@@ -135,7 +137,7 @@ def _slices(source: str | os.PathLike | Sequence[Path], pixels: bool = False) ->
 
 
 def _grid(planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:
-    """The planes' numbers along the normal, and the affine to RAS millimetres."""
+    """Indices of the planes in order along the normal, and the affine to RAS millimetres."""
     missing = sum(plane.position is None or plane.orientation is None or plane.spacing is None for plane in planes)
     if missing:
         raise UnreadableImageError(
@@ -150,7 +152,7 @@ def _grid(planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:
     if (tilt := np.abs(orientations - orientation).max()) > MAX_TILT:
         raise UnreadableImageError(f"found slice orientations that differ by {tilt:.2g}, expected parallel slices")
     if (change := np.abs(spacings / spacing - 1).max()) > MAX_TILT:
-        raise UnreadableImageError(f"found pixel spacings that differ by {change:.2g} of them, expected one")
+        raise UnreadableImageError(f"found pixel spacings with a relative difference of {change:.2g}, expected one")
     if len({plane.group for plane in planes}) > 1:
         raise UnreadableImageError(
             f"found {len({plane.group for plane in planes})} stacks or time points, expected one"
@@ -158,7 +160,9 @@ def _grid(planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:
     row, column = orientation.reshape(2, 3)
     normal = np.cross(row, column)
     if abs(row @ column) > 0.01 or not np.allclose([row @ row, column @ column], 1, atol=0.02):
-        raise UnreadableImageError("found an ImageOrientationPatient that is no right angle, expected unit vectors")
+        raise UnreadableImageError(
+            "found an ImageOrientationPatient without a right angle, expected orthogonal unit vectors"
+        )
     order = np.argsort(positions @ normal, kind="stable")
     positions = positions[order]
     step = _step(positions, normal, spacing) if len(planes) > 1 else normal * abs(planes[0].thickness)
@@ -168,7 +172,7 @@ def _grid(planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _step(positions: np.ndarray, normal: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """From one slice to the next, checked to lead to each of them."""
+    """Vector from one slice to the next, checked to be the same for all."""
     gaps = np.diff(positions @ normal)
     gap = float(np.median(gaps))
     if gaps.min() < MAX_SHIFT * max(gap, 1e-6):
@@ -190,13 +194,13 @@ def _step(positions: np.ndarray, normal: np.ndarray, spacing: np.ndarray) -> np.
 
 
 def _stored_values(item: DicomSlice) -> np.ndarray:
-    """Values of a file's frames ``[frames, rows, columns]``, before rescaling; its bytes are dropped."""
+    """Values of the frames of a file, ``[frames, rows, columns]``, before rescaling; its encoded pixels are dropped."""
     from pydicom.pixels import apply_color_lut, pixel_array
 
     path, data = item.path, item.header
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values that bend the standard
+            warnings.simplefilter("ignore")  # values that violate the standard
             name = _check_pixels(data, path)
             values = pixel_array(data)
             del data[name]
@@ -206,24 +210,24 @@ def _stored_values(item: DicomSlice) -> np.ndarray:
                 values = grey_of_colours(values)
     except UnreadableImageError:
         raise
-    except Exception as error:  # decoders raise whatever they like
+    except Exception as error:  # decoders raise many types
         reason = " ".join(str(error).split())[:120]
         raise UnreadableImageError(f"found unreadable pixels in {path.name} ({reason})") from error
     return values if int(data.get("NumberOfFrames") or 1) > 1 else values.reshape(1, *values.shape[-2:])
 
 
 def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
-    """Check that the pixels are as many as the header says, and give the name of their element."""
+    """Check that the number of pixels agrees with the header, and return the name of their element."""
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     names = [name for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if name in data]
     if len(names) != 1:
-        raise UnreadableImageError(f"found no pixels in {path.name}, expected a whole file")
+        raise UnreadableImageError(f"found no pixels in {path.name}, expected a complete file")
     if "ModalityLUTSequence" in data:
         raise UnreadableImageError(
             f"found a table of values (Modality LUT) in {path.name}, expected slope and intercept"
         )
-    if "TransferSyntaxUID" not in data.file_meta:  # lost with the preamble
+    if "TransferSyntaxUID" not in data.file_meta:  # files without preamble
         implicit, little = data.original_encoding
         known = ExplicitVRBigEndian if not little else ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         data.file_meta.TransferSyntaxUID = known

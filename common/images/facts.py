@@ -1,4 +1,4 @@
-"""What a check needs to know of one image file: its geometry and a summary of its voxels."""
+"""Summary of an image file for checks: its geometry and statistics of its voxels."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .read import read_image
 
 __all__ = ["ImageFacts", "read_image_facts"]
 
-# A label map with more values than this is an image given as mask by mistake; counting them all would be slow.
+# A label map with more values is an image passed as mask by mistake; counting all values would be slow.
 MAX_MASK_VALUES = 256
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """Facts of one file, of plain types so that they can be remembered as JSON.
+    """Facts of one file, in plain types that can be stored as JSON.
 
     Attributes:
-        stored_shape: axes in space, then that of channels where there are several.
-        spatial_shape: axes in space.
+        stored_shape: sizes of the spatial axes, followed by the number of channels if there are several.
+        spatial_shape: sizes of the spatial axes.
         channels: number of channels, 1 for a plain image.
-        affine: voxel indices to RAS millimetres, rows of a 4x4 (3x3 in 2D) matrix; ``None`` where unknown (PNG).
-        has_content: whether voxels were read, of which the next two tell.
-        constant_channels: channels that hold one value only.
-        values: of a mask, how many voxels have each value; ``None`` for images and for masks with very many values.
+        affine: rows of the 4x4 (3x3 in 2D) matrix from voxel indices to RAS millimetres; ``None`` if unknown (PNG).
+        has_content: whether voxels were read, which the next two attributes need.
+        constant_channels: indices of channels with a single value.
+        values: pairs of value and number of voxels of a mask; ``None`` for images, and for masks with very many values.
     """
 
     stored_shape: tuple[int, ...]
@@ -39,7 +39,7 @@ class ImageFacts:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ImageFacts:
-        """The inverse of ``dataclasses.asdict`` after a way through JSON."""
+        """The inverse of ``dataclasses.asdict`` after a round trip through JSON."""
 
         def frozen(value: Any) -> Any:
             return tuple(frozen(item) for item in value) if isinstance(value, list) else value
@@ -52,11 +52,11 @@ def read_image_facts(path: str, *, is_mask: bool = False, content: bool = True) 
 
     Args:
         path: file, or folder with one DICOM series.
-        is_mask: count the values.
-        content: read the voxels too; otherwise, for NIfTI and DICOM, only headers.
+        is_mask: whether to count the values.
+        content: whether to read the voxels too; otherwise only the headers of NIfTI and DICOM files.
 
     Raises:
-        UnreadableImageError: see :func:`~common.images.read.read_image`.
+        UnreadableImageError: the image is unusable, see :func:`~common.images.read.read_image`.
     """
     image = read_image(path, is_mask=is_mask, content=content)
     shape, voxels = image.spatial_shape, image.voxels

@@ -1,4 +1,4 @@
-"""Remembering the facts of files between runs."""
+"""Cache of the facts of image files between runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["FactsCache", "file_stamp"]
 
 logger = logging.getLogger(__name__)
 
-# Part of every file's stamp: raise it when ImageFacts or what is read into it changes, and old entries are read anew.
+# Part of the stamp of every file: increase it when ImageFacts or its reading changes, so that files are read again.
 FACTS_VERSION = 2
 
 
 class FactsCache:
-    """Facts of image files by path, size and time of change, in one small JSON.
+    """Facts of image files by path, size and modification time, in one small JSON file.
 
-    A file that is as it was costs a ``stat``; a changed one is read again. Files that could not be read are never
-    remembered. Two processes may use one folder: each replaces the JSON as a whole.
+    An unchanged file costs a ``stat``; a changed one is read again. Files that could not be read are not cached. Two
+    processes may use one folder: each replaces the JSON file as a whole.
 
     Args:
-        folder: where ``image_facts.json`` is kept, or ``None`` to remember within this object only.
+        folder: folder of ``image_facts.json``, or ``None`` to cache within this object only.
     """
 
     def __init__(self, folder: str | os.PathLike | None) -> None:
@@ -36,7 +36,7 @@ class FactsCache:
         self._changed = False
 
     def facts(self, path: str, *, is_mask: bool, content: bool) -> ImageFacts:
-        """The facts of one file, remembered or read; arguments and errors as :func:`read_image_facts`."""
+        """The facts of one file, cached or read; for arguments and errors see :func:`read_image_facts`."""
         key, stamp = f"{'mask' if is_mask else 'image'}:{path}", file_stamp(path)
         entry = self._entries.get(key)
         if entry is not None and entry["stamp"] == stamp:
@@ -44,13 +44,13 @@ class FactsCache:
             if facts.has_content or not content:
                 return facts
         facts = read_image_facts(path, is_mask=is_mask, content=content)
-        # Through JSON at once, so that remembered and fresh facts are the same.
+        # A round trip through JSON, so that cached and fresh facts are the same.
         self._entries[key] = {"stamp": stamp, "facts": json.loads(json.dumps(dataclasses.asdict(facts)))}
         self._changed = True
         return facts
 
     def save(self) -> None:
-        """Write what was learnt; a folder that cannot be written costs time at the next run, not this run."""
+        """Write the new facts; if the folder cannot be written, the files are read again at the next run."""
         if self.path is None or not self._changed:
             return
         try:
@@ -71,7 +71,7 @@ class FactsCache:
 
 
 def file_stamp(path: str) -> list[int]:
-    """Size and time of change; of a folder, over its files."""
+    """Size and modification time of a file, or of all files of a folder together."""
     if os.path.isdir(path):
         stats = [entry.stat() for entry in os.scandir(path) if entry.is_file()]
         newest = max((stat.st_mtime_ns for stat in stats), default=0)

@@ -1,4 +1,4 @@
-"""Whether images have the axes and share the grid that they must."""
+"""Checks of the axes and grids of images."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ MAX_SHIFT = 0.1  # voxels; headers are rounded
 
 
 def dims_problem(shape: tuple[int, ...], spatial_dims: Sequence[int]) -> str | None:
-    """What is wrong with an image's axes, if anything.
+    """The problem with an image's axes, or ``None``.
 
     Args:
-        shape: of the image in space.
-        spatial_dims: ``[2]``, ``[3]`` or ``[2, 3]``; with both, volumes may have a single slice.
+        shape: spatial shape of the image.
+        spatial_dims: allowed numbers of axes, ``[2]``, ``[3]`` or ``[2, 3]``; with both, volumes may have one slice.
     """
     extents = sum(size > 1 for size in shape)
     if len(shape) in spatial_dims and extents >= min(len(shape), *spatial_dims):
         return None
     expected, kind = " or ".join(f"{dims}D" for dims in spatial_dims), "slice" if 2 in spatial_dims else "volume"
-    return f"found {len(shape)}D {shape}, expected {expected} (spatial_dims) with extent in each axis; give a {kind}"
+    return f"found {len(shape)}D {shape}, expected {expected} (spatial_dims) with extent in each axis; provide a {kind}"
 
 
 def grid_problem(found: ImageFacts, expected: ImageFacts, reference: str, is_mask: bool) -> str | None:
-    """How an image's grid differs from the one that it must share, if it does.
+    """The difference between an image's grid and the grid that it must share, or ``None``.
 
     Args:
-        found: the image's facts.
-        expected: those of the image that it goes with.
-        reference: which that is, for the message.
-        is_mask: masks may be stored with other axes, as long as those in space agree.
+        found: facts of the image.
+        expected: facts of the image with the expected grid.
+        reference: description of that image for the message.
+        is_mask: whether the image is a mask, whose stored axes may differ if the spatial axes agree.
     """
     for name in ("spatial_shape",) if is_mask else ("stored_shape", "spatial_shape"):
         if (shape := getattr(found, name)) != (other := getattr(expected, name)):
@@ -46,7 +46,7 @@ def grid_problem(found: ImageFacts, expected: ImageFacts, reference: str, is_mas
 
 
 def _grid_distance(found: ImageFacts, expected: ImageFacts) -> float:
-    """How far apart, in voxels of the expected grid, the two affines put a corner of the volume at most."""
+    """Greatest distance between the positions of a corner under the two affines, in voxels of the expected grid."""
     if found.affine is None or expected.affine is None:
         return 0.0
     one, two = np.asarray(found.affine), np.asarray(expected.affine)

@@ -1,4 +1,4 @@
-"""Cases of NIfTI files and pictures: one folder each, or rows of a datalist."""
+"""Cases stored as NIfTI files or pictures: one folder each, or rows of a datalist."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MASK = re.compile(r"(^|[\W_])(mask|seg|segmentation)$", re.IGNORECASE)
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file's name is that of an image, other than DICOM."""
+    """Whether a file is an image other than DICOM, according to its name."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def is_mask(path: Path) -> bool:
-    """Whether an image's name says that it is a mask: ``mask.nii.gz``, ``patient7_seg.nii.gz``."""
+    """Whether an image is a mask according to its name, such as ``mask.nii.gz`` or ``patient7_seg.nii.gz``."""
     return is_image(path) and MASK.search(_stem(path)) is not None
 
 
 def mask_files(folder: Path) -> list[Path]:
-    """Masks in a DICOM study's folder; those that lie with images of their own are not the study's."""
+    """Masks in the folder of a DICOM study, without those next to images of other formats."""
     return [path for files in _by_folder(folder).values() if all(map(is_mask, files)) for path in files]
 
 
@@ -36,9 +36,12 @@ def image_folders(root: Path, skip: Path | None, taken: Collection[Path]) -> dic
     """Images by folder.
 
     Args:
-        root: the tree to look in.
-        skip: a folder that is not looked at.
-        taken: folders of DICOM studies: masks without image in them, or below, are theirs.
+        root: folder to search, with its subfolders.
+        skip: folder to leave out.
+        taken: folders of DICOM studies; masks without images in them or their subfolders belong to the studies.
+
+    Returns:
+        Image files by folder.
     """
     folders = _by_folder(root, skip)
     return {
@@ -56,14 +59,17 @@ def _by_folder(root: Path, skip: Path | None = None) -> dict[Path, list[Path]]:
 
 
 def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, Any]:
-    """The row of one folder's images, matched by their names.
+    """Datalist row of the images of one folder, matched by their names.
 
-    ``T2.nii.gz`` and ``patient7_t2.nii.gz`` are T2; ``image.nii.gz`` holds all modalities as channels; where there is
-    one modality and one image, its name does not matter.
+    ``T2.nii.gz`` and ``patient7_t2.nii.gz`` are T2; ``image.nii.gz`` contains all modalities as channels; with one
+    modality and one image, the name does not matter.
 
     Args:
         files: images of the folder.
-        modalities: in the order of the channels.
+        modalities: modalities in the order of the channels.
+
+    Returns:
+        A row with ``image`` and, if there is a mask, ``mask``.
 
     Raises:
         InputError: a modality has no file or several, or there are several masks.
@@ -89,13 +95,13 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, An
 
 
 def datalist_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Rows to predict, those of ``testing``, or of ``training`` where there are none; and their names.
+    """Names and rows of the cases to predict: those of ``testing``, or of ``training`` if there are none.
 
     Args:
-        path: the JSON; paths in it are relative to its folder.
+        path: JSON file; paths in it are relative to its folder.
 
     Raises:
-        InputError: it is no datalist.
+        InputError: the file is no datalist.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +109,7 @@ def datalist_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: found no datalist ({' '.join(str(error).split())[:80]}), expected JSON with rows in testing or "
-            "training; give one, or a folder"
+            "training; provide one, or a folder"
         ) from error
     return [(_name(row, index), _absolute(row, path.parent)) for index, row in enumerate(rows)]
 
@@ -114,7 +120,7 @@ def _name(row: dict[str, Any], index: int) -> str:
 
 
 def _absolute(row: dict[str, Any], base: Path) -> dict[str, Any]:
-    """What inference looks at, paths absolute."""
+    """The fields that inference uses, with absolute paths."""
 
     def absolute(value: Any) -> Any:
         if isinstance(value, list):

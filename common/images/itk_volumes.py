@@ -1,11 +1,11 @@
-"""Images and masks as SimpleITK has them, for radiomics."""
+"""Images and masks as SimpleITK images, for radiomics."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
 from .dicom_segmentation import is_segmentation, read_segmentation
@@ -18,15 +18,15 @@ TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
 def read_volume(path: str | Path, channel: int | None = None, is_mask: bool = False) -> sitk.Image:
-    """Read a scalar volume or plane; of a file with several channels the one asked for.
+    """Read a scalar volume or plane: the only channel of a file, or one of several.
 
     Args:
-        path: see :func:`~common.images.read.read_image`.
-        channel: index of the modality where the file may hold several; ``None``: it must hold one.
-        is_mask: whether labels are wanted.
+        path: image in a format that :func:`~common.images.read.read_image` reads.
+        channel: index of the channel if the file may contain several; ``None``: it must contain one.
+        is_mask: whether the image is a label map.
 
     Raises:
-        InputError: the image cannot be used, or lacks the channel asked for.
+        InputError: the image is unusable, or lacks the channel.
     """
     try:
         image = read_image(path, is_mask=is_mask)
@@ -43,15 +43,15 @@ def read_volume(path: str | Path, channel: int | None = None, is_mask: bool = Fa
 
 
 def read_mask(path: str | Path, image: sitk.Image, label: int | None = None) -> sitk.Image:
-    """Read a label map; a DICOM segmentation is put on the grid of ``image``.
+    """Read a label map; a DICOM segmentation is resampled onto the grid of ``image``.
 
     Args:
-        path: as of :func:`read_volume`, or a file of DICOM-SEG, whose labels are its segment numbers.
-        image: the image it belongs to.
-        label: the only one wanted, where segments may overlap; by default all.
+        path: image as in :func:`read_volume`, or a DICOM segmentation, whose labels are its segment numbers.
+        image: image that the mask belongs to.
+        label: the only label to read, as segments may overlap; by default all.
 
     Raises:
-        InputError: as :func:`read_volume`, or a segmentation of another grid.
+        InputError: see :func:`read_volume`; or a segmentation has another grid.
     """
     if is_segmentation(path):
         return read_segmentation(path, image, label)
@@ -59,7 +59,7 @@ def read_mask(path: str | Path, image: sitk.Image, label: int | None = None) -> 
 
 
 def as_plane(volume: sitk.Image) -> sitk.Image:
-    """A volume of one slice as what it is: 2D. PyRadiomics drops LoG for it, and its wavelets go along z too."""
+    """A volume of one slice as 2D image: of a 3D one PyRadiomics computes no LoG, and wavelets along z too."""
     if volume.GetDimension() == 2 or volume.GetSize()[2] > 1:
         return volume
     plane = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(volume)[0])
@@ -76,7 +76,7 @@ def _to_itk(image: StoredImage, channel: int) -> sitk.Image:
         axes = (TO_LPS @ image.affine[:3, :3])[:dims, :dims]
         spacing = np.linalg.norm(image.affine[:3, :dims], axis=0)
         volume.SetSpacing(spacing.tolist())
-        if abs(np.linalg.det(axes / spacing)) > 0.5:  # of a sagittal or coronal plane only the spacing is kept
+        if abs(np.linalg.det(axes / spacing)) > 0.5:  # only the spacing is kept for sagittal and coronal planes
             volume.SetDirection((axes / spacing).ravel().tolist())
             volume.SetOrigin((TO_LPS @ image.affine[:3, 3])[:dims].tolist())
     return volume

@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2 files, whose geometry and intensities are decided here."""
+"""Reading and writing of NIfTI-1 and NIfTI-2 files: geometry and intensities."""
 
 from __future__ import annotations
 
@@ -6,39 +6,42 @@ import io
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nibabel as nib
 import numpy as np
 
 from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
 
+if TYPE_CHECKING:
+    import nibabel as nib
+
 __all__ = ["NIFTI_SUFFIXES", "read_nifti", "read_nifti_header", "write_nifti"]
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-HEADER_BYTES = 540  # of NIfTI-2, the longer one
-SURPLUS_BYTES = 4096  # that may follow the voxels
+HEADER_BYTES = 540  # NIfTI-2, the longer of the two
+SURPLUS_BYTES = 4096  # allowed after the voxels
 MAX_SHIFT = 0.1  # voxels; headers are rounded
 MILLIMETRES = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "unknown": 1.0}
 COLOURS = ("RGB", "RGBA")
 
 
 def read_nifti(path: Path) -> StoredImage:
-    """Read a NIfTI file as its name says: ``.nii`` as it is, ``.nii.gz`` unpacked, in any spelling of capitals.
+    """Read a NIfTI file according to its name: ``.nii`` uncompressed, ``.nii.gz`` compressed, in upper or lower case.
 
-    - Geometry is the sform's, else the qform's, else voxel sizes alone, in millimetres whatever the header's unit.
-      Where a header holds both and they place a corner of the volume more than a tenth of a voxel apart, or the
-      sform's voxel sizes are not the header's, readers would disagree, and the file is refused.
-    - Intensities are scaled by ``scl_slope`` and ``scl_inter``, unless the slope is 0 or not finite. Where that gives
-      integers up to rounding, as 255 of 1/255, it gives them exactly.
-    - Four axes are three in space and one of channels. Colours (RGB24) are grey where all three are equal.
-    - No more is unpacked than what the header says.
+    - The geometry is the sform, else the qform, else the voxel sizes alone, in millimetres whatever the unit of the
+      header. If sform and qform place a corner of the volume more than a tenth of a voxel apart, or the voxel sizes
+      of the sform differ from ``pixdim``, readers would disagree, and the file is refused.
+    - Intensities are scaled by ``scl_slope`` and ``scl_inter``, unless the slope is 0 or not finite. Results that are
+      integers up to rounding, such as 255 times 1/255, are rounded to integers.
+    - Four axes are three spatial axes and channels. Colour images (RGB24) with equal channels are read as grey.
+    - No more bytes are decompressed than the header declares.
 
     Args:
-        path: the file.
+        path: NIfTI file.
 
     Raises:
-        UnreadableImageError: truncated, with more than the header says, of other axes or types, or with a geometry of
-            which readers make different things.
+        UnreadableImageError: the file is truncated, longer than its header declares, has unsupported axes or types,
+            or an ambiguous geometry.
     """
     packed = path.name.lower().endswith(".gz")
     with path.open("rb") as file:
@@ -58,7 +61,7 @@ def read_nifti(path: Path) -> StoredImage:
         else:
             whole, surplus = True, path.stat().st_size > size + SURPLUS_BYTES
         if surplus:
-            raise UnreadableImageError(f"found more than the {size} bytes that the header says, expected no more")
+            raise UnreadableImageError(f"found more than the {size} bytes that the header declares, expected no more")
         if not whole or (len(content) if packed else path.stat().st_size) < size:
             raise UnreadableImageError("found a truncated file, expected a complete one")
         if packed:
@@ -71,7 +74,7 @@ def read_nifti(path: Path) -> StoredImage:
 
 
 def read_nifti_header(path: Path) -> StoredImage:
-    """As :func:`read_nifti` without reading voxels: those of the image returned take no memory and are all 0."""
+    """Like :func:`read_nifti` without reading voxels: those of the result are 0 and take no memory."""
     packed = path.name.lower().endswith(".gz")
     with path.open("rb") as file:
         start = file.read(1 << 14)
@@ -80,18 +83,20 @@ def read_nifti_header(path: Path) -> StoredImage:
 
 
 def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray) -> Path:
-    """Write an image under a temporary name in the same folder, made when missing, and rename it.
+    """Write an image under a temporary name in the same folder, created if missing, and rename it.
 
-    Whole numbers that fit are stored as int16, as scanners have them, all else as float32.
+    Integers in range are stored as int16, as by scanners, all other values as float32.
 
     Args:
-        path: the ``.nii`` or ``.nii.gz``.
-        voxels: image of two or three axes, or of three and one of channels.
-        affine: voxel indices to RAS millimetres, 4x4; of an image of two axes, the third column is the slice's normal.
+        path: path of the ``.nii`` or ``.nii.gz`` file.
+        voxels: image with two or three axes, or with three axes and channels.
+        affine: 4x4 matrix from voxel indices to RAS millimetres; with two axes, its third column is the slice normal.
 
     Returns:
         The path written.
     """
+    import nibabel as nib
+
     path = Path(path)
     whole = bool((voxels == np.rint(voxels)).all()) and np.abs(voxels).max() < 2**15
     image = nib.Nifti1Image(voxels.astype(np.int16 if whole else np.float32), affine)
@@ -111,11 +116,11 @@ def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray)
 def _check_packing(start: bytes, packed: bool) -> None:
     if (start[:2] == b"\x1f\x8b") != packed:
         found, expected = ("a plain file", "gzip (.nii.gz)") if packed else ("gzip", "a plain file (.nii)")
-        raise UnreadableImageError(f"found {found}, expected {expected} as its name says; rename it")
+        raise UnreadableImageError(f"found {found}, expected {expected} according to its name; rename it")
 
 
 def _unpacked(packed: bytes, limit: int) -> tuple[bytes, bool]:
-    """At most ``limit`` bytes of what gzip packed, and whether that is all of it, with a right checksum."""
+    """At most ``limit`` decompressed bytes of gzip data, and whether these are all, with a correct checksum."""
     parts, size, rest, whole = [], 0, packed, False
     while size < limit and rest[:2] == b"\x1f\x8b":  # a file may be several gzip streams in a row
         stream = zlib.decompressobj(wbits=31)
@@ -125,6 +130,8 @@ def _unpacked(packed: bytes, limit: int) -> tuple[bytes, bool]:
 
 
 def _header(start: bytes) -> nib.Nifti1Header:
+    import nibabel as nib
+
     sizes = {int.from_bytes(start[:4], order) for order in ("little", "big")}
     kind = nib.Nifti2Header if 540 in sizes else nib.Nifti1Header
     length = 540 if 540 in sizes else 348
@@ -139,7 +146,7 @@ def _header(start: bytes) -> nib.Nifti1Header:
 
 
 def _described(header: nib.Nifti1Header) -> StoredImage:
-    """Shape and geometry, checked."""
+    """Image with the shape and geometry of a header, checked; its voxels are 0."""
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
     coloured = dtype.names is not None and "".join(dtype.names) in COLOURS
     if dtype.kind not in "biuf" and not coloured:
@@ -151,6 +158,8 @@ def _described(header: nib.Nifti1Header) -> StoredImage:
 
 
 def _affine(header: nib.Nifti1Header, shape: tuple[int, ...]) -> np.ndarray:
+    import nibabel as nib
+
     with np.errstate(all="ignore"):
         try:
             affine = np.asarray(header.get_best_affine(), dtype=float)

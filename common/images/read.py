@@ -1,4 +1,4 @@
-"""What a path holds, decided once for datalists, training, slices, radiomics, conversion and prediction."""
+"""Reading of images of all formats, for datalists, training, slices, radiomics, conversion and prediction."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ __all__ = ["image_digest", "read_image"]
 
 
 def _name_kind(path: str | os.PathLike) -> str:
-    """What a file's name says of how it is read: its suffix in small letters, where readers go by the name."""
+    """The suffix that decides how a file is read, in lower case, or "" if its content decides."""
     known = (".nii.gz", ".nii", ".npy", *PICTURE_SUFFIXES)
     return next((suffix for suffix in known if str(path).lower().endswith(suffix)), "")
 
 
 def image_digest(path: str | os.PathLike) -> str:
-    """Hash of all that decides what is read: the bytes of a file or folder, and what its name says of them."""
-    return f"{file_digest(path)}{_name_kind(path)}"
+    """Hash of all that decides the image: the bytes of a file or folder, and the suffix by which they are read."""
+    return f"{file_digest(Path(path))}{_name_kind(path)}"
 
 
 def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = False, content: bool = True) -> StoredImage:
     """Read an image: the folder of a DICOM series, a DICOM file, NIfTI, a picture, or any file that SimpleITK reads.
 
-    The name says how NIfTI, pictures and arrays are read, in capitals or not; of other files the content.
+    The suffix, in upper or lower case, decides how NIfTI files, pictures and arrays are read, the content decides for
+    other files.
 
     Args:
         path: file or folder, or the DICOM files of one series.
-        is_mask: refuse what cannot be a mask: lossy pictures.
-        content: read the voxels; otherwise, of NIfTI and DICOM, headers alone, and the voxels given are 0.
+        is_mask: whether to refuse images that cannot be masks: pictures with lossy compression.
+        content: whether to read the voxels; otherwise only headers of NIfTI and DICOM are read, and voxels are 0.
 
     Raises:
-        UnreadableImageError: with what was found and expected, in one line without the path; voxels that are NaN or
-            infinite too.
+        UnreadableImageError: the image is unusable, or has voxels that are NaN or infinite; the message states what
+            was found and expected, in one line without the path.
         OSError: the file cannot be opened.
     """
-    several = not isinstance(path, str | os.PathLike)
-    path = path if several else Path(path)
+    source = Path(path) if isinstance(path, str | os.PathLike) else path
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            image = read_dicom(path) if several else _read(path, path.name.lower(), is_mask, content)
+            image = _read(source, is_mask, content) if isinstance(source, Path) else read_dicom(source)
         _check_finite(image.voxels)
         return image
     except UnreadableImageError:
@@ -65,11 +65,12 @@ def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = Fals
     except (EOFError, zlib.error) as error:
         text = f"found a truncated or damaged file ({' '.join(str(error).split())}), expected a complete image"
         raise UnreadableImageError(text) from error
-    except Exception as error:  # readers raise whatever their C libraries do
-        raise UnreadableImageError(f"found an unreadable file ({_reason(error, path)}), expected an image") from error
+    except Exception as error:  # readers and their C libraries raise many types
+        raise UnreadableImageError(f"found an unreadable file ({_reason(error, source)}), expected an image") from error
 
 
-def _read(path: Path, name: str, is_mask: bool, content: bool) -> StoredImage:
+def _read(path: Path, is_mask: bool, content: bool) -> StoredImage:
+    name = path.name.lower()
     if path.is_dir():
         return read_dicom(path) if content else check_dicom_series(path)
     if not path.is_file():
@@ -95,7 +96,7 @@ def _check_finite(voxels: np.ndarray) -> None:
 
 
 def _reason(error: Exception, path: Path | Sequence[Path]) -> str:
-    """The telling line of a reader's error, short and without addresses in memory."""
+    """The last line of a reader's error, shortened and without memory addresses."""
     lines = [line.strip(" .") for line in str(error).splitlines() if line.strip()]
     reason = lines[-1] if lines else type(error).__name__
     reason = reason.replace(str(path), path.name) if isinstance(path, Path) else reason

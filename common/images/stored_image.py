@@ -1,4 +1,4 @@
-"""What a file or folder holds, as every reader of this package gives it."""
+"""The image type that all readers of this package return."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["StoredImage", "UnreadableImageError", "grey_of_colours"]
 
 
 class UnreadableImageError(ValueError):
-    """A file cannot be used as image; the message says what was found and expected, without the file's name."""
+    """A file is unusable as image; the message states what was found and expected, without the name of the file."""
 
     @property
     def advice(self) -> str:
-        """The message and what to do."""
+        """The message and a remedy."""
         return str(self) if ";" in str(self) else f"{self}; replace the file or drop the row"
 
 
@@ -23,10 +23,10 @@ class StoredImage:
     """A volume, a plane or a picture.
 
     Attributes:
-        voxels: intensities ``[X, Y]`` or ``[X, Y, Z]``, with channels as last axis where there are several; ``X`` runs
-            along the rows of a slice or picture, ``Y`` along its columns.
-        spatial_dims: number of axes in space, 2 or 3.
-        affine: voxel indices to RAS millimetres, 4x4; ``None`` for pictures, which have no place in a patient.
+        voxels: intensities ``[X, Y]`` or ``[X, Y, Z]``, followed by channels if there are several; ``X`` runs along
+            the rows of a slice or picture, ``Y`` along its columns.
+        spatial_dims: number of spatial axes, 2 or 3.
+        affine: 4x4 matrix from voxel indices to RAS millimetres; ``None`` for pictures, which have no position.
     """
 
     voxels: np.ndarray
@@ -35,7 +35,7 @@ class StoredImage:
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
-        """Sizes of the axes in space."""
+        """Sizes of the spatial axes."""
         return self.voxels.shape[: self.spatial_dims]
 
     @property
@@ -48,10 +48,10 @@ def grey_of_colours(colours: np.ndarray) -> np.ndarray:
     """The grey values of an image that was saved in colour.
 
     Args:
-        colours: red, green and blue, and perhaps opacity, as last axis.
+        colours: image whose last axis is red, green, blue and optionally opacity.
 
     Raises:
-        UnreadableImageError: the three differ somewhere.
+        UnreadableImageError: the three colours differ in some pixel.
     """
     grey = colours[..., 0]
     if (colours[..., 1] != grey).any() or (colours[..., 2] != grey).any():

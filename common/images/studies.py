@@ -1,4 +1,4 @@
-"""The DICOM studies below a folder, whatever its folders are."""
+"""Search for DICOM studies in a folder, whatever the layout of its subfolders."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .stored_image import UnreadableImageError
 
 __all__ = ["DicomStudy", "all_files", "find_studies"]
 
-FEW_FILES = 500  # read without a progress bar
+FEW_FILES = 500  # no progress bar for so few
 
 
 @dataclass
 class DicomStudy:
-    """What belongs to one study.
+    """Files of one study.
 
     Attributes:
-        uid: its Study Instance UID.
-        folder: the highest folder in which no other study lies, whose masks in other formats are the study's; ``None``
-            where studies share their folders.
+        uid: Study Instance UID.
+        folder: highest folder without files of other studies, whose masks in other formats belong to the study;
+            ``None`` if studies share their folders.
         images: slices of all series.
         segmentations: DICOM segmentations.
     """
@@ -42,29 +42,29 @@ class DicomStudy:
 
     @property
     def patients(self) -> set[str]:
-        """Patient IDs of the files, one if all is well."""
+        """Patient IDs of the files; a valid study has one."""
         return {str(item.header.get("PatientID", "")) for item in self.files}
 
 
 def find_studies(
     root: Path, keywords: Sequence[str], skip: Path | None = None
 ) -> tuple[list[DicomStudy], dict[str, str]]:
-    """Sort all DICOM files of a tree into studies; pixels are not read.
+    """Sort all DICOM files of a folder and its subfolders into studies; pixels are not read.
 
     Args:
-        root: the folder.
-        keywords: elements that the rules look at.
-        skip: a folder whose files are not looked at: that of the results, should it lie within.
+        root: folder to search.
+        keywords: elements that the rules compare.
+        skip: folder to leave out, such as that of the results if it is inside ``root``.
 
     Returns:
-        The studies in the order of their first files, and why files that call themselves DICOM cannot be used. Reports,
-        structure sets and a DICOMDIR are passed over.
+        The studies in the order of their first files, and reasons by path for unusable DICOM files. Reports,
+        structure sets and a DICOMDIR are ignored.
     """
     studies: dict[str, DicomStudy] = {}
     unreadable: dict[Path, str] = {}
     files = list(all_files(root, skip))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of values that bend the standard
+        warnings.simplefilter("ignore")  # values that violate the standard
         for path in tqdm(files, "reading headers", unit="file", disable=len(files) <= FEW_FILES):
             try:
                 if (header := read_header(path, ["StudyInstanceUID", *keywords])) is not None:
@@ -76,7 +76,7 @@ def find_studies(
 
 
 def _sort(item: DicomSlice, studies: dict[str, DicomStudy]) -> None:
-    """Put an image into its study."""
+    """Add an image to its study."""
     uid = str(item.header.get("StudyInstanceUID") or "")
     if not uid:
         raise UnreadableImageError("found no Study Instance UID, expected one; correct the file or remove it")
@@ -86,7 +86,7 @@ def _sort(item: DicomSlice, studies: dict[str, DicomStudy]) -> None:
 
 
 def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
-    """One line for all files of a folder that have the same reason: a series may have hundreds."""
+    """One line for all files of a folder with the same reason, as a series may have hundreds of files."""
     together: dict[tuple[Path, str], list[Path]] = {}
     for path, reason in unreadable.items():
         together.setdefault((path.parent, reason), []).append(path)
@@ -98,15 +98,16 @@ def _joined(unreadable: dict[Path, str]) -> dict[str, str]:
 
 
 def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    """Plain files of a tree in the order of their names, without hidden ones; links are followed, each folder once.
+    """Regular files of a folder and its subfolders in the order of their names, without hidden ones.
 
-    Pipes, sockets and devices are left out: reading them may never end.
+    Links are followed, but each folder is visited once. Pipes, sockets and devices are left out, as reading them may
+    never end.
 
     Args:
-        root: the folder.
-        skip: a folder within it that is left out.
+        root: folder to search.
+        skip: subfolder to leave out.
     """
-    above = {_identity(folder) for folder in root.resolve().parents}  # a link to one of them leads round in a circle
+    above = {_identity(folder) for folder in root.resolve().parents}  # a link to one of them is a cycle
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         place = _identity(Path(folder))
@@ -127,7 +128,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _find_folders(root: Path, studies: Collection[DicomStudy]) -> None:
-    """Give each study the highest folder in which it is alone."""
+    """Set the folder of each study to the highest one without other studies."""
     owners: dict[Path, set[str]] = {}
     for study in studies:
         for folder in {item.path.parent for item in study.files}:

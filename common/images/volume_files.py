@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from .stored_image import StoredImage, UnreadableImageError
 
@@ -16,14 +15,16 @@ TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 def read_array(path: Path) -> StoredImage:
     """Read the one array of a ``.npy``: ``[X, Y]``, ``[X, Y, Z]`` or ``[X, Y, Z, C]``, without pickles."""
-    voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # which takes no memory for what is not in the file
+    voxels = np.load(path, mmap_mode="r", allow_pickle=False)  # allocates no memory for a header without data
     if voxels.ndim not in (2, 3, 4) or voxels.dtype.kind not in "biuf":
         raise UnreadableImageError("found no array of numbers with 2 to 4 axes, expected an image")
     return StoredImage(np.array(voxels), min(voxels.ndim, 3), None)
 
 
 def read_with_itk(path: Path) -> StoredImage:
-    """Read whatever else SimpleITK reads; of four axes, the last is that of channels."""
+    """Read any other format of SimpleITK; the last of four axes is the channels."""
+    import SimpleITK as sitk  # noqa: N813
+
     image = sitk.ReadImage(str(path))
     size, dims = image.GetSize(), min(image.GetDimension(), 3)
     array = sitk.GetArrayFromImage(image)

@@ -18,21 +18,21 @@ class AgeAwareLoss(nn.Module):
 
     ``L = -mean_i sum_k w_ik / (sum_j w_ij) log(exp(s_ik / T) / sum_j exp(s_ij / T))`` over all other vectors ``k, j !=
     i`` of both views, with the cosine similarity ``s`` and the Gaussian kernel ``w_ik = exp(-(y_i - y_k)^2 / (2
-    sigma^2))`` of the difference in age: brains of like age shall be near. That is the paper's formula as a mean over
-    both views; the authors' code divides the kernel by the sums of its columns and adds the views up. A sigma near 0
-    leaves each vector its own second view alone, which is :class:`NTXentLoss`.
+    sigma^2))`` of the difference in age: brains of similar age should be close. It is the paper's formula as mean over
+    both views; the authors' code divides the kernel by the sums of its columns and adds the views. A sigma near 0
+    leaves only each vector's own second view, which is :class:`NTXentLoss`.
 
     With several processes all vectors of the joined batch are compared, as in :class:`NTXentLoss`.
 
     Args:
-        temperature: T; the authors' code takes 0.1.
-        sigma: width of the kernel, in years; the authors' code takes 5.
+        temperature: T; 0.1 in the authors' code.
+        sigma: width of the kernel, in years; 5 in the authors' code.
 
     Raises:
-        InputError: for a temperature or sigma that is not above 0.
+        InputError: temperature or sigma is not above 0.
 
     Shape:
-        - outputs: ``(t1, t2, ...)``, each ``B[F]``: the vectors of the two views; what follows is not used.
+        - outputs: ``(t1, t2, ...)``, each ``B[F]``: the vectors of the two views; further entries are ignored.
         - ages: ``B``, in years.
         - result: a scalar.
     """

@@ -25,26 +25,26 @@ class FeatureCorrespondenceLoss(nn.Module):
 
     ``L = L_dr + L_rd`` with ``L_dr = mean_i -log(exp(d_i R_i / T) / sum_j exp(d_i R_j / T))``: the image's vector ``d``
     of sample i against the radiomics bank ``R`` of all samples; ``L_rd`` is the same with ``r`` and the images' bank.
-    Eq. 1 forgets temperature and positive in the sum; both are in the sources that it names. Three choices:
+    Eq. 1 omits temperature and positive in the sum; both are in its cited sources. Three choices:
 
     - Positives are rows of the bank, as in CMC (Tian et al. 2020), and not the counterpart in the batch: all terms are
       then one matrix product. Both branches learn, as each is the anchor of one direction; rows have no gradient.
     - The sum runs over the whole bank (**ours**): at 2,916 samples that is faster and better than a sample of it.
     - ``negatives`` = K is CMC's way: K samples are drawn with replacement for each anchor, the same for both
-      directions, and the loss tells the positive from them (Gutmann & Hyvarinen 2010): ``L_dr = mean_i -(log h(i) +
+      directions, and the loss distinguishes the positive (Gutmann & Hyvarinen 2010): ``L_dr = mean_i -(log h(i) +
       sum_k log(1 - h(k)))`` with ``h(j) = p_j / (p_j + K / n)`` and ``p_j = exp(d_i R_j / T) / Z``. Z, one for each
-      direction, is estimated from the first batch as n times the mean of ``exp(d_i R_j / T)`` over what was drawn and
-      then stays; the bank keeps it.
+      direction, is estimated from the first batch as n times the mean of ``exp(d_i R_j / T)`` over drawn samples, and
+      then fixed; it is stored in the bank.
 
     With several processes the mean of their losses is the loss of the joined batch, as all have the same bank.
 
     Args:
-        bank: :class:`~common.handlers.MemoryBank`, on the device of the network's output.
+        bank: memory bank on the device of the network's output.
         temperature: T; "the temperature is 0.07".
-        negatives: K; ``None`` for the whole bank.
+        negatives: number K of negatives; ``None`` for the whole bank.
 
     Raises:
-        InputError: for a temperature that is not above 0 or less than one negative.
+        InputError: the temperature is not above 0, or there is less than one negative.
 
     Shape:
         - output: ``(d, r)``, each ``B[F]``, L2-normalised, such as :class:`~common.networks.HybridOutput`.
@@ -69,16 +69,16 @@ class FeatureCorrespondenceLoss(nn.Module):
             logits = [(anchor / self.temperature) @ rows.to(anchor.dtype).T for anchor, rows in pairs]  # BxN
             if self.negatives is None:
                 return cross_entropy(logits[0], index) + cross_entropy(logits[1], index)
-            return self._nce(logits, index)
+            return self._nce(logits, index, self.negatives)
 
-    def _nce(self, logits: list[torch.Tensor], index: torch.Tensor) -> torch.Tensor:
+    def _nce(self, logits: list[torch.Tensor], index: torch.Tensor, negatives: int) -> torch.Tensor:
         num_samples = logits[0].shape[1]
-        drawn = (rand_rows(len(index), self.negatives) * num_samples).long()
+        drawn = (rand_rows(len(index), negatives) * num_samples).long()
         columns = torch.cat([index[:, None], column_to(drawn, logits[0])], dim=1)  # the positive first
         scores = torch.stack([view.gather(1, columns) for view in logits])  # 2xBx(1+K)
         if self.bank.log_normalizers.isnan().any():
             self.bank.log_normalizers.copy_(_log_normalizers(scores.detach(), num_samples))
-        scores = scores - self.bank.log_normalizers[:, None, None] - math.log(self.negatives / num_samples)
+        scores = scores - self.bank.log_normalizers[:, None, None] - math.log(negatives / num_samples)
         target = torch.zeros_like(scores)
         target[..., 0] = 1
         return binary_cross_entropy_with_logits(scores, target, reduction="sum") / len(index)

@@ -15,16 +15,16 @@ def info_nce(
 ) -> torch.Tensor:
     """``L_N(v1, v2) = -E[log(exp h(v1_i, v2_i) / sum_{j=1}^{K+1} exp h(v1_i, v2_j))]`` (Cao et al. 2022, introduction).
 
-    ``h`` is the cosine over the temperature; the K negatives come from a queue, the positive is in the sum. A row
-    without any allowed negative has the loss 0 and no gradient, as the formula says: that is so in the very first step,
+    ``h`` is the cosine divided by the temperature; the K negatives come from a queue, the positive is in the sum. A row
+    without any allowed negative has the loss 0 and no gradient, as the formula implies: this occurs in the first step,
     when the queue is still empty. The loss then grows while the queue fills.
 
     Args:
-        query: ``BxF``, L2-normalised.
-        key: ``BxF``, the positive of each query, L2-normalised; gets no gradient.
-        negatives: ``KxF``, L2-normalised.
-        allowed: ``BxK`` or ``1xK`` booleans: which of them count for each query.
-        temperature: T.
+        query: L2-normalised queries, ``BxF``.
+        key: positive of each query, ``BxF``, L2-normalised, without gradient.
+        negatives: L2-normalised negatives, ``KxF``.
+        allowed: flags of the negatives that count for each query, booleans ``BxK`` or ``1xK``.
+        temperature: temperature T.
 
     Returns:
         The mean over the batch, in float32 at least.
@@ -39,7 +39,7 @@ def info_nce(
 
 
 def check_temperature(temperature: float, usual: str) -> float:
-    """A temperature above 0.
+    """Check that a temperature is above 0.
 
     Raises:
         InputError: it is not.

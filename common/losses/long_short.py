@@ -20,18 +20,18 @@ class LongShortLoss(nn.Module):
     clip as ``v_L``; ``L_N`` is :func:`~.info_nce.info_nce`. In each the first is the online network's query, the second
     the target's key, and the negatives are the queue of the second's view.
 
-    "False negatives": cohorts hold several visits of one subject, and these are no negatives of each other (**ours**).
+    "False negatives": cohorts have several visits of one subject, and these are no negatives of each other (**ours**).
 
     Args:
         queue: one queue for each view of keys, filled by :class:`~common.handlers.KeyQueueHandler` after the loss.
-        temperature: T. **Ours**: 0.1.
+        temperature: temperature T. **Ours**: 0.1.
         alpha: weight of the multiview terms; 0, the paper's ablation "Long-Short" (Table 3), computes none of them.
         beta: weight of the long-short term; 0, the ablation "Multiview", leaves it out.
-        mask_same_subject: keys of the query's own subject don't count.
+        mask_same_subject: whether to ignore keys of the query's own subject.
 
     Raises:
-        InputError: for a temperature that is not above 0, weights that are negative or both 0; in ``forward``, when the
-            output lacks what a term needs.
+        InputError: the temperature is not above 0, a weight is negative, or both are 0; in ``forward``, when the output
+            lacks the vectors of a term.
 
     Shape:
         - output: a :class:`~common.networks.LongShortOutput` of ``BxF``.

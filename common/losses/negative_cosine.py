@@ -14,10 +14,10 @@ class NegativeCosineLoss(nn.Module):
 
     ``L = mean_i w_i (S(t1_i, r2_i) + S(t2_i, r1_i)) / 2`` with ``S(t, r) = -cos(t, r)``. "This loss is defined and
     computed for each sample with re-weighting in the batch X or the new batch B_c with equal weights." The mean is
-    plain: weights of at least 1 raise the loss, they don't share it out. Targets get no gradient.
+    plain: weights of at least 1 raise the loss instead of distributing it. Targets get no gradient.
 
     Shape:
-        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``; what follows them does not count.
+        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``; further entries are ignored.
         - weights: ``B``, or ``None`` for equal weights.
         - result: a scalar in ``[-max(w), max(w)]``.
 

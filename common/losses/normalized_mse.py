@@ -21,8 +21,8 @@ class NormalizedMSELoss(NegativeCosineLoss):
     the factor 4 alone.
 
     Shape:
-        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``: predictions and targets of two views; what follows
-          is not used.
+        - outputs: ``(t1, t2, r1, r2)``, each ``B[F]``: predictions and targets of two views; further entries are
+          ignored.
         - weights: ``B``, or ``None`` for equal weights.
         - result: a scalar in ``[0, 8 max(w)]``.
 

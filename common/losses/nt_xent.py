@@ -25,13 +25,13 @@ class NTXentLoss(nn.Module):
     must have a batch of the same size.
 
     Args:
-        temperature: T.
+        temperature: temperature T.
 
     Raises:
-        InputError: for a temperature that is not above 0.
+        InputError: the temperature is not above 0.
 
     Shape:
-        - outputs: ``(t1, t2, ...)``, each ``B[F]``: the vectors of the two views; what follows is not used.
+        - outputs: ``(t1, t2, ...)``, each ``B[F]``: the vectors of the two views; further entries are ignored.
         - weights: ``B``, or ``None`` for equal weights.
         - result: a scalar.
 

@@ -18,12 +18,12 @@ class QueueInfoNCELoss(nn.Module):
     Args:
         queue: queue of the negatives, among them those of ``view``; filled by
             :class:`~common.handlers.KeyQueueHandler` after the loss.
-        temperature: "we set tau = 0.07".
-        mask_same_subject: keys of the query's own subject don't count, see :class:`LongShortLoss`.
+        temperature: temperature T; "we set tau = 0.07".
+        mask_same_subject: whether to ignore keys of the query's own subject, see :class:`LongShortLoss`.
         view: name of the queue's view.
 
     Raises:
-        InputError: for a temperature that is not above 0.
+        InputError: the temperature is not above 0.
 
     Shape:
         - output: a :class:`~common.networks.MomentumContrastOutput` of ``BxF``.

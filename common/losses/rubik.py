@@ -21,8 +21,8 @@ class RubikLoss(nn.Module):
     Zhuang et al. 2019, section 2.2, find "equal weights" best.
 
     Args:
-        order_weight: a.
-        rotation_weight: b.
+        order_weight: weight a of the order.
+        rotation_weight: weight b of the rotations.
 
     Shape:
         a :class:`~common.networks.RubikOutput` and :class:`~common.transforms.RubikMoves` to a scalar.

@@ -22,8 +22,8 @@ class DenoisingAutoencoder(nn.Module):
     and the last layer brings it to the image's size: bilinear, 3x3 convolution, batch norm, ReLU.
 
     Args:
-        encoder: network from ``B[C]HW`` to a feature map ``BKhw`` that tells ``K`` as ``num_features`` and ``C`` as
-            ``in_channels``; after training its weights are under ``encoder.``.
+        encoder: network from ``B[C]HW`` to a feature map ``BKhw`` with attributes ``num_features`` (K) and
+            ``in_channels`` (C); after training its weights are under ``encoder.``.
         channels: number of channels of each decoder layer.
 
     Shape:

@@ -15,7 +15,7 @@ class EncoderClassifier(nn.Module):
     4).
 
     Args:
-        encoder: network from ``B[C]HWD`` to ``B[F]`` that tells ``F`` as ``out_features``.
+        encoder: network from ``B[C]HWD`` to ``B[F]`` with attribute ``out_features`` (F).
         num_classes: number of classes.
         dropout: probability of dropping a feature in training.
         probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or

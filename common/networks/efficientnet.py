@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import torch
@@ -150,8 +151,12 @@ def _lite_stages(width: float, depth: float) -> list[str]:
     stages = []
     for place, stage in enumerate(_STAGES):
         scale = 1.0 if place in (0, len(_STAGES) - 1) else depth
-        stage = re.sub(r"r(\d+)", lambda match, scale=scale: f"r{_round_repeats(int(match[1]), scale)}", stage)
+        stage = re.sub(r"r(\d+)", partial(_scaled_repeats, depth=scale), stage)
         stage = re.sub(r"([io])(\d+)", lambda match: f"{match[1]}{_round_filters(int(match[2]), width, 8)}", stage)
         stages.append(stage.removesuffix("_se0.25"))
     stages[0] = re.sub(r"i\d+", "i32", stages[0])
     return stages
+
+
+def _scaled_repeats(match: re.Match[str], depth: float) -> str:
+    return f"r{_round_repeats(int(match[1]), depth)}"

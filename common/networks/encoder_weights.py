@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: str = "encoder.encoder.") -> nn.Module:
     """Load a pre-trained encoder and return it, also into one with another number of modalities.
 
-    Where the first convolution has another number of channels, its weights are averaged over those of the file and
-    shared out evenly: equal modalities then give what the pre-trained encoder gives for one of them. With no path,
-    leave the random start and say so in the log.
+    If the first convolution has another number of channels, the file's weights are averaged over channels and
+    distributed evenly: equal modalities then give what the pre-trained encoder gives for one of them. Without a path,
+    the random weights are kept, which is logged.
 
     Args:
         encoder: network to fill, in place.
-        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
+        path: path of a state dict, or of a checkpoint with one under ``network``; ``None`` for none.
         prefix: prefix of the encoder's keys in the file; ``encoder.encoder.`` for the backbone of a network that has
             encoder and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
 
@@ -55,13 +55,13 @@ def load_unet_weights(network: PretrainedUNet, path: str | Path | None, prefix: 
 
     Args:
         network: U-Net to fill, in place.
-        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
-        prefix: of what holds ``encoder.`` and, after Models Genesis, ``decoder.`` in the file.
+        path: path of a state dict, or of a checkpoint with one under ``network``; ``None`` for none.
+        prefix: prefix of ``encoder.`` and, after Models Genesis, of ``decoder.`` in the file's keys.
 
     Raises:
         InputError: as :func:`load_encoder_weights`.
     """
-    load_encoder_weights(network.encoder, path, prefix + "encoder.")
+    load_encoder_weights(network.get_submodule("encoder"), path, prefix + "encoder.")
     if path is None:
         return network
     state, start = state_dict_in(read_checkpoint(path)), prefix + "decoder."

@@ -20,11 +20,11 @@ class FusionClassifier(nn.Module):
     encoder f and projector g pre-trained from SimSiam networks and an extra MLP" (section 4.3).
 
     Args:
-        encoder: network from ``B[1]HW`` to a feature map ``BChw`` that tells ``C`` as ``num_features``.
-        fusion: network from ``BCMhw`` to ``BChw`` that tells ``C`` as ``channels``, such as
+        encoder: network from ``B[1]HW`` to a feature map ``BChw`` with attribute ``num_features`` (C).
+        fusion: network from ``BCMhw`` to ``BChw`` with attribute ``channels`` (C), such as
             :class:`~common.networks.CrossModalityGroupConv`; ``None`` for images of one modality.
         num_classes: number of classes.
-        projector: network from ``B[C]`` to ``B[F]`` that tells ``F`` as ``out_features``, between pooling and
+        projector: network from ``B[C]`` to ``B[F]`` with attribute ``out_features`` (F), between pooling and
             classifier; ``None`` for none.
         dropout: probability of dropping a feature in training; "a dropout rate of 0.3".
         probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or

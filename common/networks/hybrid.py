@@ -35,8 +35,8 @@ class HybridNetwork(nn.Module):
     Additionally, we constrain two views's embeddings by L2 normalization before calculating the contrastive loss."
 
     Args:
-        image_encoder: network from ``B[C]HW`` to a feature map ``BKhw`` that tells ``K`` as ``num_features``.
-        radiomics_encoder: network from ``B[R]`` to ``B[F]`` that tells ``F`` as ``out_features``.
+        image_encoder: network from ``B[C]HW`` to a feature map ``BKhw`` with attribute ``num_features`` (K).
+        radiomics_encoder: network from ``B[R]`` to ``B[F]`` with attribute ``out_features`` (F).
         out_features: F.
         frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` locks one with
             ImageNet weights, while its projection and the radiomics learn to correspond (Zhai et al. 2022, "LiT"): some

@@ -19,7 +19,7 @@ class JigsawNetwork(nn.Module):
     :class:`~common.engines.PrepareJigsaw`'s, the loss :class:`torch.nn.CrossEntropyLoss`.
 
     Args:
-        encoder: network from ``B[C]hw`` to a feature map ``BKuv`` that tells ``K`` as ``num_features``; after training
+        encoder: network from ``B[C]hw`` to a feature map ``BKuv`` with attribute ``num_features`` (K); after training
             its weights are under ``encoder.``.
         grid: tiles along each axis.
         num_permutations: number of orders of the tiles, which is the number of classes.

@@ -32,7 +32,7 @@ class LongShortOutput(NamedTuple):
 
     @property
     def queue_keys(self) -> dict[str, torch.Tensor]:
-        """What goes into the queues, by view."""
+        """Keys for the queues, by view."""
         named = {"axial": self.k_axial, "coronal": self.k_coronal, "sagittal": self.k_sagittal}
         return {view: key for view, key in named.items() if key is not None}
 
@@ -40,8 +40,8 @@ class LongShortOutput(NamedTuple):
     def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
         """A query of the online network and its key, which :class:`~common.handlers.CollapseMonitor` watches."""
         query = next(query for query in (self.q_axial, self.q_short) if query is not None)
-        key = self.k_axial if self.q_axial is None or self.k_coronal is None else self.k_coronal
-        return query, key
+        keys = (None if self.q_axial is None else self.k_coronal, self.k_axial)
+        return query, next(key for key in keys if key is not None)
 
 
 class LongShortNetwork(nn.Module):
@@ -56,10 +56,10 @@ class LongShortNetwork(nn.Module):
     Args:
         encoder: network from ``B[C]HWD`` to ``B[F]``, with the projector and with the weights to start from.
         predictor: network from ``B[F]`` to ``B[F]``.
-        batched_targets: let the target's clips through in one batch: fewer and larger kernels. Batch norms then take
-            the statistics of all views together; with norms that don't mix samples, as instance norm, or with
-            ``False`` each view has its own.
-        batched_queries: the same for the online network's clips.
+        batched_targets: whether to encode the target's clips in one batch, with fewer and larger kernels. Batch norms
+            then use the statistics of all views together; with norms that don't mix samples, such as instance norm, or
+            with ``False`` each view has its own.
+        batched_queries: whether to encode the online network's clips in one batch.
 
     Shape:
         clips by name, each ``B[C]HWD`` and all of one size, to a :class:`LongShortOutput`.

@@ -29,7 +29,7 @@ class ResNetBackbone(ResNet):
     Args:
         depth: 18, 34, 50, 101, 152 or 200.
         in_channels: channels of the image; 10 for ten slices.
-        small_stem: whether to use the small stem; ``None`` takes it for an ``image_size`` that is narrower than 144
+        small_stem: whether to use the small stem; ``None`` uses it for an ``image_size`` that is narrower than 144
             pixels.
         image_size: size of the images in pixels, which decides about the stem.
         widen_factor: factor of all numbers of channels; 1 is ResNet, less is faster.

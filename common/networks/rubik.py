@@ -8,19 +8,20 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from .interfaces import VectorEncoder
 
 __all__ = ["RubikNetwork", "RubikOutput"]
 
 
 class RubikOutput(NamedTuple):
-    """What the network thinks was done to the cubes."""
+    """Predicted order and rotations of the cubes."""
 
     order: torch.Tensor  # BxP, a score for each permutation
     turned: torch.Tensor  # Bx8x2, logits of the two rotations of each cube
 
 
 class RubikNetwork(nn.Module):
-    """Tell how the eight cubes of a volume were shuffled and turned ("Rubik's cube", Li et al. 2021, Table 2).
+    """Predict how the eight cubes of a volume were shuffled and turned ("Rubik's cube", Li et al. 2021, Table 2).
 
     "A Siamese network with M (the number of cubes) sub-networks, which share the same weights"; features of all cubes
     go to a classifier of the order and each cube's to one of its rotations (Zhuang et al. 2019, Fig. 2). The encoder is
@@ -28,7 +29,7 @@ class RubikNetwork(nn.Module):
     Cubes and targets are :class:`~common.engines.PrepareRubik`'s, the loss :class:`~common.losses.RubikLoss`.
 
     Args:
-        encoder: network from ``B[C]HWD`` to ``B[F]`` that tells ``F`` as ``out_features``; after training its weights
+        encoder: network from ``B[C]HWD`` to ``B[F]`` with the attribute ``out_features``, F; after training its weights
             are under ``encoder.``.
         num_permutations: number of orders.
         hidden_features: width of the layer that sees all cubes. **Ours**.
@@ -40,7 +41,7 @@ class RubikNetwork(nn.Module):
         ``B8[C]hwd`` to a :class:`RubikOutput`.
     """
 
-    def __init__(self, encoder: nn.Module, num_permutations: int = 100, hidden_features: int = 512) -> None:
+    def __init__(self, encoder: VectorEncoder, num_permutations: int = 100, hidden_features: int = 512) -> None:
         super().__init__()
         self.encoder = encoder
         self.order_head = nn.Sequential(

@@ -1,6 +1,6 @@
-"""Traditional radiomic features: extraction by PyRadiomics, cache, and the tables that hold features of any kind.
+"""Traditional radiomic features: extraction by PyRadiomics, cache, scaling, and feature tables of cohorts.
 
-Worker processes import this package: what needs scikit-learn is in :mod:`.scaling`.
+Worker processes import this package, so only :mod:`.scaling` imports scikit-learn.
 """
 
 from typing import TYPE_CHECKING

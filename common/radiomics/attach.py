@@ -1,4 +1,4 @@
-"""Radiomic features as part of a datalist's rows, on the scale of the training fold."""
+"""Radiomic features as part of datalist rows, scaled by the training fold."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ def attach_radiomics(
     num_workers: int | None = None,
     max_correlation: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Give each row its lesion's radiomic features, scaled, for a network that takes them beside the image.
+    """Add the scaled radiomic features of its lesion to each row, for a network that uses them beside the image.
 
-    The scale (columns kept, medians for gaps, means and standard deviations) is fitted on training rows alone: call it
-    once with ``fit=True`` on these, which writes ``scaling``, and without for all others, which reads it. It belongs
-    beside the weights: :class:`~common.transforms.RadiomicsFeaturesd` takes it at inference.
+    The scaling (selected columns, medians for imputation, means and standard deviations) is fitted on training rows
+    only: call this function with ``fit=True`` on them, which writes ``scaling``, and without on all other rows, which
+    reads it. The file belongs beside the weights: :class:`~common.transforms.RadiomicsFeaturesd` uses it at inference.
 
-    Of several processes the first measures, the others take what it left in the cache.
+    With several processes, the first one measures and the others read its results from the cache.
 
     Args:
         rows: datalist rows with ``image``, ``mask`` and ``subject``; see :func:`common.data.load_datalist`. Of several
             modalities the first is measured.
-        settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`; the mask's label is their ``label``.
-        cache_dir: folder of the features by content, see :func:`extract_table`.
+        settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`; their ``label`` is the label of the mask.
+        cache_dir: cache folder of the features, see :func:`extract_table`.
         scaling: file of a :class:`~common.radiomics.scaling.FittedScaling`.
-        fit: fit it on these rows and write it, whole or not at all.
-        shuffle_seed: deal the features out to other rows, none keeps its own: the negative control, which must learn
-            nothing from pairs. ``None``: each row has its own.
-        num_workers: processes; by default one per core.
-        max_correlation: when fitting, keep a feature only if none kept before it correlates more with it; ``None``:
-            keep all. Some 1,000 features of which most tell the same drown the few of shape.
+        fit: whether to fit the scaling on these rows and write it.
+        shuffle_seed: random seed of a permutation in which no row keeps its own features: a negative control, in
+            which pairs carry no information. ``None``: no permutation.
+        num_workers: number of processes; by default one per core.
+        max_correlation: when fitting, largest absolute correlation of a feature with those selected before it;
+            ``None``: select all. Most of some 1,000 features are redundant and outweigh the few of shape.
 
     Returns:
         Copies of the rows with ``radiomics``: float32 tensor, shape ``[features]``, the same features in each.
 
     Raises:
-        InputError: PyRadiomics is absent, settings or scaling are bad, or lesions cannot be measured, all of them
-            listed.
+        InputError: PyRadiomics is not installed, settings or scaling are invalid, or lesions cannot be measured, all
+            of which are listed.
     """
     settings = RadiomicsSettings.load(settings)
     with _first_process_first() as is_first:
@@ -67,7 +67,7 @@ def attach_radiomics(
     _refuse_unmeasured(table)
     values = _fit(table, scaling, max_correlation) if fit else _transform(table, scaling)
     if shuffle_seed is not None:
-        values = _dealt_to_others(values, shuffle_seed)
+        values = _cyclic_permutation(values, shuffle_seed)
     import torch
 
     vectors = torch.from_numpy(values.astype(np.float32))
@@ -76,7 +76,7 @@ def attach_radiomics(
 
 @contextmanager
 def _first_process_first() -> Iterator[bool]:
-    """Let the others wait; Ignite's ``one_rank_first`` would leave them waiting where the first one fails."""
+    """Let the other processes wait for the first; with Ignite's ``one_rank_first`` they hang if it fails."""
     import torch.distributed as dist
 
     together = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
@@ -91,7 +91,7 @@ def _first_process_first() -> Iterator[bool]:
 
 
 def _refuse_unmeasured(table: pd.DataFrame) -> None:
-    """What a filter alone could not do is filled by the median; a lesion without any feature is no sample."""
+    """Refuse lesions without any feature; missing features of single filters are imputed by the median."""
     failed = table[table[feature_columns(table)].isna().all(axis=1)]
     if not failed.empty:
         lines = [f"subject {row.subject}: {row.status}" for row in failed.itertuples()]
@@ -100,7 +100,7 @@ def _refuse_unmeasured(table: pd.DataFrame) -> None:
 
 
 def _fit(table: pd.DataFrame, path: str | Path, max_correlation: float | None) -> np.ndarray:
-    # Here, because worker processes import this package, and scikit-learn takes long.
+    # Imported here, because worker processes import this package, and scikit-learn takes long.
     from .scaling import FittedScaling, scaling_pipeline
 
     names = feature_columns(table)
@@ -116,9 +116,9 @@ def _transform(table: pd.DataFrame, path: str | Path) -> np.ndarray:
     return FittedScaling.load(path).transform(table)
 
 
-def _dealt_to_others(values: np.ndarray, seed: int) -> np.ndarray:
-    """Rows in a random cycle: each has another's, unless it is alone."""
+def _cyclic_permutation(values: np.ndarray, seed: int) -> np.ndarray:
+    """Rows permuted in a random cycle: each gets those of another row, unless it is the only one."""
     order = np.random.default_rng(seed).permutation(len(values))
-    dealt = np.empty_like(values)
-    dealt[order] = values[np.roll(order, 1)]
-    return dealt
+    permuted = np.empty_like(values)
+    permuted[order] = values[np.roll(order, 1)]
+    return permuted

@@ -1,4 +1,4 @@
-"""The part of a volume that a lesion needs, in voxels."""
+"""Boxes of voxels around lesions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 __all__ = ["Box"]
 
@@ -34,7 +34,7 @@ class Box:
         """The smallest box around a mask that is not empty; ITK's label statistics take thirty times as long.
 
         Args:
-            mask: boolean, its axes in numpy's order (z, y, x).
+            mask: boolean array with axes in the order of NumPy, (z, y, x).
         """
         lower, upper = [], []
         for axis in reversed(range(mask.ndim)):
@@ -44,13 +44,13 @@ class Box:
         return cls(tuple(lower), tuple(upper))
 
     def grown(self, margin: Sequence[int], size: Sequence[int]) -> Box:
-        """This box with ``margin`` voxels on both sides of each axis, as far as an image of ``size`` has them."""
+        """This box extended by ``margin`` voxels on both sides of each axis, clipped to an image of ``size``."""
         lower = tuple(max(low - more, 0) for low, more in zip(self.lower, margin, strict=True))
         upper = tuple(min(up + more, end) for up, more, end in zip(self.upper, margin, size, strict=True))
         return Box(lower, upper)
 
     def grown_axis(self, axis: int, margin: int, size: Sequence[int]) -> Box:
-        """This box with ``margin`` voxels on both sides of one axis, or the whole axis where it has not as many."""
+        """This box extended by ``margin`` voxels on both sides of one axis, to the whole axis if it is too short."""
         lower, upper = list(self.lower), list(self.upper)
         lower[axis], upper[axis] = lower[axis] - margin, upper[axis] + margin
         if lower[axis] < 0 or upper[axis] > size[axis]:
@@ -58,11 +58,11 @@ class Box:
         return Box(tuple(lower), tuple(upper))
 
     def within(self, outer: Box) -> Box:
-        """This box counted from the first voxel of ``outer``, which holds it."""
+        """This box relative to the first voxel of ``outer``, which contains it."""
         return self.moved([-first for first in outer.lower])
 
     def moved(self, distance: Sequence[int]) -> Box:
-        """This box, ``distance`` voxels further on each axis."""
+        """This box translated by ``distance`` voxels on each axis."""
         lower = tuple(low + step for low, step in zip(self.lower, distance, strict=True))
         upper = tuple(up + step for up, step in zip(self.upper, distance, strict=True))
         return Box(lower, upper)
@@ -72,7 +72,7 @@ class Box:
         return _part(image, zip(self.lower, self.upper, strict=True))
 
     def crop_axis(self, image: sitk.Image, axis: int) -> sitk.Image:
-        """As :meth:`crop`, on one axis only."""
+        """Like :meth:`crop`, on one axis only."""
         ranges = [(0, length) for length in image.GetSize()]
         ranges[axis] = (self.lower[axis], self.upper[axis])
         return _part(image, ranges)

@@ -1,4 +1,4 @@
-"""Results by content: the same voxels, mask and settings are measured once, wherever the files are."""
+"""Cache of results by content: the same image, mask and settings are measured once, wherever the files are."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["FeatureCache"]
 class FeatureCache:
     """One JSON file per measured lesion, named by the hash of all that its values depend on.
 
-    That is: the bytes of image and mask, the channel, the settings, and the versions of the engine and of PyRadiomics.
-    Files are written whole or not at all, by any number of processes, so that a killed run goes on where it was.
+    These are the bytes of image and mask, the channel, the settings, and the versions of the engine and of PyRadiomics.
+    Files are written completely or not at all, by any number of processes, so that a killed run can be continued.
 
     Args:
-        folder: folder of the cached files; made when missing.
+        folder: folder of the cached files; created if missing.
         settings: settings of the extraction.
     """
 
@@ -32,21 +32,21 @@ class FeatureCache:
         self._common = {"engine": ENGINE_VERSION, "pyradiomics": radiomics.__version__, **asdict(settings)}
 
     def key(self, image_digest: str, mask_digest: str, channel: int = 0, label: int | None = None) -> str:
-        """The name under which the result for these bytes is kept; ``label`` stands for the settings' mask label."""
+        """Key of the result for these contents; ``label`` overrides the mask label of the settings."""
         content = {**self._common, "image": image_digest, "mask": mask_digest, "channel": channel}
         if label is not None:
             content["mask_label"] = label
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=20).hexdigest()
 
     def load(self, key: str) -> Measured | None:
-        """What was measured and kept under ``key``, or ``None``."""
+        """The result stored under ``key``, or ``None``."""
         try:
             return Measured(**json.loads(self._path(key).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
 
     def store(self, key: str, measured: Measured) -> None:
-        """Keep ``measured`` under ``key``."""
+        """Store ``measured`` under ``key``."""
         write_atomically(self._path(key), json.dumps(asdict(measured)))
 
     def _path(self, key: str) -> Path:

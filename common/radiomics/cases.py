@@ -1,4 +1,4 @@
-"""Which files of a datalist's row are measured."""
+"""Choice of the files of a datalist row to measure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Case:
     """One image with its mask.
 
     Attributes:
-        image: file or folder.
-        mask: file or folder.
-        channel: index of the modality within a file that holds several.
-        label: value of the mask to measure, where the row names it; ``None``: what the settings say.
+        image: file or folder of the image.
+        mask: file or folder of the mask.
+        channel: index of the modality in a file with several.
+        label: value of the mask to measure, if the row defines it; ``None``: that of the settings.
     """
 
     image: str
@@ -41,7 +41,7 @@ def modality_prefixes(
         names: names of the modalities; by default ``modality0``, ``modality1``, ...
 
     Raises:
-        InputError: ``modality`` is neither.
+        InputError: ``modality`` is neither an index nor ``"all"``.
     """
     if modality != "all":
         if isinstance(modality, bool) or not isinstance(modality, int) or modality < 0:
@@ -52,12 +52,12 @@ def modality_prefixes(
 
 
 def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
-    """The files to measure, or why there are none.
+    """The files to measure, or the reason why there are none.
 
     Args:
-        row: datalist row with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``; ``Label``, as
-            PyRadiomics calls the column of its tables, is the mask's value to measure.
-        modality: index of the file, or of the channel within the only one.
+        row: datalist row with ``image`` (a file, a folder of DICOM, or one per modality) and ``mask``; ``Label``, named
+            as in the tables of PyRadiomics, is the value of the mask to measure.
+        modality: index of the file, or of the channel if there is one file.
     """
     images, mask = _images(row), row.get("mask")
     if not images or not mask:

@@ -1,4 +1,4 @@
-"""A datalist in, a feature table out: cached, in parallel, and one bad case does not cost the others."""
+"""Feature table of a datalist: cached, in parallel, and robust against single failing cases."""
 
 from __future__ import annotations
 
@@ -40,34 +40,35 @@ def extract_table(
     """Traditional features of a cohort, one row per datalist row.
 
     Jian et al. extract "107 traditional radiomics features" for "each volume" of BraTS with its four modalities, so
-    from one modality; which one they do not say. The first (``modality=0``) is **ours**.
+    from one modality, which they do not specify. The first one (``modality=0``) is **ours**.
 
-    A lesion that cannot be measured keeps its row, with NaN in all columns and the reason in ``status``; where only a
-    filter failed, its columns are NaN and ``status`` names it. All of them are listed at the end. A run that was killed
-    goes on where it was, and a second run only hashes the files.
+    A lesion that cannot be measured keeps its row, with NaN in all columns and the reason in ``status``; if only a
+    filter failed, its columns are NaN and ``status`` names it. All failures are listed at the end. A run that was
+    killed continues from the cache, and a second run only hashes the files.
 
     Args:
         rows: datalist rows with ``image`` (a file, a folder of DICOM, or one per modality), ``mask``, ``subject`` and
-            as known ``fold``, ``label``; see :func:`common.data.load_datalist`.
-        cache_dir: folder of the results, by content; several cohorts and settings may share it.
+            optionally ``fold``, ``label``; see :func:`common.data.load_datalist`.
+        cache_dir: cache folder of the results; several cohorts and settings may share it.
         settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`.
-        mask_label: the mask's label to measure; by default all labels above 0 together.
-        modality: index of the modality to measure, or ``"all"``: columns are prefixed by modality, and shape, which is
-            the same for all, is kept once.
+        mask_label: label of the mask to measure; by default all labels above 0 together.
+        modality: index of the modality to measure, or ``"all"``: columns are prefixed by modality, and shape features,
+            which are the same for all, appear once.
         modality_names: names for the prefixes; by default ``modality0``, ``modality1``, ...
-        num_workers: processes; by default one per core.
+        num_workers: number of processes; by default one per core.
         scheduler: address of a Dask scheduler whose workers measure instead, e.g. ``tcp://host:8786``.
-        progress: show progress bars.
+        progress: whether to show progress bars.
 
     Returns:
-        ``subject, fold, label, status``, as known ``session`` and ``row``, and one column per feature, the same columns
-        for every cohort of 3D images, and of 2D images.
+        Table with ``subject, fold, label, status``, ``session`` and ``row`` if the rows have them, and one column per
+        feature; all cohorts of 3D images have the same columns, and all cohorts of 2D images.
 
     Raises:
-        InputError: PyRadiomics is absent, the settings are bad, there is no row, or not one lesion could be measured.
+        InputError: PyRadiomics is not installed, the settings are invalid, there are no rows, or no lesion could be
+            measured.
     """
     if not rows:
-        raise InputError("radiomics: no row to measure; expected at least one in the datalist")
+        raise InputError("radiomics: no rows to measure; expected at least one in the datalist")
     settings = RadiomicsSettings.load(settings, mask_label=mask_label)
     prefixes = modality_prefixes(rows, modality, modality_names)
     cases = [[find_case(row, index) for index in prefixes] for row in rows]
@@ -78,7 +79,10 @@ def extract_table(
     names = feature_names(settings, dimension)
     records = []
     for row, row_cases in zip(rows, cases, strict=True):
-        outcomes = {prefixes[index]: results.get(case, case) for index, case in zip(prefixes, row_cases, strict=True)}
+        outcomes = {
+            prefix: results[case] if isinstance(case, Case) else case
+            for prefix, case in zip(prefixes.values(), row_cases, strict=True)
+        }
         keys = {"subject": str(row.get("subject", "")), "fold": row.get("fold"), "label": row.get("label")}
         place = {key: row[key] for key in ("session", "row") if key in row}
         records.append({**keys, **place, **_merge(outcomes, names)})
@@ -88,17 +92,19 @@ def extract_table(
 
 
 def _agree_on_dimension(results: dict[Case, Measured | str]) -> int:
-    """2 or 3, as most images have; the others fail, because their features have other names."""
+    """The dimension of most images, 2 or 3; others fail, because their features have other names."""
     counts = Counter(result.dimension for result in results.values() if isinstance(result, Measured))
     dimension = counts.most_common(1)[0][0] if counts else 3
     for case, result in results.items():
         if isinstance(result, Measured) and result.dimension != dimension:
-            results[case] = f"{case.image}: {result.dimension}D, but most images are {dimension}D; extract them apart"
+            results[case] = (
+                f"{case.image}: {result.dimension}D, but most images are {dimension}D; extract them separately"
+            )
     return dimension
 
 
 def _merge(outcomes: Mapping[str, Measured | str], names: Sequence[str]) -> dict[str, Any]:
-    """One row's ``status`` and features; what was not measured is NaN."""
+    """``status`` and features of one row; missing features are NaN."""
     problems: list[str] = []
     row: dict[str, Any] = {}
     for position, (prefix, result) in enumerate(outcomes.items()):
@@ -123,5 +129,5 @@ def _report_failures(table: pd.DataFrame) -> None:
         return
     lines = [f"{row.subject}: {row.status}" for row in failed.itertuples()]
     if len(failed) == len(table) and table[feature_columns(table)].isna().all(axis=None):
-        raise InputError.of_rows("radiomics: not one lesion could be measured", lines)
+        raise InputError.of_rows("radiomics: no lesion could be measured", lines)
     logger.warning("radiomics: %d of %d cases are incomplete\n  %s", len(failed), len(table), "\n  ".join(lines))

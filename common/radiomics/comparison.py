@@ -1,4 +1,4 @@
-"""One extraction by PyRadiomics or by this package's engine with its costs, in a worker process of a benchmark."""
+"""One timed extraction by PyRadiomics or by this package's engine, in a worker process of a benchmark."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["timed_extraction", "warm_up"]
 
 
 def timed_extraction(engine: str, image: str, mask: str, parameters: str) -> dict[str, Any]:
-    """Read one case, extract its features, and say what it took.
+    """Read one case, extract its features, and measure time and memory.
 
     Args:
-        engine: ``"stock"``: ``RadiomicsFeatureExtractor.execute`` of PyRadiomics without its diagnostics, as its users
-            call it but on one thread, as the engine; ``"ours"``: :func:`.features.measure_features`.
-        image: its file.
-        mask: its file, the lesion as label 1.
-        parameters: a PyRadiomics parameter file, which a process reads once.
+        engine: ``"stock"``: ``RadiomicsFeatureExtractor.execute`` of PyRadiomics without diagnostics, on one thread;
+            ``"ours"``: :func:`.features.measure_features`.
+        image: file of the image.
+        mask: file of the mask, with the lesion as label 1.
+        parameters: PyRadiomics parameter file, which a process reads once.
 
     Returns:
-        ``features`` by name, ``seconds`` on the wall, ``cpu_seconds``, ``process``, and ``peak``: the most memory that
-        this process has had so far, in bytes.
+        ``features`` by name, wall time ``seconds``, ``cpu_seconds``, ``process``, and ``peak``: the peak memory of this
+        process so far, in bytes.
     """
     extract = {"stock": _stock, "ours": _ours}[engine](parameters)
     start, cpu = time.perf_counter(), time.process_time()
@@ -39,7 +39,7 @@ def timed_extraction(engine: str, image: str, mask: str, parameters: str) -> dic
 
 
 def warm_up(seconds: float = 0.3) -> None:
-    """Import what both engines need, and stay long enough for every process of a pool to get its turn."""
+    """Import what both engines need, and wait until every process of a pool has started."""
     import pywt  # noqa: F401
     from radiomics import featureextractor  # noqa: F401
 
@@ -69,7 +69,7 @@ def _ours(parameters: str) -> Callable[[str, str], dict[str, float]]:
 
 
 def _peak_memory() -> int:
-    """Of this program alone: ``ru_maxrss`` would count what the parent held when it forked."""
+    """Peak memory of this process alone; ``ru_maxrss`` includes that of the parent at the fork."""
     status = Path("/proc/self/status")
     if status.is_file():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)

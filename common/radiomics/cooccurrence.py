@@ -1,4 +1,7 @@
-"""The grey level co-occurrence matrix by algebra: same values as PyRadiomics' sums, at a fraction of the operations."""
+"""Features of the grey level co-occurrence matrix with the values of PyRadiomics and far fewer operations."""
+
+# names of PyRadiomics' methods
+# flake8: noqa: N802
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ __all__ = ["FastCooccurrence"]
 class FastCooccurrence(RadiomicsGLCM):
     """Contrast and cluster features from sum and difference histograms, MCC by a symmetric eigenvalue problem.
 
-    What depends on ``i + j`` or ``|i - j|`` alone is a sum over the histograms p_{x+y} and p_{x-y} that PyRadiomics
-    makes anyway (Haralick et al. 1973, appendix), of length 2 Ng instead of Ng^2.
+    Features that depend only on ``i + j`` or ``|i - j|`` are sums over the histograms p_{x+y} and p_{x-y}, which
+    PyRadiomics computes anyway (Haralick et al. 1973, appendix), of length 2 Ng instead of Ng^2.
     """
 
     def _calculateCoefficients(self) -> None:
-        """As PyRadiomics', with the histograms made by one pass over the matrix instead of one for each bin."""
+        """Like PyRadiomics, but the histograms take one pass over the matrix instead of one per bin."""
         eps, number = np.spacing(1), self.coefficients["Ng"]
         levels = self.coefficients["grayLevels"].astype("float")
         i, j = np.meshgrid(levels, levels, indexing="ij", sparse=True)
@@ -60,7 +63,7 @@ class FastCooccurrence(RadiomicsGLCM):
         return np.nanmean(np.sum(self.coefficients["pxSuby"] * difference**2, 1), 1)
 
     def getMCCFeatureValue(self) -> np.ndarray | int:
-        """Maximal correlation coefficient; PyRadiomics' own where the matrix is not symmetric, or of one level."""
+        """Maximal correlation coefficient; by PyRadiomics if the matrix is not symmetric or has one level."""
         matrix = np.moveaxis(self.P_glcm[0], -1, 0)  # angle, i, j
         if not self.symmetricalGLCM or matrix.shape[1] < 2 or np.isnan(matrix).any():
             return super().getMCCFeatureValue()
@@ -83,8 +86,11 @@ def _maximal_correlations(p: np.ndarray, eps: float) -> np.ndarray:
     square of that small difference: the first order cancels.
 
     Args:
-        p: shape ``[angle, i, j]``.
-        eps: PyRadiomics' guard against division by zero.
+        p: co-occurrence matrices, shape ``[angle, i, j]``.
+        eps: constant of PyRadiomics against division by zero.
+
+    Returns:
+        One value per angle.
     """
     marginal = p.sum(2)
     values = np.linalg.eigvalsh(p / np.sqrt(marginal[:, :, None] * marginal[:, None, :] + eps))

@@ -1,4 +1,4 @@
-"""PyRadiomics' features of one lesion: only its surroundings are filtered, and its grey levels are made once."""
+"""PyRadiomics' features of one lesion: only its surroundings are filtered, and intensities are discretised once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from ..errors import one_line
 from .box import Box
@@ -17,7 +17,7 @@ from .settings import RadiomicsSettings
 
 __all__ = ["ENGINE_VERSION", "Measured", "measure_lesion"]
 
-#: Raise when the same input would give other values; 1 was PyRadiomics on the whole image, 2 let ITK read files.
+#: Increase it when values change for the same input; 1 was PyRadiomics on the whole image, 2 read files with ITK.
 ENGINE_VERSION = 3
 
 logger = logging.getLogger(__name__)
@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of one lesion.
+    """Measurements of one lesion.
 
     Args:
         features: values by PyRadiomics' names, in its order.
-        problems: reason for missing values, by the name of a (filtered) image or of a shape class.
+        problems: reasons for missing values, by the name of a (filtered) image or shape class.
         dimension: number of dimensions of the measured image, 2 or 3.
     """
 
@@ -39,21 +39,21 @@ class Measured:
 
 
 def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings) -> Measured:
-    """What ``RadiomicsFeatureExtractor.execute`` gives, by its own classes, without filtering the whole image.
+    """The result of ``RadiomicsFeatureExtractor.execute``, by its own classes, without filtering the whole image.
 
-    The steps and their order are PyRadiomics' (3.0.1, ``featureextractor.py``); a type of image that
-    :data:`.filters.FILTERS` does not know is left to PyRadiomics, on the whole image, and the log says so.
+    The steps and their order are those of PyRadiomics (3.0.1, ``featureextractor.py``); image types that are not in
+    :data:`.filters.FILTERS` are left to PyRadiomics on the whole image, with a warning in the log.
 
     Args:
-        image: scalar, normalised and resampled before, 2D or 3D.
+        image: scalar image, already normalised and resampled, 2D or 3D.
         mask: the lesion as label 1 on the image's grid.
         settings: settings with classes for the image's dimension, see :meth:`RadiomicsSettings.for_dimension`.
 
     Returns:
-        Features and problems; a filter that fails does not cost the others.
+        Features and problems; a failing filter does not affect the others.
 
     Raises:
-        ValueError: PyRadiomics refuses the lesion: too few axes or voxels, or resegmentation leaves nothing.
+        ValueError: PyRadiomics refuses the lesion: too few axes or voxels, or resegmentation leaves no voxels.
     """
     from radiomics import imageoperations
 
@@ -61,7 +61,7 @@ def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSetti
     box = Box.of_mask(sitk.GetArrayViewFromImage(mask) == args["label"])
     part, lesion = box.crop(image), box.crop(mask)
     bounds, _ = imageoperations.checkMask(part, lesion, **args)
-    outline = lesion  # resegmentation changes what shape is measured of only when asked to
+    outline = lesion  # shape is measured before resegmentation unless requested
     if args.get("resegmentRange") is not None:
         lesion = imageoperations.resegmentMask(part, lesion, **args)
         bounds, _ = imageoperations.checkMask(part, lesion, **args)
@@ -98,7 +98,7 @@ def _measure_type(
     args: Mapping[str, Any],
     measured: Measured,
 ) -> None:
-    """Features of all images of one type; a failure is reported and the next type has its turn."""
+    """Features of all images of one type; failures are reported as problems."""
     known = image_type in FILTERS
     names = filter_names(image_type, args, source.image.GetDimension()) if known else [image_type]
     images = FILTERS[image_type](source, args) if known else _by_pyradiomics(image_type, source, mask, args)
@@ -114,7 +114,9 @@ def _measure_type(
         reason = _in_one_line(error)
     else:
         size = "x".join(str(length) for length in source.image.GetSize())
-        reason = f"PyRadiomics makes no such image of {size} voxels (too small, or a package it needs is absent)"
+        reason = (
+            f"PyRadiomics creates no such image of {size} voxels (too small, or a required package is not installed)"
+        )
     if known or not done:
         measured.problems.update({name: reason for name in names if name not in done})
 
@@ -134,7 +136,7 @@ def _by_pyradiomics(
 ) -> Iterator[tuple[str, sitk.Image]]:
     from radiomics import imageoperations
 
-    logger.warning("radiomics: %s is left to PyRadiomics on the whole image, which takes its time", image_type)
+    logger.warning("radiomics: %s is left to PyRadiomics on the whole image, which is slow", image_type)
     whole = np.zeros(source.image.GetSize()[::-1], dtype=np.uint32)
     place = zip(reversed(source.box.lower), reversed(source.box.upper), strict=True)
     whole[tuple(slice(low, up) for low, up in place)] = sitk.GetArrayViewFromImage(mask)

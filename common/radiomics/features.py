@@ -1,4 +1,4 @@
-"""Radiomic features of one lesion, which is measured only when the values will mean something."""
+"""Radiomic features of one lesion, after checks that its values will be meaningful."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from threadpoolctl import threadpool_limits
 
 from ..images.itk_volumes import as_plane, read_mask, read_volume
@@ -33,21 +33,22 @@ def extract_features(
 ) -> dict[str, float]:
     """Features of one lesion; with the default settings the 107 of PyRadiomics.
 
-    Values are those of PyRadiomics on the whole image, by its own classes, with filters some 15 times as fast in a CT
-    (``scripts/benchmark.py radiomics``). What it would measure wrongly without a word is refused first: not finite, one
-    grey level or thousands, a few voxels, another grid. An image of one slice is measured in 2D, with ``shape2D``.
+    The values are those of PyRadiomics on the whole image, by its own classes, with filters some 15 times as fast for a
+    CT (``scripts/benchmark.py radiomics``). Lesions that it would silently measure wrongly are refused: values that are
+    not finite, one grey level or thousands, few voxels, another grid. An image of one slice is measured in 2D, with
+    ``shape2D``.
 
     Args:
-        image: a scalar volume or plane, its file, or a folder with a DICOM series; in scanner units.
-        mask: the label map, its file, or a DICOM segmentation; on the image's grid.
-        settings: see :meth:`RadiomicsSettings.load`.
-        channel: index of the modality where the file ``image`` holds several.
+        image: scalar volume or plane, its file, or a folder with a DICOM series; in scanner units.
+        mask: label map, its file, or a DICOM segmentation; on the image's grid.
+        settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`.
+        channel: index of the channel if the file ``image`` has several.
 
     Returns:
-        Feature names such as ``original_firstorder_Mean`` and values; NaN where there is none, and the log tells why.
+        Values by feature name such as ``original_firstorder_Mean``; NaN for missing values, whose reason is logged.
 
     Raises:
-        InputError: the image, the mask or the lesion is not fit to be measured; one line says why.
+        InputError: the image, the mask or the lesion cannot be measured; one line gives the reason.
 
     Example:
         >>> features = extract_features("flair.nii.gz", "seg.nii.gz", {"setting": {"binWidth": 10}})
@@ -67,19 +68,18 @@ def measure_features(
     *,
     channel: int = 0,
 ) -> Measured:
-    """As :func:`extract_features`, with what went wrong beside the values instead of in the log.
+    """Like :func:`extract_features`, but problems are returned instead of logged.
 
     Returns:
-        All features of the schema (:func:`feature_names`), in its order, NaN where a filter failed, and by
-        filter the reason.
+        All features of the schema (:func:`feature_names`) in its order, NaN where a filter failed, and the reasons by
+        filter.
     """
     settings = RadiomicsSettings.load(settings)
     with one_thread():
-        volume, name, labels, mask_name = image, "image", mask, "mask"
-        if not isinstance(image, sitk.Image):
-            volume, name = read_volume(image, channel), str(image)
-        if not isinstance(mask, sitk.Image):
-            labels, mask_name = read_mask(mask, volume, settings.mask_label), str(mask)
+        name = "image" if isinstance(image, sitk.Image) else str(image)
+        mask_name = "mask" if isinstance(mask, sitk.Image) else str(mask)
+        volume = image if isinstance(image, sitk.Image) else read_volume(image, channel)
+        labels = mask if isinstance(mask, sitk.Image) else read_mask(mask, volume, settings.mask_label)
         volume, labels = as_plane(volume), as_plane(labels)
         settings = settings.for_dimension(volume.GetDimension())
         lesion = lesion_mask(volume, labels, settings, mask_name)
@@ -94,7 +94,7 @@ def measure_features(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for ITK and BLAS: cases run side by side, and the results are the same on any number of cores."""
+    """One thread for ITK and BLAS: cases run in parallel, and results do not depend on the number of cores."""
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:

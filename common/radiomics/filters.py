@@ -1,8 +1,8 @@
-"""PyRadiomics' filtered images, computed on no more of the volume than the lesion's box needs.
+"""PyRadiomics' filtered images, computed only on the part of the volume that the lesion's box depends on.
 
-``preCrop`` of PyRadiomics crops before it filters and so changes values by up to 180 %: intensity transforms scale by
-the whole image's maximum, the Laplacian of Gaussian sees far, and the wavelet transform is periodic. Here each filter
-gets what it needs for the values of the whole image.
+``preCrop`` of PyRadiomics crops before filtering, which changes values by up to 180 %: intensity transforms scale by
+the maximum of the whole image, the Laplacian of Gaussian has a wide support, and the wavelet transform is periodic.
+Here each filter gets enough of the image to reproduce the values of the whole image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .box import Box
 from .laplacian import laplacian_of_gaussian
@@ -26,29 +26,29 @@ Images = Iterator[tuple[str, sitk.Image]]
 
 @dataclass(frozen=True)
 class Source:
-    """The whole image and the box of it in which the lesion lies."""
+    """The whole image and the box around the lesion."""
 
     image: sitk.Image
     box: Box
 
     @cached_property
     def extreme(self) -> np.number:
-        """The image's value of the largest magnitude."""
+        """The value of the image with the largest magnitude."""
         values = sitk.GetArrayViewFromImage(self.image)
         low, high = values.min(), values.max()
         return low if -float(low) > float(high) else high
 
 
 def filter_names(image_type: str, args: Mapping[str, Any], dimension: int) -> list[str]:
-    """Names that PyRadiomics gives to the images of one type, the prefixes of their features.
+    """PyRadiomics' names of the images of one type, which are the prefixes of their features.
 
     Args:
         image_type: name as in a parameter file, e.g. ``LoG``; one of :data:`FILTERS`.
-        args: all settings, the type's own included.
+        args: all settings, including those of the type.
         dimension: number of dimensions of the image, 2 or 3.
 
     Returns:
-        The names in PyRadiomics' order.
+        The names in the order of PyRadiomics.
     """
     if image_type == "LoG":
         return [_log_name(sigma) for sigma in args.get("sigma") or []]
@@ -60,14 +60,14 @@ def filter_names(image_type: str, args: Mapping[str, Any], dimension: int) -> li
 
 
 def _original(source: Source, args: Mapping[str, Any]) -> Images:
-    """In 32 bits at least: numpy 2 lets the upper bin edges of 8 and 16 bits wrap around in ``getBinEdges``."""
+    """With at least 32 bits: with NumPy 2, the upper bin edges of 8 and 16 bits overflow in ``getBinEdges``."""
     part = source.box.crop(source.image)
     narrow = np.dtype(sitk.GetArrayViewFromImage(part).dtype)
     yield "original", sitk.Cast(part, sitk.sitkInt32) if narrow.kind in "iu" and narrow.itemsize < 4 else part
 
 
 def _log(source: Source, args: Mapping[str, Any]) -> Images:
-    """Passes over what PyRadiomics passes over: an axis of less than 4 voxels, or of less than sigma."""
+    """Like PyRadiomics, skips images with an axis shorter than 4 voxels or than sigma."""
     size, spacing = np.array(source.image.GetSize()), np.array(source.image.GetSpacing())
     for sigma in args.get("sigma") or []:
         if size.min() >= 4 and sigma > 0 and np.all(size >= np.ceil(sigma / spacing) + 1):
@@ -79,7 +79,7 @@ def _log_name(sigma: float) -> str:
 
 
 def _wavelet(source: Source, args: Mapping[str, Any]) -> Images:
-    """The transform is periodic: near a border the box sees the other side of the image, and the axis stays whole."""
+    """The transform is periodic: near a border the box depends on the opposite side, so the axis is not cropped."""
     import pywt
     from radiomics import imageoperations
 
@@ -93,7 +93,7 @@ def _wavelet(source: Source, args: Mapping[str, Any]) -> Images:
 
 
 def _wavelet_axes(args: Mapping[str, Any], dimension: int) -> list[int]:
-    """Axes along which PyRadiomics transforms, in numpy's order."""
+    """Axes that PyRadiomics transforms, in the order of NumPy."""
     axes = list(range(dimension))
     if args.get("force2D", False):
         axes.remove(args.get("force2Ddimension", 0))
@@ -109,7 +109,7 @@ def _gradient(source: Source, args: Mapping[str, Any]) -> Images:
 
 
 def _intensity(image_type: str, source: Source, args: Mapping[str, Any]) -> Images:
-    """A transform of single voxels that scales by the whole image's largest |x|: that voxel comes along."""
+    """A voxelwise transform scaled by the largest magnitude of the whole image, which is appended to the box."""
     from radiomics import imageoperations
 
     part = sitk.GetArrayFromImage(source.box.crop(source.image))
@@ -121,7 +121,7 @@ def _intensity(image_type: str, source: Source, args: Mapping[str, Any]) -> Imag
         yield name, values
 
 
-#: For each type of image: ``(source, args) -> (name, filtered box), ...``, with the values of the whole image.
+#: By type of image: function ``(source, args) -> (name, filtered box), ...`` with the values of the whole image.
 FILTERS: Mapping[str, Callable[[Source, Mapping[str, Any]], Images]] = {
     "Original": _original,
     "LoG": _log,

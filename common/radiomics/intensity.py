@@ -1,4 +1,7 @@
-"""First-order statistics with every percentile from one pass, and powers by multiplication."""
+"""First-order statistics with all percentiles from one pass, and powers by multiplication."""
+
+# names of PyRadiomics' methods
+# flake8: noqa: N802
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ __all__ = ["FastIntensity"]
 
 
 class FastIntensity(RadiomicsFirstOrder):
-    """PyRadiomics' class, which looks for NaN in each of its percentiles; a lesion has none (see ``GreyLevels.of``)."""
+    """PyRadiomics' class without its search for NaN in each percentile: a lesion has none (see ``GreyLevels.of``)."""
 
     @cached_property
     def _percentiles(self) -> dict[int, np.ndarray]:

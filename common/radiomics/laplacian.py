@@ -1,31 +1,31 @@
-"""The Laplacian of Gaussian of a lesion's box, as ITK computes it on the whole image."""
+"""The Laplacian of Gaussian of a lesion's box, with the values of ITK on the whole image."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .box import Box
 
 __all__ = ["laplacian_of_gaussian"]
 
-#: Margin around the box in sigmas. ITK's recursive filters never quite forget where a line began: at 12 sigmas one
-#: voxel in ten still differs in the last bit of float32, at 20 none did on the lungs and brains measured (**ours**).
+#: Margin around the box in sigmas. ITK's recursive filters have infinite support: with 12 sigmas one voxel in ten
+#: still differs in the last bit of float32, with 20 none did on the lungs and brains measured (**ours**).
 REACH = 20
 
 
 def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> sitk.Image:
     """``LaplacianRecursiveGaussianImageFilter`` with ``NormalizeAcrossScale``, bit for bit, on ``box`` alone.
 
-    The Laplacian is a sum over the axes: the second derivative along one, smoothed along the others. Each is a pass of
-    ITK's recursive filter over lines, so after a pass along an axis this axis needs its margin no more and is cut; of
-    nine passes in three dimensions three see the whole margin.
+    The Laplacian is a sum over the axes of the second derivative along one axis, smoothed along the others. Each term
+    takes passes of ITK's recursive filter along lines; after the pass along an axis, its margin is cropped, so that
+    three of nine passes in three dimensions process the whole margin.
 
     Args:
-        image: scalar, with its spacing in mm.
-        box: the part wanted.
+        image: scalar image with its spacing in mm.
+        box: part of the image to filter.
         sigma: standard deviation of the Gaussian, in mm.
 
     Returns:
@@ -40,7 +40,7 @@ def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> sitk.Ima
         for other in range(dimension):
             if other != axis:
                 term = inner.crop_axis(_along(term, other, sigma, order=0), other)
-        # As ITK adds them: in double precision, kept in single.
+        # Like ITK: added in double precision, stored in single precision.
         weighted = sitk.GetArrayViewFromImage(term).astype(np.float64) * (1.0 / (spacing[axis] * spacing[axis]))
         total = (total + weighted).astype(np.float32)
     filtered = sitk.GetImageFromArray(total)

@@ -1,11 +1,11 @@
-"""Whether a lesion can be measured: what PyRadiomics would measure wrongly without a word is refused."""
+"""Checks of lesions: those that PyRadiomics would silently measure wrongly are refused."""
 
 from __future__ import annotations
 
 import itertools
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
 from .box import Box
@@ -13,22 +13,23 @@ from .settings import RadiomicsSettings
 
 __all__ = ["check_finite", "check_levels", "lesion_mask"]
 
-GEOMETRY_TOLERANCE = 1e-3  # of a voxel; headers hold float32, so that equal grids differ by some 1e-6
+GEOMETRY_TOLERANCE = 1e-3  # voxels; headers store float32, so that equal grids differ by some 1e-6
 
 
 def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, name: str = "mask") -> sitk.Image:
     """The lesion as a binary mask on exactly the image's grid.
 
     Args:
-        image: the volume or plane to measure.
-        mask: a label map on the same grid, to within PyRadiomics' ``geometryTolerance`` (by default a thousandth of a
+        image: volume or plane to measure.
+        mask: label map on the same grid, to within PyRadiomics' ``geometryTolerance`` (by default a thousandth of a
             voxel); with its ``correctMask`` on any grid.
-        settings: ``mask_label`` says what the lesion is, ``min_voxels`` and PyRadiomics' ``minimumROISize`` and
-            ``minimumROIDimensions`` how large it must be.
-        name: what to call the mask in an error: its file.
+        settings: settings with the label of the lesion (``mask_label``) and its minimum size (``min_voxels``, and
+            PyRadiomics' ``minimumROISize`` and ``minimumROIDimensions``).
+        name: name of the mask in error messages, such as its file.
 
     Raises:
-        InputError: another grid, values that are no labels, no such label, too few voxels, or nothing but lesion.
+        InputError: the mask has another grid, values that are no labels, not the label, too few voxels, or no
+            background.
     """
     if image.GetDimension() != mask.GetDimension():
         found, expected = mask.GetDimension(), image.GetDimension()
@@ -38,7 +39,7 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
         mask = sitk.Resample(mask, image, sitk.Transform(), sitk.sitkNearestNeighbor)
     _check_grid(image, mask, settings.setting.get("geometryTolerance") or GEOMETRY_TOLERANCE, name)
     label, values = settings.mask_label, sitk.GetArrayViewFromImage(mask)
-    lesion = values != 0  # not a number is not 0
+    lesion = values != 0  # includes NaN
     found = np.unique(values[lesion])
     if found.size == 0:
         raise InputError(f"{name}: empty; expected at least one label above 0")
@@ -64,24 +65,24 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
 
 
 def check_finite(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSettings, name: str = "image") -> None:
-    """Refuse NaN and infinity: in the lesion's box, or anywhere if filters or preparation look further.
+    """Refuse NaN and infinity: in the lesion's box, or anywhere if filters or preparation use the whole image.
 
     Raises:
-        InputError: with their number.
+        InputError: there are such voxels; the message states their number.
     """
     if settings.sees_lesion_only:
         image = Box.of_mask(sitk.GetArrayViewFromImage(lesion) == 1).crop(image)
     values = sitk.GetArrayViewFromImage(image)
-    bad = int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind == "f" else 0
-    if bad:
-        raise InputError(f"{name}: {bad} voxels in or around the lesion are NaN or infinite; expected finite values")
+    count = int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind == "f" else 0
+    if count:
+        raise InputError(f"{name}: {count} voxels in or around the lesion are NaN or infinite; expected finite values")
 
 
 def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSettings, name: str = "image") -> None:
-    """Few grey levels make texture degenerate, thousands make it slow (time is cubic) and sparse.
+    """Refuse too few grey levels, whose texture is degenerate, or thousands, whose texture is sparse and slow.
 
     Raises:
-        InputError: one level, or more than ``max_levels``.
+        InputError: there is one level, or more than ``max_levels``.
     """
     from .texture import count_levels
 
@@ -91,7 +92,7 @@ def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSetti
         raise InputError(f"{name}: constant ({low:g}) in the lesion; expected intensities that vary")
     levels = count_levels(low, high, settings.setting)
     if settings.setting.get("resegmentRange") is not None:
-        return  # which cuts the range; what is left is looked at filter by filter
+        return  # which limits the range; the rest is checked for each filter
     if not 2 <= levels <= settings.max_levels:
         width = settings.setting.get("binWidth", 25)
         raise InputError(
@@ -105,7 +106,7 @@ def _check_inside(image: sitk.Image, mask: sitk.Image, label: int | None, name: 
     values = sitk.GetArrayViewFromImage(mask)
     places = np.nonzero(values != 0 if label is None else values == label)[::-1]  # x, y, z
     if not places[0].size:
-        return  # which is told later
+        return  # reported by lesion_mask
     low, high = ([float(reduce(axis)) + half for axis in places] for reduce, half in ((np.min, -0.5), (np.max, 0.5)))
     for corner in itertools.product(*zip(low, high, strict=True)):
         point = mask.TransformContinuousIndexToPhysicalPoint(corner)
@@ -126,6 +127,6 @@ def _check_grid(image: sitk.Image, mask: sitk.Image, tolerance: float, name: str
         distance = np.subtract(image.TransformIndexToPhysicalPoint(index), mask.TransformIndexToPhysicalPoint(index))
         if np.linalg.norm(distance) > tolerance * min(image.GetSpacing()):
             raise InputError(
-                f"{name}: voxel {tuple(index)} lies {np.linalg.norm(distance):.3g} mm from the image's; "
+                f"{name}: voxel {tuple(index)} is {np.linalg.norm(distance):.3g} mm from the image's; "
                 "expected the same origin, spacing and direction; resample the mask to the image's grid"
             )

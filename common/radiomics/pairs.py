@@ -1,4 +1,4 @@
-"""Images and masks listed in a CSV, for who has no datalist."""
+"""Images and masks listed in a CSV file, as an alternative to a datalist."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["read_pairs"]
 
 
 def read_pairs(path: str | Path) -> list[dict[str, Any]]:
-    """Rows as of a datalist from a CSV with the columns ``image`` and ``mask``, and as known ``subject, fold, label``.
+    """Datalist rows from a CSV file with the columns ``image`` and ``mask``, optionally ``subject, fold, label``.
 
     Args:
-        path: the CSV; paths in it are absolute or relative to its folder. Without ``subject`` a row is called by its
-            image as the CSV says it.
+        path: CSV file; paths in it are absolute or relative to its folder. Without ``subject``, the path of the image
+            as in the CSV is used.
 
     Returns:
-        ``image``, ``mask``, ``subject``, ``fold`` and ``label`` (integers or ``None``) of each row.
+        Rows with ``image``, ``mask``, ``subject``, ``fold`` and ``label`` (integers or ``None``).
 
     Raises:
-        InputError: no such file, no CSV, a column or a path is missing, a subject is there twice, or a fold or label is
-            no integer.
+        InputError: the file is missing or no CSV, a column or path is missing, a subject occurs twice, or a fold or
+            label is no integer.
     """
     path = Path(os.path.abspath(path))
     try:
@@ -41,7 +41,7 @@ def read_pairs(path: str | Path) -> list[dict[str, Any]]:
     for number, entry in enumerate(table.to_dict("records"), start=2):  # the header is line 1, as in a spreadsheet
         row, reasons = _row(entry, path.parent)
         if row["subject"] in seen:
-            reasons.append(f"subject {row['subject']} is there twice; expected one row per subject")
+            reasons.append(f"subject {row['subject']} occurs twice; expected one row per subject")
         seen.add(row["subject"])
         rows.append(row)
         problems += [f"line {number}: {reason}" for reason in reasons]

@@ -1,4 +1,4 @@
-"""Features on one scale: fitted on training subjects only, and kept beside the weights as plain numbers."""
+"""Scaling of features: fitted on training subjects only, and stored beside the weights as plain numbers."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ __all__ = ["CorrelationFilter", "FittedScaling", "scaling_pipeline"]
 
 
 class CorrelationFilter(SelectorMixin, BaseEstimator):
-    """Keeps a feature only if none before it that was kept tells nearly the same.
+    """Selects features that do not correlate strongly with those selected before them.
 
     Args:
         threshold: largest absolute Pearson correlation with an earlier feature.
 
     Shape:
-        ``[n, d]`` with values that vary, to ``[n, kept]``.
+        ``[n, d]`` without constant columns, to ``[n, selected]``.
     """
 
     def __init__(self, threshold: float = 0.95) -> None:
         self.threshold = threshold
 
-    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> CorrelationFilter:
-        """Choose the features, in their order."""
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        alike = np.abs(np.atleast_2d(np.corrcoef(X, rowvar=False))) > self.threshold
-        self.support_ = np.zeros(X.shape[1], dtype=bool)
-        for column in range(X.shape[1]):
+    def fit(self, features: np.ndarray, y: np.ndarray | None = None) -> CorrelationFilter:
+        """Select the features, in their order."""
+        features = validate_data(self, features, dtype=np.float64, ensure_min_samples=2)
+        alike = np.abs(np.atleast_2d(np.corrcoef(features, rowvar=False))) > self.threshold
+        self.support_ = np.zeros(features.shape[1], dtype=bool)
+        for column in range(features.shape[1]):
             self.support_[column] = not alike[column, self.support_].any()
         return self
 
@@ -50,13 +50,16 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
 
 
 def scaling_pipeline(max_correlation: float | None = None) -> Pipeline:
-    """Drop what is never known, impute by the median, drop constants, standardise, drop what is nearly the same.
+    """Drop empty features, impute by the median, drop constants, standardise, and drop correlated features.
 
-    Radiomic features reach from 0 to 1e10 and some are constant, so in float64. Fit it on the training subjects of a
-    fold; a classifier may follow in the same pipeline.
+    It computes in float64, as radiomic features range from 0 to 1e10 and some are constant. Fit it on the training
+    subjects of a fold; a classifier may follow in the same pipeline.
 
     Args:
-        max_correlation: see :class:`CorrelationFilter`; ``None``: no such filter.
+        max_correlation: threshold of :class:`CorrelationFilter`; ``None``: no such filter.
+
+    Returns:
+        The pipeline, not fitted.
 
     Example:
         >>> import numpy as np
@@ -76,12 +79,12 @@ def scaling_pipeline(max_correlation: float | None = None) -> Pipeline:
 
 
 class KnownFeatures(SelectorMixin, BaseEstimator):
-    """Drops features without any value; ``SimpleImputer`` does so too, but warns of each."""
+    """Drops features without any value; ``SimpleImputer`` does so too, but with a warning for each."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> KnownFeatures:
-        """Look for values."""
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
-        self.support_ = ~np.isnan(X).all(axis=0)
+    def fit(self, features: np.ndarray, y: np.ndarray | None = None) -> KnownFeatures:
+        """Find the features with values."""
+        features = validate_data(self, features, dtype=np.float64, ensure_all_finite="allow-nan")
+        self.support_ = ~np.isnan(features).all(axis=0)
         return self
 
     def __sklearn_tags__(self):
@@ -100,13 +103,13 @@ def _as_float64(features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FittedScaling:
-    """What a fitted :func:`scaling_pipeline` does, as numbers: choose columns, fill gaps, subtract, divide.
+    """The numbers of a fitted :func:`scaling_pipeline`: selected columns, imputed values, means and scales.
 
     Args:
-        columns: names of the features kept.
+        columns: names of the selected features.
         median: median of each feature, for missing values.
         mean: mean of each feature.
-        scale: standard deviation of each.
+        scale: standard deviation of each feature.
     """
 
     columns: tuple[str, ...]
@@ -119,8 +122,8 @@ class FittedScaling:
         """The numbers of a fitted pipeline.
 
         Args:
-            pipeline: fitted pipeline of :func:`scaling_pipeline`; steps after its own are not kept.
-            names: names of the features that it was fitted on.
+            pipeline: fitted pipeline of :func:`scaling_pipeline`; steps after its own are ignored.
+            names: names of the features before selection.
         """
         median = dict(
             zip(_names_after(pipeline, "knownfeatures", names), pipeline["simpleimputer"].statistics_, strict=True)
@@ -149,15 +152,15 @@ class FittedScaling:
         return (values - self.mean) / self.scale
 
     def save(self, path: str | Path) -> Path:
-        """Write as JSON, to the last bit, whole or not at all."""
+        """Write the numbers as JSON in full precision; the file is written completely or not at all."""
         return write_atomically(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> FittedScaling:
-        """Read what :meth:`save` wrote.
+        """Read a file of :meth:`save`.
 
         Raises:
-            InputError: no such file, or not such a file.
+            InputError: the file is missing or invalid.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -172,6 +175,6 @@ class FittedScaling:
 
 
 def _names_after(pipeline: Pipeline, step: str, names: Sequence[str]) -> list[str]:
-    """Names of the features that are left after the step called ``step``."""
+    """Names of the features after the step called ``step``."""
     last = list(pipeline.named_steps).index(step)
     return list(pipeline[: last + 1].get_feature_names_out(list(names)))

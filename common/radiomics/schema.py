@@ -1,4 +1,4 @@
-"""The names of all features that settings give: the columns of every table, whatever a case lacks."""
+"""Names of all features that settings produce: the columns of every table, even if cases lack some."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .engine import measure_lesion
 from .filters import FILTERS, filter_names
@@ -14,13 +14,13 @@ from .settings import RadiomicsSettings
 
 __all__ = ["feature_names"]
 
-_known: dict[str, list[str]] = {}  # by settings, for measuring takes some 20 ms
+_known: dict[str, list[str]] = {}  # by settings, as measuring takes some 20 ms
 
 
 def feature_names(settings: RadiomicsSettings, dimension: int = 3) -> list[str]:
-    """Names of all features that ``settings`` give, in PyRadiomics' order.
+    """Names of all features that ``settings`` produce, in the order of PyRadiomics.
 
-    Which features a class has, and what images an unknown filter makes, comes from measuring a small lesion.
+    The features of a class and the images of an unknown filter are found by measuring a small lesion.
 
     Args:
         settings: settings of the extraction.
@@ -54,8 +54,8 @@ def _measured_names(settings: RadiomicsSettings, dimension: int, image_types: di
     mask = (grid < 5).astype(np.uint8)
     if dimension == 3 and settings.setting.get("force2D") and "shape2D" in settings.feature_classes:
         plane = np.indices(grid.shape)[settings.setting.get("force2Ddimension", 0)] == 7
-        mask = mask * plane.astype(np.uint8)  # only then shape2D exists
-    # Settings for real intensities would leave nothing of this lesion.
+        mask = mask * plane.astype(np.uint8)  # shape2D needs a lesion in one slice
+    # Settings for real intensities might leave no voxel of this lesion.
     plain = {"resegmentRange": None, "binWidth": 25, "binCount": None, "minimumROISize": None}
     settings = replace(settings, setting={**settings.setting, **plain}, image_types=image_types, max_levels=512)
     return list(measure_lesion(sitk.GetImageFromArray(image), sitk.GetImageFromArray(mask), settings).features)

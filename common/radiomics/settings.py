@@ -1,4 +1,4 @@
-"""What is extracted and how: PyRadiomics parameters, checked once, and the limits beyond which a lesion is refused."""
+"""Settings of the extraction: PyRadiomics parameters, checked once, and limits beyond which lesions are refused."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ INSTALL = "pip install numpy wheel setuptools && pip install --no-build-isolatio
 
 
 def available() -> bool:
-    """Whether PyRadiomics can be imported; without it there are no traditional features, only learnt ones."""
+    """Whether PyRadiomics can be imported; without it there are only learnt features."""
     try:
         module = importlib.import_module("radiomics")
     except ImportError:
         return False
-    return getattr(module, "__file__", None) is not None  # else it is some folder of that name on sys.path
+    return getattr(module, "__file__", None) is not None  # a folder of that name on sys.path does not count
 
 
 @dataclass(frozen=True)
 class RadiomicsSettings:
-    """PyRadiomics parameters in full (defaults filled in) and our limits; made by :meth:`load`.
+    """Complete PyRadiomics parameters, including defaults, and additional limits; created by :meth:`load`.
 
     Args:
-        setting: PyRadiomics' ``setting`` section, e.g. ``binWidth`` and ``resampledPixelSpacing``.
-        image_types: its ``imageType`` section: ``Original`` and filters.
-        feature_classes: its ``featureClass`` section: an empty list of names means all of the class.
-        mask_label: the mask's label to measure; ``None``: all labels above 0 together.
-        min_voxels: a lesion needs as many voxels; PyRadiomics itself describes 4 voxels without a word. The default,
+        setting: section ``setting`` of the parameters, e.g. ``binWidth`` and ``resampledPixelSpacing``.
+        image_types: section ``imageType``: ``Original`` and filters.
+        feature_classes: section ``featureClass``: an empty list of names means all features of the class.
+        mask_label: label of the mask to measure; ``None``: all labels above 0 together.
+        min_voxels: minimum number of voxels of a lesion; PyRadiomics accepts 4 voxels without a warning. The default,
             a cube of 3 voxels, is ours.
-        max_levels: grey levels a lesion may have after discretisation; time grows with their cube. The default is ours.
+        max_levels: maximum number of grey levels after discretisation; time grows with their cube. The default is ours.
     """
 
     setting: Mapping[str, Any]
@@ -58,28 +58,32 @@ class RadiomicsSettings:
         mask_label: int | None = None,
         **limits: int,
     ) -> RadiomicsSettings:
-        """Check parameters with PyRadiomics' own schema and fill in its defaults.
+        """Check parameters with the schema of PyRadiomics and add its defaults.
 
         Args:
-            parameters: a PyRadiomics parameter file (YAML), its content, or ``None`` for PyRadiomics' defaults: the
-                original image, ``binWidth`` 25, every class but ``shape2D``, which are the 107 features of the paper.
-            mask_label: the mask's label to measure; by default the parameters' ``label``, and without it all labels
-                above 0 together.
+            parameters: a PyRadiomics parameter file (YAML), its content, or ``None`` for the defaults of PyRadiomics:
+                the original image, ``binWidth`` 25, all classes except ``shape2D``, which are the 107 features of the
+                paper.
+            mask_label: label of the mask to measure; by default ``label`` of the parameters, or else all labels above
+                0 together.
             limits: ``min_voxels`` and ``max_levels``.
 
+        Returns:
+            The complete settings.
+
         Raises:
-            InputError: PyRadiomics is not installed, or the parameters are not what it understands.
+            InputError: PyRadiomics is not installed, or the parameters are invalid.
         """
         if isinstance(parameters, RadiomicsSettings):
-            changes = limits if mask_label is None else {"mask_label": mask_label, **limits}
+            changes: dict[str, Any] = {**limits} if mask_label is None else {"mask_label": mask_label, **limits}
             return replace(parameters, **changes)
         if not available():
-            raise InputError(f"PyRadiomics is not installed: no traditional features, only learnt ones; run: {INSTALL}")
+            raise InputError(f"PyRadiomics is not installed: traditional features need it; run: {INSTALL}")
         from radiomics.featureextractor import RadiomicsFeatureExtractor
 
         source = "radiomics settings" if parameters is None or isinstance(parameters, Mapping) else str(parameters)
         content = _read_parameters(parameters, source)
-        # PyRadiomics and pykwalify report a bad file through their loggers too: the one line below says it all.
+        # PyRadiomics and pykwalify also log errors of the file, which the one line below contains.
         logging.getLogger("radiomics").setLevel(logging.ERROR)
         logging.getLogger("pykwalify.core").setLevel(logging.CRITICAL)
         try:
@@ -87,30 +91,32 @@ class RadiomicsSettings:
         except Exception as error:
             reason = one_line(getattr(error, "msg", error))
             raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; correct the named entry") from error
-        # The mask is binarised before PyRadiomics sees it, and provenance would hash every voxel again.
+        # PyRadiomics gets a binary mask, and its provenance would hash all voxels again.
         setting = {**extractor.settings, "label": 1, "additionalInfo": False}
         if setting.get("preCrop"):
-            logger.warning("%s: preCrop changes the values of filters (up to threefold); it is quick without", source)
+            logger.warning(
+                "%s: preCrop changes the values of filters (up to threefold) and is not needed for speed", source
+            )
         if mask_label is None:
             mask_label = content.get("setting", {}).get("label")
         return cls(setting, extractor.enabledImagetypes, extractor.enabledFeatures, mask_label, **limits)
 
     @property
     def prepares_image(self) -> bool:
-        """Whether PyRadiomics normalises, resamples or crops the image before it filters it."""
+        """Whether PyRadiomics normalises, resamples or crops the image before filtering."""
         resampled = self.setting.get("resampledPixelSpacing") is not None
         return bool(self.setting.get("normalize") or resampled or self.setting.get("preCrop"))
 
     @property
     def sees_lesion_only(self) -> bool:
-        """Whether features depend on the lesion's voxels alone: no filter, no preparation."""
+        """Whether features depend only on the voxels of the lesion: no filters, no preparation."""
         return list(self.image_types) == ["Original"] and not self.prepares_image
 
     def for_dimension(self, dimension: int) -> RadiomicsSettings:
-        """These settings for images of ``dimension`` axes: in 2D with ``shape2D`` instead of ``shape``.
+        """These settings for images with ``dimension`` axes: in 2D with ``shape2D`` instead of ``shape``.
 
-        PyRadiomics leaves ``shape2D`` off by default and would give a 2D image no shape at all; with ``force2D`` it
-        would filter along one of the two axes only.
+        By default PyRadiomics disables ``shape2D``, so that 2D images would have no shape features; with ``force2D``
+        it would filter along one of the two axes only.
         """
         if dimension == 3:
             return self
@@ -125,7 +131,7 @@ class RadiomicsSettings:
         """A PyRadiomics extractor with exactly these parameters."""
         from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-        logging.getLogger("radiomics").setLevel(logging.CRITICAL)  # a worker that has just imported it would chat
+        logging.getLogger("radiomics").setLevel(logging.CRITICAL)  # each new worker process would log
         extractor = RadiomicsFeatureExtractor()
         extractor.settings = dict(self.setting)
         extractor.enabledImagetypes = dict(self.image_types)

@@ -1,4 +1,7 @@
-"""PyRadiomics' feature classes on grey levels that are made once for all of them."""
+"""PyRadiomics' feature classes on grey levels that are computed once for all of them."""
+
+# names of PyRadiomics' methods
+# flake8: noqa: N802
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from radiomics import getFeatureClasses, imageoperations
 from radiomics.base import RadiomicsFeaturesBase
 
@@ -25,8 +28,8 @@ class GreyLevels:
     """A lesion's intensities, discretised.
 
     Args:
-        matrix: level of each voxel of the box, from 1; 0 outside the lesion.
-        present: the levels that occur, ascending.
+        matrix: level of each voxel in the box, from 1; 0 outside the lesion.
+        present: levels that occur, ascending.
     """
 
     matrix: np.ndarray
@@ -34,22 +37,23 @@ class GreyLevels:
 
     @classmethod
     def of(cls, image: sitk.Image, mask: np.ndarray, max_levels: int, args: Mapping[str, Any]) -> GreyLevels:
-        """As ``imageoperations.binImage``, whose bin edges depend on nothing but the extremes.
+        """Like ``imageoperations.binImage``, whose bin edges depend on the extremes alone.
 
         Args:
-            image: the (filtered) image of the box.
-            mask: the lesion in the box, boolean.
-            max_levels: more are refused.
-            args: PyRadiomics settings, of which ``binWidth`` and ``binCount`` count.
+            image: (filtered) image of the box.
+            mask: lesion in the box, boolean.
+            max_levels: maximum number of levels.
+            args: PyRadiomics settings, of which ``binWidth`` and ``binCount`` are used.
 
         Raises:
-            ValueError: too many levels, or values that are not finite.
+            ValueError: there are too many levels, or values that are not finite.
         """
         values = sitk.GetArrayViewFromImage(image)[mask]
         extremes = np.array([values.min(), values.max()])
         if not np.isfinite(extremes).all():
             raise ValueError("values that are not finite")
-        number = count_levels(*extremes.tolist(), args)
+        low, high = extremes.tolist()
+        number = count_levels(low, high, args)
         if number > max_levels:
             raise ValueError(f"{number} grey levels; expected up to {max_levels}; set a larger binWidth, or binCount")
         edges = imageoperations.getBinEdges(extremes, **args)
@@ -64,13 +68,13 @@ class GreyLevels:
 
 
 def count_levels(low: float, high: float, args: Mapping[str, Any]) -> int:
-    """Grey levels between two intensities with ``binWidth`` or ``binCount``, before any of them is made."""
+    """Number of grey levels between two intensities with ``binWidth`` or ``binCount``."""
     width = args.get("binWidth", 25)
     return args.get("binCount") or int(high // width - low // width) + 1
 
 
 class SharedLevels(RadiomicsFeaturesBase):
-    """Takes the grey levels given as setting ``grey_levels`` where a class of PyRadiomics would make its own."""
+    """Uses the grey levels in the setting ``grey_levels``, where a class of PyRadiomics would compute its own."""
 
     def _applyBinning(self, matrix: np.ndarray) -> np.ndarray:
         levels: GreyLevels = self.settings["grey_levels"]
@@ -85,21 +89,21 @@ class SharedLevels(RadiomicsFeaturesBase):
 
 @cache
 def feature_class(name: str) -> type[RadiomicsFeaturesBase]:
-    """The class of PyRadiomics called ``name``, e.g. ``glszm``, made to share its grey levels."""
+    """PyRadiomics' class ``name``, e.g. ``glszm``, with shared grey levels."""
     stock = getFeatureClasses()[name]
     bases = (SharedLevels, FASTER.get(name, stock))
-    return type(stock.__name__, bases, {"__module__": stock.__module__})  # which is its logger's name, too
+    return type(stock.__name__, bases, {"__module__": stock.__module__})  # also the name of its logger
 
 
 def texture_features(
     image: sitk.Image, mask: sitk.Image, classes: Mapping[str, Sequence[str] | None], args: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Features of one (filtered) image, shape aside.
+    """Features of one (filtered) image, except shape.
 
     Args:
-        image: the box around the lesion.
-        mask: the same box, with PyRadiomics' ``label`` in the lesion.
-        classes: names of classes and of their features, none meaning all, as ``featureClass`` of a parameter file.
+        image: image of the box around the lesion.
+        mask: mask of the same box, with PyRadiomics' ``label`` in the lesion.
+        classes: names of features by class, as ``featureClass`` in a parameter file; no names mean all features.
         args: PyRadiomics settings, with ``grey_levels``.
 
     Returns:

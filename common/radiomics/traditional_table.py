@@ -1,4 +1,4 @@
-"""The traditional features of a cohort as a file, where PyRadiomics is installed."""
+"""The traditional features of a cohort as a CSV file, if PyRadiomics is installed."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 def write_traditional_table(
     rows: Sequence[Mapping[str, Any]], path: str | Path, without: Collection[str] = (), **kwargs: Any
 ) -> Path | None:
-    """Extract the features of ``rows`` and write them as CSV; without PyRadiomics say so and write nothing.
+    """Extract the features of ``rows`` and write them as CSV; without PyRadiomics, log a warning and write nothing.
 
     Args:
         rows: rows of a datalist.
-        path: the CSV to write.
-        without: PyRadiomics' feature classes to leave out, such as ``shape`` (in 2D too) to see what a lesion's size
-            and outline alone tell; they are measured all the same, so that both tables share the cache.
-        **kwargs: of :func:`extract_table`.
+        path: CSV file to write.
+        without: PyRadiomics' feature classes to leave out, such as ``shape`` (also in 2D) for features independent of
+            a lesion's size and outline; they are measured nevertheless, so that both tables share the cache.
+        **kwargs: keyword arguments of :func:`extract_table`.
 
     Returns:
         The path written, or ``None``.
 
     Raises:
-        InputError: as :func:`extract_table`, or a class of which there is no feature.
+        InputError: see :func:`extract_table`; or a class in ``without`` has no features.
     """
     if not available():
         logger.warning(
-            "PyRadiomics is not installed: the learnt features stand alone. To have the traditional ones: %s", INSTALL
+            "PyRadiomics is not installed: there are only learnt features. To add traditional ones, run: %s", INSTALL
         )
         return None
     table = extract_table(rows, **kwargs)

@@ -1,4 +1,4 @@
-"""Many lesions at once: on this machine's cores or on a Dask cluster, each measured once and kept."""
+"""Parallel measurement of lesions on the cores of this machine or a Dask cluster, with a cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["measure_cases"]
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 10  # to wait for a Dask scheduler
+CONNECT_SECONDS = 10  # timeout for the connection to a Dask scheduler
 
 
 def measure_cases(
@@ -34,22 +34,25 @@ def measure_cases(
     scheduler: str | None = None,
     progress: bool = True,
 ) -> dict[Case, Measured | str]:
-    """Features of each case, or why there are none; only what the cache lacks is computed.
+    """Features of each case, or the reason why there are none; results in the cache are not measured again.
 
     Args:
-        cases: all different or not.
+        cases: cases to measure, possibly with duplicates.
         cache: cache in which results are looked up and stored one by one.
         settings: settings of the extraction.
-        num_workers: processes of this machine; by default one per core.
-        scheduler: address of a Dask scheduler, e.g. ``tcp://host:8786``, whose workers do it instead. They need this
-            package and see the same files under the same paths.
-        progress: show progress bars.
+        num_workers: number of processes on this machine; by default one per core.
+        scheduler: address of a Dask scheduler, e.g. ``tcp://host:8786``, whose workers measure instead. They need this
+            package and the same files under the same paths.
+        progress: whether to show progress bars.
+
+    Returns:
+        Features, or an error message, by case.
 
     Raises:
         InputError: the scheduler cannot be reached, or Dask is not installed.
     """
     paths = sorted({path for case in cases for path in (case.image, case.mask)})
-    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
+    with ThreadPoolExecutor() as pool:  # hashing releases the global interpreter lock
         hashing = tqdm(pool.map(image_digest, paths), total=len(paths), desc="hash", unit="file", disable=not progress)
         digests = dict(zip(paths, hashing, strict=True))
     keys = {case: cache.key(digests[case.image], digests[case.mask], case.channel, case.label) for case in cases}
@@ -62,20 +65,21 @@ def measure_cases(
         found = _by_cluster(measure, todo, scheduler)
     done = dict(tqdm(found, total=len(todo), desc="radiomics", unit="case", disable=not progress)) if todo else {}
     logger.info("radiomics: %d lesions from the cache, %d measured", len(kept), len(done))
-    return {case: kept.get(key, done.get(key)) for case, key in keys.items()}
+    results: dict[str, Measured | str] = {**kept, **done}
+    return {case: results[key] for case, key in keys.items()}
 
 
 def _by_processes(measure: partial, todo: Mapping[str, Case], num_workers: int) -> Iterator[tuple[str, Measured | str]]:
-    """Results from this machine's processes, in the order in which they are done."""
+    """Results of processes on this machine, in order of completion."""
     parallel = joblib.Parallel(n_jobs=num_workers, return_as="generator_unordered", batch_size=1)
     yield from parallel(joblib.delayed(measure)(key, case) for key, case in todo.items())
 
 
 def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> Iterator[tuple[str, Measured | str]]:
-    """Results from a Dask cluster, in the order in which they are done.
+    """Results of a Dask cluster, in order of completion.
 
-    The scheduler gives a lost worker's cases to the others, and gives up on a case that has killed several. (joblib's
-    own backend for Dask leaves its arguments with the workers, and may wait for ever for those of a worker that died.)
+    The scheduler reassigns the cases of a lost worker, and gives up on a case that has killed several workers. (The
+    Dask backend of joblib keeps its arguments on the workers, and may wait forever for those of a lost worker.)
     """
     try:
         from distributed import Client, as_completed
@@ -92,8 +96,8 @@ def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> I
             if future.status == "finished":
                 yield future.result()
             else:
-                error = future.exception()
-                yield futures[future], f"{type(error).__name__}: {' '.join(str(error).split())}"
+                failure = future.exception()
+                yield futures[future], f"{type(failure).__name__}: {' '.join(str(failure).split())}"
 
 
 def _measure_one(key: str, case: Case, cache: FeatureCache, settings: RadiomicsSettings) -> tuple[str, Measured | str]:
@@ -102,7 +106,7 @@ def _measure_one(key: str, case: Case, cache: FeatureCache, settings: RadiomicsS
         measured = measure_features(case.image, case.mask, wanted, channel=case.channel)
     except InputError as error:
         return key, str(error)
-    except Exception as error:  # a case that breaks PyRadiomics or ITK must not cost the cohort
+    except Exception as error:  # one failing case must not stop the cohort
         return key, f"{type(error).__name__}: {' '.join(str(error).split())}"
     cache.store(key, measured)
     return key, measured

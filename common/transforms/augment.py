@@ -12,10 +12,10 @@ __all__ = ["BatchAugment"]
 
 
 class BatchAugment(BatchTransform):
-    """Batch transforms in sequence: MONAI's ``Compose`` that knows which memory is its own.
+    """Batch transforms in sequence: MONAI's ``Compose`` with control over memory.
 
-    The given batch stays as it is (the second view is made of it too). As soon as one transform has made a new tensor,
-    all further ones work in place on that, instead of copying the batch again and again.
+    The given batch is not changed, as the second view is made from it too. Once a transform has created a new tensor,
+    all further ones work on it in place, instead of copying the batch each time.
 
     Args:
         transforms: transforms in the order in which they are applied.

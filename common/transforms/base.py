@@ -1,4 +1,4 @@
-"""What random transforms of a whole batch have in common: whose turn it is, and who owns the memory."""
+"""Base classes of random transforms of a whole batch: choice of the rows, and ownership of memory."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ __all__ = ["BatchRandTransform", "BatchTransform", "check_value_range", "column_
 
 
 class BatchTransform(Transform, ABC):
-    """From a batch of images to its random variant, on the device where the batch lies, without gradient."""
+    """Random variant of a batch of images, on the batch's device, without gradient."""
 
     @abstractmethod
     def __call__(self, image: torch.Tensor, inplace: bool = False, among: torch.Tensor | None = None) -> torch.Tensor:
         """Transform some rows.
 
         Args:
-            image: ``B[C]HW`` or ``B[C]HWD``, float32 (whoever stores less converts it once before).
-            inplace: allow the batch to be overwritten. If not, ``image`` stays as it is and is returned itself where no
-                row's turn came.
-            among: ``B`` booleans on the CPU, the rows that may be transformed; all by default.
+            image: batch ``B[C]HW`` or ``B[C]HWD``, float32; other types are to be converted before.
+            inplace: whether the batch may be overwritten. If not, ``image`` is unchanged, and returned itself if no row
+                is transformed.
+            among: flags of the rows that may be transformed, ``B`` booleans on the CPU; all by default.
 
         Returns:
-            The same shape; rows whose turn did not come are equal bit for bit.
+            Tensor of the same shape; rows that are not transformed are equal bit for bit.
         """
 
 
 class BatchRandTransform(BatchTransform):
-    """One random transform: each row is hit with probability ``prob`` and gets parameters of its own.
+    """One random transform, applied to each row with probability ``prob`` and the row's own parameters.
 
-    Numbers are drawn for every row, hit or not, so that the stream of random numbers never depends on what was hit.
-    They are drawn on the CPU (see :func:`~.draw.rand_rows`), so the hit rows are known there without waiting for a GPU,
-    and only these cost time.
+    Numbers are drawn for every row, transformed or not, so that the random stream does not depend on the choice of
+    rows. They are drawn on the CPU (see :func:`~.draw.rand_rows`), so the chosen rows are known without waiting for a
+    GPU, and only these cost time.
 
     Args:
         prob: probability for each row, from 0 to 1.
@@ -53,15 +53,15 @@ class BatchRandTransform(BatchTransform):
 
     @abstractmethod
     def num_parameters(self, spatial_dims: int) -> int:
-        """Random numbers that one row needs, apart from the one that says whether it is hit."""
+        """Number of random numbers for one row, besides the one that decides whether it is transformed."""
 
     @abstractmethod
     def apply(self, rows: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-        """Transform every row, over the rows themselves or into a new tensor, see ``overwrites``.
+        """Transform every row, in place or into a new tensor, see ``overwrites``.
 
         Args:
-            rows: ``n[C]HW`` or ``n[C]HWD``, contiguous.
-            uniform: ``[n, num_parameters]`` in [0, 1), float64 on the CPU.
+            rows: contiguous images, ``n[C]HW`` or ``n[C]HWD``.
+            uniform: random numbers in [0, 1), ``[n, num_parameters]``, float64 on the CPU.
         """
 
     @torch.no_grad()
@@ -76,7 +76,7 @@ class BatchRandTransform(BatchTransform):
             return image
         if not image.is_contiguous():
             image, inplace = image.contiguous(), True
-        with torch.autocast(image.device.type, enabled=False):  # whoever calls: intensities stay float32
+        with torch.autocast(image.device.type, enabled=False):  # intensities stay float32
             if hit.all() and not self.overwrites:
                 return self.apply(image, draws[:, 1:])
             view = image if inplace else image.clone()
@@ -89,7 +89,7 @@ class BatchRandTransform(BatchTransform):
 
 
 def _runs(hit: torch.Tensor) -> list[list[int]]:
-    """First and last + 1 of each run of hit rows: such rows lie together in memory, to be worked on without a copy."""
+    """Start and end of each run of chosen rows, which are contiguous in memory and need no copy."""
     return torch.diff(hit.float(), prepend=torch.zeros(1), append=torch.zeros(1)).nonzero().view(-1, 2).tolist()
 
 
@@ -113,7 +113,7 @@ def check_value_range(owner: object, value_range: Sequence[float]) -> tuple[floa
 
 
 def column_to(column: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-    """A small CPU tensor on the image's device; from pinned memory, so that no one waits for the GPU."""
+    """A small CPU tensor on the image's device, copied from pinned memory without waiting for the GPU."""
     if image.is_cuda:
         column = column.pin_memory()
     return column.to(image.device, non_blocking=True)

@@ -9,12 +9,12 @@ from .draw import fill_range
 
 __all__ = ["BatchRandBezier", "bezier_table"]
 
-_POINTS = 1024  # of the curve; between them it is taken as straight
-_HALVINGS = 30  # of the interval in which a curve's parameter is sought
+_POINTS = 1024  # of the curve, which is linear between them
+_HALVINGS = 30  # of the interval that contains a curve's parameter
 
 
 class BatchRandBezier(BatchRandTransform):
-    """A monotonic function of the intensities, a cubic Bezier curve of its own for each image (Zhou et al. 2019, 2.1).
+    """A monotonic function of the intensities, a different cubic Bezier curve for each image (Zhou et al. 2019, 2.1).
 
     "Bezier curve [...] generated from two end points (P0 and P3) and two control points (P1 and P2)": the end points
     are the corners of the range, the control points uniform within it, and half of the curves go down ("randomly

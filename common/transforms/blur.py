@@ -1,4 +1,4 @@
-"""Gaussian blur with a width of its own for each image."""
+"""Gaussian blur with a different width for each image."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def gaussian_blur(image: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     (two cores, 4x48^3: 2 ms against 6 ms): matrix products run at full speed, on GPUs too, and need no padding.
 
     Args:
-        image: ``n[C]HW`` or ``n[C]HWD``, contiguous.
-        sigma: voxels, ``[n]``, on the image's device; 0 leaves the image as it is.
+        image: contiguous images, ``n[C]HW`` or ``n[C]HWD``.
+        sigma: standard deviations in voxels, ``[n]``, on the image's device; 0 leaves the image unchanged.
 
     Returns:
         A new tensor of the image's shape.
@@ -39,7 +39,7 @@ def blur_matrices(sigma: torch.Tensor, length: int) -> torch.Tensor:
     below one voxel are right too. The outermost voxels take all that lies beyond them: the rows sum to 1.
 
     Args:
-        sigma: voxels, ``[n]``.
+        sigma: standard deviations in voxels, ``[n]``.
         length: length of the axis.
 
     Returns:

@@ -17,8 +17,8 @@ class BatchRandColorJitter(BatchRandTransform):
 
     "Color jitter" (Chiang et al. 2023, sections 4.1.1 and 4.1.2) is torchvision's: brightness and contrast; grey images
     have no hue or saturation. What is **ours**: the background (the lowest value, as masks and padding leave it) stays
-    as it is, and does not count in the mean, each channel's own. Else a masked image's background would turn grey, in a
-    shade that only depends on how much of the image is liver. Contrast follows brightness, and both are cut once.
+    unchanged, and is left out of each channel's mean. Otherwise a masked image's background would become grey, in a
+    shade that only depends on the liver's share of the image. Contrast follows brightness, with one clipping for both.
 
     Args:
         prob: probability for each image.

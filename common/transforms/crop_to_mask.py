@@ -1,4 +1,4 @@
-"""The box round a lesion."""
+"""Box around a lesion."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["CropToMaskd", "mask_centroid"]
 
 
 class CropToMaskd(MapTransform):
-    """Cut a box of a fixed size round the centroid of a mask, padded with 0 where it leaves the volume.
+    """Crop a box of a fixed size around the centroid of a mask, padded with 0 outside the volume.
 
     "We make use of the segmentation mask to get the centroid and generate a 3D bounding box of 96 x 96 x 96 to localize
     the tumour. If the bounding box exceeds the original volume, the out-of-box region was padded with background
-    intensity" (Li et al. 2021, section 3). The middle of the mask's bounding box lies elsewhere where a lesion is
-    lopsided. The affine follows the crop.
+    intensity" (Li et al. 2021, section 3). The centre of the mask's bounding box differs from it if a lesion is
+    asymmetric. The affine is updated.
 
     Args:
-        keys: images of the mask's grid, ``[C]HWD``.
-        mask_key: of the mask, ``[1]HWD``; voxels above 0 count.
+        keys: row keys of images on the mask's grid, ``[C]HWD``.
+        mask_key: row key of the mask, ``[1]HWD``; voxels above 0 count.
         spatial_size: size of the box, in voxels.
-        allow_missing_keys: pass over keys that a row does not have.
+        allow_missing_keys: whether to skip keys that a row does not have.
 
     Raises:
-        InputError: in a call, when the mask is empty.
+        InputError: in a call, the mask is empty.
 
     Shape:
         ``[C]HWD -> [C, *spatial_size]``.

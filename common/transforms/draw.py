@@ -14,15 +14,15 @@ __all__ = ["check_fraction", "check_range", "fill_range", "rand_rows"]
 
 
 def rand_rows(batch_size: int, columns: int) -> torch.Tensor:
-    """Uniform numbers in [0, 1) for this process's rows of the joined batch.
+    """Uniform random numbers in [0, 1) for this process's rows of the joined batch.
 
     They are drawn for the rows of all processes, and process ``r`` of ``W`` takes the rows ``r, r + W, ...``. As long
     as the CPU generators of all processes agree (same seed, same number of rows on each), W processes draw what one
     process draws for the joined batch, and their generators stay equal.
 
     Args:
-        batch_size: rows on this process.
-        columns: numbers for each row.
+        batch_size: number of rows on this process.
+        columns: number of random numbers for each row.
 
     Returns:
         ``[batch_size, columns]``, float64 (53 random bits) on the CPU, from torch's global CPU generator, which
@@ -33,7 +33,7 @@ def rand_rows(batch_size: int, columns: int) -> torch.Tensor:
 
 
 def fill_range(uniform: torch.Tensor, limits: tuple[float, float]) -> torch.Tensor:
-    """Stretch numbers in [0, 1) to ``limits``."""
+    """Scale numbers in [0, 1) to ``limits``."""
     low, high = limits
     return low + (high - low) * uniform
 
@@ -55,14 +55,14 @@ def check_range(
     """A range of numbers as (low, high).
 
     Args:
-        owner: object whose field it is, for the message.
-        field: name of the field, for the message.
+        owner: object with the field, for error messages.
+        field: name of the field, for error messages.
         value: ``[low, high]``, or one number ``v`` for ``[-v, v]``.
-        minimum: least number allowed.
-        maximum: greatest number allowed.
+        minimum: smallest allowed number.
+        maximum: largest allowed number.
 
     Raises:
-        InputError: not one or two finite numbers, reversed, or beyond minimum or maximum.
+        InputError: it has not one or two finite numbers, is reversed, or exceeds minimum or maximum.
     """
     place = f"{type(owner).__name__}: {field} is {value!r}"
     limits = [-value, value] if isinstance(value, int | float) else value

@@ -19,31 +19,31 @@ __all__ = ["CheckedReader"]
 
 
 class CheckedReader(ImageReader):
-    """What :func:`~common.images.read.read_image` reads, for MONAI's transforms: training sees what was checked.
+    """Reader for MONAI's transforms by :func:`~common.images.read.read_image`, so that training uses the checked image.
 
-    MONAI's own readers choose by suffix and trust the file: frames of DICOM in the order of the file, one slice's
-    rescaling for all, indices of a palette. A list of files becomes the channels of one image.
+    MONAI's own readers are chosen by suffix and do not check the file: they take DICOM frames in the order of the file,
+    one slice's rescaling for all, indices of a palette. A list of files becomes the channels of one image.
 
     Example:
         >>> load = LoadImaged(["image", "mask"], reader=CheckedReader(), ensure_channel_first=True)
     """
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """True: what a file is, reading it says."""
+        """Always true: the format is determined by reading the file."""
         return True
 
     def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> tuple[PathLike, ...]:
-        """The paths; reading is left to :meth:`get_data`, as ``LoadImage`` hides errors that are raised here."""
+        """The paths; files are read by :meth:`get_data`, as ``LoadImage`` hides errors that are raised here."""
         return ensure_tuple(data)
 
     def get_data(self, img: Sequence[PathLike]) -> tuple[np.ndarray, dict[str, Any]]:
-        """The array and MONAI's metadata of it.
+        """The array and its metadata for MONAI.
 
         Args:
-            img: one path, or several of images of one channel on the same grid.
+            img: path, or several paths of single-channel images on the same grid.
 
         Raises:
-            InputError: a file cannot be used; or of several, they differ in shape or have channels.
+            InputError: a file cannot be used; several files differ in shape or have channels.
         """
         images = [_read(path) for path in img]
         first = images[0]

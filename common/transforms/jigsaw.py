@@ -18,20 +18,20 @@ __all__ = ["JigsawTiles", "distant_permutations"]
 class JigsawTiles:
     """Cut each image of a batch into a grid of tiles and shuffle them by one of a set of permutations.
 
-    As Noroozi & Favaro 2016, section 3: a tile is smaller than its cell and lies at random in it ("a random gap between
+    As Noroozi & Favaro 2016, section 3: a tile is smaller than its cell, at a random place in it ("a random gap between
     the tiles"), so that edges don't go on from tile to tile; each tile's mean and standard deviation are made 0 and 1
     ("we normalize the mean and the standard deviation of each patch independently"), so that brightness does not
-    tell its place; the permutations are as far from each other as can be. Numbers are drawn as
+    reveal its place; the permutations are as far from each other as possible. Numbers are drawn as
     :class:`~common.transforms.base.BatchRandTransform` draws them.
 
     Args:
-        grid: tiles along each axis, 2 or 3.
+        grid: number of tiles along each axis, 2 or 3.
         num_permutations: size of the set. **Ours**: 100 of their 1000, for cohorts of hundreds of images.
-        tile_share: side of a tile as a share of its cell's; theirs is 64 of 75 pixels.
-        seed: random seed for the first permutation of the set, which decides about all others.
+        tile_share: side of a tile as a share of its cell's, 64 of 75 pixels in the paper.
+        seed: random seed for the first permutation of the set, which determines all others.
 
     Raises:
-        InputError: for another grid or more permutations than it has; when called, for images too small to cut.
+        InputError: the grid is another or has fewer permutations; in a call, images are too small.
 
     Shape:
         ``B[C]HW`` to tiles ``B[T][C]hw`` and the indices of their permutations, ``B``; tile k of the result is tile
@@ -82,7 +82,7 @@ class JigsawTiles:
 def distant_permutations(num_tiles: int, num_permutations: int, seed: int = 0) -> torch.Tensor:
     """Permutations with the greatest Hamming distance from each other (Noroozi & Favaro 2016, Algorithm 1).
 
-    The first is drawn; each further one is that whose sum of distances to those before is the greatest.
+    The first is drawn at random; each further one has the largest sum of distances to the previous ones.
 
     Args:
         num_tiles: number of tiles of a permutation; all permutations are tried, 362,880 of 9 tiles.
@@ -93,7 +93,7 @@ def distant_permutations(num_tiles: int, num_permutations: int, seed: int = 0) -
         ``[num_permutations, num_tiles]``.
 
     Raises:
-        InputError: for fewer than one or more than there are.
+        InputError: ``num_permutations`` is less than one or more than there are.
     """
     count = math.factorial(num_tiles)
     if not 1 <= num_permutations <= count:

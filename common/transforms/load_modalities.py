@@ -18,16 +18,16 @@ __all__ = ["LoadModalitiesd"]
 class LoadModalitiesd(MapTransform):
     """MONAI's ``LoadImaged`` for a list of files of which some may be missing or of another format.
 
-    Each file of the list is one channel, in the list's order: NIfTI, PNG, a folder with a DICOM series, or whatever
-    else :class:`CheckedReader` reads. ``None`` in the list is a modality that the patient does not have
-    (``load_datalist(missing="zeros")`` leaves it there): it becomes zeros of the others' shape. A single path gives the
+    Each file of the list is one channel, in the list's order: NIfTI, PNG, a folder with a DICOM series, or any other
+    format of :class:`CheckedReader`. ``None`` in the list is a modality that the patient does not have
+    (``load_datalist(missing="zeros")`` keeps it), which becomes zeros of the others' shape. A single path gives the
     channels of that file.
 
     Args:
         keys: row keys of the lists of files.
         select: indices of the files (or of one file's channels) to take, in this order; default: all.
         missing_key: row key of the flags, ``M`` booleans, true for each missing modality.
-        allow_missing_keys: pass over keys that a row does not have.
+        allow_missing_keys: whether to skip keys that a row does not have.
 
     Raises:
         InputError: every file is missing, ``select`` names one that is not listed, or the files do not share a shape,
@@ -70,11 +70,11 @@ class LoadModalitiesd(MapTransform):
     def _selected(self, count: int, name: str) -> list[int]:
         selected = list(range(count)) if self.select is None else self.select
         if not set(selected) <= set(range(count)):
-            raise InputError(f"{name}: found {count} modalities, expected those of select, {selected}; mend either")
+            raise InputError(f"{name}: found {count} modalities, expected those of select, {selected}; correct either")
         return selected
 
     def _stack(self, files: list[str | None], name: str) -> torch.Tensor:
-        """The files' images as channels, with the geometry of the first one that is there."""
+        """The files' images as channels, with the geometry of the first available one."""
         images = {file: self.loader(file) for file in files if file is not None}
         if not images:
             raise InputError(f"{name}: found no file, expected at least one of {len(files)} modalities; drop the row")

@@ -20,7 +20,7 @@ class BatchRandLocalShuffle(BatchRandTransform):
     one voxel to a tenth of the axis. All windows are taken from the image as it was, and where they overlap the last
     one counts; here they are all done at once.
 
-    Each image's windows grow from a seed of its own, as the noise of :class:`BatchRandGaussianNoise`.
+    Each image's windows are drawn from its own seed, as the noise of :class:`BatchRandGaussianNoise`.
 
     Args:
         prob: probability for each image.

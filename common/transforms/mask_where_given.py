@@ -17,19 +17,19 @@ __all__ = ["MaskWhereGivend"]
 
 
 class MaskWhereGivend(MaskIntensityd):
-    """MONAI's ``MaskIntensityd`` for cohorts in which only some rows have a mask: the others pass as they are.
+    """MONAI's ``MaskIntensityd`` for cohorts in which only some rows have a mask: the others are unchanged.
 
-    "All MR images are liver region segmented" (Chiang et al. 2023, section 4.1): what lies outside the organ's mask
-    becomes 0. Meant for masks of an organ; a lesion's mask would take away what surrounds it.
+    "All MR images are liver region segmented" (Chiang et al. 2023, section 4.1): voxels outside the organ's mask become
+    0. Intended for masks of an organ; a lesion's mask would remove its surroundings.
 
     Args:
-        keys: images to mask, ``[C]HW`` or ``[C]HWD``.
+        keys: row keys of the images to mask, ``[C]HW`` or ``[C]HWD``.
         mask_key: row key of the mask.
-        select_labels: value (or values) of the mask that are kept; default: all above 0.
-        allow_missing_keys: pass over keys that a row does not have.
+        select_labels: mask value or values to keep; default: all above 0.
+        allow_missing_keys: whether to skip keys that a row does not have.
 
     Raises:
-        InputError: a mask keeps nothing, as that of a slice beside the organ.
+        InputError: a mask is empty, such as that of a slice outside the organ.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class MaskWhereGivend(MaskIntensityd):
         if not self.select_fn(mask).any():
             raise InputError(
                 f"{self.mask_key} of subject {data.get('subject', 'without name')}: found nothing to keep in the slice "
-                "or volume, expected part of the organ; mend the mask, its labels or the slice"
+                "or volume, expected part of the organ; correct the mask, its labels or the slice"
             )
         return super().__call__(data)
 

@@ -16,8 +16,8 @@ class BatchRandMaskingNoise(BatchRandTransform):
     """Force a random share of each image's values to 0 (Vincent et al. 2008, section 2.3).
 
     "For each input x, a fixed number nu * d of components are chosen at random, and their value is forced to 0, while
-    the others are left untouched." Here each value's turn comes with probability nu by itself: at 31,360 values the
-    number differs by about 1 %. The mask grows from a seed for each image, as in
+    the others are left untouched." Here each value is chosen independently with probability nu: at 31,360 values the
+    number varies by about 1 %. The mask is drawn from a seed for each image, as in
     :class:`~common.transforms.BatchRandGaussianNoise`.
 
     Args:

@@ -29,7 +29,7 @@ class BatchModelsGenesis(BatchAugment):
 
     Example:
         >>> distort = BatchModelsGenesis()
-        >>> distorted, original = distort(image), image  # image is in [0, 1] and stays as it is
+        >>> distorted, original = distort(image), image  # image is in [0, 1] and not changed
     """
 
     def __init__(

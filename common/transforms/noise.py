@@ -16,7 +16,7 @@ __all__ = ["BatchRandGaussianNoise", "standard_normal_"]
 class BatchRandGaussianNoise(BatchRandTransform):
     """Add Gaussian noise, cut to the range of intensities.
 
-    Each image's noise grows from a seed of its own, which is drawn like any parameter. So the noise, too, is that of
+    Each image's noise is drawn from its own seed, which is drawn like any parameter. So the noise, too, is that of
     the joined batch however many processes share it (on one kind of device), and to resume, the global CPU generator is
     all that a checkpoint needs. The price is a loop over the images; it is small, as CPU generators are serial anyway.
 

@@ -1,4 +1,4 @@
-"""Normalisation of each channel with given figures."""
+"""Normalisation of each channel with given statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BatchNormalize", "check_statistics"]
 
 
 class BatchNormalize(BatchTransform):
-    """``(x - mean) / std`` with each channel's own figures; nothing is random, so validation uses it too.
+    """``(x - mean) / std`` for each channel; nothing is random, so validation uses it too.
 
     "Normalization is performed after the data augmentation" (Chiang et al. 2023, section 4.1.2): it is the last of a
     ``BatchAugment``.

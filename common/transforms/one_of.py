@@ -14,7 +14,7 @@ __all__ = ["BatchOneOf"]
 
 
 class BatchOneOf(BatchTransform):
-    """For each row, at most one of the transforms: MONAI's ``OneOf`` for a batch.
+    """At most one of the transforms for each row: MONAI's ``OneOf`` for a batch.
 
     Each row draws one transform, which then hits it with its own ``prob``. Sharpening what was just blurred would undo
     it: so Fig. 1 of Li et al. 2021, which has both in one group (II, appearance enhancement), is read as either-or.
@@ -24,7 +24,7 @@ class BatchOneOf(BatchTransform):
         weights: relative probability of each transform; equal by default.
 
     Raises:
-        InputError: as many weights as transforms are expected, none negative, not all zero.
+        InputError: the numbers of weights and transforms differ, a weight is negative, or all are zero.
     """
 
     def __init__(self, transforms: Sequence[BatchTransform], weights: Sequence[float] | None = None) -> None:

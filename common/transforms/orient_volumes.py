@@ -1,4 +1,4 @@
-"""Volumes in a canonical orientation, slices as they are."""
+"""Canonical orientation of volumes; slices are unchanged."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["OrientVolumesd"]
 
 
 class OrientVolumesd(Orientationd):
-    """MONAI's ``Orientationd`` for cohorts of volumes and slices: 2D images, ``[C]HW``, pass as they are.
+    """MONAI's ``Orientationd`` for cohorts of volumes and slices: 2D images, ``[C]HW``, are unchanged.
 
-    A slice's two axes do not name its plane, so MONAI can't turn it to letters of three; it warns about each, or fails
-    on planes that are not transverse. Takes the arguments of ``Orientationd``.
+    A slice's two axes do not determine its plane, so MONAI can't reorient it to three axis codes; it warns about each,
+    or fails on planes that are not transverse. Takes the arguments of ``Orientationd``.
     """
 
     def __call__(self, data: Mapping[Hashable, Any], lazy: bool | None = None) -> dict[Hashable, Any]:
-        """The row with its volumes, ``[C]HWD``, turned."""
+        """The row with reoriented volumes, ``[C]HWD``."""
         row = dict(data)
         for key in self.key_iterator(row):
             if row[key].ndim == 4:

@@ -20,7 +20,7 @@ class BatchRandPaint(BatchRandTransform):
     Another box comes with probability 0.95 each time, and all keep three voxels from the edge; these figures are those
     of the authors' code. Noise is uniform over the range of intensities.
 
-    Each image's boxes and noise grow from a seed of its own, as the noise of :class:`BatchRandGaussianNoise`.
+    Each image's boxes and noise are drawn from its own seed, as the noise of :class:`BatchRandGaussianNoise`.
 
     Args:
         prob: probability for each image of being painted at all.
@@ -28,7 +28,7 @@ class BatchRandPaint(BatchRandTransform):
         value_range: ``[low, high]`` of intensities.
 
     Raises:
-        InputError: a probability is not from 0 to 1, a range is reversed.
+        InputError: a probability is not from 0 to 1, or a range is reversed.
     """
 
     def __init__(self, prob: float = 0.9, inpaint: float = 0.2, value_range: tuple[float, float] = (0.0, 1.0)) -> None:
@@ -57,11 +57,11 @@ class BatchRandPaint(BatchRandTransform):
 
 
 def draw_boxes(shape: torch.Size, inside: bool, generator: torch.Generator) -> list[tuple[slice, ...]]:
-    """The boxes that are painted, or, for out-painting, kept.
+    """Draw the boxes that are painted, or, for out-painting, kept.
 
     Args:
         shape: shape of the image.
-        inside: whether they are painted.
+        inside: whether to draw boxes for in-painting.
         generator: random number generator on the CPU.
 
     Returns:

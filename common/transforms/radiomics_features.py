@@ -14,33 +14,33 @@ from monai.transforms import Transform
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
 __all__ = ["RadiomicsFeaturesd"]
 
 
 class RadiomicsFeaturesd(Transform):
-    """Add the radiomic features of a loaded image's lesion, for a network that takes them beside the image.
+    """Add the radiomic features of a loaded image's lesion, for a network that takes them as further input.
 
-    Put it before anything changes the image or the grid: features belong to the scanner's units and voxels. Load with
-    ``dtype=None``, so that integers stay integers: PyRadiomics rounds what it resamples to the image's own type. For a
-    whole cohort, ``scripts/extract_radiomics.py`` does it once, on all cores, and remembers.
+    Put it before transforms that change the image or the grid: features depend on the scanner's units and voxels. Load
+    with ``dtype=None``, so that integers stay integers: PyRadiomics rounds resampled values to the image's type. For a
+    whole cohort, ``scripts/extract_radiomics.py`` extracts them once, on all cores, with a cache.
 
     Args:
         image_key: row key of the image, ``CHW`` or ``CHWD``, as ``LoadImaged`` and ``EnsureChannelFirstd`` give it.
         mask_key: row key of the label map, one channel on the same grid.
         output_key: row key of the features.
         settings: PyRadiomics parameters, see :meth:`common.radiomics.RadiomicsSettings.load`.
-        mask_label: the mask's label to measure; by default all labels above 0 together.
+        mask_label: mask label of the lesion; by default all labels above 0 together.
         channel: index of the image's channel.
-        scaling: file of a :class:`common.radiomics.scaling.FittedScaling`, saved beside the weights; then the features
-            are those it was fitted on, scaled, gaps filled. By default they are as measured, NaN where there is none.
+        scaling: file of a :class:`common.radiomics.scaling.FittedScaling`, saved beside the weights, to select, scale
+            and impute features. By default they are the extracted values, with NaN if undefined.
 
     Returns:
         The row with ``output_key``: float32, shape ``[features]``.
 
     Raises:
-        InputError: PyRadiomics is absent, settings or scaling are bad, or the lesion is not fit to be measured.
+        InputError: PyRadiomics is not installed, settings or scaling are invalid, or the lesion has no valid features.
 
     Example:
         >>> compose = Compose([LoadImaged(["image", "mask"], dtype=None), EnsureChannelFirstd(["image", "mask"]),
@@ -92,9 +92,9 @@ class RadiomicsFeaturesd(Transform):
 def _to_itk(image: torch.Tensor | np.ndarray, channel: int) -> sitk.Image:
     """One channel as ITK's image with its geometry.
 
-    Where a volume lies in space matters in the last digit: resampling decides by it which of two voxels is nearer.
+    The position in space affects the last digit: it decides which of two equally distant voxels resampling takes.
     """
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     array = np.asarray(image[channel].cpu() if isinstance(image, torch.Tensor) else image[channel])
     result = sitk.GetImageFromArray(np.ascontiguousarray(array.T))

@@ -1,4 +1,4 @@
-"""Sub-cubes of a volume, moved and turned as those of Rubik's cube."""
+"""Sub-cubes of a volume, moved and turned as in Rubik's cube."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CORNERS = torch.cartesian_prod(*[torch.arange(2)] * 3)  # 8x3
 
 
 class RubikMoves(NamedTuple):
-    """What was done to the cubes of each volume: the targets of :class:`~common.losses.RubikLoss`."""
+    """Moves of the cubes of each volume, the targets of :class:`~common.losses.RubikLoss`."""
 
     order: torch.Tensor  # B, index of the permutation
     turned: torch.Tensor  # Bx8x2, 1 where a cube was turned by 180 degrees about the first or the last axis
@@ -28,7 +28,7 @@ class RubikCubes:
 
     "Cube ordering": one of a set of permutations that are far from each other in Hamming distance. "Cube rotation": to
     keep it solvable, "only 180 degree horizontal and vertical rotations". "A random gap" between the cubes, and each
-    cube's mean and standard deviation made 0 and 1, so that neither edges nor brightness tell its place.
+    cube's mean and standard deviation made 0 and 1, so that neither edges nor brightness reveal its place.
 
     Args:
         num_permutations: size of the set. **Ours**: 100.
@@ -36,7 +36,7 @@ class RubikCubes:
         seed: random seed for the set's first permutation.
 
     Raises:
-        InputError: more permutations than 8 cubes have; when called, for images that are no volumes or too small.
+        InputError: there are more permutations than 8 cubes have; in a call, images are no volumes or too small.
 
     Shape:
         ``B[C]HWD`` to cubes ``B8[C]hwd`` and :class:`RubikMoves`; cube k is cube ``permutations[order][k]`` of the

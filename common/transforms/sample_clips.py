@@ -26,7 +26,7 @@ class RandSampleClipsd(RandomizableTrait, MapTransform):
 
     "Sample axial, coronal and sagittal clips from a 3D volumetric medical image with C slices and a stride of delta_L.
     Regard the above axial clip as the long spatial clip and then randomly sample C axial slices with spatial stride
-    delta_S (delta_S < delta_L) as the short spatial clip." Each clip starts anywhere where it fits, all places alike.
+    delta_S (delta_S < delta_L) as the short spatial clip." All starts at which a clip fits are equally likely.
 
     The volume comes in RAS (``Orientationd``), so that axes are anatomical: slices of "axial" follow each other from
     the feet to the head and have the axes R and A, "coronal" from back to front with R and S, "sagittal" from left to
@@ -37,17 +37,17 @@ class RandSampleClipsd(RandomizableTrait, MapTransform):
     loader workers a resumed run draws as the whole one does.
 
     Args:
-        keys: one volume, ``[C]HWD``; it is taken out of the row.
-        num_slices: C. **Ours**: 16.
-        long_stride: delta_L, in voxels. **Ours**: 8.
-        short_stride: delta_S, less than delta_L. **Ours**: 2.
+        keys: row key of the volume, ``[C]HWD``, which is removed from the row.
+        num_slices: number C of slices. **Ours**: 16.
+        long_stride: stride delta_L in voxels. **Ours**: 8.
+        short_stride: stride delta_S in voxels, less than delta_L. **Ours**: 2.
         clip_size: in-plane size of all clips, in voxels. **Ours**.
-        views: names of the clips; each is put into the row under its name.
-        allow_missing_keys: pass over rows without a volume.
+        views: names of the clips, which are their keys in the row.
+        allow_missing_keys: whether to skip rows without a volume.
 
     Raises:
-        InputError: no such view, a stride or number below 1, ``short_stride`` not below ``long_stride``, more than one
-            key; in a call, axes shorter than ``(C - 1) * stride + 1``, all of them named.
+        InputError: a view is unknown, a stride or number is below 1, ``short_stride`` is not below ``long_stride``, or
+            there is more than one key; in a call, axes are shorter than ``(C - 1) * stride + 1``.
 
     Shape:
         ``[C]HWD -> [C, num_slices, *clip_size]`` for each view, of the volume's type.
@@ -115,14 +115,14 @@ def slice_starts(
     num_slices: int,
     owner: str = "volume",
 ) -> dict[str, int]:
-    """First slices of clips, all places that fit being alike.
+    """First slices of clips, with equal probability for all starts at which a clip fits.
 
     Args:
         uniform: random number in [0, 1) for each view.
         lengths: length of the axis of each view, in voxels.
         strides: stride of each view, in voxels.
         num_slices: number of slices of each clip.
-        owner: name of the volume, for the message.
+        owner: name of the volume, for error messages.
 
     Raises:
         InputError: axes that are shorter than a clip; the message names all of them.
@@ -139,7 +139,7 @@ def slice_starts(
 
 
 def _centred(length: int, size: int) -> tuple[slice, slice]:
-    """Which part of an axis goes where, as :class:`monai.transforms.ResizeWithPadOrCrop` has it."""
+    """Source and target slices of an axis, as in :class:`monai.transforms.ResizeWithPadOrCrop`."""
     if length >= size:
         start = length // 2 - size // 2
         return slice(start, start + size), slice(0, size)
@@ -173,7 +173,7 @@ def _check(
 
 
 def _owner(row: Mapping[Hashable, Any], volume: torch.Tensor) -> str:
-    """Whose volume it is: the subject, and the file where the reader left its name."""
+    """Subject of the volume, and its file if the reader stored the name."""
     file = volume.meta.get("filename_or_obj", "") if isinstance(volume, MetaTensor) else ""
     return f"subject {row.get('subject', 'without name')}" + (f" ({file})" if file else "")
 

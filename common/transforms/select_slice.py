@@ -17,25 +17,25 @@ __all__ = ["SelectSliced", "largest_slice"]
 
 
 class SelectSliced(MapTransform):
-    """Take the slice with the largest mask area, or a named one, from each volume of a row; 2D images pass as they are.
+    """Take the slice with the largest mask area, or a given one, from each volume of a row; 2D images are unchanged.
 
-    Which slice it is, is said by the first of these that is there: ``index``, the row's ``index_key``, the mask. A
-    volume of one slice needs none of them. Indices count from 0 along the axis as the volume lies when it comes here:
-    after ``Orientationd`` to RAS, axis 2 counts from the feet upwards, whatever the file's order.
+    The slice is determined by the first of these that is available: ``index``, the row's ``index_key``, the mask. A
+    volume of one slice needs none of them. Indices count from 0 along the axis of the given volume: after
+    ``Orientationd`` to RAS, axis 2 counts from the feet upwards, independent of the file's order.
 
-    The geometry stays true: the result's ``affine`` remains 4x4, its first two columns are those of the axes that are
-    left, its third that of the slice axis, its last the position of the slice's first voxel.
+    The geometry is kept: the result's ``affine`` is 4x4, with the columns of the two remaining axes, that of the slice
+    axis, and the position of the slice's first voxel.
 
     Args:
-        keys: volumes of one grid, ``CHWD``, the mask among them where it is used later; or slices, ``CHW``.
+        keys: row keys of volumes on one grid, ``CHWD``, including the mask if it is used later; or of slices, ``CHW``.
         mask_key: row key of the mask; voxels above 0 count. ``None`` for no mask.
         axis: spatial axis along which slices are counted: 0, 1 or 2.
-        index: the slice for all rows.
-        index_key: row key under which a row may name its slice, and under which the chosen one is stored.
-        allow_missing_keys: pass over keys that a row does not have.
+        index: slice index for all rows.
+        index_key: row key of a row's own slice index, under which the chosen one is stored.
+        allow_missing_keys: whether to skip keys that a row does not have.
 
     Raises:
-        InputError: the axis is none of a volume, the index is outside, the mask is empty, or nothing says which slice.
+        InputError: the axis is invalid, the index is outside, the mask is empty, or nothing determines the slice.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class SelectSliced(MapTransform):
             if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
                 raise InputError(
                     f"{name}: found slice index {index!r}, expected 0..{count - 1} along axis {self.axis} of shape "
-                    f"{tuple(volume.shape[1:])}; mend {self.index_key!r}"
+                    f"{tuple(volume.shape[1:])}; correct {self.index_key!r}"
                 )
             return index
         if count == 1:
@@ -96,9 +96,9 @@ def largest_slice(mask: torch.Tensor, axis: int, name: str = "mask") -> int:
     """Index of the slice with most voxels above 0, the first of equal ones.
 
     Args:
-        mask: ``CHWD``.
+        mask: mask, ``CHWD``.
         axis: spatial axis: 0, 1 or 2.
-        name: owner of the mask, for the message.
+        name: name of the mask, for error messages.
 
     Raises:
         InputError: the mask is empty.
@@ -110,7 +110,7 @@ def largest_slice(mask: torch.Tensor, axis: int, name: str = "mask") -> int:
 
 
 def _take(volume: torch.Tensor, axis: int, index: int) -> torch.Tensor:
-    """One slice, ``CHW``, in memory of its own: a cache would else keep the whole volume."""
+    """One slice, ``CHW``, as a copy, since a view in a cache would keep the whole volume."""
     taken = volume.select(1 + axis, index).clone()
     if isinstance(volume, MetaTensor):
         order = [i for i in range(3) if i != axis] + [axis]
@@ -124,6 +124,6 @@ def _take(volume: torch.Tensor, axis: int, index: int) -> torch.Tensor:
 
 
 def _owner(row: Mapping[Hashable, Any], volume: torch.Tensor) -> str:
-    """Whose volume it is: the subject, and the file where the reader left its name."""
+    """Subject of the volume, and its file if the reader stored the name."""
     file = volume.meta.get("filename_or_obj", "") if isinstance(volume, MetaTensor) else ""
     return f"subject {row.get('subject', 'without name')}" + (f" ({file})" if file else "")

@@ -17,28 +17,28 @@ __all__ = ["SelectUniformSlicesd", "uniform_slices"]
 
 
 class SelectUniformSlicesd(MapTransform):
-    """Make channels of slices chosen uniformly among those that show the region: a 2D network sees them as a whole.
+    """Convert slices chosen uniformly among those with the region to the channels of one image for a 2D network.
 
     Zhao and Yang 2021, section 3.1: "we uniformly select 10 slice images for each tumor area because of a wide range of
     slice thicknesses. If there are less than 10 slices, select slices repeatedly from the middle to the ends." See
-    :func:`uniform_slices` for which they are.
+    :func:`uniform_slices` for the choice.
 
-    The geometry stays true in the plane: the result's ``affine`` is 4x4 with the columns of the two axes left, of the
-    slice axis, and the position of the first slice chosen.
+    The geometry is kept in the plane: the result's ``affine`` is 4x4, with the columns of the two remaining axes, that
+    of the slice axis, and the position of the first chosen slice.
 
     Args:
-        keys: volumes of one channel, ``1HWD``, on one grid, the mask among them where it is used later.
+        keys: row keys of single-channel volumes, ``1HWD``, on one grid, including the mask if it is used later.
         mask_key: row key of the mask; voxels above 0 count.
         num_slices: number of slices, which are the channels of the result.
         axis: spatial axis along which slices are counted: 0, 1 or 2; 2 after ``Orientationd`` to RAS is transverse.
         index_key: row key of the chosen indices, in the order of the channels.
-        allow_missing_keys: pass over keys that a row does not have.
+        allow_missing_keys: whether to skip keys that a row does not have.
 
     Shape:
         ``1HWD`` to ``[num_slices, H, W]`` for axis 2.
 
     Raises:
-        InputError: no mask or an empty one, several channels, another shape, or options that make no sense.
+        InputError: the mask is missing or empty, there are several channels, shapes differ, or an option is invalid.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class SelectUniformSlicesd(MapTransform):
 def uniform_slices(available: int, wanted: int) -> list[int]:
     """Positions of ``wanted`` slices among ``available`` ones, in their order.
 
-    Where there are enough, each is the middle of one of ``wanted`` equal parts (**ours**: "uniformly" in the paper; the
-    very ends hold only the region's tips). Where there are fewer, all are taken as often as goes, and those nearest
-    the middle once more, the lower of equally near ones first; repeated slices are neighbours, so that channels follow
-    the axis (**ours**: "select slices repeatedly from the middle to the ends").
+    If there are enough, each is the middle of one of ``wanted`` equal parts (**ours**: "uniformly" in the paper; the
+    ends show only the region's tips). If there are fewer, all are repeated equally often, and those nearest the middle
+    once more, the lower of equally near ones first; repeated slices are neighbours, so that channels follow the axis
+    (**ours**: "select slices repeatedly from the middle to the ends").
 
     Args:
-        available: slices that show the region, from 1.
-        wanted: slices to choose, from 1.
+        available: number of slices with the region, from 1.
+        wanted: number of slices to choose, from 1.
 
     Example:
         >>> uniform_slices(20, 4)

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from monai.bundle import ConfigWorkflow
 
-from common.data import BrainPhantoms, LiverPhantoms, LungPhantoms
+from common.data.phantoms import BrainPhantoms, LiverPhantoms, LungPhantoms
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
 from tests.python_commands import run_python
 from tests.two_processes import free_port
@@ -58,6 +59,19 @@ def train_once(made_once) -> Callable[..., Path]:
         return made_once(name, make) / "model.pt"
 
     return train_once
+
+
+@pytest.fixture
+def without_record(tmp_path) -> Callable[[Path], Path]:
+    """Gives a checkpoint's weights as another program would have written them, which say nothing of their training."""
+
+    def without_record(checkpoint: Path) -> Path:
+        path = tmp_path / "foreign" / "model.pt"
+        path.parent.mkdir(exist_ok=True)
+        torch.save(dict(torch.load(checkpoint, weights_only=True)), path)
+        return path
+
+    return without_record
 
 
 @pytest.fixture

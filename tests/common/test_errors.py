@@ -25,8 +25,8 @@ def run(error: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_bad_input_ends_the_process_with_its_line_alone():
-    result = run("InputError('a.json: found 1, expected 2; mend it')")
-    assert result.returncode == 1 and result.stderr == "error: a.json: found 1, expected 2; mend it\n"
+    result = run("InputError('a.json: found 1, expected 2; correct it')")
+    assert result.returncode == 1 and result.stderr == "error: a.json: found 1, expected 2; correct it\n"
 
 
 def test_other_errors_keep_their_traceback():

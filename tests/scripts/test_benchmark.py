@@ -52,7 +52,7 @@ def test_an_unknown_config_is_one_line_and_no_output(project, tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_the_cost_of_re_and_se_is_told_for_every_variant(project, tmp_path):
+def test_the_cost_of_re_and_se_is_reported_for_every_variant(project, tmp_path):
     output = tmp_path / "result.json"
     candidates = ("--num_clusters", "2", "--candidates_per_cluster", "3")
     args = ("--rounds", "1", "--steps", "1", *SIZES, *candidates, "--output", str(output))

@@ -18,10 +18,10 @@ def test_the_table_is_printed_and_all_numbers_are_in_the_json(project, tmp_path,
     output = tmp_path / "c.json"
     sizes = ("--channels", "16", "--size", "3", "--modalities", "2", "--groups", "4", "--batch_size", "2")
     complexity(project, monkeypatch, *sizes, "--rounds", "1", "--steps", "1", "--output", str(output))
-    told, result = capsys.readouterr().out, json.loads(output.read_text())
+    printed, result = capsys.readouterr().out, json.loads(output.read_text())
     assert result["rows"]["CMC"]["macs"] == 16 * 16 * 2 * 9
-    assert f"{result['rows']['dense']['forward']['median'] * 1e3:.1f} (x" in told
-    assert result["environment"]["hardware"]["cpu"] in told and result["environment"]["versions"]["torch"]
+    assert f"{result['rows']['dense']['forward']['median'] * 1e3:.1f} (x" in printed
+    assert result["environment"]["hardware"]["cpu"] in printed and result["environment"]["versions"]["torch"]
 
 
 def test_groups_that_do_not_divide_are_one_line_and_no_output(project, tmp_path, monkeypatch):

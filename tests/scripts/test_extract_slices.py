@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from common.data import LiverPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 
 
@@ -30,7 +31,7 @@ def test_slices_are_written_relative_to_the_working_directory(run, tmp_path, cap
     assert len(rows) == 6 and all(0 <= row["slice"] < 6 for row in rows)
 
 
-def test_an_index_outside_is_told_with_a_line_for_each_row(run):
+def test_an_index_outside_is_reported_with_a_line_for_each_row(run):
     with pytest.raises(InputError, match="6 problems") as error:
         run("--index", "6")
     assert str(error.value).count("found slice index 6, expected 0..5 along axis 2") == 6

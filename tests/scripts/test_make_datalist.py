@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.data import BrainPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import BrainPhantoms
 from tests.common.data.cohorts.dicom_studies import write_patient
 from tests.python_commands import run_python
 

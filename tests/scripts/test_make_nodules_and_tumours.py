@@ -51,7 +51,7 @@ def test_busi_takes_classes_in_the_order_of_their_label(run, shared_data, tmp_pa
     assert Counter(row["label"] for row in content["training"]) == {0: 137, 1: 281}
 
 
-def test_a_folder_that_is_not_the_cohort_is_told(run, tmp_path):
+def test_a_folder_that_is_not_the_cohort_is_reported(run, tmp_path):
     (tmp_path / "empty").mkdir()
     for cohort, table in (("tn_scui", "train.csv"), ("kits", "kits.json"), ("busi", "labels.csv")):
         with pytest.raises(InputError, match=f"{table}: .*expected"):

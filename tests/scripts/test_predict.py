@@ -22,7 +22,7 @@ VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(n
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a NIfTI case and a DICOM study without the series that is asked for."""
+    """A folder with a NIfTI case and a DICOM study without the requested series."""
     (tmp_path / "in" / "007").mkdir(parents=True)
     nib.save(nib.Nifti1Image(VOLUME, np.eye(4)), tmp_path / "in" / "007" / "scan.nii.gz")
     return tmp_path / "in"
@@ -40,7 +40,7 @@ def test_a_bundle_predicts_with_the_ids_that_it_was_trained_with(folder, tmp_pat
     assert "1 predicted, 1 of them before, 0 failed" in capsys.readouterr().out
 
 
-def test_a_zip_predicts_and_bad_studies_are_told_at_the_end_with_the_others_kept(folder, tmp_path, capsys):
+def test_a_zip_predicts_and_bad_studies_are_reported_at_the_end_with_the_others_kept(folder, tmp_path, capsys):
     weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2, CalibratedSoftmax(threshold=1.0))
     archive = write_archive(write_archive_folder(tmp_path / "toy", BUNDLE, weights), tmp_path / "toy.zip")
     study = generate_uid()
@@ -55,7 +55,7 @@ def test_a_zip_predicts_and_bad_studies_are_told_at_the_end_with_the_others_kept
     assert line.startswith("007,T1=") and ",no call," in line
 
 
-def test_what_is_neither_archive_nor_bundle_is_told(tmp_path):
+def test_what_is_neither_archive_nor_bundle_is_reported(tmp_path):
     with pytest.raises(InputError, match=r"nowhere: found no such file, folder or bundle"):
         run_commands(predict.predict, ["nowhere", str(tmp_path), "--output", str(tmp_path / "out")])
 

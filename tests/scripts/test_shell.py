@@ -1,4 +1,4 @@
-"""The shell scripts, in a copy of the project whose Python only writes down what it was asked to do."""
+"""The shell scripts, in a copy of the project whose Python only records its calls."""
 
 from __future__ import annotations
 
@@ -11,19 +11,35 @@ from pathlib import Path
 import pytest
 
 SHELL = ("scripts/docs.sh", "scripts/install.sh", "scripts/quickstart.sh", "scripts/test.sh", ".ci/run")
-TOOLS = ["bash", "awk", "cat", "cksum", "cut", "dirname", "env", "grep", "mkdir", "readlink", "tee", "uname"]
+TOOLS = [
+    "bash",
+    "awk",
+    "cat",
+    "cksum",
+    "cut",
+    "dirname",
+    "du",
+    "env",
+    "grep",
+    "mkdir",
+    "readlink",
+    "sleep",
+    "tee",
+    "uname",
+]
 
 # Passes programs on to the real Python, notes everything else; exits with 1 where FAIL is part of the call.
 RECORDER = """#!/usr/bin/env bash
 case "$*" in *"${FAIL:-nothing fails}"*) echo "ERROR: as asked" && exit 1 ;; esac
 if [ "$1" = -c ]; then exec REAL "$@"; fi
 if [ "$1" = --version ]; then echo "Python 3.9.1" && exit; fi
+if [ "$2 $3" = "pip config" ]; then printf %s "${PIP_SETTINGS:-}" && exit; fi
 echo "$PWD: $*" >>"LOG"
 """
 
 
 class Project:
-    """A copy of what the scripts read, an environment made of the recorder, and only the tools that are named."""
+    """A copy of the files that the scripts read, an environment with the recorder, and only the named tools."""
 
     def __init__(self, folder: Path, source: Path) -> None:
         self.root, self.log, self.venv = folder / "project", folder / "log", folder / "project" / ".venv"
@@ -38,7 +54,7 @@ class Project:
         for tool in (*TOOLS, "cc"):
             (self.tools / tool).symlink_to(shutil.which(tool) or shutil.which("true"))
         (self.tools / "python3").symlink_to(self.recorder)
-        (self.tools / "nvidia-smi").symlink_to(shutil.which("true"))  # no look at torch's index in tests
+        (self.tools / "nvidia-smi").symlink_to(shutil.which("true"))  # no query of the index of torch in tests
 
     def with_environment(self) -> Project:
         (self.venv / "bin").mkdir(parents=True)
@@ -51,7 +67,7 @@ class Project:
         return subprocess.run(command, cwd=cwd or self.root.parent, env=env, capture_output=True, text=True)
 
     def calls(self, *words: str) -> list[str]:
-        """What was asked of Python so far, of the calls that have all these words; what was noted is forgotten."""
+        """The recorded calls of Python with all these words; the record is cleared."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.unlink(missing_ok=True)
         return [line for line in lines if all(word in line for word in words)]
@@ -109,7 +125,7 @@ def test_a_python_without_venv_is_refused_in_one_line(copy):
     assert "python3 has no venv module" in result.stderr and "python3-venv" in result.stderr
 
 
-def test_a_machine_without_compiler_is_told_so_before_anything_is_installed(copy):
+def test_a_machine_without_compiler_is_reported_so_before_anything_is_installed(copy):
     (copy.with_environment().tools / "cc").unlink()
     result = copy.run("scripts/install.sh", "radiomics")
     assert result.returncode == 1 and result.stderr.count("\n") == 1 and "found no C compiler" in result.stderr
@@ -124,7 +140,9 @@ def test_a_new_environment_is_made_where_there_is_none(copy):
 def test_installing_takes_the_pins_and_a_second_time_does_nothing(copy):
     result = copy.with_environment().run("scripts/install.sh", "radiomics", "test")
     assert result.returncode == 0, result.stderr
-    calls = copy.calls("pip install")
+    first, *calls = copy.calls("pip install")
+    assert first.endswith(f"-m pip install --disable-pip-version-check --quiet -c {copy.root}/constraints.txt uv")
+    assert all(f"-m uv pip install --python {copy.venv}/bin/python" in call for call in calls)
     assert calls[0].endswith(" torch") and calls[-1].endswith(f"--editable {copy.root}[radiomics,test]")
     assert all(f"-c {copy.root}/constraints.txt" in call for call in calls)
     for extras in (["radiomics"], ["test", "radiomics"], []):
@@ -147,7 +165,7 @@ def test_changed_pins_or_another_extra_are_installed(name, copy):
 
 def test_a_failed_installation_says_where_its_log_is_and_is_tried_again(copy):
     result = copy.with_environment().run("scripts/install.sh", FAIL="--editable")
-    assert result.returncode == 1 and f"all that pip said is in {copy.venv}/install.log" in result.stderr
+    assert result.returncode == 1 and f"the installer's output is in {copy.venv}/install.log" in result.stderr
     assert "ERROR: as asked" in result.stdout and "ERROR: as asked" in (copy.venv / "install.log").read_text()
     copy.calls()
     assert copy.run("scripts/install.sh").returncode == 0 and copy.calls("pip install", "--editable")
@@ -155,9 +173,37 @@ def test_a_failed_installation_says_where_its_log_is_and_is_tried_again(copy):
 
 def test_torch_comes_from_the_index_that_is_asked_for(copy):
     copy.with_environment().run("scripts/install.sh", TORCH_INDEX="https://example.org/whl")
-    first, *rest = copy.calls("pip install")
+    first, *rest = copy.calls("uv pip install")
     assert first.endswith("torch --extra-index-url https://example.org/whl")
     assert not any("example.org" in call for call in rest)
+
+
+def test_uv_gets_the_indexes_and_certificate_that_pip_is_configured_with(copy):
+    settings = """global.index-url='https://a.org/simple'
+global.extra-index-url='https://b.org/simple\\nfile:///c d'
+global.find-links='/none'
+global.cert='/etc/ca.pem'
+install.find-links='/wheels'
+global.constraint='more.txt'
+global.no-index='false'
+:env:.extra-index-url='https://b.org/simple file:///c'
+"""
+    result = copy.with_environment().run("scripts/install.sh", PIP_SETTINGS=settings)
+    assert result.returncode == 0, result.stderr
+    expected = (
+        "--index-strategy unsafe-best-match --default-index https://a.org/simple --index https://b.org/simple "
+        "--index file:///c --find-links /wheels --constraint more.txt -c "
+    )
+    calls = copy.calls("uv pip install")
+    assert calls and all(expected in call and "--no-index" not in call for call in calls)
+
+
+def test_pip_installs_with_the_same_pins_where_there_is_no_uv(copy):
+    result = copy.with_environment().run("scripts/install.sh", "radiomics", FAIL="constraints.txt uv")
+    assert result.returncode == 0 and "installing with pip" in result.stdout
+    calls = copy.calls("-m pip install")
+    assert calls[-1].endswith(f"--editable {copy.root}[radiomics]")
+    assert all(f"-c {copy.root}/constraints.txt" in call for call in calls)
 
 
 def test_quickstart_makes_phantoms_and_runs_the_bundle_through_a_link_from_anywhere(copy, tmp_path):
@@ -183,10 +229,9 @@ def test_quickstart_stops_where_a_step_fails(copy):
 def test_continuous_integration_checks_style_and_runs_the_tests_in_the_projects_folder(copy):
     result = copy.with_environment().run(".ci/run")
     assert result.returncode == 0, result.stderr
-    calls = [call for call in copy.calls("-m") if "-m pip" not in call]
-    assert [call.split()[:3] for call in calls] == [
-        [f"{copy.root}:", "-m", name] for name in ("ruff", "ruff", "pytest")
-    ]
+    calls = [call for call in copy.calls("-m") if " pip " not in call]
+    modules = ("ruff", "ruff", "mypy", "pytest")
+    assert [call.split()[:3] for call in calls] == [[f"{copy.root}:", "-m", name] for name in modules]
 
 
 def test_options_of_the_test_command_go_to_pytest(copy):
@@ -194,6 +239,6 @@ def test_options_of_the_test_command_go_to_pytest(copy):
     assert copy.calls("-m pytest")[0].endswith("-k two words")
 
 
-@pytest.mark.parametrize("step", ["ruff check", "ruff format", "-m pytest"])
+@pytest.mark.parametrize("step", ["ruff check", "ruff format", "-m mypy", "-m pytest"])
 def test_the_test_command_fails_where_a_step_fails(step, copy):
     assert copy.with_environment().run("scripts/test.sh", FAIL=step).returncode == 1

@@ -14,7 +14,7 @@ from scripts import verify
 
 @pytest.fixture
 def key(tmp_path):
-    """Path of a new public key; the private one lies beside it."""
+    """Path of a new public key; the private one is beside it."""
     key = ed25519.Ed25519PrivateKey.generate()
     form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "private.pem").write_bytes(key.private_bytes(*form))
@@ -46,10 +46,10 @@ def test_a_signed_archive_passes_with_its_key_and_says_that_there_is_one_without
     run_commands(verify.verify, [archive, "--key", str(key)])
     assert capsys.readouterr().out.startswith(f"signature: made by {key}\nmanifest: 2 files")
     run_commands(verify.verify, [archive])
-    assert capsys.readouterr().out.startswith("signature: there is one; --key checks it\n")
+    assert capsys.readouterr().out.startswith("signature: present, not checked; set --key to check it\n")
 
 
-def test_the_release_is_told_as_a_signature_tells_who_but_not_which(folder, capsys):
+def test_the_release_is_reported_because_a_signature_shows_who_but_not_which(folder, capsys):
     (folder / "configs/metadata.json").write_text('{"name": "Tumours\\u001b[2J", "version": "0.1.0"}')
     write_manifest(folder)
     run_commands(verify.verify, [str(folder)])
@@ -86,10 +86,10 @@ def test_code_is_refused_where_none_may_be(folder):
         run_commands(verify.verify, [str(folder), "--scan"])
 
 
-def test_the_zoos_checks_are_told_one_by_one_and_a_failed_one_ends_with_an_error(folder, monkeypatch, capsys):
+def test_the_zoos_checks_are_reported_one_by_one_and_a_failed_one_ends_with_an_error(folder, monkeypatch, capsys):
     monkeypatch.setattr(
         "common.deploy.consumers.zoo_checks.check_zoo", lambda folder: [("structure", None), ("train", "no GPU")]
     )
-    with pytest.raises(InputError, match="failed train of the zoo's checks"):
+    with pytest.raises(InputError, match="failed the zoo checks train"):
         run_commands(verify.verify, [str(folder), "--zoo"])
     assert capsys.readouterr().out.endswith("zoo: structure: passed\nzoo: train: no GPU\n")

@@ -1,4 +1,4 @@
-"""Datalists of public cohorts as they lie on disk, and of any cohort that a table describes."""
+"""Datalists of public cohorts in their original layout, and of cohorts described by a table."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .npz import npz_datalist
     from .nsclc import nsclc_datalist
     from .oasis import oasis_datalist
-    from .slices import slice_datalist
     from .table import table_datalist
     from .tn_scui import tn_scui_datalist
 
@@ -32,7 +31,6 @@ __all__ = [
     "npz_datalist",
     "nsclc_datalist",
     "oasis_datalist",
-    "slice_datalist",
     "table_datalist",
     "tn_scui_datalist",
 ]

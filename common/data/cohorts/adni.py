@@ -1,4 +1,4 @@
-"""ADNI as downloaded from the archive of LONI: folders of image ids, and the table of the search."""
+"""ADNI as downloaded from LONI: folders of image IDs, and the table of the search."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def adni_datalist(
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """ADNI as downloaded: folders of image ids with NIfTI or DICOM, and the table of the search.
+    """ADNI as downloaded: folders of image IDs with NIfTI or DICOM, and the table of the search.
 
-    Reads ``<root>/<subject>/<description>/<date>/<image id>/`` with a NIfTI or a DICOM series each. A person's visits
-    are rows of one subject. ``age``, ``visit`` and ``sex`` come from the table.
+    It reads ``<root>/<subject>/<description>/<date>/<image id>/`` with one NIfTI file or DICOM series each. The visits
+    of a person are rows of one subject. ``age``, ``visit`` and ``sex`` come from the table.
 
     Args:
-        root: folder ``ADNI`` of the download, or one above it.
+        root: folder ``ADNI`` of the download, or a parent of it.
         output: JSON to write.
-        table: CSV of the search, with the columns Image Data ID, Subject, Group, Age and, if there are any, Visit, Sex
-            and Description. Default: the only ``.csv`` in ``root``.
+        table: CSV of the search, with the columns Image Data ID, Subject, Group, Age and optionally Visit, Sex and
+            Description. Default: the only ``.csv`` in ``root``.
         class_names: values of ``Group`` in the order of their index, such as CN,AD; scans of other groups are
             incomplete. Default: no labels, as for pre-training.
-        description: text that the ``Description`` of a scan must hold, such as MPRAGE.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the scans without file or of another
-            group; "drop" leaves them out and logs which and why.
-        num_folds: number of folds by subject, stratified by label where there is one.
+        description: text that the ``Description`` of a scan must contain, such as MPRAGE.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the scans without file or of another
+            group; "drop" omits and logs them.
+        num_folds: number of folds by subject, stratified by label if there is one.
         seed: random seed for the folds.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: for a missing table or column, and for incomplete scans unless they are dropped.
+        InputError: a table or column is missing, or scans are incomplete and not dropped.
     """
     root = existing_folder(root)
     entries = read_table(_table(root) if table is None else Path(table), COLUMNS)
@@ -90,12 +90,12 @@ def _table(root: Path) -> Path:
     found = sorted(root.glob("*.csv"))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise InputError(f"{root}: found the tables {names}, expected one .csv; name it by --table")
+        raise InputError(f"{root}: found the tables {names}, expected one .csv; set --table")
     return found[0]
 
 
 def _folders(root: Path) -> dict[str, list[Path]]:
-    """Folders by image id: ``I`` and a number."""
+    """Folders by image ID: ``I`` and a number."""
     found: dict[str, list[Path]] = defaultdict(list)
     for folder, _, _ in os.walk(root):
         if (name := os.path.basename(folder)).startswith("I") and name[1:].isdecimal():
@@ -104,7 +104,7 @@ def _folders(root: Path) -> dict[str, list[Path]]:
 
 
 def _image(folders: Sequence[Path]) -> tuple[Path | None, list[str]]:
-    """The NIfTI of a scan, or its folder where that holds DICOM, and why there is none."""
+    """The NIfTI file of a scan, or its folder with DICOM, and reasons why there is none."""
     if len(folders) != 1:
         return None, [f"found {len(folders)} folders of its id, expected one"]
     files = sorted(path for path in folders[0].iterdir() if path.is_file())

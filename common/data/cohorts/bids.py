@@ -36,41 +36,40 @@ def bids_datalist(
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """BIDS: a row for each visit, or for each run of it; all visits of a person are in one fold.
+    """BIDS: a row per visit, or per run of it; all visits of a person are in one fold.
 
     Files are ``sub-<name>[/ses-<name>]/<any folder>/sub-<name>[_ses-<name>][_<entity>-<value>...]_<suffix>.nii[.gz]``.
-    Values come from ``sub-<name>/sub-<name>_sessions.tsv`` where that has the column, else from ``participants.tsv``;
-    ``n/a`` is none.
+    Values come from ``sub-<name>/sub-<name>_sessions.tsv`` if it has the column, else from ``participants.tsv``;
+    ``n/a`` means missing.
 
     Args:
         root: folder with the ``sub-`` folders.
         output: JSON to write.
         images: suffixes of the modalities, such as T1w, T2w, FLAIR, in the order of the datalist's ``image``. A visit
-            with several files of the first one (runs) is several rows.
+            with several files of the first one (runs) becomes several rows.
         label: column with the class; ``None`` for a cohort without labels.
         class_names: values of that column in the order of their index; visits with another value are incomplete.
-            Default: all values in the alphabet's order. With ``segmentation``, names of the map's values from 0.
-        age: column that becomes the number ``age``, where there is one; "89+" is 89.
-        columns: further columns to keep, as text.
-        person: column of ``participants.tsv`` that names the person, where one has several participant names.
+            Default: all values in alphabetical order. With ``segmentation``, names of the values of the map from 0.
+        age: column that becomes the number ``age``, if it exists; "89+" is 89.
+        columns: additional columns to keep, as text.
+        person: column of ``participants.tsv`` with the person, if one person has several participant names.
         sessions: sessions to read, such as baseline; default: all.
         entities: entities that file names must have, such as ``{"acq": "mprage"}``.
-        mask: end of the names of masks below ``derivatives``, such as ``desc-brain_mask``; they become ``mask``.
-        segmentation: end of the names of label maps, such as ``label-lesion_mask``: they become ``label``, see
+        mask: end of the names of masks in ``derivatives``, such as ``desc-brain_mask``, which become ``mask``.
+        segmentation: end of the names of label maps, such as ``label-lesion_mask``, which become ``label``, see
             :func:`~common.data.load_datalist`.
-        missing: how to treat missing modalities: "zeros" keeps visits without some modality, with null in its place;
-            "refuse" takes them for incomplete.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the visits with missing files or unknown
-            label; "drop" leaves them out and logs which and why.
-        num_folds: number of folds by person, stratified by label where there is one.
+        missing: treatment of missing modalities: "zeros" keeps visits without some modality, with null instead of it;
+            "refuse" treats them as incomplete.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the visits with missing files or unknown
+            label; "drop" omits and logs them.
+        num_folds: number of folds by person, stratified by label if there is one.
         seed: random seed for the folds.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: for a folder that isn't BIDS, a missing table or column, and for incomplete visits unless they are
-            dropped.
+        InputError: the folder is not BIDS, a table or column is missing, or visits are incomplete and not dropped.
     """
     root = existing_folder(root)
     expect_choice("missing", missing, ("refuse", "zeros"))
@@ -108,7 +107,7 @@ def bids_datalist(
 def _values(
     tables: BidsTables, visit: Visit, label: str | None, class_names: Sequence[str], age: str, columns: Sequence[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """What the tables say of a visit, and why it can't be used."""
+    """The values of a visit in the tables, and reasons why it is incomplete."""
     values: dict[str, Any] = {}
     reasons = []
     if label:
@@ -126,7 +125,7 @@ def _values(
 def _row(
     root: Path, visit: Visit, scan: Scan, missing: str, endings: Mapping[str, str | None], only: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """A scan's files as a row, and why it can't be used."""
+    """The files of a scan as a row, and reasons why it is incomplete."""
     reasons = []
     paths: list[str | None] = []
     for suffix, files in scan.items():

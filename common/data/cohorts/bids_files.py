@@ -1,4 +1,4 @@
-"""Which files of a BIDS folder belong to which visit."""
+"""Files of a BIDS folder by visit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BidsFile", "Visit", "find_derivative", "scans", "visits"]
 NAME = re.compile(r"(?P<entities>sub-[A-Za-z0-9+]+(_[a-z]+-[A-Za-z0-9+]+)*)_(?P<suffix>[A-Za-z0-9]+)\.nii(\.gz)?")
 
 ACQUISITION = ("acq", "ce", "rec", "inv")  # entities that may differ between the modalities of one scan
-DERIVED = ("desc", "label", "space", "res", "den", "seg", "atlas", "hemi", "cohort")  # that derivatives add
+DERIVED = ("desc", "label", "space", "res", "den", "seg", "atlas", "hemi", "cohort")  # entities that derivatives add
 
 
 class Visit(NamedTuple):
@@ -28,12 +28,12 @@ class Visit(NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """What all names of its files begin with."""
+        """Prefix of the names of all its files."""
         return "_".join(part for part in self if part)
 
 
 class BidsFile(NamedTuple):
-    """An image and what its name tells."""
+    """An image and the parts of its name."""
 
     path: Path
     visit: Visit
@@ -41,22 +41,22 @@ class BidsFile(NamedTuple):
     suffix: str
 
 
-Scan = dict[str, list[BidsFile]]  # candidates for each modality
+Scan = dict[str, list[BidsFile]]  # candidates by modality
 
 
 def visits(
     root: Path, suffixes: Sequence[str], entities: Mapping[str, str], sessions: Sequence[str] = ()
 ) -> dict[Visit, list[BidsFile]]:
-    """The visits of a cohort, in order, each with its files of these suffixes and entities.
+    """The visits of a cohort in order, each with its files of given suffixes and entities.
 
     Args:
         root: folder of the ``sub-`` folders.
-        suffixes: of the modalities.
-        entities: that the files must have, such as ``{"acq": "mprage"}``.
-        sessions: only these; empty for all.
+        suffixes: suffixes of the modalities.
+        entities: entities that the file names must have, such as ``{"acq": "mprage"}``.
+        sessions: sessions to read; empty for all.
 
     Raises:
-        InputError: when there is no ``sub-`` folder, or no visit of these sessions.
+        InputError: there is no ``sub-`` folder, or no visit of these sessions.
     """
     wanted = {str(name).removeprefix("ses-") for name in sessions}
     found: dict[Visit, list[BidsFile]] = {}
@@ -74,7 +74,7 @@ def visits(
                 ]
     if not found:
         what = f"sessions {', '.join(sorted(wanted))}" if wanted else "folders sub-<name>"
-        raise InputError(f"{root}: found no visit, expected {what}; mend the path or the sessions")
+        raise InputError(f"{root}: found no visit, expected {what}; correct the path or the sessions")
     return found
 
 
@@ -87,15 +87,16 @@ def _parsed(path: Path, visit: Visit) -> BidsFile | None:
 
 
 def scans(files: Sequence[BidsFile], suffixes: Sequence[str]) -> list[Scan]:
-    """A visit's scans: one for each file of the first modality, with the candidates of the others.
+    """The scans of a visit: one per file of the first modality, with the candidates of the others.
 
-    Candidates agree in every entity that both names have, such as ``run-1``, but for those that tell how a modality was
-    acquired. Where some have just the same entities, the others don't count.
+    Candidates agree in all entities that both names have, such as ``run-1``, except those of the acquisition. If some
+    have exactly the same entities, only these are candidates.
     """
     by_suffix = {suffix: [file for file in files if file.suffix == suffix] for suffix in suffixes}
     first, *others = suffixes
     found = []
-    for lead in by_suffix[first] or [None]:
+    leads: list[BidsFile | None] = [*by_suffix[first]]
+    for lead in leads or [None]:
         scan: Scan = {first: [lead] if lead else []}
         for suffix in others:
             fit = [file for file in by_suffix[suffix] if lead is None or _agree(file.entities, lead.entities)]
@@ -109,9 +110,9 @@ def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def _is_derived(path: Path, visit: Visit, entities: Mapping[str, str], only: bool) -> bool:
-    """Whether a file below ``derivatives`` was made of the file with these entities.
+    """Whether a file in ``derivatives`` was derived from the file with these entities.
 
-    Its name repeats them; where the visit has only one scan, it may leave some out.
+    Its name repeats them; if the visit has only one scan, it may omit some.
     """
     parsed = _parsed(path, visit)
     if parsed is None:
@@ -123,14 +124,14 @@ def _is_derived(path: Path, visit: Visit, entities: Mapping[str, str], only: boo
 def find_derivative(
     root: Path, visit: Visit, scan: Scan, ending: str, only: bool = False
 ) -> tuple[Path | None, str | None]:
-    """The file below ``derivatives`` that belongs to a scan, or the reason why there is none.
+    """The file in ``derivatives`` that belongs to a scan, or the reason why there is none.
 
     Args:
-        root: the cohort's folder.
-        visit: of the scan.
-        scan: of :func:`scans`.
-        ending: end of the name without ``.nii`` or ``.nii.gz``, such as ``label-lesion_mask``.
-        only: whether the visit has no other scan.
+        root: folder of the cohort.
+        visit: visit of the scan.
+        scan: scan from :func:`scans`.
+        ending: end of the file name without ``.nii`` or ``.nii.gz``, such as ``label-lesion_mask``.
+        only: whether it is the only scan of the visit.
     """
     lead = next((files[0] for files in scan.values() if files), None)
     inner = "/".join(part for part in visit if part)

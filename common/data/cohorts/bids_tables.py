@@ -1,4 +1,4 @@
-"""What the tables of a BIDS folder say of a visit."""
+"""Values of the tables of a BIDS folder by visit."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .collect import read_table
 __all__ = ["BidsTables"]
 
 PARTICIPANTS = "participants.tsv"
-SESSIONS = ("session_id", "session")  # columns of a table with a line for each session
+SESSIONS = ("session_id", "session")  # columns of a table with a line per session
 
 Table = dict[tuple[str, str], dict[str, str]]  # lines by name and session, without their prefixes
 
 
 class BidsTables:
-    """``participants.tsv`` and each person's ``sub-<name>_sessions.tsv``.
+    """``participants.tsv`` and the ``sub-<name>_sessions.tsv`` of each person.
 
     Args:
-        root: the cohort's folder.
-        visits: of the cohort.
+        root: folder of the cohort.
+        visits: visits of the cohort.
     """
 
     def __init__(self, root: Path, visits: Sequence[Visit]) -> None:
@@ -43,10 +43,10 @@ class BidsTables:
             )
 
     def expect(self, columns: Sequence[str], person: str) -> None:
-        """Check that some table has each of these columns, and the table of participants that of the person.
+        """Check that each of these columns is in some table, and the column of the person in that of participants.
 
         Raises:
-            InputError: with the columns that there are.
+            InputError: a column is missing; the message lists the existing ones.
         """
         of_participants = _columns(self._participants)
         known = of_participants | {name for table in self._sessions.values() for name in _columns(table)}
@@ -56,11 +56,11 @@ class BidsTables:
         if missing:
             found = f"the columns {', '.join(sorted(known))}" if known else f"no {PARTICIPANTS}"
             raise InputError(
-                f"{self.root}: found {found}, expected {', '.join(missing)} too; mend the name or the table"
+                f"{self.root}: found {found}, expected {', '.join(missing)} too; correct the name or the table"
             )
 
     def value(self, visit: Visit, column: str) -> str:
-        """The session's value, else the participant's; empty where there is none (``n/a``)."""
+        """The value of the session, else of the participant; empty if there is none (``n/a``)."""
         lines = (
             self._line(self._sessions.get(visit.participant, {}), visit.session, visit),
             self._line(self._participants, visit.participant, visit),
@@ -69,7 +69,7 @@ class BidsTables:
 
     @staticmethod
     def _line(table: Table, name: str, visit: Visit) -> dict[str, str]:
-        """The line of a name and, where the table has several for each, of the visit's session."""
+        """The line of a name and, if the table has several lines per name, of the session of the visit."""
         for key in _keys(name):
             for session in (*_keys(visit.session), ""):
                 if (key, session) in table:
@@ -77,23 +77,23 @@ class BidsTables:
         return {}
 
     def person(self, visit: Visit, column: str) -> str:
-        """The person's name: the participant's, unless another column tells it."""
+        """The name of the person: that of the participant, or the value of another column."""
         if column == "participant_id":
             return visit.participant
         return self._line(self._participants, visit.participant, visit).get(column, "") or visit.participant
 
 
 def _keys(name: str) -> tuple[str, ...]:
-    """A name without prefix, as it is and as a number, so that ``01``, ``1`` and ``sub-01`` are one."""
+    """A name without prefix, unchanged and as a number, so that ``01``, ``1`` and ``sub-01`` are the same."""
     bare = re.sub("^(sub|ses)-", "", name)
     return (bare, str(int(bare))) if bare.isdecimal() else (bare,)
 
 
 def _read(path: Path, key: str, visits: Sequence[Visit]) -> Table:
-    """Lines by name and session; none where there is no table.
+    """Lines by name and session; empty without a table.
 
     Raises:
-        InputError: a name has several lines, and no column names the session of each.
+        InputError: a name has several lines without a column for their session.
     """
     if not path.is_file():
         return {}

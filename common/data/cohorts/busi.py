@@ -1,4 +1,4 @@
-"""BUSI (Al-Dhabyani et al. 2020): breast ultrasound, benign against malignant, near duplicates kept together."""
+"""BUSI (Al-Dhabyani et al. 2020): breast ultrasound, benign against malignant, grouped by near duplicates."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ def busi_datalist(
 ) -> Path:
     """BUSI: breast ultrasound, benign against malignant; near duplicates count as one subject.
 
-    Reads ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``. The collection tells no patients, and holds near
-    duplicates: other frames and crops of one lesion. The table's ``near_duplicate_group`` is therefore the datalist's
-    ``subject``, which neither folds nor label fractions nor intervals ever part; ``case`` tells which image it is. Some
-    groups hold images of two classes: errors of the collection.
+    It reads ``<root>/{images,masks}/<id>.png`` and ``<root>/labels.csv``. The collection does not identify patients and
+    contains near duplicates: other frames and crops of one lesion. Therefore ``near_duplicate_group`` of the table
+    becomes ``subject``, which folds, label fractions and intervals never split; ``case`` is the name of the image. Some
+    groups contain images of two classes: errors of the collection.
 
-    Without the table, ``<root>[/Dataset_BUSI_with_GT]/<class>/<class> (n).png`` are read as the site unpacks them: each
-    image is a subject of its own, near duplicates may come into two folds, and a warning says so. Where an image has
-    several masks (``_mask.png``, ``_mask_1.png``), one of all of them is written to ``masks`` beside ``output``.
+    Without the table, it reads the original download, ``<root>[/Dataset_BUSI_with_GT]/<class>/<class> (n).png``: each
+    image is a separate subject, and a warning is logged that near duplicates may be in two folds. If an image has
+    several masks (``_mask.png``, ``_mask_1.png``), their union is written to ``masks`` beside ``output``.
 
     Args:
-        root: folder of images and masks, with ``labels.csv`` (columns ``id``, ``label``, ``near_duplicate_group``); or
-            the site's folder of ``benign``, ``malignant`` and ``normal``.
+        root: folder of images and masks with ``labels.csv`` (columns ``id``, ``label``, ``near_duplicate_group``), or
+            of the original download with ``benign``, ``malignant`` and ``normal``.
         output: JSON to write.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the lines with missing files, unknown
-            class or without group; "drop" leaves them out and logs which and why.
-        classes: classes to read, in the order of their label; images of others are left out. Images of "normal" breasts
-            have no lesion, so no mask.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the lines with missing files, unknown
+            class or without group; "drop" omits and logs them.
+        classes: classes to read, in the order of their label; images of others are omitted. Images of "normal" breasts
+            have no lesion and no mask.
         num_folds: number of folds by group, stratified.
         seed: random seed for the folds.
 
@@ -61,7 +61,7 @@ def busi_datalist(
         The path written.
 
     Raises:
-        InputError: for a missing table or unknown classes, and for incomplete lines unless they are dropped.
+        InputError: the table is missing, a class is unknown, or lines are incomplete and not dropped.
     """
     root = existing_folder(root)
     if unknown := [name for name in classes if name not in CLASSES]:
@@ -69,7 +69,7 @@ def busi_datalist(
     unpacked = next((path for path in (root, root / UNPACKED) if (path / "benign").is_dir()), None)
     if unpacked is not None and not (root / "labels.csv").is_file():
         rows, problems = _as_unpacked(unpacked, Path(os.path.abspath(output)), classes)
-        logger.warning("%s: no near_duplicate_group known; frames of one lesion may come into two folds", root)
+        logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds", root)
     else:
         rows, problems = _from_table(root, classes)
     return write_cohort(
@@ -87,7 +87,7 @@ def busi_datalist(
 
 
 def _from_table(root: Path, classes: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of the lines of ``labels.csv``, and why others cannot be used."""
+    """Rows of ``labels.csv``, and one line per incomplete row."""
     rows, problems = [], []
     for entry in read_table(root / "labels.csv", ("id", "label", "near_duplicate_group")):
         if entry["label"] in CLASSES and entry["label"] not in classes:
@@ -111,7 +111,7 @@ def _from_table(root: Path, classes: Sequence[str]) -> tuple[list[dict[str, Any]
 
 
 def _as_unpacked(root: Path, output: Path, classes: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of ``<class>/<class> (n).png`` with ``<class> (n)_mask.png``, ``_mask_1.png``, ..., which become one."""
+    """Rows of ``<class>/<class> (n).png`` with the union of ``<class> (n)_mask.png``, ``_mask_1.png``, ..."""
     rows, problems = [], []
     for name in classes:
         files = sorted((root / name).glob("*.png"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
@@ -134,7 +134,7 @@ def _as_unpacked(root: Path, output: Path, classes: Sequence[str]) -> tuple[list
 
 
 def _merged(masks: Sequence[Path], output: Path) -> Path:
-    """Write one mask of what any of several covers."""
+    """Write the union of several masks."""
     lesion = np.any([read_image(path, is_mask=True).voxels > 0 for path in masks], axis=0)
     buffer = io.BytesIO()
     Image.fromarray(lesion.T.astype(np.uint8) * 255).save(buffer, "PNG")

@@ -1,4 +1,4 @@
-"""What the readers of cohorts share: tables in, incomplete patients out, a datalist with folds at the end."""
+"""Shared parts of the cohort readers: tables, reports of incomplete patients, datalists with folds."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ __all__ = ["existing_folder", "expect_choice", "missing_files", "read_age", "rea
 
 logger = logging.getLogger(__name__)
 
-# What R, pandas, BIDS, SQL and spreadsheets write where a value is missing: pandas' list, without the empty text.
+# Missing values of R, pandas, BIDS, SQL and spreadsheets: the list of pandas, without the empty string.
 MISSING = frozenset(
     ["#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-nan"]
 )
 
 
 def existing_folder(root: str | os.PathLike) -> Path:
-    """The cohort's folder as an absolute path.
+    """The folder of a cohort as an absolute path.
 
     Raises:
-        InputError: when it is not there.
+        InputError: the folder does not exist.
     """
     root = Path(os.path.abspath(root))
     if not root.is_dir():
-        raise InputError(f"{root}: found no such folder, expected the cohort's; mend the path")
+        raise InputError(f"{root}: found no such folder, expected that of the cohort; correct the path")
     return root
 
 
 def expect_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Check an argument of few values.
+    """Check an argument with a fixed set of values.
 
     Raises:
-        InputError: when it is none of ``choices``.
+        InputError: the value is none of ``choices``.
     """
     if value not in choices:
         raise InputError(f"{name}: found {value!r}, expected {' or '.join(map(repr, choices))}")
 
 
 def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:
-    """Rows of a CSV with a header (or of a TSV, with its delimiter), as text, blanks stripped.
+    """Rows of a CSV file with a header (or of a TSV file, with its delimiter), as stripped text.
 
-    Missing values (``NA``, ``n/a``, ``NULL``, ...) are empty text.
+    Missing values (``NA``, ``n/a``, ``NULL``, ...) become empty text.
 
     Raises:
-        InputError: when the file is not there, is no CSV, or lacks one of ``columns``.
+        InputError: the file does not exist, is no CSV, or lacks one of ``columns``.
     """
     if not path.is_file():
         raise InputError(f"{path}: found no such file, expected a CSV with the columns {', '.join(columns)}")
@@ -74,14 +74,14 @@ def _cell(value: str | None) -> str:
 
 
 def missing_files(paths: Sequence[Path]) -> list[str]:
-    """Names of those files that are not there."""
+    """Names of the files that do not exist."""
     return [path.name for path in paths if not path.exists()]
 
 
 def read_age(column: str, text: str) -> tuple[dict[str, float], list[str]]:
-    """The key ``age`` of a row in years, none where ``text`` is empty, and why it can't be read.
+    """The key ``age`` of a row in years, if ``text`` is not empty, and reasons why it cannot be read.
 
-    "89+", as BIDS has it to hide how old the oldest are, is 89.
+    "89+", which BIDS uses to anonymise the oldest participants, is 89.
     """
     if not text:
         return {}, []
@@ -108,20 +108,23 @@ def write_cohort(
     """Write the datalist of the complete patients.
 
     Args:
-        source: folder or table, for messages.
-        output: the JSON to write.
+        source: folder or table of the cohort, for messages.
+        output: JSON file to write.
         rows: rows of the complete patients.
-        problems: one line for each incomplete patient.
-        incomplete: "report" stops with all of them; "drop" goes on without them and logs each.
-        labels: class names, of the values of label maps where rows have those; only numbers are stratified.
-        name: the cohort's name.
+        problems: one line per incomplete patient.
+        incomplete: "report" raises an error that lists all incomplete patients; "drop" logs and omits them.
+        labels: names of the classes, or of the values of label maps; only classes are stratified.
+        name: name of the cohort.
         modality: names of the modalities in the order of ``image``.
-        num_folds: subject-wise stratified folds, unless the rows have theirs.
-        seed: of the folds.
-        testing: rows of a test set that takes no part in folds.
+        num_folds: number of subject-wise stratified folds, unless the rows have folds.
+        seed: random seed for the folds.
+        testing: rows of a test set, without folds.
+
+    Returns:
+        The path written.
 
     Raises:
-        InputError: for incomplete patients that are to be reported, or when none is complete.
+        InputError: there are incomplete patients to report, or no complete ones.
     """
     expect_choice("incomplete", incomplete, ("report", "drop"))
     if problems and incomplete == "report":
@@ -130,7 +133,7 @@ def write_cohort(
     for problem in problems:
         logger.warning("dropped %s", problem)
     if not rows:
-        raise InputError(f"{source}: found no complete patient, expected at least one; mend the path or the layout")
+        raise InputError(f"{source}: found no complete patient, expected at least one; correct the path or the layout")
     maps = any(isinstance(row.get("label"), str) for row in rows)
     if not all("fold" in row for row in rows):
         rows = assign_folds(rows, num_folds, seed, stratify="label" if labels and not maps else None)

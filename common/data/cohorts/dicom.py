@@ -1,4 +1,4 @@
-"""Any cohort of DICOM studies, whose series rules tell apart."""
+"""Cohorts of DICOM studies, whose series are distinguished by rules."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .table import label_names, table_row
 
 __all__ = ["dicom_datalist"]
 
-FEW_PATIENTS = 8  # read without a progress bar
-Found = dict[str, list[Path]]  # files of each modality
+FEW_PATIENTS = 8  # no progress bar for so few
+Found = dict[str, list[Path]]  # files by modality
 
 
 def dicom_datalist(
@@ -34,33 +34,32 @@ def dicom_datalist(
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """DICOM studies: a folder for each patient, whose series rules tell apart by any elements of their headers.
+    """DICOM studies: a folder per patient, whose series are distinguished by rules for elements of their headers.
 
     Each modality is the one series whose headers fulfil its rule; the two echoes of a dual-echo series (in and out of
-    phase) are two modalities told apart by ``EchoTime``. A row's ``image`` is the folder of each series. Where series
-    share a folder, no reader could tell them apart any more: then ``convert`` writes each as NIfTI, and the rows point
-    there.
+    phase) are two modalities, distinguished by ``EchoTime``. ``image`` of a row is the folder of each series. If series
+    share a folder, readers cannot distinguish them: then ``convert`` writes each as NIfTI, to which the rows refer.
 
     Args:
-        root: folder of the patients; a folder's name is the subject's.
+        root: folder with a folder per patient, whose name is that of the subject.
         output: JSON to write.
         rules: YAML of :func:`~common.images.dicom_rules.read_dicom_rules`; its order is that of the modalities.
-        labels: CSV with column ``subject`` and, if there are any, ``label``, ``mask``, ``fold``, ``slice`` and others,
-            as for :func:`~common.data.cohorts.table.table_datalist`; patients it doesn't name are incomplete.
-        class_names: names of the labels in the order of their index; default: the column's values in their order.
-        missing: how to treat missing modalities: "zeros" keeps patients without some modality, with null in its place;
-            "refuse" takes them for incomplete.
-        convert: whether to write each series as ``<output's folder>/nifti/<subject>/<modality>.nii.gz``.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the patients with missing, doubtful or
-            irregular series; "drop" leaves them out and logs which and why.
-        num_folds: number of subject-wise stratified folds, where the CSV has no column ``fold``.
+        labels: CSV with the column ``subject`` and optionally ``label``, ``mask``, ``fold``, ``slice`` and others, as
+            for :func:`~common.data.cohorts.table.table_datalist`; patients without a line are incomplete.
+        class_names: names of the labels in the order of their index; default: sorted values of the column.
+        missing: treatment of missing modalities: "zeros" keeps patients without some modality, with null instead of it;
+            "refuse" treats them as incomplete.
+        convert: whether to write each series as ``<folder of output>/nifti/<subject>/<modality>.nii.gz``.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the patients with missing, ambiguous
+            or irregular series; "drop" omits and logs them.
+        num_folds: number of subject-wise stratified folds, if the CSV has no column ``fold``.
         seed: random seed for the folds.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: for wrong rules or tables, and for incomplete patients unless they are dropped.
+        InputError: rules or tables are invalid, or patients are incomplete and not dropped.
     """
     expect_choice("missing", missing, ("refuse", "zeros"))
     expect_choice("incomplete", incomplete, ("report", "drop"))
@@ -75,7 +74,7 @@ def dicom_datalist(
         series[subject], reasons = _find_series(folder, known, missing, convert)
         entry = {"subject": subject} if entries is None else entries.get(subject)
         if entry is None:
-            reasons.append(f"no line in {Path(labels).name}")
+            reasons.append(f"no line in {os.path.basename(labels or '')}")
         elif series[subject]:
             images = dict.fromkeys(known, "") | {name: str(files[0].parent) for name, files in series[subject].items()}
             row, more = table_row(entry | images, base, list(known), names, "zeros")
@@ -118,7 +117,7 @@ def _read_labels(
 
 
 def _find_series(folder: Path, rules: Mapping[str, DicomRule], missing: str, convert: bool) -> tuple[Found, list[str]]:
-    """Each modality's slices of one patient, and why they can't be used."""
+    """Slices of one patient by modality, and reasons why the patient is incomplete."""
     try:
         slices = find_slices(folder, sorted({key for rule in rules.values() for key in rule.keywords}))
     except ValueError as error:
@@ -132,16 +131,16 @@ def _find_series(folder: Path, rules: Mapping[str, DicomRule], missing: str, con
     for name, files in found.items():
         folders = {path.parent for path in files}
         if not convert and {item.path for item in slices if item.path.parent in folders} != set(files):
-            reasons.append(f"{name} shares the folder {files[0].parent} with other series; add convert (--convert)")
+            reasons.append(f"{name} shares the folder {files[0].parent} with other series; set convert (--convert)")
         elif not convert and len(folders) > 1:
-            reasons.append(f"{name} lies in {len(folders)} folders; add convert (--convert)")
+            reasons.append(f"{name} is in {len(folders)} folders; set convert (--convert)")
     return found, reasons
 
 
 def _convert(
     rows: list[dict[str, Any]], series: Mapping[str, Found], modality: list[str], output: Path, problems: list[str]
 ) -> list[dict[str, Any]]:
-    """The rows with NIfTI files in place of folders, written anew; rows that cannot be converted become problems."""
+    """Write NIfTI files and return the rows with these; rows that cannot be converted become problems."""
     converted = []
     for row in _bar(rows, "converting"):
         subject = row["subject"]

@@ -27,22 +27,22 @@ def isbi_datalist(
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """ISBI 2015 longitudinal MS lesions: a row for each visit, the rater's mask as label.
+    """ISBI 2015 longitudinal MS lesions: a row per visit, with the mask of a rater as label.
 
-    Patients ``training01 ... training05`` become the training section, ``test01 ...`` the test section. A patient's
-    folder holds ``preprocessed/<patient>_<visit>_<modality>_pp.nii`` in one space,
-    ``orig/<patient>_<visit>_<modality>.nii.gz`` as scanned, and ``masks/<patient>_<visit>_mask<rater>.nii``. A row is a
-    visit, and a patient's visits stay together. The rater's mask is ``label``; the test set has none.
+    Patients ``training01 ... training05`` become the training section, ``test01 ...`` the test section. The folder of a
+    patient contains ``preprocessed/<patient>_<visit>_<modality>_pp.nii`` in one space,
+    ``orig/<patient>_<visit>_<modality>.nii.gz`` as scanned, and ``masks/<patient>_<visit>_mask<rater>.nii``. All visits
+    of a patient are in the same fold. The mask of the rater is ``label``; the test set has none.
 
     Args:
-        root: folder of the challenge, at any level above the patients'.
+        root: folder of the challenge, at any level above those of the patients.
         output: JSON to write.
         modalities: any of flair, mprage, pd, t2, in the order of the datalist's ``image``.
         rater: rater whose masks are the labels, 1 or 2.
-        stage: "preprocessed", or "orig" for pre-training: of one modality, as the others lie on other grids, and
-            without labels, as the masks do.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the visits with missing files; "drop"
-            leaves them out and logs which and why.
+        stage: "preprocessed", or "orig" for pre-training, with one modality and without labels, as the other modalities
+            and the masks have other grids.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the visits with missing files; "drop"
+            omits and logs them.
         num_folds: number of folds by patient; five patients allow five at most.
         seed: random seed for the folds.
 
@@ -50,7 +50,7 @@ def isbi_datalist(
         The path written.
 
     Raises:
-        InputError: when no patient is found, and for incomplete visits unless they are dropped.
+        InputError: there are no patients, or visits are incomplete and not dropped.
     """
     root = existing_folder(root)
     expect_choice("stage", stage, ("preprocessed", "orig"))
@@ -92,12 +92,12 @@ def _patients(root: Path) -> list[tuple[Path, str]]:
         if match and path.is_dir():
             found.append((path, match[1]))
     if not found:
-        raise InputError(f"{root}: found no patient, expected folders training01, training02, ...; mend the path")
+        raise InputError(f"{root}: found no patient, expected folders training01, training02, ...; correct the path")
     return found
 
 
 def _visits(folder: Path, stage: str) -> list[str]:
-    """Numbers of a patient's visits, such as 01: of those that have any image."""
+    """Numbers of the visits of a patient with any image, such as 01."""
     names = (re.match(rf"{folder.name}_(\d+)_", path.name) for path in (folder / stage).glob("*.nii*"))
     return sorted({match[1] for match in names if match})
 
@@ -105,7 +105,7 @@ def _visits(folder: Path, stage: str) -> list[str]:
 def _row(
     folder: Path, visit: str, modalities: Sequence[str], stage: str, rater: int | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """A visit's row, and the names of the files that it lacks."""
+    """The row of a visit, and the names of its missing files."""
     ending = "_pp" if stage == "preprocessed" else ""
     wanted = [(f"{stage}/{folder.name}_{visit}_{name}{ending}") for name in modalities]
     if rater:

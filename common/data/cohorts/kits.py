@@ -1,4 +1,4 @@
-"""KiTS19, KiTS21 and KiTS23: CT of kidney tumours, four subtypes, and a cohort without labels to pre-train on."""
+"""KiTS19, KiTS21 and KiTS23: CT of kidney tumours of four subtypes, and a cohort without labels for pre-training."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .collect import existing_folder, missing_files, write_cohort
 __all__ = ["KITS_LABELS", "KITS_OTHERS", "KITS_TABLE", "kits_datalist", "kits_pretraining_path"]
 
 KITS_TABLE = "kits.json"
-TABLES = (KITS_TABLE, "kits23.json")  # of the releases 2019 and 2021, and of 2023
-MASKS = ("segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz")  # of 2019 and 2023, and of 2021: the majority of readers
-# As kits.json spells them; the releases after 2019 write papillary_rcc and chromophobe_rcc.
+TABLES = (KITS_TABLE, "kits23.json")  # releases 2019 and 2021; release 2023
+MASKS = ("segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz")  # 2019 and 2023; 2021, by majority of readers
+# Spelling of kits.json; releases after 2019 have papillary_rcc and chromophobe_rcc.
 KITS_LABELS = ("clear_cell_rcc", "papillary", "chromophobe", "oncocytoma")
 RENAMED = {"papillary_rcc": "papillary", "chromophobe_rcc": "chromophobe"}
 KITS_OTHERS = (
@@ -44,22 +44,23 @@ def kits_datalist(
     num_folds: int = 5,
     seed: int = 0,
 ) -> Path:
-    """KiTS19: four subtypes of kidney tumours in CT; the other cases go to a second JSON, to pre-train on.
+    """KiTS19: four subtypes of kidney tumours in CT; the other cases are in a second datalist for pre-training.
 
-    KiTS21 has ``aggregated_MAJ_seg.nii.gz`` for ``segmentation.nii.gz``, KiTS23 ``kits23.json`` for ``kits.json``.
+    KiTS21 has ``aggregated_MAJ_seg.nii.gz`` instead of ``segmentation.nii.gz``, KiTS23 ``kits23.json`` instead of
+    ``kits.json``.
 
     Zhao and Yang 2021, section 3.1: "we randomly select 20 cases from the clear cell RCC category and combine them with
     the other three types of data to form a classification data set (70 cases). The remaining data (140 cases) in the
     KiTS19 dataset is used for self-supervised learning." The first is ``output``, with labels and folds; the second
-    lies beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and shares no
-    patient with it: load it with ``part="all"``.
+    is written beside it (``datalist.json`` and ``datalist_pretraining.json``), without labels and folds, and has no
+    patient in common with it: load it with ``part="all"``.
 
     Args:
-        root: folder ``data`` (2023: ``dataset``) of the repository, with its images fetched.
+        root: folder ``data`` (2023: ``dataset``) of the repository, with the downloaded images.
         output: JSON to write.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the cases with missing files, unknown
-            subtype or slices along another axis than the first; "drop" leaves them out and logs which and why.
-        clear_cell: cases of clear cell carcinoma to keep for classification; ``None``: all of them.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the cases with missing files, unknown
+            subtype or slices not along the first axis; "drop" omits and logs them.
+        clear_cell: number of cases of clear cell carcinoma for classification; ``None``: all of them.
         num_folds: number of patient-wise stratified folds.
         seed: random seed for the choice and the folds.
 
@@ -67,7 +68,7 @@ def kits_datalist(
         The path of the datalist with labels.
 
     Raises:
-        InputError: for a missing or unreadable table, and for incomplete cases unless they are dropped.
+        InputError: the table is missing or unreadable, or cases are incomplete and not dropped.
     """
     root = existing_folder(root)
     labelled, rest, problems = _rows(root)
@@ -93,13 +94,13 @@ def kits_datalist(
 
 
 def kits_pretraining_path(output: str | os.PathLike) -> Path:
-    """Where the cohort for pre-training lies beside the datalist with labels."""
+    """Path of the datalist for pre-training beside the datalist with labels."""
     output = Path(output)
     return output.with_name(f"{output.stem}_pretraining{output.suffix}")
 
 
 def _rows(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """Rows of the four subtypes, rows of the others, and one line for each case that can't be used."""
+    """Rows of the four subtypes, rows of the others, and one line per incomplete case."""
     labelled, rest, problems = [], [], []
     table = next((name for name in TABLES if (root / name).is_file()), KITS_TABLE)
     entries = _read_entries(root / table)
@@ -135,23 +136,23 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}, {expected}; mend the path") from error
+        raise InputError(f"{path}: {error.strerror}, {expected}; correct the path") from error
     except ValueError as error:
-        raise InputError(f"{path}: found no JSON ({error}), {expected}; fetch it again") from error
+        raise InputError(f"{path}: found no JSON ({error}), {expected}; download it again") from error
     entries = [entry for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []
     if not entries or len(entries) != len(content):
-        raise InputError(f"{path}: found {type(content).__name__} without cases, {expected}; fetch it again")
+        raise InputError(f"{path}: found {type(content).__name__} without cases, {expected}; download it again")
     return entries
 
 
 def _slices_problem(image: Path) -> str | None:
-    """What is wrong with the order of the axes: files of the first release say nothing true of it."""
+    """The problem with the order of the axes, which is wrong in files of the first release, or ``None``."""
     import nibabel
 
     try:
         axes = nibabel.aff2axcodes(read_image(image, content=False).affine)
     except UnreadableImageError as error:
-        return f"{error}; fetch it again"
+        return f"{error}; download it again"
     if axes[0] in ("S", "I"):
         return None
-    return f"found axes {''.join(map(str, axes))}, expected slices along the first (IPL); fetch the current release"
+    return f"found axes {''.join(map(str, axes))}, expected slices along the first (IPL); download the current release"

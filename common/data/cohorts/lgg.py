@@ -21,9 +21,9 @@ __all__ = ["lgg_datalist"]
 SEQUENCES = ("flair", "t1pre", "t1post")
 LABEL_OF_GRADE = {"2": 0, "3": 1}
 UNPACKED = "kaggle_3m"
-CHANNELS = ("t1pre", "flair", "t1post")  # of a slice's colours
+CHANNELS = ("t1pre", "flair", "t1post")  # colours of a slice
 COLUMNS = ("Patient", "neoplasm_histologic_grade")
-GRADES = {"1": "2", "2": "3"}  # as data.csv codes them
+GRADES = {"1": "2", "2": "3"}  # codes of data.csv
 
 
 def lgg_datalist(
@@ -35,19 +35,20 @@ def lgg_datalist(
 ) -> Path:
     """TCGA-LGG (Buda et al. 2019): WHO grade 2 against 3 from FLAIR, T1 before and after contrast agent.
 
-    Reads ``<root>/<patient>/{flair,t1pre,t1post,seg}.nii.gz`` and ``<root>/labels.csv``. The label is 0 for WHO grade 2
-    and 1 for grade 3; the centre is the two-letter code in a TCGA name.
+    It reads ``<root>/<patient>/{flair,t1pre,t1post,seg}.nii.gz`` and ``<root>/labels.csv``. The label is 0 for WHO
+    grade 2 and 1 for grade 3; the centre is the two-letter code in a TCGA name.
 
-    Without ``labels.csv``, ``<root>[/kaggle_3m]/<patient>/<patient>_<slice>[_mask].tif`` and ``data.csv`` are read, as
-    the site unpacks them: the three colours of a slice are the sequences, of which a missing one repeats FLAIR. They
-    are written as volumes to ``nifti/<patient>`` beside ``output``; the site gives no spacing, so it is 1 mm.
+    Without ``labels.csv``, it reads the original download, ``data.csv`` and
+    ``<root>[/kaggle_3m]/<patient>/<patient>_<slice>[_mask].tif``: the three colours of a slice are the sequences; a
+    missing one is a copy of FLAIR. They are written as volumes to ``nifti/<patient>`` beside ``output``, with a spacing
+    of 1 mm, as the true one is not published.
 
     Args:
-        root: folder of the patients, with ``labels.csv`` (columns ``id``, ``who_grade``, ``missing_sequences``); or the
-            site's, with ``data.csv``.
+        root: folder of the patients with ``labels.csv`` (columns ``id``, ``who_grade``, ``missing_sequences``), or of
+            the original download with ``data.csv``.
         output: JSON to write.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the patients without grade or with
-            missing sequences; "drop" leaves them out and logs which and why.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the patients without grade or with
+            missing sequences; "drop" omits and logs them.
         num_folds: number of subject-wise stratified folds.
         seed: random seed for the folds.
 
@@ -55,7 +56,7 @@ def lgg_datalist(
         The path written.
 
     Raises:
-        InputError: for a missing table, and for incomplete patients unless they are dropped.
+        InputError: the table is missing, or patients are incomplete and not dropped.
     """
     root = existing_folder(root)
     rows, problems = [], []
@@ -75,7 +76,7 @@ def lgg_datalist(
         if reasons:
             problems.append(f"patient {entry['id']}: {'; '.join(reasons)}")
             continue
-        # TCGA_CS_4942_19970222: patient, then the date of the scan.
+        # TCGA_CS_4942_19970222: patient, followed by the date of the scan.
         subject = "_".join(entry["id"].split("_")[:3])
         rows.append(
             {
@@ -101,7 +102,7 @@ def lgg_datalist(
 
 
 def _as_unpacked(root: Path, output: Path) -> list[dict[str, str]]:
-    """Lines as ``labels.csv`` has them, of patients whose slices are written as volumes."""
+    """Write the slices of patients as volumes, and return lines in the format of ``labels.csv``."""
     grades = {entry["Patient"]: entry["neoplasm_histologic_grade"] for entry in read_table(root / "data.csv", COLUMNS)}
     entries = []
     for folder in sorted(path for path in root.glob("TCGA_*") if path.is_dir()):

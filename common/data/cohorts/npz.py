@@ -1,4 +1,4 @@
-"""MedMNIST archives (Yang et al. 2023) as NIfTI files with a datalist."""
+"""Conversion of MedMNIST archives (Yang et al. 2023) to NIfTI files with a datalist."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def npz_datalist(
 ) -> Path:
     """MedMNIST archives: each image as NIfTI, and a datalist with a training and a testing section.
 
-    The archive holds ``<part>_images`` ``[N, H, W]`` or ``[N, D, H, W]`` and ``<part>_labels`` ``[N, 1]`` for the parts
-    train, val and test, as far as there are any. A file has the axes ``[W, H(, D)]``, as a PNG of the same picture is
-    read. Each image is a subject, as the archive says no more.
+    The archive contains ``<part>_images`` ``[N, H, W]`` or ``[N, D, H, W]`` and ``<part>_labels`` ``[N, 1]`` for some
+    of the parts train, val and test. A file has the axes ``[W, H(, D)]``, like a PNG of the same picture. Each image is
+    a subject, as the archive has no patients.
 
-    A run that was interrupted goes on where it was; a finished one does nothing but write the datalist again.
+    A run that was interrupted can be continued; a finished one only writes the datalist again.
 
     Args:
-        archive: ``.npz`` file; it is read without pickles.
+        archive: ``.npz`` file, which is read without pickles.
         output: folder to make, with ``datalist.json`` and ``images``.
         class_names: names of the labels in the order of their index; default: the indices.
         testing: part of the archive that becomes the section ``testing``; default: test, or else val. All others are
             for training.
-        spacing: voxel size in mm, which the archive does not hold.
+        spacing: voxel size in mm, which is not in the archive.
         num_folds: number of stratified folds of the section ``training``.
         seed: random seed for the folds.
 
@@ -53,12 +53,12 @@ def npz_datalist(
         The path of ``datalist.json``.
 
     Raises:
-        InputError: for an archive of another kind, a folder that holds another archive's images, or a name that ends
-            in ``.json``, as the other readers take it.
+        InputError: the archive is of another kind, the folder contains images of another archive, or its name ends in
+            ``.json``, the output of other readers.
     """
     archive, output = Path(archive), Path(os.path.abspath(output))
     if output.suffix == ".json":
-        raise InputError(f"output: {output}: found a JSON file's name, expected that of a folder; name its folder")
+        raise InputError(f"output: {output}: found the name of a JSON file, expected a folder; set its folder")
     parts = _read(archive)
     testing = testing or ("test" if "test" in parts else "val")
     if testing not in parts or len(parts) < 2:
@@ -66,7 +66,7 @@ def npz_datalist(
     count = max(int(labels.max()) for _, labels in parts.values()) + 1
     class_names = list(class_names) or [str(index) for index in range(count)]
     if len(class_names) < count:
-        raise InputError(f"class_names: found {len(class_names)}, expected {count} as the labels are; name them all")
+        raise InputError(f"class_names: found {len(class_names)}, expected {count} for the labels; set all of them")
     _claim(output, archive, spacing)
     rows: dict[str, list[dict[str, Any]]] = {"training": [], "testing": []}
     with tqdm(total=sum(len(labels) for _, labels in parts.values()), desc="writing images", unit="image") as bar:
@@ -82,7 +82,7 @@ def npz_datalist(
 def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images and labels of each part."""
     if not archive.is_file():
-        raise InputError(f"{archive}: found no such file, expected a MedMNIST .npz; mend the path")
+        raise InputError(f"{archive}: found no such file, expected a MedMNIST .npz; correct the path")
     try:
         with np.load(archive, allow_pickle=False) as content:
             names = [name.removesuffix("_images") for name in content.files if name.endswith("_images")]
@@ -102,12 +102,14 @@ def _read(archive: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
                 f"of {len(images)} images"
             )
     if not parts:
-        raise InputError(f"{archive}: found no part, expected train_images, val_images, ...; give a MedMNIST archive")
+        raise InputError(
+            f"{archive}: found no part, expected train_images, val_images, ...; provide a MedMNIST archive"
+        )
     return parts
 
 
 def _claim(output: Path, archive: Path, spacing: float) -> None:
-    """Note whose images the folder holds, and refuse one that holds others."""
+    """Record the archive in the folder, and refuse a folder with images of another one."""
     wanted = {"archive": file_digest(archive), "spacing": float(spacing), "axes": "WHD"}
     note = output / SOURCE
     if not note.is_file():
@@ -119,8 +121,8 @@ def _claim(output: Path, archive: Path, spacing: float) -> None:
 def _written(
     part: str, images: np.ndarray, labels: np.ndarray, folder: Path, spacing: float
 ) -> Iterator[dict[str, Any]]:
-    """Rows of a part, whose files are written where they aren't there yet."""
-    affine = np.diag([-spacing, -spacing, spacing, 1.0])  # rows run to the patient's left, columns to the back
+    """Rows of a part, whose missing files are written."""
+    affine = np.diag([-spacing, -spacing, spacing, 1.0])  # rows run to the left of the patient, columns to the back
     for number, (image, label) in enumerate(zip(images, labels.reshape(-1), strict=True)):
         name = f"{part}_{number:05d}"
         path = folder / f"{name}.nii.gz"

@@ -26,18 +26,18 @@ def nsclc_datalist(
 ) -> Path:
     """NSCLC-Radiomics converted to NIfTI: stage I, II or III (labels 0, 1, 2) from CT with lung masks.
 
-    Reads ``<root>/<PatientID>/{image,lung_mask}.nii.gz``. The collection comes as DICOM; convert it first, and segment
-    the lungs (the paper used lungmask, Hofmanninger et al. 2020).
+    It reads ``<root>/<PatientID>/{image,lung_mask}.nii.gz``. The collection is DICOM: convert it first, and segment the
+    lungs (the paper used lungmask, Hofmanninger et al. 2020).
 
     Args:
         root: folder of the patients.
         output: JSON to write.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the patients with missing files or
-            without stage; "drop" leaves them out and logs which and why (the paper excludes two without stage).
-        clinical: clinical table with columns ``PatientID`` and ``Overall.Stage``; default: the collection's file
-            name in ``root``.
-        image: file name of the CT in a patient's folder.
-        mask: file name of the lung mask there.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the patients with missing files or
+            without stage; "drop" omits and logs them (the paper excludes two without stage).
+        clinical: clinical table with columns ``PatientID`` and ``Overall.Stage``; default: that of the collection in
+            ``root``.
+        image: file name of the CT in the folder of a patient.
+        mask: file name of the lung mask in the folder of a patient.
         num_folds: number of subject-wise stratified folds.
         seed: random seed for the folds.
 
@@ -45,7 +45,7 @@ def nsclc_datalist(
         The path written.
 
     Raises:
-        InputError: for a missing table, and for incomplete patients unless they are dropped.
+        InputError: the table is missing, or patients are incomplete and not dropped.
     """
     root = existing_folder(root)
     rows, problems = [], []

@@ -1,11 +1,11 @@
-"""OASIS-1 as skull-stripped volumes with a table: people of all ages, some of them scanned twice."""
+"""OASIS-1 as skull-stripped volumes with a table: people of all ages, some of whom were scanned twice."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -29,28 +29,28 @@ def oasis_datalist(
 ) -> Path:
     """OASIS-1 (Marcus et al. 2007) as skull-stripped volumes: scans and rescans of one person stay together.
 
-    Reads ``<root>/<id>.nii.gz`` and ``<root>/labels.csv``. The subject is the column ``base``, which scans and rescans
-    of one person share; ``age`` comes from ``Age``.
+    It reads ``<root>/<id>.nii.gz`` and ``<root>/labels.csv``. The subject is the column ``base``, which is the same for
+    scans and rescans of one person; ``age`` comes from ``Age``.
 
-    Without ``labels.csv``, discs are read as the site unpacks them: ``oasis_cross-sectional.csv`` and, anywhere below,
-    ``OAS1_<n>_MR<k>/PROCESSED/MPRAGE/T88_111/*_t88_masked_gfc.{hdr,img}``, in atlas space, are written as NIfTI to
-    ``nifti/<ID>.nii.gz`` beside ``output``. Analyze has no orientation of its own: the first axis runs to the left, as
-    nibabel takes it.
+    Without ``labels.csv``, it reads the original discs: ``oasis_cross-sectional.csv`` and
+    ``OAS1_<n>_MR<k>/PROCESSED/MPRAGE/T88_111/*_t88_masked_gfc.{hdr,img}`` in any subfolder, in atlas space, which it
+    converts to ``nifti/<ID>.nii.gz`` beside ``output``. Analyze has no orientation: the first axis is assumed to run to
+    the left, as in nibabel.
 
     Args:
-        root: folder of the volumes, with ``labels.csv`` (columns ``id``, ``base``, ``Age``); or of the site's discs.
+        root: folder of the volumes with ``labels.csv`` (columns ``id``, ``base``, ``Age``), or of the original discs.
         output: JSON to write.
-        label: column with the class, such as Gender; ``None`` for none, as for pre-training.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the scans without file, age or label;
-            "drop" leaves them out and logs which and why.
-        num_folds: number of folds by person, stratified by label where there is one.
+        label: column with the class, such as Gender; ``None``: no labels, as for pre-training.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the scans without file, age or label;
+            "drop" omits and logs them.
+        num_folds: number of folds by person, stratified by label if there is one.
         seed: random seed for the folds.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: for a missing table or column, and for incomplete scans unless they are dropped.
+        InputError: a table or column is missing, or scans are incomplete and not dropped.
     """
     root = existing_folder(root)
     columns = ("id", "base", "Age", *((label,) if label else ()))
@@ -86,7 +86,7 @@ def oasis_datalist(
 
 
 def _as_unpacked(root: Path, output: Path, label: str | None) -> tuple[Path, list[dict[str, str]]]:
-    """The folder of the volumes written, and lines as ``labels.csv`` has them."""
+    """The folder of the converted volumes, and lines in the format of ``labels.csv``."""
     import nibabel
 
     entries = read_table(root / UNPACKED, ("ID", "Age", *((label,) if label else ())))
@@ -95,7 +95,7 @@ def _as_unpacked(root: Path, output: Path, label: str | None) -> tuple[Path, lis
         if scan is None:
             continue
         try:
-            image = nibabel.load(path)
+            image = cast("nibabel.spatialimages.SpatialImage", nibabel.load(path))
             voxels = np.asanyarray(image.dataobj)
         except (OSError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
             raise InputError(f"{path}: found an unreadable file ({error}), expected Analyze; copy it again") from error

@@ -1,4 +1,4 @@
-"""Any cohort that a CSV describes."""
+"""Cohorts described by a CSV file."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ def table_datalist(
 ) -> Path:
     """Any cohort: a CSV with one row per image.
 
-    Columns are ``subject``, those named by ``images``, and if there are any ``mask``, ``label``, ``fold`` and ``slice``
-    (the index that :class:`~common.transforms.SelectSliced` takes from a volume); all others, such as ``centre``, are
-    kept as text. Paths are absolute or relative to the table's folder.
+    Columns are ``subject``, those in ``images``, and optionally ``mask``, ``label``, ``fold`` and ``slice`` (the index
+    of the slice for :class:`~common.transforms.SelectSliced`); all others, such as ``centre``, are kept as text. Paths
+    are absolute or relative to the folder of the table.
 
     Args:
-        table: the CSV.
+        table: CSV file.
         output: JSON to write.
         images: columns with the paths of the modalities, in their order.
-        labels: class names; the column ``label`` holds a name or its index. Default: its values in their order.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the rows with missing files or unknown
-            label; "drop" leaves them out and logs which and why.
-        num_folds: number of subject-wise stratified folds, where the table has no column ``fold``.
+        labels: class names; the column ``label`` contains names or indices. Default: its sorted values.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the rows with missing files or unknown
+            label; "drop" omits and logs them.
+        num_folds: number of subject-wise stratified folds, if the table has no column ``fold``.
         seed: random seed for the folds.
-        missing: how to treat missing modalities: "zeros" keeps rows in which a modality's column is empty, with null in
-            its place, for ``load_datalist(missing="zeros")``; "refuse" takes them for incomplete.
+        missing: treatment of missing modalities: "zeros" keeps rows with an empty column of some modality, with null
+            instead of it, for ``load_datalist(missing="zeros")``; "refuse" treats them as incomplete.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: for a missing table or column, and for incomplete rows unless they are dropped.
+        InputError: the table or a column is missing, or rows are incomplete and not dropped.
     """
     table = Path(os.path.abspath(table))
     entries = read_table(table, ("subject", *images))
@@ -78,17 +78,17 @@ def table_datalist(
 
 
 def label_names(values: Iterable[str]) -> list[str]:
-    """Class names in the order of their index: the values found, numbers by size and words by the alphabet.
+    """Class names in the order of their index: the values sorted as numbers or alphabetically.
 
     Args:
-        values: texts of a column; empty ones are passed over, and ``1.0`` is ``1``.
+        values: texts of a column; empty ones are ignored, and ``1.0`` is ``1``.
     """
     names = {label_name(value) for value in values} - {""}
     return sorted(names, key=float) if all(map(_is_number, names)) else sorted(names)
 
 
 def label_name(value: str) -> str:
-    """A value as class name: a number in its shortest form, a word as it is."""
+    """A value as class name: a number in its shortest form, other text unchanged."""
     return f"{float(value):.12g}" if _is_number(value) else value
 
 
@@ -103,13 +103,13 @@ def table_row(
     labels: Sequence[str],
     missing: Literal["refuse", "zeros"] = "refuse",
 ) -> tuple[dict[str, Any], list[str]]:
-    """A datalist row, and why it can't be used.
+    """A datalist row, and reasons why it is incomplete.
 
     Args:
-        entry: a line of the table, text by column.
+        entry: line of the table, text by column.
         base: folder to which its paths are relative.
         images: columns with the paths of the modalities.
-        labels: class names; none if the table has no label.
+        labels: class names; empty if the table has no labels.
         missing: "refuse" or "zeros", see :func:`table_datalist`.
     """
     lacking = [column for column in images if not entry[column]]
@@ -132,11 +132,11 @@ def table_row(
             reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}")
     row["subject"] = entry["subject"]
     for column in INTEGER_COLUMNS:
-        if value := entry.get(column):
-            if value.isdecimal():
-                row[column] = int(value)
+        if number := entry.get(column):
+            if number.isdecimal():
+                row[column] = int(number)
             else:
-                reasons.append(f"{column} is {value}, expected an integer from 0")
+                reasons.append(f"{column} is {number}, expected an integer from 0")
     used = (*KNOWN_COLUMNS, *INTEGER_COLUMNS, *images)
     rest = {key: value for key, value in entry.items() if key not in used and value}
     return row | rest, reasons

@@ -23,15 +23,15 @@ def tn_scui_datalist(
 ) -> Path:
     """TN-SCUI2020: benign against malignant thyroid nodules in ultrasound.
 
-    Reads ``<root>/{image,mask}/<ID>.PNG`` and ``<root>/train.csv``. The label is the table's ``CATE``: 0 for benign and
-    1 for malignant. Each image is a patient of its own. Zhao and Yang (2021), section 3.1, splits "by the ratio of 80 :
-    20, while preserving the percentage of samples for each class": fold 0 of five is such a test set.
+    It reads ``<root>/{image,mask}/<ID>.PNG`` and ``<root>/train.csv``. The label is the column ``CATE``: 0 for benign
+    and 1 for malignant. Each image is a separate patient. Zhao and Yang (2021), section 3.1, split "by the ratio of
+    80 : 20, while preserving the percentage of samples for each class": fold 0 of five is such a test set.
 
     Args:
         root: folder of the training set, as unpacked.
         output: JSON to write.
-        incomplete: how to treat incomplete rows: "report" stops with a list of the lines with missing files, doubled or
-            without class; "drop" leaves them out and logs which and why.
+        incomplete: treatment of incomplete rows: "report" stops with a list of the lines with missing files,
+            duplicates or without class; "drop" omits and logs them.
         num_folds: number of subject-wise stratified folds.
         seed: random seed for the folds.
 
@@ -39,12 +39,12 @@ def tn_scui_datalist(
         The path written.
 
     Raises:
-        InputError: for a missing table, and for incomplete lines unless they are dropped.
+        InputError: the table is missing, or lines are incomplete and not dropped.
     """
     root = existing_folder(root)
     rows, problems, seen = [], [], set()
     for number, entry in enumerate(read_table(root / TN_SCUI_TABLE, ("ID", "CATE")), start=2):
-        # The table names files, or patients only.
+        # The table contains file names, or only patients.
         name, cate = Path(entry["ID"]).stem, entry["CATE"]
         files = [_file(root / folder, name) for folder in ("image", "mask")]
         reasons = [] if name else ["ID is empty"]
@@ -73,7 +73,7 @@ def tn_scui_datalist(
 
 
 def _file(folder: Path, name: str) -> Path:
-    """The challenge writes ``.PNG``; copies are often renamed."""
+    """The image of a patient: ``.PNG`` in the challenge, but copies are often renamed."""
     plain = folder / f"{name}.PNG"
     lower = plain.with_suffix(".png")
     return lower if lower.exists() and not plain.exists() else plain

@@ -1,11 +1,11 @@
-"""Phantom cohorts: realistic volumes with known truth, made on the spot and free of any licence."""
+"""Phantom cohorts: realistic images with known ground truth, generated and free of any licence."""
 
 from typing import TYPE_CHECKING
 
 from ...lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .brain_cohort import BRATS_CENTRES, BrainPhantoms
+    from .brain_cohort import BrainPhantoms
     from .dementia_cohort import DementiaPhantoms
     from .kidney_cohort import KidneyPhantoms
     from .lesion_cohort import LesionPhantoms
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .thyroid_cohort import ThyroidPhantoms
 
 __all__ = [
-    "BRATS_CENTRES",
     "BrainPhantoms",
     "DementiaPhantoms",
     "KidneyPhantoms",

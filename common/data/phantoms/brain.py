@@ -1,4 +1,4 @@
-"""A brain without its skull: cortex with folds, white matter, deep nuclei, ventricles, cerebellum and stem."""
+"""A skull-stripped brain: folded cortex, white matter, deep nuclei, ventricles, cerebellum and brain stem."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ BACKGROUND, CSF, GREY, WHITE, DEEP_GREY = range(5)
 
 
 def brain_tissue(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Tissue at each point of one subject's brain.
+    """Tissue at each point of the brain of one subject.
 
-    Proportions, ventricle size, cortical thickness and folds differ from subject to subject, as does the smooth
-    deformation of the whole.
+    Proportions, ventricle size, cortical thickness, folds and a smooth deformation of the whole vary between subjects.
 
     Args:
         points: coordinates left to right, posterior to anterior, inferior to superior, ``3xHxWxD``, -1 to 1 over
@@ -28,11 +27,11 @@ def brain_tissue(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     shape = points.shape[1:]
     points = points + 0.028 * np.stack([smooth_field(shape, 0.7, rng) for _ in range(3)])
     x, y, z = points
-    # Sulci run along the surface where a random field crosses zero; gyri lie between.
+    # Sulci are the zero crossings of a random field on the surface, gyri are between them.
     folds = smooth_field(shape, 0.17, rng)
     thickness, atrophy, ventricles = rng.normal([0.085, 1.0, 1.0], [0.012, 0.2, 0.18])
     width, length, height = np.array([0.70, 0.87, 0.73]) * rng.normal(1, 0.03, 3).clip(0.94, 1.06)
-    # The lower side of the cerebrum is flatter than the dome.
+    # The underside of the cerebrum is flatter than the dome.
     depth = _ellipsoid(points, (0, 0, 0.10), (width, length, height), flatten_below=1.4)
     sulcus = np.abs(folds) + 2.2 * np.clip(depth, 0, None)
     tissue = np.zeros(shape, dtype=np.uint8)
@@ -64,7 +63,7 @@ def brain_tissue(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _ellipsoid(
     points: np.ndarray, centre: tuple[float, ...], axes: tuple[float, ...], flatten_below: float = 1.0
 ) -> np.ndarray:
-    """Depth below the surface as a part of the radius: 1 at the centre, 0 at the surface, negative outside."""
+    """Depth below the surface relative to the radius: 1 at the centre, 0 at the surface, negative outside."""
     x, y, z = ((points[i] - centre[i]) / axes[i] for i in range(3))
     if flatten_below != 1.0:
         z = np.where(z < 0, z * flatten_below, z)

@@ -6,43 +6,45 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from .brain_mr import MR_MODALITIES, brain_mr
 from .cohort import PhantomCase, PhantomCohort, check_grid, check_modalities, plan_labels, scanner_image
 from .scanner import oblique_affine
 
-__all__ = ["BRATS_CENTRES", "BrainPhantoms"]
+if TYPE_CHECKING:
+    import nibabel as nib
 
-# Subjects of low and high grade at each centre: Li et al. (2021), Table 1. CBICA has no low grade.
+__all__ = ["BrainPhantoms"]
+
+# Subjects of low and high grade at each centre: Li et al. (2021), Table 1. CBICA has none of low grade.
 BRATS_CENTRES = {"CBICA": (0, 125), "TCIA": (65, 98), "TMC": (1, 8), "others": (10, 19)}
 GRADE_FOLDERS = ("LGG", "HGG")
 
 
 @dataclass(frozen=True)
 class BrainPhantoms(PhantomCohort):
-    """Brain MR with gliomas of low (label 0) and high grade (label 1), laid out and imbalanced as BraTS.
+    """Brain MR with gliomas of low (label 0) and high grade (label 1), with the layout and imbalance of BraTS.
 
-    Low grades are smooth and homogeneous with little enhancement and oedema; high grades are irregular, with a
-    necrotic core, a rim that enhances on T1ce and wide oedema on FLAIR; the two overlap. Centres differ in contrast,
-    gain, noise, resolution and bias field. Each subject is a folder as in BraTS,
+    Low-grade gliomas are smooth and homogeneous with little enhancement and oedema; high-grade gliomas are irregular,
+    with a necrotic core, an enhancing rim on T1ce and wide oedema on FLAIR; the two overlap. Centres differ in
+    contrast, gain, noise, resolution and bias field. Each subject is a folder as in BraTS,
     ``HGG/<subject>_1/<subject>_1_{flair,t1,t1ce,t2,seg}.nii.gz``: skull-stripped int16 images, a uint8 mask of 1
     (necrotic and non-enhancing core), 2 (oedema) and 4 (enhancing tumour), and an oblique affine with the true spacing.
 
     Args:
-        num_subjects: size of the cohort.
-        shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The head fills them:
-            2.5 mm at the default shape is life size.
+        num_subjects: number of subjects.
+        shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The head fills
+            them: 2.5 mm at the default shape is life size.
         spacing: voxel size along these axes in mm.
         modalities: any of FLAIR, T1, T1ce, T2, in the order of the datalist's ``image``.
-        centres: subjects of low and high grade at each centre, in any unit; only proportions count. The default has
-            three high grades to one low, unequal centres, and one of them without low grades (Li et al. 2021, Table 1).
+        centres: proportions of subjects of low and high grade by centre. The default has three of high grade per one
+            of low grade, unequal centres, and a centre without low grade (Li et al. 2021, Table 1).
         separation: distance of the grades in standard deviations of the hidden malignancy. At 2.4 a linear
-            classifier on simple features reaches an AUC of about 0.9; at 0 there is nothing to learn.
-        seed: random seed of the cohort: the same seed gives the same files.
+            classifier on simple features reaches an AUC of about 0.9; at 0 the grades are equal.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise stratified folds.
     """
 

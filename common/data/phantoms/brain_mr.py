@@ -1,4 +1,4 @@
-"""One subject's multi-modal brain MR with a glioma."""
+"""Multi-modal brain MR of one subject with a glioma."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .scanner import acquire, scanner_of
 
 __all__ = ["MR_MODALITIES", "brain_mr"]
 
-# Relative intensities of (background, CSF, grey matter, white matter, deep grey nuclei) and of the tumour's (solid,
-# necrotic, oedematous) parts: as the sequences' weighting gives them, FLAIR with the fluid's signal suppressed.
+# Relative intensities of (background, CSF, grey matter, white matter, deep grey nuclei) and of the (solid, necrotic,
+# oedematous) parts of the tumour by sequence; FLAIR suppresses fluid.
 TISSUE_CONTRAST = {
     "FLAIR": (0.0, 0.14, 0.58, 0.46, 0.56),
     "T1": (0.0, 0.22, 0.56, 0.80, 0.64),
@@ -43,12 +43,12 @@ def brain_mr(
 
     Args:
         shape: voxels left to right, posterior to anterior, inferior to superior; the head fills them.
-        modalities: of :data:`MR_MODALITIES`.
-        is_high_grade: the tumour's grade.
-        separation: of the grades, see :func:`~common.data.phantoms.glioma.draw_traits`.
-        centre: whose scanner is used.
-        scanner_seed: seed of all scanners of the cohort.
-        rng: source of everything that is the subject's own.
+        modalities: modalities to draw, from :data:`MR_MODALITIES`.
+        is_high_grade: whether the tumour is of high grade.
+        separation: distance of the grades, see :func:`~common.data.phantoms.glioma.draw_traits`.
+        centre: name of the centre, which determines the scanner.
+        scanner_seed: random seed for all scanners of the cohort.
+        rng: source of all properties of the subject.
 
     Returns:
         int16 images ``MxHxWxD`` and the uint8 mask ``HxWxD`` (1 necrosis or non-enhancing core, 2 oedema, 4
@@ -60,7 +60,7 @@ def brain_mr(
     tissue = brain_tissue(mass_effect(grid, position, traits), rng)
     mask = glioma_mask(grid, tissue, position, traits, rng)
     fine, coarse = smooth_field(shape, 0.08, rng), smooth_field(shape, 0.3, rng)
-    # Low-grade cores are solid throughout, high-grade ones necrotic: the same label 1 in BraTS, another look.
+    # Low-grade cores are solid, high-grade ones necrotic: both have label 1 in BraTS, but look different.
     liquid = np.clip(traits.necrosis + 0.15 * coarse, 0, 1)
     images = np.empty((len(modalities), *shape), dtype=np.float32)
     for image, name in zip(images, modalities, strict=True):

@@ -1,4 +1,4 @@
-"""A cohort of phantoms: described by a dataclass, written once, in parallel, and never half."""
+"""Phantom cohorts: described by a dataclass, and written in parallel, each case completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import Field, asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import nibabel as nib
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
@@ -22,6 +21,9 @@ from ...errors import InputError
 from ...files import write_atomically
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = [
     "PhantomCase",
@@ -35,7 +37,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# Part of what makes a cohort: raise it when the drawing changes, and an old folder is not taken for a new one.
+# Part of the manifest: increase it when the drawing changes, so that old folders are refused.
 PHANTOM_VERSION = 1
 MANIFEST = "phantom.json"
 
@@ -45,10 +47,10 @@ class PhantomCase:
     """One subject to draw.
 
     Attributes:
-        folder: folder of its files, relative to the cohort's.
+        folder: folder of its files, relative to that of the cohort.
         label: index of its class.
-        centre: name of the centre where it was scanned.
-        seed: random seed of everything that is its own, so that the order of drawing doesn't matter.
+        centre: name of the centre with its scanner.
+        seed: random seed for all its properties, so that the order of drawing does not matter.
     """
 
     folder: str
@@ -58,10 +60,10 @@ class PhantomCase:
 
 
 def check_grid(shape: Sequence[int], spacing: Sequence[float]) -> None:
-    """Check the grid of a cohort's volumes.
+    """Check the grid of the volumes of a cohort.
 
     Raises:
-        InputError: unless both have three entries, of at least 16 voxels and of more than 0 mm.
+        InputError: not both have three entries, of at least 16 voxels and more than 0 mm.
     """
     for name, value, kind, least in (("shape", shape, int, 16), ("spacing", spacing, int | float, 1e-6)):
         fits = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 3
@@ -73,10 +75,10 @@ def check_grid(shape: Sequence[int], spacing: Sequence[float]) -> None:
 
 
 def check_sizes(sizes: Sequence[int], least: int) -> None:
-    """Check the range of a cohort's widths in pixels.
+    """Check the range of the widths of a cohort in pixels.
 
     Raises:
-        InputError: unless there are two integers from ``least``, the first not above the second.
+        InputError: they are not two integers from ``least``, the first not above the second.
     """
     pair = isinstance(sizes, Sequence) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes)
     if not pair or not least <= sizes[0] <= sizes[1]:
@@ -84,21 +86,21 @@ def check_sizes(sizes: Sequence[int], least: int) -> None:
 
 
 def check_modalities(modalities: Sequence[str], known: Sequence[str]) -> None:
-    """Check the names of a cohort's modalities.
+    """Check the names of the modalities of a cohort.
 
     Raises:
-        InputError: when there is none, or one that is not known.
+        InputError: there is none, or an unknown one.
     """
     if not modalities or any(name not in known for name in modalities):
         raise InputError(f"modalities: found {list(modalities)}, expected names of {list(known)}")
 
 
 def plan_labels(counts: Mapping[str, Sequence[int]], num_subjects: int) -> list[tuple[str, int]]:
-    """Share subjects out to centres and classes in the proportions of ``counts``, by largest remainder.
+    """Distribute subjects over centres and classes in the proportions of ``counts``, by largest remainder.
 
     Args:
-        counts: by centre, the cohort's number of subjects of each class.
-        num_subjects: number of subjects to share out.
+        counts: number of subjects of each class, by centre.
+        num_subjects: number of subjects to distribute.
 
     Returns:
         Centre and class of each subject, sorted by both.
@@ -116,12 +118,14 @@ def plan_labels(counts: Mapping[str, Sequence[int]], num_subjects: int) -> list[
 
 
 def scanner_image(voxels: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
-    """A NIfTI image in LPS order, as BraTS stores it, with the affine in both of the header's forms.
+    """A NIfTI image in LPS order, as in BraTS, with the affine as sform and qform.
 
     Args:
-        voxels: left to right, posterior to anterior, inferior to superior, ``HxWxD``.
+        voxels: image ``HxWxD`` from left to right, posterior to anterior, inferior to superior.
         affine: matrix from these voxels to RAS millimetres.
     """
+    import nibabel as nib
+
     image = nib.Nifti1Image(voxels, affine).as_reoriented(np.array([[0, -1], [1, -1], [2, 1]]))
     image.set_sform(image.affine, code=1)
     image.set_qform(image.affine, code=1)
@@ -130,15 +134,16 @@ def scanner_image(voxels: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
 
 
 class PhantomCohort(ABC):
-    """What the cohorts share: frozen dataclasses whose fields are what makes the cohort, and so its manifest.
+    """Base class of cohorts: frozen dataclasses whose fields determine the cohort and are its manifest.
 
-    Subclasses say which cases there are, draw each, and write the tables and the datalist.
+    Subclasses define the cases, draw each of them, and write the tables and the datalist.
     """
 
     generator: ClassVar[str]
     name: ClassVar[str] = ""
     labels: ClassVar[tuple[str, ...]] = ()
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # set by the decorator of subclasses
     num_subjects: int
     seed: int
     num_folds: int
@@ -147,18 +152,18 @@ class PhantomCohort(ABC):
         """Make the cohort.
 
         Existing cases are kept, so that an interrupted run continues and a finished one does nothing. The same fields
-        give the same files, whatever the number of workers.
+        give the same files for any number of workers.
 
         Args:
-            output: folder to make; its datalist.json is what the bundles read.
+            output: folder to make, with the datalist.json for the bundles.
             num_workers: number of threads; default: one per core.
 
         Returns:
             The path of ``datalist.json``.
 
         Raises:
-            InputError: when a field makes no sense, there are too few subjects of a class for the folds, or the folder
-                holds another cohort.
+            InputError: a field is invalid, a class has too few subjects for the folds, or the folder contains another
+                cohort.
         """
         self._check()
         cases = self._cases()
@@ -172,34 +177,34 @@ class PhantomCohort(ABC):
 
     @abstractmethod
     def _check(self) -> None:
-        """Raise InputError for fields that make no cohort."""
+        """Raise InputError for invalid fields."""
 
     @abstractmethod
     def _cases(self) -> list[PhantomCase]:
         """All cases."""
 
     @abstractmethod
-    def _draw(self, case: PhantomCase, rng: np.random.Generator) -> Mapping[str, nib.Nifti1Image]:
-        """The images of a case by file name."""
+    def _draw(self, case: PhantomCase, rng: np.random.Generator) -> Mapping[str, Any]:
+        """The images of a case by file name: NIfTI images, unless ``_save`` is overridden."""
 
     def _row(self, case: PhantomCase) -> dict[str, Any]:
-        """The datalist's row of a case."""
+        """The datalist row of a case."""
         return {"subject": case.folder, "label": case.label}
 
     def _folds(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows with their folds; raises InputError, before anything is drawn, where there are too few."""
+        """The rows with their folds; raises InputError, before anything is drawn, for too few subjects."""
         return assign_folds(rows, self.num_folds, self.seed)
 
     def _is_written(self, datalist: Path) -> bool:
         return datalist.is_file()
 
     def _write(self, datalist: Path, cases: Sequence[PhantomCase], rows: Sequence[dict[str, Any]]) -> None:
-        """Write the datalist, after the tables of the cohort's layout."""
+        """Write the datalist, after the tables of the layout."""
         modalities = getattr(self, "modalities", None)
         write_datalist(datalist, rows, labels=self.labels, name=self.name, modality=modalities)
 
     def _begin(self, folder: Path) -> Path:
-        """Make the folder and write the manifest, or refuse a folder that holds something else."""
+        """Make the folder and write the manifest, or refuse a folder with other content."""
         wanted = json.loads(json.dumps({"version": PHANTOM_VERSION, "generator": self.generator, **asdict(self)}))
         manifest = folder / MANIFEST
         if manifest.is_file():
@@ -209,13 +214,13 @@ class PhantomCohort(ABC):
                 changes = ", ".join(f"{key} {found.get(key)!r} (now {wanted.get(key)!r})" for key in names)
                 raise InputError(f"{folder}: found phantoms with {changes}; choose another folder or delete this one")
         elif (folder / "datalist.json").exists():
-            raise InputError(f"{folder}: found a datalist that is not of phantoms, expected a new folder; choose one")
+            raise InputError(f"{folder}: found another datalist, expected a new folder; choose one")
         else:
             write_atomically(manifest, json.dumps(wanted, indent=2) + "\n")
         return folder
 
     def _draw_missing(self, folder: Path, cases: Sequence[PhantomCase], num_workers: int | None) -> int:
-        """Draw the cases that are not there yet, in threads (scipy and zlib let others run), and count them."""
+        """Draw the missing cases, in threads (SciPy and zlib release the interpreter lock), and return their number."""
         missing = [case for case in cases if not self._is_drawn(folder, case)]
         jobs = Parallel(num_workers or cpu_count(), prefer="threads", return_as="generator_unordered")(
             delayed(self._save)(folder, case) for case in missing
@@ -223,14 +228,16 @@ class PhantomCohort(ABC):
         for _ in tqdm(jobs, total=len(missing), desc="drawing phantoms", unit="subject", disable=not missing):
             pass
         if not missing:
-            logger.info("%s: all %d phantoms are there already; nothing to do", folder, len(cases))
+            logger.info("%s: all %d phantoms exist already; nothing to do", folder, len(cases))
         return len(missing)
 
     def _is_drawn(self, folder: Path, case: PhantomCase) -> bool:
         return (folder / case.folder).is_dir()
 
     def _save(self, folder: Path, case: PhantomCase) -> None:
-        """Write a case to a temporary folder and rename it: it is there with all its files or not at all."""
+        """Write a case to a temporary folder and rename it, so that it exists with all its files or not at all."""
+        import nibabel as nib
+
         final = folder / case.folder
         partial = final.with_name(f".partial-{final.name}")
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A cohort of ageing brains in BIDS: healthy people and people with dementia, at one or several visits."""
+"""A cohort of ageing brains in BIDS: healthy people and people with dementia, with one or several visits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
@@ -20,11 +19,14 @@ from .cohort import PhantomCase, PhantomCohort, check_grid, plan_labels, scanner
 from .dementia_mr import dementia_mr
 from .scanner import oblique_affine
 
+if TYPE_CHECKING:
+    import nibabel as nib
+
 __all__ = ["DementiaPhantoms"]
 
 DIAGNOSES = ("CN", "AD")
 SITES = ("A", "B", "C")
-YEARLY = (0.12, 0.4)  # atrophy in standard deviations a year: healthy, with dementia
+YEARLY = (0.12, 0.4)  # atrophy in standard deviations per year: healthy, with dementia
 
 
 class _Person(NamedTuple):
@@ -40,23 +42,22 @@ class _Person(NamedTuple):
 class DementiaPhantoms(PhantomCohort):
     """T1 volumes of healthy people (CN, label 0) and people with dementia (AD, label 1) of all ages, as BIDS.
 
-    Ventricles and sulci widen and hippocampi shrink with age, faster with dementia; the two overlap. Each person has
-    one to ``visits`` visits, a year or two apart, that show the same skull-stripped brain from another position. The
-    folder is BIDS: ``sub-<name>/ses-<visit>/anat/sub-<name>_ses-<visit>_T1w.nii.gz``, ``participants.tsv`` with sex,
-    diagnosis and site, and each person's ``_sessions.tsv`` with the age. The datalist is that of
-    :func:`~common.data.bids_datalist`: a row for each visit, with ``label``, ``age``, ``session``, and a ``fold`` that
-    all visits of a person share.
+    Ventricles and sulci widen and hippocampi shrink with age, faster with dementia; the two groups overlap. Each person
+    has one to ``visits`` visits, a year or two apart, of the same skull-stripped brain in another position. The folder
+    is BIDS: ``sub-<name>/ses-<visit>/anat/sub-<name>_ses-<visit>_T1w.nii.gz``, ``participants.tsv`` with sex, diagnosis
+    and site, and a ``_sessions.tsv`` with the ages of each person. The datalist is that of
+    :func:`~common.data.cohorts.bids_datalist`: a row per visit, with ``label``, ``age``, ``session``, and the same
+    ``fold`` for all visits of a person.
 
     Args:
         num_subjects: number of people, not of visits.
-        visits: greatest number of visits of a person.
-        shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The head fills them:
-            2.5 mm at the default shape is life size.
+        visits: maximum number of visits of a person.
+        shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The head fills
+            them: 2.5 mm at the default shape is life size.
         spacing: voxel size along these axes in mm.
         diagnosis_counts: proportions of healthy people and people with dementia.
-        separation: distance of the two in standard deviations of atrophy at one age; at 0 there is nothing to learn
-            but age.
-        seed: random seed of the cohort: the same seed gives the same files.
+        separation: distance of the two groups in standard deviations of atrophy at one age; at 0 they are equal.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise stratified folds.
     """
 
@@ -76,7 +77,7 @@ class DementiaPhantoms(PhantomCohort):
         people = []
         planned = plan_labels(dict.fromkeys(SITES, self.diagnosis_counts), self.num_subjects)
         for number, (site, label) in enumerate(planned):
-            rng = np.random.default_rng([self.seed, number, 1_000_003])  # apart from anatomy and visits
+            rng = np.random.default_rng([self.seed, number, 1_000_003])  # independent of anatomy and visits
             ages = [float(np.clip(rng.normal(73, 8), 50, 92))]
             for _ in range(int(rng.integers(1, self.visits + 1)) - 1):
                 ages.append(ages[-1] + rng.uniform(0.8, 2.2))

@@ -1,4 +1,4 @@
-"""Gliomas of low and high grade, whose looks overlap as they do in patients."""
+"""Gliomas of low and high grade, whose appearance overlaps as in patients."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NECROSIS, OEDEMA, ENHANCING = 1, 2, 4
 
 @dataclass(frozen=True)
 class GliomaTraits:
-    """How one tumour looks; every trait is in 0..1.
+    """Appearance of one tumour; every trait is in 0..1.
 
     Attributes:
-        size: of the core.
-        irregularity: of its surface.
-        necrosis: share of the core that is necrotic rather than solid.
-        enhancement: how much of the rim takes up contrast agent, and how strongly.
-        oedema: extent around the core.
+        size: size of the core.
+        irregularity: irregularity of its surface.
+        necrosis: necrotic fraction of the core.
+        enhancement: extent and strength of the enhancement of the rim.
+        oedema: extent of the oedema around the core.
         texture: heterogeneity of the solid part.
     """
 
@@ -48,13 +48,13 @@ class GliomaTraits:
 def draw_traits(is_high_grade: bool, separation: float, rng: np.random.Generator) -> GliomaTraits:
     """Traits of a tumour of the given grade.
 
-    One hidden malignancy, normal with means ``separation`` standard deviations apart, drives all traits; each adds
-    variation of its own. So no classifier, however good, gets an AUC above ``Phi(separation / sqrt(2))``.
+    One hidden malignancy, normal with means ``separation`` standard deviations apart, determines all traits together
+    with independent variation of each. So no classifier can exceed an AUC of ``Phi(separation / sqrt(2))``.
     """
     malignancy = rng.normal(separation / 2 if is_high_grade else -separation / 2)
     scores = 0.85 * malignancy + rng.normal(0, [1.0, 0.6, 0.5, 0.6, 0.6, 0.5])
     size, *others = 1 / (1 + np.exp(-1.5 * scores))
-    # Low-grade gliomas are often large when found: size tells less than the rest.
+    # Low-grade gliomas are often large when found, so that size is less informative than other traits.
     return GliomaTraits(0.5 * size + 0.25, *others)
 
 
@@ -69,7 +69,7 @@ def _radius(traits: GliomaTraits) -> float:
 
 
 def mass_effect(points: np.ndarray, centre: np.ndarray, traits: GliomaTraits) -> np.ndarray:
-    """Where the tissue now at each point would be without the tumour, which pushes its surroundings outwards."""
+    """Position of the tissue at each point without the tumour, which displaces its surroundings outwards."""
     offset = points - centre[:, None, None, None]
     reach = 2.2 * _radius(traits)
     push = 0.35 * np.exp(-np.sum(offset**2, axis=0) / reach**2)
@@ -79,13 +79,14 @@ def mass_effect(points: np.ndarray, centre: np.ndarray, traits: GliomaTraits) ->
 def glioma_mask(
     points: np.ndarray, tissue: np.ndarray, centre: np.ndarray, traits: GliomaTraits, rng: np.random.Generator
 ) -> np.ndarray:
-    """The tumour's parts.
+    """Mask of the parts of a tumour.
 
     Args:
         points: coordinates, ``3xHxWxD``, -1 to 1 over the field of view.
-        tissue: of :func:`~common.data.phantoms.brain.brain_tissue`: tumour stays in the brain, oedema out of the CSF.
-        centre: of the core.
-        traits: of this tumour.
+        tissue: labels of :func:`~common.data.phantoms.brain.brain_tissue`; the tumour is inside the brain, oedema
+            outside the CSF.
+        centre: centre of the core.
+        traits: traits of the tumour.
         rng: source of its outline.
 
     Returns:
@@ -103,7 +104,7 @@ def glioma_mask(
     spread = np.where(tissue == WHITE, 1.0, 0.45) * np.clip(1 + 0.6 * fingers, 0.05, 1.6)
     mask[(distance < 1.05 + 0.95 * traits.oedema * spread) & brain] = OEDEMA
     mask[core & (tissue > 0)] = NECROSIS
-    # Enhancement: a rim round the necrosis, broken up by patches where the trait is weak.
+    # Enhancement: a rim around the necrosis, interrupted by patches if the trait is weak.
     inner = 0.25 + 0.5 * traits.necrosis + (0.03 + 0.16 * traits.irregularity) * fingers
     enhances = patches < -1.9 + 4.2 * traits.enhancement
     mask[core & (distance > inner) & enhances & (tissue > 0)] = ENHANCING

@@ -1,4 +1,4 @@
-"""A cohort of abdominal CT phantoms with kidney tumours in the layout of KiTS19 and imbalanced as it is."""
+"""A cohort of abdominal CT phantoms with kidney tumours, with the layout and imbalance of KiTS19."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
@@ -20,34 +19,38 @@ from .cohort import PhantomCase, PhantomCohort, check_sizes, plan_labels
 from .kidney_ct import kidney_ct
 from .scanner import scanner_of
 
+if TYPE_CHECKING:
+    import nibabel as nib
+
 __all__ = ["KidneyPhantoms", "as_kits"]
 
 FIELD_OF_VIEW = 340.0  # mm, left to right
-HEIGHT = 168.0  # mm, of the slices together
+HEIGHT = 168.0  # mm, all slices together
 OTHERS = "angiomyolipoma", "urothelial", "rcc_unclassified"
 CENTRES = "A", "B", "C", "D"
 
 
 @dataclass(frozen=True)
 class KidneyPhantoms(PhantomCohort):
-    """Abdominal CT with kidney tumours of four subtypes (labels 0 to 3), or of another, laid out as KiTS19.
+    """Abdominal CT with kidney tumours of four subtypes (labels 0 to 3) or others, in the layout of KiTS19.
 
-    Clear cell carcinomas take up much contrast agent, are uneven and partly necrotic; papillary ones take up little;
-    chromophobe ones are even; oncocytomas have a central scar. The subtypes overlap. The files lie as those of KiTS19:
-    ``case_xxxxx/{imaging,segmentation}.nii.gz`` in Hounsfield units, slices along the first axis from head to feet (the
-    axes are IPL), mask of kidneys (1) and tumour (2), and ``kits.json``. :func:`~common.data.kits_datalist` reads them:
-    into ``datalist.json``, with labels and folds, and ``datalist_pretraining.json`` without.
+    Clear cell carcinomas enhance strongly and are heterogeneous and partly necrotic; papillary carcinomas enhance
+    little; chromophobe carcinomas are homogeneous; oncocytomas have a central scar. The subtypes overlap. The layout is
+    that of KiTS19: ``case_xxxxx/{imaging,segmentation}.nii.gz`` in Hounsfield units with slices along the first axis
+    from head to feet (the axes are IPL), masks of kidneys (1) and tumour (2), and ``kits.json``, from which
+    :func:`~common.data.cohorts.kits_datalist` writes ``datalist.json`` with labels and folds, and
+    ``datalist_pretraining.json`` without.
 
     Args:
-        num_subjects: size of the cohort.
-        sizes: least and greatest number of pixels from left to right (340 mm), such as 96,128; there are fewer from
+        num_subjects: number of subjects.
+        sizes: minimum and maximum number of pixels from left to right (340 mm), such as 96,128; there are fewer from
             back to front.
-        thickness: least and greatest distance of slices in mm, such as 3,8, so that tumours have few slices or many.
+        thickness: minimum and maximum distance of slices in mm, such as 3,8, so that tumours have few or many slices.
         subtype_counts: proportions of clear cell, papillary and chromophobe carcinoma, oncocytoma and other tumours.
-            KiTS19 has 143, 21, 19, 10 and 17, too uneven for small cohorts: the default is less so.
+            KiTS19 has 143, 21, 19, 10 and 17, too imbalanced for small cohorts: the default is less so.
         clear_cell: number of cases of clear cell carcinoma to keep for classification; ``None``: all of them.
-        separation: distance of the subtypes' means; at 0 there is nothing to learn.
-        seed: random seed of the cohort: the same seed gives the same files.
+        separation: factor of the distances between the subtypes; at 0 the subtypes are equal.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise stratified folds.
     """
 
@@ -75,7 +78,7 @@ class KidneyPhantoms(PhantomCohort):
             raise InputError(f"subtype_counts: found {counts!r}, expected one number for each of {names}, other")
 
     def _cases(self) -> list[PhantomCase]:
-        """Subtypes in random order, or the case's number would tell them."""
+        """Cases with subtypes in random order, so that the number of a case does not reveal its subtype."""
         planned = plan_labels(dict.fromkeys(CENTRES, self.subtype_counts), self.num_subjects)
         order = np.random.default_rng(self.seed).permutation(len(planned))
         return [
@@ -104,24 +107,25 @@ class KidneyPhantoms(PhantomCohort):
     def _write(self, datalist: Path, cases: Sequence[PhantomCase], rows: Sequence[dict[str, Any]]) -> None:
         table = [{"case_id": case.folder, "tumor_histologic_subtype": _subtype(case)} for case in cases]
         write_atomically(datalist.with_name(KITS_TABLE), json.dumps(table, indent=2) + "\n")
-        options = {"clear_cell": self.clear_cell, "num_folds": self.num_folds, "seed": self.seed}
-        kits_datalist(datalist.parent, datalist, **options)
+        kits_datalist(datalist.parent, datalist, clear_cell=self.clear_cell, num_folds=self.num_folds, seed=self.seed)
 
 
 def _subtype(case: PhantomCase) -> str:
-    """Name in the table; of other tumours one of three."""
+    """Name in the table; one of three for other tumours."""
     if case.label < len(KITS_LABELS):
         return KITS_LABELS[case.label]
     return str(np.random.default_rng([*case.seed, 1]).choice(OTHERS))
 
 
 def as_kits(voxels: np.ndarray, spacing: Sequence[float]) -> nib.Nifti1Image:
-    """A NIfTI image as KiTS19 stores it: slices first, from head to feet.
+    """A NIfTI image in the orientation of KiTS19: slices first, from head to feet.
 
     Args:
-        voxels: left to right, posterior to anterior, inferior to superior, ``HxWxD``.
+        voxels: image ``HxWxD`` from left to right, posterior to anterior, inferior to superior.
         spacing: voxel size along these axes in mm.
     """
+    import nibabel as nib
+
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = -np.array(spacing) * (np.array(voxels.shape) - 1) / 2
     codes = nib.orientations.axcodes2ornt

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field
 from .kidney_tumour import draw_tumour_traits, tumour_intensities, tumour_mask
@@ -13,7 +12,7 @@ from .scanner import Scanner
 
 __all__ = ["KIDNEY", "KIDNEY_TUMOUR", "kidney_ct"]
 
-# As in KiTS19.
+# Labels of KiTS19.
 KIDNEY, KIDNEY_TUMOUR = 1, 2
 
 # Hounsfield units, nephrographic phase.
@@ -32,15 +31,17 @@ def kidney_ct(
 
     Args:
         shape: voxels left to right, posterior to anterior, inferior to superior.
-        spacing: of these axes in mm.
-        subtype: of the tumour's histology.
-        separation: see :func:`~common.data.phantoms.kidney_tumour.draw_tumour_traits`.
-        scanner: its noise and resolution; Hounsfield units know no gain.
-        rng: source of everything that is the subject's own.
+        spacing: voxel size along these axes in mm.
+        subtype: histology of the tumour.
+        separation: distance of the subtypes, see :func:`~common.data.phantoms.kidney_tumour.draw_tumour_traits`.
+        scanner: scanner, of which noise and resolution are used, as Hounsfield units have no gain.
+        rng: source of all properties of the subject.
 
     Returns:
         int16 image ``HxWxD`` in Hounsfield units, and the uint8 mask of kidneys (1) and tumour (2).
     """
+    from scipy.ndimage import gaussian_filter
+
     axes = [(np.arange(n, dtype=np.float32) - (n - 1) / 2) * step for n, step in zip(shape, spacing, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"))
     bent = points + 3.5 * np.stack([smooth_field(shape, 0.8, rng) for _ in range(3)])
@@ -52,7 +53,7 @@ def kidney_ct(
     tumour, distance = tumour_mask(points, centre, traits, rng)
     image[tumour] = tumour_intensities(points, centre, distance, traits, rng)[tumour]
     mask[tumour] = KIDNEY_TUMOUR
-    # The point spread function in mm; the slice's thickness does the rest along the patient.
+    # The point spread function in mm; along the patient, slice thickness adds to it.
     image = gaussian_filter(image, [2.0 * scanner.blur[0] / step for step in spacing[:2]] + [0.4])
     noise = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), (0.6, 0.6, 0))
     image += 900 * scanner.noise * noise / np.sqrt(spacing[2] / 4)  # thin slices are noisier
@@ -60,7 +61,7 @@ def kidney_ct(
 
 
 def _abdomen(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Hounsfield units without kidneys; the patient's right is at positive x."""
+    """Hounsfield units without kidneys; the right side of the patient is at positive x."""
     x, y, z = points
     fat = rng.uniform(12, 30)  # mm under the skin
     girth = np.hypot(x / (148 * rng.uniform(0.94, 1.06)), y / 108)
@@ -88,11 +89,11 @@ def _abdomen(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _kidney(image: np.ndarray, mask: np.ndarray, points: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw the kidney of one side with cortex, medulla and sinus into image and mask; its centre in mm."""
+    """Draw the kidney of one side with cortex, medulla and sinus into image and mask, and return its centre in mm."""
     centre = np.array([side * rng.normal(68, 3), rng.normal(-26, 3), rng.normal(-4 if side > 0 else 6, 5)])
     axes = np.array([27.0, 24.0, 52.0]) * rng.normal(1, 0.06)
     x, y, z = points - centre[:, None, None, None]
-    lean = 0.18 * z  # the poles lie nearer the spine above
+    lean = 0.18 * z  # the upper poles are closer to the spine
     distance = np.sqrt(((x + side * lean) / axes[0]) ** 2 + (y / axes[1]) ** 2 + (z / axes[2]) ** 2)
     inward = side * x < -4
     sinus = (distance < 0.52) | (inward & (np.hypot(y / 9, z / 16) < 1))
@@ -107,7 +108,7 @@ def _kidney(image: np.ndarray, mask: np.ndarray, points: np.ndarray, side: int, 
 
 
 def _beside(kidney: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Centre of a mass that grows out of the kidney: to the side, the front or the back, at any height."""
+    """Centre of a mass that grows out of the kidney to the side, the front or the back, at any height."""
     angle = rng.uniform(-0.4 * np.pi, 0.6 * np.pi)
     outward = np.sign(kidney[0])
     offset = [outward * 21 * np.cos(angle), 20 * np.sin(angle), rng.uniform(-26, 26)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
@@ -14,6 +13,9 @@ from ..folds import assign_folds
 from .cohort import PhantomCase, PhantomCohort, check_grid, check_modalities, plan_labels, scanner_image
 from .ms_lesions import LESION_MODALITIES, lesion_mr
 from .scanner import oblique_affine
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["LesionPhantoms"]
 
@@ -24,19 +26,19 @@ SITES = ("A", "B")
 class LesionPhantoms(PhantomCohort):
     """Brain MR with the lesions of multiple sclerosis, and their masks as labels, for segmentation.
 
-    Lesions lie in the white matter, mostly beside the ventricles; they are bright on T2 and FLAIR, dark on T1, and on
-    T2 alone hard to tell from fluid. Each subject is a folder ``<subject>/{t1,t2,flair,lesions}.nii.gz``:
-    skull-stripped int16 images and a uint8 mask. In the datalist ``label`` is the mask's path: load it with
-    ``load_datalist(label="mask")``.
+    Lesions are in the white matter, mostly near the ventricles; they are bright on T2 and FLAIR, dark on T1, and
+    difficult to distinguish from fluid on T2 alone. Each subject is a folder
+    ``<subject>/{t1,t2,flair,lesions}.nii.gz``: skull-stripped int16 images and a uint8 mask. In the datalist, ``label``
+    is the path of the mask: load it with ``load_datalist(label="mask")``.
 
     Args:
-        num_subjects: size of the cohort.
-        shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The head fills them:
-            2.5 mm at the default shape is life size.
+        num_subjects: number of subjects.
+        shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The head fills
+            them: 2.5 mm at the default shape is life size.
         spacing: voxel size along these axes in mm.
         modalities: any of T1, T2, FLAIR, in the order of the datalist's ``image``.
         mean_lesions: mean number of lesions of a subject.
-        seed: random seed of the cohort: the same seed gives the same files.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise folds.
     """
 

@@ -19,14 +19,14 @@ __all__ = [
     "abdominal_tissue",
 ]
 
-# VESSEL lies in the liver, GREAT_VESSEL before the spine.
+# VESSEL is inside the liver, GREAT_VESSEL in front of the spine.
 BACKGROUND, FAT, MUSCLE, BONE, LIVER, VESSEL, SPLEEN, FLUID, GREAT_VESSEL = range(9)
 
 
 def abdominal_tissue(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Tissue at each point of one subject.
 
-    Build, the thickness of the fat, the shape and place of the organs and the vessels differ from subject to subject.
+    Body size, thickness of fat, shape and position of organs and vessels vary between subjects.
 
     Args:
         points: coordinates left to right, posterior to anterior, inferior to superior, ``3xHxWxD``, -1 to 1 over
@@ -45,13 +45,13 @@ def abdominal_tissue(points: np.ndarray, rng: np.random.Generator) -> np.ndarray
     body = _depth(points, (0, 0, 0), (width, depth, 4.0))
     tissue[body > 0] = FAT
     tissue[body > fat] = MUSCLE
-    tissue[body > fat + wall] = FAT  # round the organs
+    tissue[body > fat + wall] = FAT  # around the organs
 
     tissue[_depth(points, (-0.50, -0.22, 0.0), (0.20, 0.34, 0.9)) > 0] = SPLEEN
     tissue[_depth(points, (-0.36, 0.30, 0.1), (0.24, 0.26, 0.9)) > 0] = FLUID  # stomach
     liver = _liver_depth(points, rng)
     tissue[(liver > 0) & (body > fat + 0.5 * wall)] = LIVER
-    # Vessels are tubes where two random fields vanish together, wider towards the hilum.
+    # Vessels are tubes around common zeros of two random fields, wider towards the hilum.
     first, second = smooth_field(shape, 0.30, rng), smooth_field(shape, 0.30, rng)
     tubes = first**2 + second**2 < 0.035
     tissue[(tissue == LIVER) & tubes & (liver > 0.12)] = VESSEL
@@ -65,7 +65,7 @@ def abdominal_tissue(points: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def _liver_depth(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Depth below the liver's surface, negative outside: a large right lobe, a left one that tapers off."""
+    """Depth below the surface of the liver, negative outside: a large right lobe and a tapering left lobe."""
     size, left = rng.uniform([0.92, 0.8], [1.08, 1.2])
     bumps = 0.04 * smooth_field(points.shape[1:], 0.35, rng)
     right_lobe = _depth(points, (0.42, 0.02, 0.0), (0.40 * size, 0.62 * size, 0.95))
@@ -74,5 +74,5 @@ def _liver_depth(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _depth(points: np.ndarray, centre: tuple[float, ...], axes: tuple[float, ...]) -> np.ndarray:
-    """Depth below an ellipsoid's surface as a part of the radius: 1 at the centre, 0 at the surface."""
+    """Depth below the surface of an ellipsoid relative to the radius: 1 at the centre, 0 at the surface."""
     return 1 - np.sqrt(sum(((p - c) / a) ** 2 for p, c, a in zip(points, centre, axes, strict=True)))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...errors import InputError
 from .cohort import PhantomCase, PhantomCohort, check_modalities, check_sizes, plan_labels, scanner_image
 from .liver_mr import LIVER_MODALITIES, liver_mr
 from .scanner import oblique_affine
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 __all__ = ["LiverPhantoms"]
 
@@ -26,22 +28,21 @@ class LiverPhantoms(PhantomCohort):
 
     The modalities show one anatomy in different contrasts: fat is bright on T1 and cancels with water in the
     out-of-phase image, fluid is bright on T2. Tumours of stage 2 are larger, less regular, more heterogeneous and
-    brighter on T2, hold less fat and have more satellites; the stages overlap. Each subject is a folder
+    brighter on T2, contain less fat and have more satellites; the stages overlap. Each subject is a folder
     ``<subject>/{t1,t2,out,mask}.nii.gz``: int16 images, and a uint8 mask of the liver (1) and its tumour (2). Matrix
-    sizes differ from subject to subject, the field of view is 380 mm wide, and the affine is oblique with the true
-    spacing.
+    sizes vary between subjects, the field of view is 380 mm wide, and the affine is oblique with the true spacing.
 
     Args:
-        num_subjects: size of the cohort.
-        sizes: least and greatest number of pixels from left to right, such as 160,260; there are fewer from back to
+        num_subjects: number of subjects.
+        sizes: minimum and maximum number of pixels from left to right, such as 160,260; there are fewer from back to
             front.
-        spatial_dims: 2 for one transverse slice, which shows the tumour; 3 for volumes of thick slices.
+        spatial_dims: 2 for one transverse slice through the tumour; 3 for volumes of thick slices.
         num_slices: number of slices of a volume, 8 mm apart.
         modalities: any of T1, T2, OUT, in the order of the datalist's ``image``.
         stage_counts: proportions of stages 1 and 2; the default is that of Chiang et al. (2023).
         separation: distance of the stages in standard deviations of the hidden severity: 1.8 gives an AUC of about 0.9,
-            at 0 there is nothing to learn.
-        seed: random seed of the cohort: the same seed gives the same files.
+            at 0 the stages are equal.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise stratified folds.
     """
 
@@ -94,7 +95,9 @@ class LiverPhantoms(PhantomCohort):
 
 
 def _slice(volume: nib.Nifti1Image) -> nib.Nifti1Image:
-    """A volume of one slice as an image of two axes, whose header still tells where the slice lies."""
+    """A volume of one slice as an image with two axes, whose header keeps the position of the slice."""
+    import nibabel as nib
+
     image = nib.Nifti1Image(np.asarray(volume.dataobj)[..., 0], volume.affine, volume.header)
     image.set_qform(volume.affine, code=1)
     return image

@@ -13,8 +13,8 @@ from .scanner import acquire, scanner_of
 
 __all__ = ["LIVER_LABEL", "LIVER_MODALITIES", "TUMOUR_LABEL", "liver_mr"]
 
-# Signal of (background, fat, muscle, bone marrow, liver, its vessels, spleen, fluid, great vessels), as the sequences'
-# weighting gives it: T1 in phase, T2 fast spin echo. Out of phase, T1's water and fat signals are subtracted.
+# Signal of (background, fat, muscle, bone marrow, liver, its vessels, spleen, fluid, great vessels) by sequence: T1 in
+# phase, T2 fast spin echo. Out of phase, the water and fat signals of T1 are subtracted.
 CONTRAST = {
     "T1": (0.0, 1.00, 0.42, 0.60, 0.58, 0.28, 0.36, 0.18, 0.25),
     "T2": (0.0, 0.80, 0.20, 0.50, 0.32, 0.14, 0.58, 1.00, 0.08),
@@ -36,13 +36,13 @@ def liver_mr(
     """Draw one subject.
 
     Args:
-        shape: voxels left to right, posterior to anterior, inferior to superior; one slice lies at mid-height.
-        modalities: of :data:`LIVER_MODALITIES`.
-        is_stage_2: the tumour's stage.
-        separation: of the stages, see :func:`~common.data.phantoms.liver_tumour.draw_liver_tumour`.
-        centre: whose scanner is used.
-        scanner_seed: seed of all scanners of the cohort.
-        rng: source of everything that is the subject's own.
+        shape: voxels left to right, posterior to anterior, inferior to superior; a single slice is at mid-height.
+        modalities: modalities to draw, from :data:`LIVER_MODALITIES`.
+        is_stage_2: whether the tumour is of stage 2.
+        separation: distance of the stages, see :func:`~common.data.phantoms.liver_tumour.draw_liver_tumour`.
+        centre: name of the centre, which determines the scanner.
+        scanner_seed: random seed for all scanners of the cohort.
+        rng: source of all properties of the subject.
 
     Returns:
         int16 images ``MxHxWxD`` and the uint8 mask ``HxWxD`` of the liver (1) and its tumour (2).
@@ -54,14 +54,14 @@ def liver_mr(
     coarse, fine = smooth_field(shape, 0.3, rng), smooth_field(shape, 0.06, rng)
     texture = 1 + (0.03 + 0.22 * traits.texture) * fine
     fat = np.array(FAT_FRACTION, dtype=np.float32)[tissue]
-    fat[tissue == LIVER] = rng.beta(1.2, 8.0)  # most livers hold little fat, some much
+    fat[tissue == LIVER] = rng.beta(1.2, 8.0)  # most livers contain little fat, some much
     fat[tumour] = 0.22 * traits.fat
     mottled = 1 + 0.04 * coarse
     signals = {name: np.array(values, dtype=np.float32)[tissue] * mottled for name, values in CONTRAST.items()}
     signals["T1"][tumour] = (0.50 * texture - 0.10 * traits.brightness)[tumour]
     signals["T2"][tumour] = ((0.36 + 0.22 * traits.brightness) * texture)[tumour]
-    # Water minus fat, with its sign: the scanner's blur then cancels both in voxels that hold some of either, the dark
-    # outline of every out-of-phase image.
+    # Signed water minus fat: blurring then cancels both in voxels that contain either, the dark outline of every
+    # out-of-phase image.
     signals["OUT"] = signals["T1"] * (1 - 2 * fat)
     images = np.stack([signals[name] for name in modalities]).astype(np.float32)
     mask = np.where(np.isin(tissue, (LIVER, VESSEL)), LIVER_LABEL, 0).astype(np.uint8)

@@ -1,10 +1,11 @@
-"""Liver tumours of stage 1 and 2, whose looks overlap."""
+"""Liver tumours of stages 1 and 2, whose appearance overlaps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .fields import smooth_field
 from .liver import LIVER, VESSEL
@@ -14,15 +15,15 @@ __all__ = ["LiverTumourTraits", "draw_liver_tumour", "liver_tumour_mask"]
 
 @dataclass(frozen=True)
 class LiverTumourTraits:
-    """How one tumour looks; every trait is in 0..1.
+    """Appearance of one tumour; every trait is in 0..1.
 
     Attributes:
-        size: of the largest nodule.
-        irregularity: of its surface.
+        size: size of the largest nodule.
+        irregularity: irregularity of its surface.
         texture: heterogeneity.
-        brightness: on T2.
-        fat: inside its cells, which the out-of-phase image shows as a loss of signal.
-        satellites: how many further nodules there are (stage 2 is more than one, or grown into vessels).
+        brightness: brightness on T2.
+        fat: intracellular fat, which appears as signal loss in the out-of-phase image.
+        satellites: number of additional nodules (stage 2 means more than one, or vascular invasion).
     """
 
     size: float
@@ -36,8 +37,8 @@ class LiverTumourTraits:
 def draw_liver_tumour(is_stage_2: bool, separation: float, rng: np.random.Generator) -> LiverTumourTraits:
     """Traits of a tumour of the given stage.
 
-    One hidden severity, normal with means ``separation`` standard deviations apart, drives all traits; each adds
-    variation of its own. So no classifier, however good, gets an AUC above ``Phi(separation / sqrt(2))``.
+    One hidden severity, normal with means ``separation`` standard deviations apart, determines all traits together with
+    independent variation of each. So no classifier can exceed an AUC of ``Phi(separation / sqrt(2))``.
     """
     severity = rng.normal(separation / 2 if is_stage_2 else -separation / 2)
     loads = np.array([0.8, 0.8, 0.8, 0.8, -0.6, 0.7])  # fat is a sign of early tumours
@@ -48,13 +49,13 @@ def draw_liver_tumour(is_stage_2: bool, separation: float, rng: np.random.Genera
 def liver_tumour_mask(
     points: np.ndarray, tissue: np.ndarray, traits: LiverTumourTraits, rng: np.random.Generator
 ) -> np.ndarray:
-    """Where the tumour is.
+    """Mask of the tumour.
 
     Args:
         points: coordinates as for :func:`~common.data.phantoms.liver.abdominal_tissue`, the nodules near height 0.
-        tissue: of that function: nodules lie in the liver.
-        traits: of this tumour.
-        rng: source of place and outline.
+        tissue: tissue labels from that function, as nodules are inside the liver.
+        traits: traits of the tumour.
+        rng: source of its position and outline.
 
     Returns:
         bool ``HxWxD``.
@@ -69,7 +70,7 @@ def liver_tumour_mask(
     return mask & np.isin(tissue, (LIVER, VESSEL))
 
 
-def _nodule(points: np.ndarray, centre: np.ndarray, radius: float, lobes: np.ndarray) -> np.ndarray:
-    axes = radius * np.array([1.0, 1.25, 1.6])  # the field of view is wider than deep, and low
+def _nodule(points: np.ndarray, centre: ArrayLike, radius: float, lobes: np.ndarray) -> np.ndarray:
+    axes = radius * np.array([1.0, 1.25, 1.6])  # the field of view is wider than deep, and flat
     offset = (points - np.reshape(centre, (3, 1, 1, 1))) / axes.reshape(3, 1, 1, 1)
     return np.sqrt(np.sum(offset**2, axis=0)) + lobes < 1

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
 import numpy as np
 
 from ...files import write_atomically
@@ -16,26 +15,29 @@ from .cohort import PhantomCase, PhantomCohort, check_grid, plan_labels, scanner
 from .lung_ct import lung_ct
 from .scanner import oblique_affine, scanner_of
 
+if TYPE_CHECKING:
+    import nibabel as nib
+
 __all__ = ["LungPhantoms"]
 
 
 @dataclass(frozen=True)
 class LungPhantoms(PhantomCohort):
-    """Chest CT with lung tumours of stage I, II or III (labels 0, 1, 2), laid out and imbalanced as NSCLC-Radiomics.
+    """Chest CT and lung tumours of stage I, II or III (labels 0, 1, 2), with layout and imbalance of NSCLC-Radiomics.
 
-    The stage acts on the tumour's size, on hilar and mediastinal lymph nodes and on effusion; stages overlap. Each
+    The stage affects tumour size, hilar and mediastinal lymph nodes and effusion; the stages overlap. Each
     subject is a folder ``<subject>/{image,lung_mask}.nii.gz``: an int16 image in Hounsfield units and a uint8 mask of
     the right (1) and left lung (2) and the tumour (3). Beside them is a clinical table like that of NSCLC-Radiomics.
 
     Args:
-        num_subjects: size of the cohort.
+        num_subjects: number of subjects.
         shape: voxels left to right, posterior to anterior, inferior to superior, such as 96,96,96. The chest fills
             them.
         spacing: voxel size along these axes in mm; 5 mm at the default shape is life size.
         stage_counts: proportions of stages I, II and III; the default is that of Li et al. (2021).
-        separation: distance of neighbouring stages in standard deviations of the hidden severity; at 0 there is
-            nothing to learn.
-        seed: random seed of the cohort: the same seed gives the same files.
+        separation: distance of neighbouring stages in standard deviations of the hidden severity; at 0 the stages are
+            equal.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise stratified folds.
     """
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field, unit_grid
 from .scanner import Scanner
 
 __all__ = ["LEFT_LUNG", "RIGHT_LUNG", "TUMOUR", "lung_ct"]
 
-# The first two as Hofmanninger's lungmask writes them; the tumour lies in its lung.
+# The first two are the labels of lungmask (Hofmanninger et al. 2020); the tumour is inside a lung.
 RIGHT_LUNG, LEFT_LUNG, TUMOUR = 1, 2, 3
 
 # Hounsfield units.
@@ -24,20 +23,21 @@ def lung_ct(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw one subject.
 
-    The stage acts as it does in patients: on the tumour's size, on hilar and then mediastinal lymph nodes and on
-    pleural effusion. One hidden severity with means ``separation`` standard deviations apart drives them, so stages
-    overlap.
+    As in patients, the stage affects tumour size, hilar and then mediastinal lymph nodes and pleural effusion. One
+    hidden severity with means ``separation`` standard deviations apart determines them, so that stages overlap.
 
     Args:
         shape: voxels left to right, posterior to anterior, inferior to superior; the chest fills them.
         stage: 0, 1 or 2 for I, II or III.
         separation: distance of neighbouring stages in standard deviations of the severity.
-        scanner: its noise and resolution; Hounsfield units know no gain.
-        rng: source of everything that is the subject's own.
+        scanner: scanner, of which noise and resolution are used, as Hounsfield units have no gain.
+        rng: source of all properties of the subject.
 
     Returns:
         int16 image ``HxWxD`` in Hounsfield units, and the uint8 mask of lungs (1 right, 2 left) and tumour (3).
     """
+    from scipy.ndimage import gaussian_filter
+
     points = unit_grid(shape)
     points = points + 0.03 * np.stack([smooth_field(shape, 0.8, rng) for _ in range(3)])
     severity = float(rng.normal(separation * (stage - 1)))
@@ -66,7 +66,7 @@ def _chest(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
     image = np.full(shape, AIR, dtype=np.float32)
     image[girth < 1] = FAT
     image[girth < 1 - fat] = MUSCLE
-    # Each lung is an ellipsoid cut off by the domes of the diaphragm and by the heart, which lies to the left.
+    # Each lung is an ellipsoid without the domes of the diaphragm and the heart, which is on the left.
     side = np.abs(x) - 0.42 * build
     lung = np.sqrt((side / 0.33) ** 2 + ((y + 0.02) / 0.50) ** 2 + ((z + 0.05) / 0.90) ** 2)
     dome = -0.50 + breath + np.where(x > 0, 0.08, 0.0) - 0.9 * side**2 - 0.5 * (y + 0.1) ** 2
@@ -75,7 +75,7 @@ def _chest(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
     lungs = np.where(inside, np.where(x > 0, RIGHT_LUNG, LEFT_LUNG), 0)
     image[heart < 1] = BLOOD
     image[inside] = LUNG + (25 * smooth_field(shape, 0.25, rng) + 60 * (-y))[inside]
-    # Vessels run where two random fields cross zero together; they thin out towards the pleura.
+    # Vessels are tubes around common zeros of two random fields, thinner towards the pleura.
     one, two = smooth_field(shape, 0.17, rng), smooth_field(shape, 0.17, rng)
     image[inside & (one**2 + two**2 < 0.10 * np.clip(1.1 - lung, 0, 1))] = BLOOD
     image[(np.hypot(x, y + 0.02) < 0.055) & (z > 0.0)] = AIR  # trachea
@@ -87,7 +87,7 @@ def _chest(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def _tumour(points: np.ndarray, lungs: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """A spiculated mass around a point well inside a lung; the right one is taken a little more often."""
+    """A spiculated mass around a point well inside a lung, slightly more often the right one."""
     side = 1 if rng.random() < 0.57 else -1
     centre = np.array([side * rng.uniform(0.34, 0.55), rng.uniform(-0.25, 0.22), rng.uniform(-0.12, 0.42)])
     radius = float(np.clip(0.125 + 0.035 * severity + 0.025 * rng.standard_normal(), 0.07, 0.26))
@@ -99,7 +99,7 @@ def _tumour(points: np.ndarray, lungs: np.ndarray, severity: float, rng: np.rand
 
 
 def _lymph_nodes(points: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Enlarged nodes, more of them and larger with severity: at the hilum first, then in the mediastinum."""
+    """Enlarged nodes, more and larger with severity: first at the hilum, then in the mediastinum."""
     found = np.zeros(points.shape[1:], dtype=bool)
     for place, threshold in (((0.17, 0.0, 0.02), -0.5), ((0.06, 0.1, 0.30), 0.6), ((-0.06, 0.0, 0.12), 1.2)):
         centre = np.array(place) + rng.normal(0, 0.03, 3)
@@ -111,7 +111,7 @@ def _lymph_nodes(points: np.ndarray, severity: float, rng: np.random.Generator) 
 
 
 def _effusion(points: np.ndarray, lungs: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Fluid at the back of one lung of patients lying on it; rare, and mostly in late stages."""
+    """Fluid at the back of one lung of patients in supine position; rare, and mostly in late stages."""
     depth = 0.12 * (severity + 0.8 * rng.standard_normal() - 2.2)
     side = int(rng.choice([RIGHT_LUNG, LEFT_LUNG]))
     return (lungs == side) & (points[1] < -0.42 + min(depth, 0.15)) & (depth > 0)

@@ -1,4 +1,4 @@
-"""One subject's multi-modal brain MR with the many small lesions of multiple sclerosis."""
+"""Multi-modal brain MR of one subject with the many small lesions of multiple sclerosis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .scanner import acquire, scanner_of
 
 __all__ = ["LESION_MODALITIES", "lesion_mask", "lesion_mr"]
 
-# Relative intensity of a lesion: free water is bright on T2 and dark on T1; FLAIR tells it from fluid.
+# Relative intensity of a lesion: free water is bright on T2 and dark on T1; FLAIR distinguishes it from fluid.
 LESION_CONTRAST = {"T1": 0.52, "T2": 0.84, "FLAIR": 0.90}
 LESION_MODALITIES = tuple(LESION_CONTRAST)
 
@@ -30,14 +30,14 @@ def lesion_mr(
 
     Args:
         shape: voxels left to right, posterior to anterior, inferior to superior; the head fills them.
-        modalities: of :data:`LESION_MODALITIES`.
-        mean_lesions: how many a subject has on average; from subject to subject they differ widely.
-        centre: whose scanner is used.
-        scanner_seed: seed of all scanners of the cohort.
-        rng: source of everything that is the subject's own.
+        modalities: modalities to draw, from :data:`LESION_MODALITIES`.
+        mean_lesions: mean number of lesions of a subject; the number varies widely between subjects.
+        centre: name of the centre, which determines the scanner.
+        scanner_seed: random seed for all scanners of the cohort.
+        rng: source of all properties of the subject.
 
     Returns:
-        int16 images ``MxHxWxD`` and the uint8 mask ``HxWxD`` of 1 where there is a lesion.
+        int16 images ``MxHxWxD`` and the uint8 mask ``HxWxD``, 1 in lesions.
     """
     points = unit_grid(shape)
     tissue = brain_tissue(points, rng)
@@ -57,9 +57,10 @@ def lesion_mask(points: np.ndarray, tissue: np.ndarray, mean_lesions: float, rng
 
     Args:
         points: coordinates, ``3xHxWxD``, -1 to 1 over the field of view.
-        tissue: of :func:`~common.data.phantoms.brain.brain_tissue`; lesions keep to white matter and its border.
-        mean_lesions: see :func:`lesion_mr`; each subject has at least one, and touching ones merge.
-        rng: source of number, places, sizes and outlines.
+        tissue: labels of :func:`~common.data.phantoms.brain.brain_tissue`; lesions are in white matter and at its
+            border.
+        mean_lesions: mean number of lesions, at least one per subject; touching lesions merge.
+        rng: source of number, positions, sizes and outlines.
 
     Returns:
         uint8 mask ``HxWxD``.
@@ -77,6 +78,6 @@ def lesion_mask(points: np.ndarray, tissue: np.ndarray, mean_lesions: float, rng
         offset = (points - points[:, *place][:, None, None, None]) / axes[:, None, None, None]
         shape = np.sum(offset**2, axis=0) + 0.2 * outline < 1
         mask[shape & np.isin(tissue, (WHITE, GREY))] = 1
-        mask[tuple(place)] = 1  # however coarse the grid is
+        mask[tuple(place)] = 1  # even on coarse grids
     mask[tissue == CSF] = 0
     return mask

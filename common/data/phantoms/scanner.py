@@ -1,4 +1,4 @@
-"""From tissue to what a scanner stores: contrast, coil bias, resolution, noise, integer gain."""
+"""From tissue to stored images: contrast, bias field, resolution, noise, integer gain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field
 
@@ -16,14 +15,14 @@ __all__ = ["Scanner", "acquire", "oblique_affine", "scanner_of"]
 
 @dataclass(frozen=True)
 class Scanner:
-    """What the images of one centre have in common.
+    """Properties of the images of one centre.
 
     Attributes:
         gain: stored value of intensity 1, for each modality.
-        gamma: exponent on intensities: the centre's protocol.
-        noise: standard deviation of the noise in each of the two receiver channels, as a part of intensity 1.
+        gamma: exponent of intensities, for the protocol of the centre.
+        noise: standard deviation of the noise in each of the two receiver channels, relative to intensity 1.
         blur: standard deviation of the point spread function along each axis, in voxels of a 64-voxel field of view.
-        bias: strength of the coil's uneven sensitivity.
+        bias: strength of the bias field of the coil.
     """
 
     gain: tuple[float, ...]
@@ -34,7 +33,7 @@ class Scanner:
 
 
 def scanner_of(centre: str, num_modalities: int, seed: int) -> Scanner:
-    """The scanner of a centre: it depends on the centre's name and the seed alone."""
+    """The scanner of a centre, which depends on the name of the centre and the seed alone."""
     rng = np.random.default_rng([seed, zlib.crc32(centre.encode())])
     in_plane, through_plane = rng.uniform(0.35, 0.6), rng.uniform(0.4, 1.0)
     return Scanner(
@@ -47,20 +46,22 @@ def scanner_of(centre: str, num_modalities: int, seed: int) -> Scanner:
 
 
 def acquire(intensities: np.ndarray, brain: np.ndarray, scanner: Scanner, rng: np.random.Generator) -> np.ndarray:
-    """Images as a scanner would store them, the background set to 0 as after skull-stripping.
+    """Images as stored by a scanner, with a background of 0 as after skull-stripping.
 
     The noise is Rician: the magnitude of a complex signal with Gaussian noise in both parts (Gudbjartsson and Patz
     1995).
 
     Args:
         intensities: ideal intensities of the modalities, about 0 to 1.3, ``MxHxWxD``.
-        brain: where anything is stored, ``HxWxD``.
-        scanner: of the centre.
-        rng: source of this scan's noise, bias field and gain.
+        brain: foreground mask, ``HxWxD``.
+        scanner: scanner of the centre.
+        rng: source of the noise, bias field and gain of this scan.
 
     Returns:
         int16 images ``MxHxWxD``.
     """
+    from scipy.ndimage import gaussian_filter
+
     shape = brain.shape
     bias = np.exp(scanner.bias * smooth_field(shape, 1.0, rng))
     blur = [sigma * n / 64 for sigma, n in zip(scanner.blur, shape, strict=True)]
@@ -76,9 +77,9 @@ def acquire(intensities: np.ndarray, brain: np.ndarray, scanner: Scanner, rng: n
 def oblique_affine(
     shape: Sequence[int], spacing: Sequence[float], rng: np.random.Generator, max_degrees: float = 8.0
 ) -> np.ndarray:
-    """Voxel indices (left to right, posterior to anterior, inferior to superior) to RAS millimetres.
+    """Affine from voxel indices (left to right, posterior to anterior, inferior to superior) to RAS millimetres.
 
-    The spacing is exact; the patient lies a little askew, and near the scanner's centre.
+    The spacing is exact; the patient is slightly rotated, and near the centre of the scanner.
 
     Returns:
         4x4 matrix.

@@ -22,21 +22,21 @@ MACHINES = ("A", "B", "C")
 
 @dataclass(frozen=True)
 class ThyroidPhantoms(PhantomCohort):
-    """Ultrasound of benign (label 0) and malignant (label 1) thyroid nodules with masks, laid out as TN-SCUI2020.
+    """Ultrasound of benign (label 0) and malignant (label 1) thyroid nodules with masks, in the layout of TN-SCUI2020.
 
-    Malignant nodules are darker, taller than wide, of irregular margin, solid, with punctate calcifications and a
-    shadow; the classes overlap. The files lie as those of TN-SCUI2020: ``image/<ID>.PNG`` and ``mask/<ID>.PNG`` (0 and
-    255), 8-bit grey, and ``train.csv`` with ``ID,CATE``; :func:`~common.data.tn_scui_datalist` reads both. Matrix sizes
-    differ from subject to subject, the field of view is 45 mm wide, and three machines differ in contrast and
-    resolution. As in the challenge, the files do not hold the pixel size.
+    Malignant nodules are darker, taller than wide, solid, with irregular margins, punctate calcifications and a shadow;
+    the classes overlap. The layout is that of TN-SCUI2020: ``image/<ID>.PNG`` and ``mask/<ID>.PNG`` (0 and 255), 8-bit
+    grey, and ``train.csv`` with ``ID,CATE``; :func:`~common.data.cohorts.tn_scui_datalist` reads both. Matrix sizes
+    vary between subjects, the field of view is 45 mm wide, and three machines differ in contrast and resolution. As in
+    the challenge, the files do not contain the pixel size.
 
     Args:
-        num_subjects: size of the cohort.
-        sizes: least and greatest number of pixels from left to right, such as 200,320; there are fewer in depth.
+        num_subjects: number of subjects.
+        sizes: minimum and maximum number of pixels from left to right, such as 200,320; there are fewer in depth.
         class_counts: proportions of benign and malignant nodules.
-        separation: distance of the classes in standard deviations of the hidden malignancy; at 0 there is nothing to
-            learn.
-        seed: random seed of the cohort: the same seed gives the same files.
+        separation: distance of the classes in standard deviations of the hidden malignancy; at 0 the classes are
+            equal.
+        seed: random seed for the cohort: the same seed gives the same files.
         num_folds: number of subject-wise stratified folds.
     """
 
@@ -53,7 +53,7 @@ class ThyroidPhantoms(PhantomCohort):
         check_sizes(self.sizes, 64)
 
     def _cases(self) -> list[PhantomCase]:
-        """Classes in random order, or the file's number would tell them."""
+        """Cases with classes in random order, so that the number of a file does not reveal its class."""
         planned = plan_labels(dict.fromkeys(MACHINES, self.class_counts), self.num_subjects)
         order = np.random.default_rng(self.seed).permutation(len(planned))
         return [
@@ -65,7 +65,7 @@ class ThyroidPhantoms(PhantomCohort):
         width = int(rng.integers(self.sizes[0], self.sizes[1] + 1))
         shape = (round(width * rng.uniform(0.72, 0.85)), width)
         image, mask = thyroid_us(shape, case.label == 1, self.separation, ultrasound_of(case.centre, self.seed), rng)
-        # The image comes last: where it is, the mask is.
+        # The image is written last, so that its mask exists if it does.
         return {f"mask/{case.folder}.PNG": 255 * mask, f"image/{case.folder}.PNG": image}
 
     def _is_drawn(self, folder: Path, case: PhantomCase) -> bool:

@@ -1,11 +1,10 @@
-"""Thyroid nodules, whose signs of malignancy overlap as they do in patients."""
+"""Thyroid nodules, whose signs of malignancy overlap as in patients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, label
 
 from .fields import smooth_field
 
@@ -14,16 +13,16 @@ __all__ = ["NoduleTraits", "draw_nodule", "draw_nodule_traits"]
 
 @dataclass(frozen=True)
 class NoduleTraits:
-    """How one nodule looks, after the signs of ACR TI-RADS; every trait is in 0..1.
+    """Appearance of one nodule, by the signs of ACR TI-RADS; every trait is in 0..1.
 
     Attributes:
-        size: of the nodule, which tells nothing.
-        darkness: hypoechoic rather than as bright as the gland.
-        upright: taller than wide.
-        irregularity: of its margin.
-        solidity: solid rather than spongiform or cystic.
-        calcification: punctate echogenic foci.
-        density: how much sound it takes: shadow behind it rather than enhancement.
+        size: size of the nodule, independent of malignancy.
+        darkness: reduction of echoes, from as bright as the gland to hypoechoic.
+        upright: shape, from wider than tall to taller than wide.
+        irregularity: irregularity of its margin.
+        solidity: composition, from cystic or spongiform to solid.
+        calcification: number of punctate echogenic foci.
+        density: attenuation of sound, from enhancement to shadow behind the nodule.
     """
 
     size: float
@@ -38,8 +37,9 @@ class NoduleTraits:
 def draw_nodule_traits(is_malignant: bool, separation: float, rng: np.random.Generator) -> NoduleTraits:
     """Traits of a nodule.
 
-    One hidden malignancy, normal with means ``separation`` standard deviations apart, drives all traits but the size;
-    each adds variation of its own. So no classifier, however good, gets an AUC above ``Phi(separation / sqrt(2))``.
+    One hidden malignancy, normal with means ``separation`` standard deviations apart, determines all traits except the
+    size, together with independent variation of each. So no classifier can exceed an AUC of
+    ``Phi(separation / sqrt(2))``.
     """
     malignancy = rng.normal(separation / 2 if is_malignant else -separation / 2)
     scores = 0.85 * malignancy + rng.normal(0, [0.7, 0.8, 0.6, 0.7, 0.9, 0.8])
@@ -49,23 +49,25 @@ def draw_nodule_traits(is_malignant: bool, separation: float, rng: np.random.Gen
 def draw_nodule(
     echo: np.ndarray, depth: np.ndarray, side: np.ndarray, traits: NoduleTraits, rng: np.random.Generator
 ) -> np.ndarray:
-    """Put a nodule into a map of mean echoes.
+    """Draw a nodule into a map of mean echoes.
 
     Args:
-        echo: mean echoes in dB against healthy thyroid, ``HxW``; it is changed.
-        depth: of each pixel, in mm.
-        side: of each pixel from the left edge, in mm.
-        traits: of the nodule.
-        rng: source of its place, outline and texture.
+        echo: mean echoes in dB relative to healthy thyroid, ``HxW``, which is modified.
+        depth: depth of each pixel in mm.
+        side: distance of each pixel from the left edge in mm.
+        traits: traits of the nodule.
+        rng: source of its position, outline and texture.
 
     Returns:
-        The nodule, bool ``HxW``, in one piece.
+        Mask of the nodule, bool ``HxW``, connected.
     """
+    from scipy.ndimage import gaussian_filter
+
     distance = _distance(depth, side, traits, rng)
     mask = _one_piece(distance < 1)
     shape = echo.shape
     inside = -2 - 11 * traits.darkness + 2.5 * smooth_field(shape, 0.07, rng)
-    # Cysts: large ones, or many small ones that make a sponge.
+    # Cysts: large ones, or many small ones like a sponge.
     wavelength = 0.035 if rng.random() < 0.5 else 0.10
     cysts = smooth_field(shape, wavelength, rng) > 0.5 + 2.5 * traits.solidity
     inside[cysts] = -30
@@ -78,7 +80,7 @@ def draw_nodule(
 
 
 def _distance(depth: np.ndarray, side: np.ndarray, traits: NoduleTraits, rng: np.random.Generator) -> np.ndarray:
-    """From the centre, 1 at the margin."""
+    """Distance from the centre, 1 at the margin."""
     height, width = float(depth.max()), float(side.max())
     centre = rng.uniform(0.45, 0.58) * height, rng.uniform(0.38, 0.62) * width
     radius = 3.2 + 4.8 * traits.size  # mm
@@ -93,6 +95,8 @@ def _distance(depth: np.ndarray, side: np.ndarray, traits: NoduleTraits, rng: np
 
 def _one_piece(mask: np.ndarray) -> np.ndarray:
     """The largest connected part."""
+    from scipy.ndimage import label
+
     parts, count = label(mask)
     if count < 2:
         return mask

@@ -7,28 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .fields import smooth_field
 from .thyroid_nodule import NoduleTraits, draw_nodule, draw_nodule_traits
 
 __all__ = ["FIELD_WIDTH", "Ultrasound", "thyroid_us", "ultrasound_of"]
 
-FIELD_WIDTH = 45.0  # mm, left to right; a linear probe's
+FIELD_WIDTH = 45.0  # mm, left to right, for a linear probe
 
-# Mean echo in dB against that of healthy thyroid.
+# Mean echo in dB relative to healthy thyroid.
 FAT, MUSCLE, THYROID, FLUID, SHADOW = -5.0, -13.0, 0.0, -38.0, -30.0
 
 
 @dataclass(frozen=True)
 class Ultrasound:
-    """What the images of one machine have in common.
+    """Properties of the images of one machine.
 
     Attributes:
-        dynamic_range: that the grey values span, in dB.
-        gain: mean grey value of healthy thyroid, as a part of white.
+        dynamic_range: range of the grey values in dB.
+        gain: mean grey value of healthy thyroid, relative to white.
         resolution: standard deviation of the point spread function in mm, along and across the beam.
-        attenuation: that is left after the machine's correction for depth, in dB per mm.
+        attenuation: residual attenuation after the machine's correction for depth, in dB per mm.
     """
 
     dynamic_range: float
@@ -38,7 +37,7 @@ class Ultrasound:
 
 
 def ultrasound_of(machine: str, seed: int) -> Ultrasound:
-    """The settings of a machine: they depend on its name and the seed alone."""
+    """The properties of a machine, which depend on its name and the seed alone."""
     rng = np.random.default_rng([seed, zlib.crc32(machine.encode())])
     along = float(rng.uniform(0.11, 0.16))
     return Ultrasound(
@@ -54,15 +53,15 @@ def thyroid_us(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw one subject.
 
-    Speckle is what it is in life: the envelope of the sum of many random echoes within the point spread function, so
-    Rayleigh distributed, and compressed by the logarithm.
+    Speckle is simulated physically: the envelope of the sum of many random echoes within the point spread function, so
+    that it is Rayleigh distributed, compressed by the logarithm.
 
     Args:
         shape: rows (depth) and columns (left to right) of square pixels; the columns span 45 mm.
-        is_malignant: of the nodule.
-        separation: see :func:`~common.data.phantoms.thyroid_nodule.draw_nodule_traits`.
-        machine: its contrast and resolution.
-        rng: source of everything that is the subject's own.
+        is_malignant: whether the nodule is malignant.
+        separation: distance of the classes, see :func:`~common.data.phantoms.thyroid_nodule.draw_nodule_traits`.
+        machine: properties of the machine.
+        rng: source of all properties of the subject.
 
     Returns:
         uint8 image ``HxW``, and the uint8 mask of the nodule, 0 and 1.
@@ -78,6 +77,8 @@ def thyroid_us(
 
 def _neck(depth: np.ndarray, side: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Mean echoes of skin, strap muscles, thyroid, trachea and carotid artery in dB, without nodule."""
+    from scipy.ndimage import gaussian_filter
+
     shape = depth.shape
     wave = 1.2 * smooth_field(shape, 0.7, rng)
     skin, muscle = rng.uniform(2.5, 4.0), rng.uniform(6.0, 9.0)
@@ -85,7 +86,7 @@ def _neck(depth: np.ndarray, side: np.ndarray, rng: np.random.Generator) -> np.n
     echo[depth < skin + 0.4 * wave] = FAT
     fibres = np.sin(2 * np.pi * (depth + 0.5 * wave) / 0.9)
     echo = np.where(echo == MUSCLE, MUSCLE + 2.5 * fibres, echo).astype(np.float32)
-    left = bool(rng.random() < 0.5)  # which lobe is shown, so on which side the trachea is
+    left = bool(rng.random() < 0.5)  # the lobe shown, which determines the side of the trachea
     from_trachea = side if left else FIELD_WIDTH - side
     deep = muscle + 20 + 0.5 * wave - 0.008 * (from_trachea - 18) ** 2
     lobe = (depth > muscle + 0.5 * wave) & (depth < deep) & (from_trachea < 37 + wave)
@@ -98,19 +99,21 @@ def _neck(depth: np.ndarray, side: np.ndarray, rng: np.random.Generator) -> np.n
 
 
 def _shadow(mask: np.ndarray, traits: NoduleTraits, pixel: float) -> np.ndarray:
-    """What the nodule takes (dense tissue) or spares (fluid) of the sound that goes through, in dB below it."""
+    """Loss (dense tissue) or gain (fluid) of sound through the nodule, in dB at the pixels below it."""
     per_mm = 0.9 * (traits.density - 0.45)
     return per_mm * pixel * np.cumsum(mask, axis=0, dtype=np.float32)
 
 
 def _scanned(echo: np.ndarray, machine: Ultrasound, pixel: float, rng: np.random.Generator) -> np.ndarray:
     """Grey values of a map of mean echoes in dB."""
+    from scipy.ndimage import gaussian_filter
+
     blur = [size / pixel for size in machine.resolution]
     amplitude = 10 ** (echo / 20)
     parts = [gaussian_filter(amplitude * rng.standard_normal(echo.shape, dtype=np.float32), blur) for _ in range(2)]
-    # Without it, the mean power would depend on the point spread function's size.
+    # Normalisation, as the mean power depends on the size of the point spread function.
     power = gaussian_filter(rng.standard_normal((64, 64)), blur).var() * 2
-    noise = 10 ** (-machine.dynamic_range / 20)  # of the electronics
+    noise = 10 ** (-machine.dynamic_range / 20)  # noise of the electronics
     decibels = 10 * np.log10((parts[0] ** 2 + parts[1] ** 2) / power + noise**2)
     grey = 255 * (machine.gain + decibels / machine.dynamic_range)
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)

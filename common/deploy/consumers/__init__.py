@@ -1,1 +1,1 @@
-"""Archives in the programs that run them: MONAI Label, MONAI Deploy and the MONAI model zoo."""
+"""Support for programs that run archives: MONAI Label, MONAI Deploy and the MONAI model zoo."""

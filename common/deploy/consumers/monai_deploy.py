@@ -35,11 +35,11 @@ logger = logging.getLogger(__name__)
 
 
 class StudyClassifierOperator(DeployOperator):
-    """Classify all DICOM studies of the application's input folder by an archive, and write a report of each.
+    """Classify all DICOM studies in the application's input folder with an archive, and write a report for each.
 
     The archive is the application's model. It is verified and scanned before anything of it is used. Unlike the SDK's
-    operators, which hand one series over as the image, this one takes as many series as the archive's rules name, and a
-    mask. A bad study does not end the run.
+    operators, which pass one series on as the image, this one takes as many series as the archive has rules for, and a
+    mask. An invalid study does not end the run.
 
     Named output:
         results: a list with an entry for each study: its Study Instance UID, the ``probabilities`` by class name, the
@@ -47,9 +47,9 @@ class StudyClassifierOperator(DeployOperator):
 
     Args:
         fragment: the application.
-        app_context: where input, output and model are.
-        key: public key of whoever must have signed the archive.
-        rules: file that tells the series apart, in place of the archive's own.
+        app_context: context with the paths of input, output and model.
+        key: public key with which the archive's signature is verified.
+        rules: file with rules for the series that replaces the archive's rules.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class StudyClassifierOperator(DeployOperator):
         spec.output("results").condition(ConditionType.NONE)
 
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
-        """Classify what is there, once."""
+        """Classify all studies, once."""
         source, output = Path(self.app_context.input_path), Path(self.app_context.output_path)
         archive = find_archive(self.app_context.model_path)
         with open_classifier(archive, key=self.key, rules=self.rules) as classifier:
@@ -84,11 +84,11 @@ class StudyClassifierOperator(DeployOperator):
 
 
 class ClassificationApp(Application):
-    """Studies in, reports out: ``--input``, ``--output`` and ``--model`` as the SDK's applications have them.
+    """Application from studies to reports, with the options ``--input``, ``--output`` and ``--model`` of the SDK.
 
     Args:
-        key: public key of whoever must have signed the archive.
-        rules: file that tells the series apart, in place of the archive's own.
+        key: public key with which the archive's signature is verified.
+        rules: file with rules for the series that replaces the archive's rules.
     """
 
     def __init__(self, *args: Any, key: str | Path | None = None, rules: str | Path | None = None, **kwargs: Any):
@@ -104,12 +104,12 @@ class ClassificationApp(Application):
 class NamedProbabilitiesOperator(MonaiBundleInferenceOperator):
     """The SDK's inference operator for archives whose image is one series, for pipelines of the SDK's own operators.
 
-    The SDK (4.0.0) takes each probability for the number of a class, and since it is below 1 says "class 0" as many
-    times as there are classes. Here the output has the probabilities by class name, and the class that is called. The
-    SDK also drops the transform that loads images, with which ours put the channel first, and wants metadata on what
-    comes out of preprocessing, where ours ends without: both is made up for.
+    The SDK (4.0.0) interprets each probability as the number of a class, and since it is below 1 returns "class 0" for
+    each class. Here the output has the probabilities by class name, and the called class. The SDK also drops the
+    transform that loads images, which puts the channel first in our configs, and expects metadata on the result of
+    preprocessing, which ours lacks: this operator adds both.
 
-    The output ``pred`` is a dictionary: ``result``, a list with the class called or "no call", and ``probabilities`` by
+    The output ``pred`` is a dictionary: ``result``, a list with the called class or "no call", and ``probabilities`` by
     name.
     """
 
@@ -132,13 +132,13 @@ class NamedProbabilitiesOperator(MonaiBundleInferenceOperator):
 
 
 def find_archive(path: str | Path) -> Path:
-    """The archive that the SDK's model path means: a zip, its folder, or, in a container, a folder that holds it.
+    """Find the archive at the SDK's model path: a zip, its folder, or, in a container, a folder that contains it.
 
     Args:
-        path: of the application's model.
+        path: path of the application's model.
 
     Raises:
-        InputError: there is none, or more than one.
+        InputError: there is no archive, or more than one.
     """
     path = Path(path)
     if path.is_file() or (path / MANIFEST).is_file():

@@ -14,10 +14,10 @@ from ..packaging.plain_inference import plain_inference
 
 __all__ = ["check_name", "label_inference", "loading_of_one_file", "write_monai_label"]
 
-_IDS = ("bundle_root", "device", "network_def", "preprocessing", "postprocessing", "inferer")  # that the app reads
+_IDS = ("bundle_root", "device", "network_def", "preprocessing", "postprocessing", "inferer")  # read by the app
 _TASK = "classification"
-_OTHER_TASKS = ("deepedit", "deepgrow", "detection", "segmentation")  # that the app looks for first
-_LEFT_OUT = ("LoadImaged", "SelectItemsd")  # the app needs what else is in the row
+_OTHER_TASKS = ("deepedit", "deepgrow", "detection", "segmentation")  # checked first by the app
+_LEFT_OUT = ("LoadImaged", "SelectItemsd")  # the app needs the row's other entries
 
 
 def write_monai_label(
@@ -26,13 +26,13 @@ def write_monai_label(
     """Write ``configs/inference.json`` and ``configs/metadata.json`` of an archive without Python.
 
     Args:
-        bundle: its folder.
-        folder: the archive's folder, whose name tells the app the task.
-        configs: of the bundle, set as the classifier was trained; ``inference`` is read.
-        metadata: of the archive.
+        bundle: folder of the bundle.
+        folder: folder of the archive, from whose name the app derives the task.
+        configs: configs of the bundle with the settings of the training; ``inference`` is used.
+        metadata: metadata of the archive.
 
     Raises:
-        InputError: the app would not know the task by the folder's name, or confuse or lose classes.
+        InputError: the app would not recognise the task from the folder's name, or would confuse or lose classes.
     """
     check_name(Path(folder).name)
     inference = label_inference(plain_inference(configs["inference"]), metadata, Path(bundle).name)
@@ -41,13 +41,13 @@ def write_monai_label(
 
 
 def check_name(name: str) -> None:
-    """Make sure that MONAI Label takes a folder for a classification.
+    """Check that MONAI Label recognises the task of a folder as classification.
 
     Args:
-        name: of the folder.
+        name: name of the folder.
 
     Raises:
-        InputError: it would take it for something else.
+        InputError: it would recognise another task or none.
     """
     others = [task for task in _OTHER_TASKS if task in name.lower()]
     if _TASK not in name.lower() or others:
@@ -59,15 +59,15 @@ def check_name(name: str) -> None:
 
 
 def label_inference(config: Mapping[str, Any], metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """``inference`` as the app runs it: one file in, a vector with a score for each class out.
+    """Convert ``inference`` for the app, which takes one file and expects a vector with a score for each class.
 
-    The app appends a transform that resizes ``pred`` to the image (``Restored``), which fails on a vector; where there
-    is no image any more it leaves it as it is. What it writes scores with needs a tensor with metadata.
+    The app appends a transform that resizes ``pred`` to the image (``Restored``), which fails on a vector; without an
+    image it does nothing. Its writer of scores needs a tensor with metadata.
 
     Args:
-        config: ``inference`` of a bundle, what is disabled left out.
-        metadata: of the archive.
-        name: of the bundle, for the message.
+        config: ``inference`` of a bundle, without disabled components.
+        metadata: metadata of the archive.
+        name: name of the bundle, for error messages.
 
     Raises:
         InputError: the app would confuse or lose classes.
@@ -94,12 +94,12 @@ def label_inference(config: Mapping[str, Any], metadata: Mapping[str, Any], name
 def loading_of_one_file(image: Mapping[str, Any], with_mask: bool) -> list[dict[str, Any]]:
     """Transforms that load ``image`` from one file, and ``mask`` from its last channel.
 
-    MONAI Label gives a task one image file, and its trainer one image and one label. So what comes in several files
-    elsewhere comes as channels: of a volume as the fourth dimension of NIfTI; of a slice as the colours of a PNG, whose
-    alpha may be the mask, or as NIfTI of one slice.
+    MONAI Label passes one image file to a task, and one image and one label to its trainer. So what are several files
+    elsewhere are channels of one: for a volume, the fourth dimension of NIfTI; for a slice, the colours of a PNG, whose
+    alpha may be the mask, or a NIfTI file of one slice.
 
     Args:
-        image: of the metadata, ``num_channels`` and ``spatial_shape`` without the mask.
+        image: image entry of the metadata, with ``num_channels`` and ``spatial_shape`` without the mask.
         with_mask: whether the last channel is the mask.
     """
     channels = image["num_channels"]
@@ -121,7 +121,7 @@ def loading_of_one_file(image: Mapping[str, Any], with_mask: bool) -> list[dict[
 
 
 def _needs_mask(transforms: Sequence[Any]) -> bool:
-    """Whether a transform looks at the mask, by a key of its own or in the expression of a ``Lambda``."""
+    """Whether a transform uses the mask, by one of its keys or in the expression of a ``Lambda``."""
     return any(
         "mask" in (transform.get("source_key"), transform.get("mask_key")) or "row['mask']" in transform.get("func", "")
         for transform in transforms

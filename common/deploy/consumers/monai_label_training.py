@@ -1,4 +1,4 @@
-"""Configs with which MONAI Label 0.8.5 serves a classifier and trains it further on what its users label."""
+"""Configs with which MONAI Label 0.8.5 serves a classifier and continues its training on its users' labels."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .monai_label import check_name, label_inference, loading_of_one_file
 __all__ = ["label_training", "write_monai_label_training"]
 
 _CLASS = "int(monai.transforms.LoadImage(image_only=True)(row['label']).max())"
-# Inverse frequencies, as in training; of a class that nobody has labelled yet, as if it were there once.
+# Inverse frequencies, as in training; a class without labels counts as one case.
 _WEIGHTS = "$[len(@labels) / (@num_classes * max(@labels.count(k), 1)) for k in range(@num_classes)]"
 
 
 def write_monai_label_training(classifier: TrainedClassifier, folder: str | Path) -> None:
-    """Write the configs of an archive that learns from labels, and the parts of this package that they need.
+    """Write the configs of an archive that can be trained, and the parts of this package that they need.
 
     Args:
-        classifier: with its weights, which go into ``models/model.pt``: there training leaves better ones.
-        folder: the archive's folder, whose name tells MONAI Label the task.
+        classifier: classifier with its weights.
+        folder: folder of the archive, from whose name MONAI Label derives the task.
 
     Raises:
-        InputError: as :func:`~common.deploy.consumers.monai_label.write_monai_label`; the bundle's training takes
+        InputError: as :func:`~common.deploy.consumers.monai_label.write_monai_label`; the bundle's training needs
             more than images and labels.
     """
     folder = Path(folder)
@@ -50,22 +50,22 @@ def write_monai_label_training(classifier: TrainedClassifier, folder: str | Path
 
 
 def label_training(config: Mapping[str, Any], metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """``train`` for rows of one image file and one label file, as MONAI Label's trainer gives them.
+    """Convert ``train`` for rows of one image file and one label file, as passed by MONAI Label's trainer.
 
-    The class is the largest value in the label file. The best weights go where the server reads them. A run starts from
-    there (MONAI Label puts a loader first), not from a checkpoint.
+    The class is the largest value in the label file. The best weights are written to the file that the server reads. A
+    run starts from that file (MONAI Label puts a loader first), not from a checkpoint.
 
     Args:
-        config: ``train`` of a bundle, set as the classifier was trained.
-        metadata: of the archive.
-        name: of the bundle, for the message.
+        config: ``train`` of a bundle with the settings of the training.
+        metadata: metadata of the archive.
+        name: name of the bundle, for error messages.
 
     Raises:
-        InputError: the bundle's training takes more than images and labels.
+        InputError: the bundle's training needs more than images and labels.
     """
-    config = copy.deepcopy(dict(config))
-    transforms = config["transforms"]
-    if "attach_radiomics" in config or transforms[0]["_target_"] != "LoadImaged":
+    train = copy.deepcopy(dict(config))
+    transforms = train["transforms"]
+    if "attach_radiomics" in train or transforms[0]["_target_"] != "LoadImaged":
         raise InputError(
             f"{name}: its training takes more than an image file and a label, which is all that MONAI Label gives; "
             "expected mlsscl_3d or siam3d_imbalance; train it with train.yaml and package it for target monailabel"
@@ -76,8 +76,8 @@ def label_training(config: Mapping[str, Any], metadata: Mapping[str, Any], name:
         {"_target_": "LoadImaged", "keys": "label", "image_only": True},
         {"_target_": "Lambdad", "keys": "label", "func": "$lambda label: int(label.max())"},
     ]
-    config["transforms"] = [*loading, *label, *transforms[1:]]
-    config["labels"] = f"$[{_CLASS} for row in @train#dataset#data]"
-    config["class_weights"] = _WEIGHTS
-    config["train"]["sampler"]["batch_size"] = "$min(@batch_size, len(@train#dataset))"  # few labels are one batch
-    return config | {"output_dir": "$@bundle_root + '/models'", "resume": False, "pretrained_encoder": None}
+    train["transforms"] = [*loading, *label, *transforms[1:]]
+    train["labels"] = f"$[{_CLASS} for row in @train#dataset#data]"
+    train["class_weights"] = _WEIGHTS
+    train["train"]["sampler"]["batch_size"] = "$min(@batch_size, len(@train#dataset))"  # few labels are one batch
+    return train | {"output_dir": "$@bundle_root + '/models'", "resume": False, "pretrained_encoder": None}

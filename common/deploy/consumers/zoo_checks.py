@@ -1,4 +1,4 @@
-"""What the model zoo's continuous integration asks of a bundle, asked of an archive before it is sent there."""
+"""Checks of the model zoo's continuous integration, run on an archive before it is submitted."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ IDS = {
 ABSOLUTE = re.compile(r"/\w[\w.-]*/").match
 DISTRIBUTED = "processes"
 CHECKS = ("metadata_schema", "network", "export", "train", "evaluate", "inference", DISTRIBUTED)
-ELSEWHERE = "elsewhere"  # an empty folder to work in
+ELSEWHERE = "elsewhere"  # an empty working directory
 
 
 def check_zoo(folder: str | Path, checks: Sequence[str] = CHECKS) -> Iterator[tuple[str, str | None]]:
-    """Do what the zoo's ``verify_bundle.py`` and unit tests do, in fresh processes without this repository.
+    """Run the checks of the zoo's ``verify_bundle.py`` and unit tests, in new processes without this repository.
 
-    Trains, evaluates and infers on generated noise, for an epoch on the CPU, with the network as the archive has it.
-    The zoo's tests on GPUs are the same with CUDA.
+    Trains, evaluates and infers on generated noise, for an epoch on the CPU, with the archive's network. The zoo's
+    tests on GPUs are the same with CUDA.
 
     Args:
         folder: the unpacked archive.
-        checks: which of them.
+        checks: names of the checks to run.
 
     Yields:
-        The name of each check as it is done, and what is wrong, or ``None``.
+        The name of each finished check, and its problem or ``None``.
     """
     folder = Path(folder).resolve()
     problems = static_problems(folder)
@@ -64,7 +64,7 @@ def check_zoo(folder: str | Path, checks: Sequence[str] = CHECKS) -> Iterator[tu
 
 
 def static_problems(folder: str | Path) -> list[str]:
-    """What is wrong with names, sizes, ids and versions, each in one line."""
+    """Problems of names, sizes, ids and versions, each in one line."""
     folder = Path(folder)
     names = [*REQUIRED, *(f"configs/{name}.json" for name in CONFIGS)]
     problems = [f"{name}: no such file" for name in names if not (folder / name).is_file()]
@@ -87,10 +87,10 @@ def static_problems(folder: str | Path) -> list[str]:
 
 
 def _session(folder: Path, work: Path, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Run checks of :mod:`zoo_session`; it prints the name of each when it is done."""
-    command = [sys.executable, SESSION, folder, work, SCHEMA, *names]
+    """Run checks of :mod:`zoo_session`, which prints the name of each finished one."""
+    command = [sys.executable, *map(str, (SESSION, folder, work, SCHEMA)), *names]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **_alone(work)) as session:
-        for line in session.stdout:
+        for line in session.stdout or ():
             yield line.strip(), _problem(work, line.strip())
     if session.returncode:
         yield "session", f"ended with {session.returncode}"
@@ -98,14 +98,14 @@ def _session(folder: Path, work: Path, names: Sequence[str]) -> Iterator[tuple[s
 
 def _in_several_processes(folder: Path, work: Path) -> str | None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={PROCESSES}"]
-    command += [SESSION, folder, work, SCHEMA, DISTRIBUTED]
+    command += [*map(str, (SESSION, folder, work, SCHEMA)), DISTRIBUTED]
     result = subprocess.run(command, capture_output=True, text=True, **_alone(work))
     problem = _problem(work, DISTRIBUTED)
     return problem or (" ".join(result.stderr.split())[-300:] if result.returncode else None)
 
 
 def _alone(work: Path) -> dict[str, Any]:
-    """To start Python in an empty folder, with neither that folder nor the script's among those it imports from."""
+    """Options that start Python in an empty folder, with neither that folder nor the script's on ``sys.path``."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return {"cwd": work / ELSEWHERE, "env": environment | {"PYTHONSAFEPATH": "1"}}
 
@@ -120,7 +120,7 @@ def _problem(work: Path, name: str) -> str | None:
 
 
 def _size_problems(folder: Path) -> list[str]:
-    """Large files must be listed with their hash, as the zoo fetches them from elsewhere."""
+    """Large files must be listed with their hash, as the zoo downloads them."""
     path = folder / LARGE_FILES
     entries = yaml.safe_load(path.read_text())["large_files"] if path.is_file() else []
     listed = {entry["path"]: entry for entry in entries}
@@ -128,17 +128,17 @@ def _size_problems(folder: Path) -> list[str]:
     for name in files_of(folder):
         if name in listed:
             if file_digest(folder / name, "sha256") != listed[name].get("hash_val"):
-                problems.append(f"{name}: has another hash than {LARGE_FILES} says")
+                problems.append(f"{name}: differs from the hash in {LARGE_FILES}")
         elif (size := (folder / name).stat().st_size) > ZOO_LIMIT:
             problems.append(f"{name}: {size} bytes, more than {ZOO_LIMIT}, and not in {LARGE_FILES}")
     return problems
 
 
 def _version_problems(metadata: dict[str, Any]) -> list[str]:
-    """The version has its entry in the change log; the pins are the project's, which install together."""
+    """The changelog must have the version; package versions must be the project's pins, which install together."""
     problems = []
     if metadata.get("version") not in metadata.get("changelog", {}):
-        problems.append(f"metadata: the changelog does not tell of version {metadata.get('version')}")
+        problems.append(f"metadata: the changelog does not list version {metadata.get('version')}")
     pinned = {pin.name: next(iter(pin.specifier)).version for pin in read_pins(PROJECT)}
     asked = {"monai": metadata.get("monai_version"), "torch": metadata.get("pytorch_version")}
     asked |= {"numpy": metadata.get("numpy_version"), **metadata.get("required_packages_version", {})}

@@ -1,9 +1,8 @@
-"""One of the model zoo's checks after the other, each in a process of its own that knows nothing of this repository.
+"""The model zoo's checks one after the other, each in a process that cannot import this repository.
 
-A script of its own, started by :mod:`~common.deploy.consumers.zoo_checks`: what it imports is what the archive's users
-have.
+A separate script, started by :mod:`~common.deploy.consumers.zoo_checks`: it imports only what the archive's users have.
 
-usage: python -P zoo_session.py FOLDER WORK SCHEMA CHECK...     prints the name of each check that is done
+usage: python -P zoo_session.py FOLDER WORK SCHEMA CHECK...     prints the name of each finished check
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ import nibabel as nib
 import numpy as np
 import torch
 
-PACKAGE = "common"  # of the repository; an archive brings what it needs of it under another name
+PACKAGE = "common"  # of the repository; an archive contains a copy under another name
 SECONDS = 1800  # a check that takes longer is stuck
-SIZE = 32  # voxels of an image's side, before the config's own preprocessing
+SIZE = 32  # voxels along each axis, before the config's own preprocessing
 EACH = 3  # subjects of each class in each fold
-# One short epoch on the CPU; ids that a config does not have do no harm.
+# One short epoch on the CPU; ids that a config does not have are ignored.
 BRIEF = {"device": "cpu", "amp": False, "quiet": True, "max_epochs": 1, "batch_size": 2, "num_workers": 0}
 BRIEF |= {"validation_fraction": 0.5, "fold": 0, "val_interval": 1}
 
@@ -42,7 +41,7 @@ class NotHere:
 
 
 def make_cohort(folder: Path, metadata: dict[str, Any]) -> None:
-    """Noise as images, boxes as masks: as many channels, dimensions and classes as the metadata say, in two folds."""
+    """Write images of noise and masks of boxes, with the metadata's channels, dimensions and classes, in two folds."""
     image, pred = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
     channels, dimensions = image["image"]["num_channels"], len(image["image"]["spatial_shape"])
     classes = [name for name in pred["pred"]["channel_def"].values() if name != "no call"]
@@ -81,7 +80,7 @@ class Checks:
     Args:
         folder: the unpacked archive.
         work: folder for data, outputs and logs.
-        schema: of the metadata.
+        schema: schema of the metadata.
     """
 
     def __init__(self, folder: Path, work: Path, schema: Path) -> None:
@@ -90,15 +89,15 @@ class Checks:
         self.metadata = self.configs / "metadata.json"
 
     def metadata_schema(self) -> None:
-        """The metadata pass the schema, which comes with this package."""
+        """The metadata pass the schema, which is part of this package."""
         monai.bundle.verify_metadata(meta_file=str(self.metadata), filepath=str(self.schema))
 
     def network(self) -> None:
-        """The network takes and gives what the metadata say."""
+        """The network's input and output agree with the metadata."""
         monai.bundle.verify_net_in_out(net_id="network_def", device="cpu", **self._for_verifying())
 
     def export(self) -> None:
-        """The weights can be exported as TorchScript, and such a file is read."""
+        """The weights can be exported as TorchScript, and such a file can be loaded."""
         exported = self.work / "verify_model.ts"
         weights = self.folder / "models" / "model.pt"
         arguments = {"net_id": "network_def", "filepath": str(exported), "ckpt_file": str(weights)}
@@ -108,19 +107,19 @@ class Checks:
                 torch.jit.load(path, map_location="cpu")
 
     def train(self) -> None:
-        """train.json has all properties and trains."""
+        """train.json has all properties and runs."""
         self._run("train", ["train"])
 
     def evaluate(self) -> None:
-        """So does evaluate.json on top of it."""
+        """evaluate.json over train.json has all properties and runs."""
         self._run("train", ["train", "evaluate"], checkpoint=str(self.folder / "models" / "model.pt"))
 
     def inference(self) -> None:
-        """inference.json has all properties and predicts."""
+        """inference.json has all properties and runs."""
         self._run("infer", ["inference"])
 
     def processes(self) -> None:
-        """Training in several processes; torchrun starts this check in each of them."""
+        """Training runs in several processes; torchrun starts this check in each of them."""
         self._run("train", ["train", "multi_gpu"])
 
     def _for_verifying(self) -> dict[str, str]:
@@ -144,16 +143,16 @@ class Checks:
         )
         workflow.initialize()
         if missing := workflow.check_properties():
-            raise ValueError(f"properties that are missing or wrong: {missing}")
+            raise ValueError(f"missing or wrong properties: {missing}")
         workflow.run()
         workflow.finalize()
-        first = os.environ.get("RANK", "0") == "0"  # of several processes the one that writes
+        first = os.environ.get("RANK", "0") == "0"  # the one of several processes that writes
         if first and not any(output.rglob("*.*")):
-            raise ValueError("nothing was written")
+            raise ValueError("no file was written")
 
 
 def run_check(checks: Checks, name: str) -> None:
-    """Run one check in this process; its output and its error go to files beside the data."""
+    """Run one check in this process; its output and its error are written to files beside the data."""
     with open(checks.work / f"{name}.log", "w") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -166,16 +165,17 @@ def run_check(checks: Checks, name: str) -> None:
 
 
 def _as_a_program(checks: Checks, name: str) -> None:
-    """Run one check, then what an interpreter does at its end and multiprocessing does not: joblib waits for it."""
+    """Run one check, then the steps of an interpreter's exit that multiprocessing skips and joblib relies on."""
     try:
         run_check(checks, name)
     finally:
-        threading._shutdown()  # ends joblib's pool, for whose workers the next line would wait
+        # private, without a hint; ends joblib's pool, for whose workers the next line would wait
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
 
 
 def _described(error: BaseException) -> str:
-    """What went wrong in one line: the first cause, which MONAI wraps several times, and what MONAI says of it."""
+    """One line about an error: the first cause, which MONAI wraps several times, and MONAI's own message."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
@@ -184,14 +184,14 @@ def _described(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """Of an exception, but for torch's advice to read pickles with ``weights_only=False``."""
+    """Message of an exception, without torch's advice to read pickles with ``weights_only=False``."""
     if "weights_only" in str(error):
-        return "the file holds more than tensors and plain values, and reading that could run code"
+        return "the file contains more than tensors and plain values, and loading it could run code"
     return " ".join(str(error).split())[:250]
 
 
 def main(folder: str, work: str, schema: str, *names: str) -> None:
-    """Run the checks in forks of this process, which has imported MONAI and nothing of the archive."""
+    """Run the checks in forks of this process, which has imported MONAI but nothing from the archive."""
     sys.meta_path.insert(0, NotHere())
     checks = Checks(Path(folder), Path(work), Path(schema))
     if "WORLD_SIZE" in os.environ:

@@ -1,1 +1,1 @@
-"""What travels in an archive: configs, exported networks, model card, provenance and the library."""
+"""Contents of an archive: configs, exported networks, model card, provenance and the library."""

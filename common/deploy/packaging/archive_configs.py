@@ -20,7 +20,7 @@ from .trained_configs import with_known_sizes
 __all__ = ["as_json", "portable_settings", "write_configs"]
 
 _OF_THE_BUNDLE = re.compile(r"@bundle_root \+ '/([\w./-]+)'")  # a file that a config names
-_OF_USERS = ("data", "models", "outputs", "cache")  # folders of the bundle with what users put there
+_OF_USERS = ("data", "models", "outputs", "cache")  # folders of the bundle for users' own files
 _CACHE, _IMPORT_OS = "$@bundle_root + '/cache'", "$import os"
 _SETTINGS = "settings"  # folder of an archive for files that were given as settings
 _TEXTS = (".json", ".yaml", ".yml")
@@ -32,16 +32,16 @@ def as_json(content: Any) -> str:
 
 
 def portable_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Settings that hold on other machines.
+    """Settings that are valid on other machines.
 
     Args:
-        settings: ids of configs and their values.
+        settings: config ids and their values.
 
     Returns:
-        The settings, files among them by their place in the archive; and these files by that place.
+        The settings, with files replaced by their path in the archive; and these files by that path.
 
     Raises:
-        InputError: a value is a place on this machine that can't travel.
+        InputError: a value is a path on this machine that cannot be packaged.
     """
     portable, files = dict(settings), {}
     for key, value in settings.items():
@@ -63,14 +63,14 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
     Args:
         classifier: classifier to package.
         archive: folder of the archive.
-        files: for an archive with Python, the files that were given as settings, by their place in the archive.
+        files: files given as settings, by their path in the archive; ``None`` for an archive without Python.
     """
     configs = {"inference": plain_inference(classifier.configs["inference"])}
     if files is not None:
-        configs = {**classifier.configs, "inference": classifier.inference}
-        configs["train"] = with_known_sizes(configs["train"], classifier.inference)
-        configs = copy_library(archive, f"{archive.name}_lib", configs)
-        configs = {key: _with_cache_elsewhere(config, archive.name) for key, config in configs.items()}
+        train = with_known_sizes(classifier.configs["train"], classifier.inference)
+        own = {**classifier.configs, "inference": classifier.inference, "train": train}
+        copied = copy_library(archive, f"{archive.name}_lib", own)
+        configs = {key: _with_cache_elsewhere(config, archive.name) for key, config in copied.items()}
         of_bundle = ["configs/logging.conf", *_named_files(classifier.bundle, configs)]
         places = {name: classifier.bundle / name for name in of_bundle} | _files_of_weights(classifier) | dict(files)
         for place, file in places.items():
@@ -81,7 +81,7 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
 
 
 def _with_cache_elsewhere(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A config whose cache lies in the user's home, so that using an archive adds nothing to its files."""
+    """A config whose cache is in the user's home, so that using an archive does not add files to it."""
     if config.get("cache_dir") != _CACHE:
         return dict(config)
     imports = config.get("imports", [])
@@ -94,7 +94,7 @@ def _is_place(value: str) -> bool:
 
 
 def _files_of_weights(classifier: TrainedClassifier) -> dict[str, Path]:
-    """Files that ``evaluate`` looks for beside the weights, such as the scaling of radiomics."""
+    """Files that ``evaluate`` expects beside the weights, such as the scaling of radiomics."""
     config = {**classifier.configs["train"], **classifier.configs["evaluate"], "checkpoint": str(classifier.weights)}
     names = [name for name, value in config.items() if isinstance(value, str) and references(value) == {"checkpoint"}]
     files = [Path(evaluated(config, name)) for name in names]

@@ -1,4 +1,4 @@
-"""``metadata.json`` of an archive: the bundle's, with what is known once there are weights."""
+"""``metadata.json`` of an archive: the bundle's, completed for the trained weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..prediction.prediction import NO_CALL
 
 __all__ = ["META", "archive_metadata"]
 
-#: What the ids of metadata begin with among those of configs.
+#: Prefix of metadata ids among those of configs.
 META = "_meta_"
 
 
@@ -27,13 +27,13 @@ def archive_metadata(
     settings: Mapping[str, Any] | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The bundle's metadata, true of a network with weights.
+    """The bundle's metadata, completed for a trained network.
 
     Args:
-        metadata: of the bundle.
-        shape: of the network's input, channels first, without the batch.
-        num_classes: that it tells apart, without "no call".
-        calibration: content of ``calibration.json``; ``None``: the metadata say that nothing is calibrated.
+        metadata: metadata of the bundle.
+        shape: shape of the network's input, channels first, without the batch axis.
+        num_classes: number of classes, without "no call".
+        calibration: content of ``calibration.json``; with ``None``, the metadata say that nothing is calibrated.
         metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``.
         settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
         record: what the weights say of their training: classes and modalities of its datalist, in their order.
@@ -91,7 +91,7 @@ def _set(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
 
 
 def _names(channels: Mapping[Any, str] | Sequence[str], number: int, place: str) -> dict[str, str]:
-    """What each channel is, by its number as text."""
+    """Name of each channel, by its number as text."""
     items = channels.items() if isinstance(channels, Mapping) else enumerate(channels)
     names = {str(key): str(name) for key, name in items}
     if sorted(names) != sorted(map(str, range(number))):

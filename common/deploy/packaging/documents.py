@@ -1,4 +1,4 @@
-"""What an archive tells of itself: licence, model card, bill of materials, provenance."""
+"""Documents of an archive: licence, model card, bill of materials, provenance."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def write_documents(
     """Write ``LICENSE`` and ``docs``.
 
     Args:
-        classifier: what is packaged.
-        archive: its folder, with the weights.
-        target: of the archive.
-        formats: of the weights, which agree on reference inputs.
-        run: output folder of ``train.yaml``; ``None``: the weights' folder if it is one.
-        settings: with which it was trained.
+        classifier: classifier to package.
+        archive: folder of the archive, with the weights.
+        target: target of the archive.
+        formats: formats of the weights, verified on reference inputs.
+        run: output folder of ``train.yaml``; ``None`` for the weights' folder if it is one.
+        settings: config ids set in training, and their values.
     """
     (archive / "docs").mkdir(exist_ok=True)
     for name in ("LICENSE", "docs/data_license.txt"):
@@ -66,7 +66,7 @@ def write_documents(
 
 
 def _add_formats(provenance: Path, classifier: TrainedClassifier, formats: Sequence[str]) -> None:
-    """What was found on reference inputs: that all formats agree. By how much differs from machine to machine."""
+    """Record that all formats agree on reference inputs. The largest difference varies between machines: left out."""
     inputs = classifier.reference_inputs
     shapes = [[batch, *inputs.shape[1:]] for batch in (1, len(inputs))]
     agreement = {"files": list(formats), "reference_inputs": shapes, "largest_difference_below": TOLERANCE}

@@ -36,19 +36,19 @@ def write_formats(
 ) -> dict[str, float]:
     """Write a network in several formats, read each back, and compare it with the network itself.
 
-    The formats that compute take batches of any size: they are given all reference inputs together, and the first one
-    alone. Of those that hold weights alone, every bit is compared. The files hold neither times nor paths of this
+    Formats that can be run take batches of any size: they are run on all reference inputs together, and on the first
+    one alone. For formats with weights alone, every bit is compared. The files contain neither times nor paths of this
     machine, so that the same network gives the same bytes.
 
     Args:
-        network: from ``B[C]HWD`` to ``B[K]``, on the CPU and in evaluation mode.
+        network: network from ``B[C]HWD`` to ``B[K]``, on the CPU and in evaluation mode.
         inputs: reference inputs, ``B[C]HWD`` with ``B`` > 1.
-        folder: for the files.
+        folder: output folder.
         formats: names of :data:`FORMATS`, by default all.
-        extra_files: texts to put into ``model.ts``, by name: ``metadata.json`` and ``inference.json``, for those who
-            read nothing else.
-        record: what ``model.pt`` says of its training.
-        progress: whether to show which format is being written.
+        extra_files: texts to put into ``model.ts``, by name: ``metadata.json`` and ``inference.json``, for programs
+            that read nothing else.
+        record: training record to put into ``model.pt``.
+        progress: whether to show a progress bar with the current format.
 
     Returns:
         The largest difference from the network itself for each format.
@@ -76,7 +76,7 @@ def write_formats(
 
 
 class _Source:
-    """A network and what is known of it."""
+    """A network with its reference inputs and outputs."""
 
     def __init__(
         self,
@@ -99,17 +99,16 @@ class _Source:
         return without_stack_traces(torch.export.export(self.network, self.batches[-1:], dynamic_shapes=batch))
 
     def difference(self, run: Callable[[torch.Tensor], torch.Tensor]) -> float:
-        """Of another format's outputs, the largest; that of NaN is NaN."""
+        """Largest difference of another format's outputs; NaN where an output is NaN."""
         with torch.no_grad():
             pairs = zip(map(run, self.batches), self.expected, strict=True)
             return max(float((found - expected).abs().max()) for found, expected in pairs)
 
     def difference_of_weights(self, state: Mapping[str, torch.Tensor]) -> float:
-        """0 where all bits are the same."""
+        """0 where all bits are equal, else infinity."""
         own = self.network.state_dict()
-        return (
-            0.0 if state.keys() == own.keys() and all(torch.equal(state[key], own[key]) for key in own) else torch.inf
-        )
+        same = state.keys() == own.keys() and all(torch.equal(state[key], own[key]) for key in own)
+        return 0.0 if same else torch.inf
 
 
 def _write_state(source: _Source, path: Path) -> None:
@@ -150,7 +149,8 @@ def _compare_exported(source: _Source, path: Path) -> float:
 
 def _write_onnx(source: _Source, path: Path) -> None:
     names: dict[str, Any] = {"input_names": ["image"], "output_names": ["pred"]}
-    torch.onnx.export(source.exported, **names, dynamic_shapes=({0: "batch"},), verbose=False).save(path)
+    batch = ({0: "batch"},)
+    torch.onnx.export(source.exported, f=path, **names, dynamic_shapes=batch, verbose=False, external_data=False)
 
 
 def _compare_onnx(source: _Source, path: Path) -> float:
@@ -162,7 +162,7 @@ def _compare_onnx(source: _Source, path: Path) -> float:
     return source.difference(lambda batch: torch.from_numpy(session.run(None, {"image": batch.numpy()})[0]))
 
 
-#: For each file: how it is written, and how it is compared with the network.
+#: For each file, the functions that write it and compare it with the network.
 FORMATS: dict[str, tuple[Callable[[_Source, Path], None], Callable[[_Source, Path], float]]] = {
     "model.pt": (_write_state, _compare_state),
     "model.safetensors": (_write_safetensors, _compare_safetensors),
@@ -171,24 +171,27 @@ FORMATS: dict[str, tuple[Callable[[_Source, Path], None], Callable[[_Source, Pat
     "model.onnx": (_write_onnx, _compare_onnx),
 }
 
+_EXPORTERS = ("torch.onnx", "onnxscript", "onnx_ir")  # their logs help only those who write exporters
+
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No words on deprecation and on operators that no network here has."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Silence warnings about deprecations and about operators that no network here uses."""
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in _EXPORTERS}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 @contextmanager
 def _input_errors(name: str) -> Iterator[None]:
-    """Whatever an exporter raises, as an :class:`InputError`."""
+    """Convert any exception of an exporter to an :class:`InputError`."""
     try:
         yield
     except ImportError as error:

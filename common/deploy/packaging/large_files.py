@@ -1,4 +1,4 @@
-"""Weights that are too large for the model zoo's repository: it keeps them elsewhere, and knows them by their hash."""
+"""Weights that are too large for the model zoo's repository, which stores them elsewhere and checks their hash."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ZOO_LIMIT = 25_000_000  # bytes; the zoo "limits each single file to be no large
 
 
 def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LIMIT) -> Path | None:
-    """Write ``large_files.yml`` where an archive has files above the zoo's limit.
+    """Write ``large_files.yml`` if an archive has files above the zoo's limit.
 
-    ``python -m monai.bundle download_large_files`` reads it: a file that is in place with that hash is taken as it is,
-    any other is fetched.
+    ``python -m monai.bundle download_large_files`` reads it: an existing file with the right hash is kept, any other is
+    downloaded.
 
     Args:
-        folder: an archive's folder.
-        address: URL of the folder into which the files will be uploaded; empty while it is not known.
-        limit: size in bytes that a file may have.
+        folder: folder of the archive.
+        address: URL of the folder to which the files will be uploaded; empty if unknown.
+        limit: maximum size of a file in bytes.
 
     Returns:
-        Its path; ``None`` where no file is larger.
+        Path of the file; ``None`` if no file is larger.
     """
     folder = Path(folder)
     large = [name for name in archive_files(folder) if (folder / name).stat().st_size > limit]

@@ -15,7 +15,7 @@ __all__ = ["copy_library"]
 
 SOURCE = Path(__file__).resolve().parents[2]
 PACKAGE = SOURCE.name  # common
-LEFT_OUT = ("benchmark", "deploy")  # packages that no config of a bundle names
+LEFT_OUT = ("benchmark", "deploy")  # packages that no config of a bundle uses
 _NAME = re.compile(rf"(?<![\w.@]){PACKAGE}((?:\.\w+)+)")  # in a component or an expression
 _IMPORT = f"$import {PACKAGE}"
 # A file where Python would make a folder: so it compiles in memory, and an archive in use stays as it was signed.
@@ -24,17 +24,17 @@ _NO_BYTECODE = "Keeps Python from writing bytecode into this archive, whose mani
 
 
 def copy_library(folder: str | Path, name: str, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Copy this package into an archive, and let the archive's configs name the copy.
+    """Copy this package into an archive under another name, and make the archive's configs use the copy.
 
     Two archives with a module of the same name can't be loaded in one process: the second would run the first one's
-    code. So each has a name of its own, which relative imports allow. The configs import it as those of the model zoo
+    code. So each has a name of its own, which relative imports allow. The configs import it as configs of the model zoo
     import their Python: from the archive's folder, which is on ``sys.path`` while ``monai.bundle`` runs a config, and
-    which consumers put there when they load one.
+    which consumers add when they load one.
 
     Args:
         folder: folder of the archive.
         name: name of the copy, ``<archive>_lib``; a Python identifier.
-        configs: the configs by name, overlays too.
+        configs: configs by name, including overlays.
 
     Returns:
         The configs of the archive.
@@ -69,7 +69,7 @@ def _renamed(value: Any, name: str) -> Any:
 
 
 def _check(attribute: str) -> None:
-    """Refuse what the copy will not have."""
+    """Refuse names that the copy will not have."""
     try:
         pkgutil.resolve_name(f"{PACKAGE}.{attribute}")
         known = attribute.partition(".")[0] not in LEFT_OUT

@@ -1,4 +1,4 @@
-"""Model cards (Mitchell et al. 2019): what a network is for, what it was shown, and where it fails."""
+"""Model cards (Mitchell et al. 2019): intended use of a network, its training data and its failure modes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def render_model_card(metadata: Mapping[str, Any], metrics: Mapping[str, Any] | 
     """Markdown of a bundle's or archive's card.
 
     Args:
-        metadata: of the bundle, with ``failure_modes``; ``calibration``, the content of ``calibration.json``, where the
-            probabilities are calibrated.
-        metrics: ``metrics.json`` of an evaluation (:func:`~common.evaluation.write_report`), or numbers by name as in
-            the metadata's ``eval_metrics``, which are taken where there are none.
-        hashes: SHA-256 of the files that the card vouches for, by name.
+        metadata: metadata of the bundle with ``failure_modes``, and with ``calibration``, the content of
+            ``calibration.json``, if the probabilities are calibrated.
+        metrics: ``metrics.json`` of an evaluation (:func:`~common.evaluation.write_report`), or values by name as in
+            the metadata's ``eval_metrics``, which are the default.
+        hashes: SHA-256 of the described files, by name.
 
     Raises:
-        InputError: the metadata lacks what the card says.
+        InputError: the metadata lacks an entry of the card.
 
     Example:
         >>> render_model_card(metadata, None, {}).splitlines()[0]
@@ -58,15 +58,15 @@ def card_section(metadata: Mapping[str, Any]) -> str:
 
 
 def with_card_section(text: str, metadata: Mapping[str, Any], name: str = "README.md") -> str:
-    """A README with its card rendered anew.
+    """A README with its card rendered again.
 
     Args:
-        text: of the README, with one card between its marks.
-        metadata: of the bundle.
-        name: of the file, for the message.
+        text: text of the README, with one card between its marks.
+        metadata: metadata of the bundle.
+        name: name of the file, for error messages.
 
     Raises:
-        InputError: the marks are not there once each.
+        InputError: a mark is missing or occurs more than once.
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise InputError(f"{name}: no place for the model card; expected the lines {BEGIN!r} and {END!r}; add them")
@@ -93,7 +93,7 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _calibration(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Rows of what is known; none where nothing was fitted."""
+    """Rows of the known values; empty if nothing was fitted."""
     if not found or (found["temperature"], found["threshold"]) == (1.0, 0.0):
         return []
     error = found.get("expected_calibration_error", {})

@@ -15,21 +15,21 @@ ZOO_ADDRESS = "https://github.com/Project-MONAI/model-zoo/releases/download/host
 
 
 def write_model_info(path: str | Path, archive: str | Path, version: str, address: str = ZOO_ADDRESS) -> Path:
-    """Add an archive to ``model_info.json``, as the zoo's ``update_model_info.py`` does when it takes a bundle.
+    """Add an archive to ``model_info.json``, as the zoo's ``update_model_info.py`` does for a new bundle.
 
-    ``{"<name>_v<version>": {"checksum": <SHA-1 of the zip>, "source": <URL>}}``; other entries stay.
+    ``{"<name>_v<version>": {"checksum": <SHA-1 of the zip>, "source": <URL>}}``; other entries are kept.
 
     Args:
-        path: of ``model_info.json``, which need not be there yet.
-        archive: the zip; its name is the bundle's.
-        version: of its metadata.
-        address: URL of the folder into which the zip is uploaded, as ``<name>_v<version>.zip``.
+        path: path of ``model_info.json``, which need not exist yet.
+        archive: zip file, named after the bundle.
+        version: version in its metadata.
+        address: URL of the folder to which the zip is uploaded, as ``<name>_v<version>.zip``.
 
     Returns:
         ``path``.
 
     Raises:
-        InputError: the file is there and no such list.
+        InputError: the file exists and is no such list.
     """
     path, archive = Path(path), Path(archive)
     entries = _read(path) if path.is_file() else {}

@@ -1,4 +1,4 @@
-"""``inference.json`` for those who run no code of ours: TorchScript, and what can be a plain value is one."""
+"""``inference.json`` for programs that run no code of this project: TorchScript, and plain values where possible."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["plain_inference"]
 
-# Ids that whoever runs the config sets.
-_OPTIONS = ("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "checkpoint", "predictions", "device")
-_OPTIONS += ("num_workers", "batch_size", "amp")
-# Ids that programs ask for.
+# Ids that users of the config set.
+_FOLDERS = ("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "checkpoint", "predictions")
+_OPTIONS = (*_FOLDERS, "device", "num_workers", "batch_size", "amp")
+# Ids that programs read.
 _PARTS = (*(entry["id"] for entry in InferProperties.values() if "::" not in entry["id"]), "network", "dataloader")
-# What scripts/predict.py asks of the images.
+# Requirements on the images that scripts/predict.py reads.
 _IMAGES = ("in_channels", "mask_label", "slice_axis", "apply_mask", "organ_label")
 _ENTRIES = (*_PARTS, *_IMAGES, "imports", "initialize", "run", "evaluating")
 _DROPPED = object()
 
 
 def plain_inference(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with all that follows from the trained classifier worked out, and without the ids that nobody needs.
+    """The config with everything that follows from the trained classifier evaluated, and without unused ids.
 
-    What is left to be evaluated are places below the archive's folder, the device, and what writes the results.
+    Only paths below the archive's folder, the device and the writers of results remain to be evaluated.
 
     Args:
         config: ``inference`` of a bundle, with TorchScript as ``network_def``.
@@ -39,8 +39,8 @@ def plain_inference(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _worked_out(value: Any, config: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
-        items = {key: _worked_out(item, config) for key, item in value.items()}
-        return _DROPPED if items.pop("_disabled_", False) is True else items
+        entries = {key: _worked_out(item, config) for key, item in value.items()}
+        return _DROPPED if entries.pop("_disabled_", False) is True else entries
     if isinstance(value, list):
         items = [_worked_out(item, config) for item in value]
         return [item for item in items if item is not _DROPPED]

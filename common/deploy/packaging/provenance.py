@@ -1,4 +1,4 @@
-"""Where an archive's weights come from, as far as the files on this machine tell it."""
+"""Origin of an archive's weights, as far as it is known from the files on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .sbom import PROJECT
 __all__ = ["write_provenance"]
 
 PACKAGES = ("monai", "numpy", "pytorch-ignite", "torch")
-CLOCK = "seconds"  # a column of metrics.json that no second run repeats
+CLOCK = "seconds"  # column of metrics.json that differs between runs
 
 
 def write_provenance(
@@ -35,27 +35,27 @@ def write_provenance(
     record: Mapping[str, Any] | None = None,
     project: str | Path = PROJECT,
 ) -> Path:
-    """Write JSON of bundle, source, training, datalist, metrics and versions. It tells no time and no one's folders.
+    """Write JSON of bundle, source, training, datalist, metrics and versions, without times and users' folders.
 
     Args:
-        path: of the JSON file.
-        bundle: its name.
-        version: of ``metadata.json``.
-        target: what it is packaged for: ``zoo``, ``monailabel`` or ``inference``.
-        weights: state dict that is packaged.
-        training_run: folder that ``train.yaml`` wrote: ``checkpoint.pt`` with the settings, ``metrics.json``.
+        path: path of the JSON file.
+        bundle: name of the bundle.
+        version: version in ``metadata.json``.
+        target: target of the archive, such as ``zoo``, ``monailabel`` or ``inference``.
+        weights: packaged state dict.
+        training_run: output folder of ``train.yaml``, with ``checkpoint.pt`` and ``metrics.json``.
         calibration: content of ``calibration.json``.
-        metrics: of an evaluation on subjects that training has not seen.
-        overrides: ids of the configs that the packaging set, and their values.
-        config: ``train.yaml`` with these values, free of folders.
-        record: what the weights say of their training.
-        project: checkout from which the archive is made.
+        metrics: metrics of an evaluation on held-out subjects.
+        overrides: config ids set in packaging, and their values.
+        config: ``train.yaml`` with these values, without folders.
+        record: training record of the weights.
+        project: checkout from which the archive is built.
 
     Returns:
         ``path``.
 
     Raises:
-        InputError: ``training_run`` is no such folder, or trained other weights.
+        InputError: ``training_run`` is no such folder, or its weights are others.
     """
     content = {
         "bundle": bundle,
@@ -75,7 +75,7 @@ def write_provenance(
 
 
 def _source(project: Path, bundle: str) -> dict[str, Any]:
-    """The commit of what an archive is made of; ``None`` outside a checkout."""
+    """Commit of the packaged sources; ``None`` outside a checkout."""
     commit = _git(project, "rev-parse", "HEAD")
     changes = _git(
         project, "status", "--porcelain", "--", "common", f"bundles/{bundle}", "constraints.txt", "setup.cfg"
@@ -84,7 +84,7 @@ def _source(project: Path, bundle: str) -> dict[str, Any]:
 
 
 def _git(project: Path, *words: str) -> str | None:
-    if not (project / ".git").exists():  # else git looks in the folders above
+    if not (project / ".git").exists():  # else git searches the folders above
         return None
     try:
         result = subprocess.run(["git", "-C", project, *words], capture_output=True, text=True, check=True)
@@ -114,7 +114,7 @@ def _training(run: Path, weights: str | Path | None) -> dict[str, Any]:
 
 
 def _hyper_parameters(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Learning rate, weight decay and so on of each group of weights, as they were at the end."""
+    """Learning rate, weight decay and so on of each parameter group at the end of training."""
     groups = optimizer.get("param_groups", [])
     return [{name: value for name, value in group.items() if name != "params"} for group in groups]
 
@@ -130,7 +130,7 @@ def _logged(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file(path: str | Path) -> dict[str, Any]:
-    """Name and hash of a file; no hash where it is not on this machine any more."""
+    """Name and hash of a file; no hash if it no longer exists on this machine."""
     path = Path(path)
     return {"name": path.name, "sha256": file_digest(path, "sha256") if path.is_file() else None}
 
@@ -140,7 +140,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _without_folders(value: Any) -> Any:
-    """The value with each path cut to its last part: folders are of one machine, and tell whose it is."""
+    """The value with each path cut to its last part, since folders are valid on one machine and reveal its user."""
     if isinstance(value, Mapping):
         return {key: _without_folders(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

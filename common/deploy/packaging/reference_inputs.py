@@ -1,4 +1,4 @@
-"""Reference inputs: what every format of a network must answer alike."""
+"""Reference inputs, on which all formats of a network must agree."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch import nn
 __all__ = ["reference_inputs"]
 
 _BATCH = 3
-_DECIDED = 0.999  # a probability of which a wrong logit would change little
+_DECIDED = 0.999  # a probability that a wrong logit would hardly change
 _SMALLEST = 1e-6  # share of the value range
 
 
 def reference_inputs(
     network: nn.Module, shape: Sequence[int], value_range: Sequence[float] = (0.0, 1.0), seed: int = 0
 ) -> torch.Tensor:
-    """Seeded noise in the range of values that the network expects, on which it is undecided.
+    """Seeded noise in the network's range of values, on which its probabilities are not saturated.
 
-    Where a softmax is saturated, wrong formats agree with right ones. So the noise is made smaller, tenfold each time,
-    until the first of its inputs leaves the network undecided.
+    Where a softmax is saturated, wrong formats agree with right ones. So the noise is divided by ten until the first
+    input's largest probability is small enough.
 
     Args:
-        network: in evaluation mode, from ``B[C]HWD`` to probabilities.
-        shape: of one input, channels first.
+        network: network from ``B[C]HWD`` to probabilities, in evaluation mode.
+        shape: shape of one input, channels first.
         value_range: smallest and largest value.
-        seed: of the noise.
+        seed: random seed for the noise.
 
     Returns:
         ``B[C]HWD`` with ``B`` = 3, float32.

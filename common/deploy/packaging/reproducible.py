@@ -1,4 +1,4 @@
-"""Exported networks without what differs from run to run, or tells of the machine that exported them."""
+"""Exported networks without parts that differ between runs or reveal the exporting machine."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _LEFT_OUT = (".debug_pkl", ".data/serialization_id")  # source lines with their 
 def save_script(network: nn.Module, path: str | Path, extra_files: Mapping[str, str]) -> None:
     """Save a network as TorchScript so that the same network gives the same bytes.
 
-    torch names a class as Python does where no other was compiled under that name before, and numbers it otherwise, by
-    all that the process has compiled; lists a class's constants in the order of the process's hash seed; and adds the
-    source's paths and lines for error messages. None of it changes what the network computes. Here every class has a
-    number, in the order in which the file names them; constants are sorted; paths are left out.
+    torch gives the first class compiled under a name the name that Python has, and later ones a number that depends on
+    everything the process has compiled; lists a class's constants in the order of the process's hash seed; and adds
+    paths and lines of the source for error messages. None of it changes what the network computes. Here every class
+    has a number, in the order of its first use in the file; constants are sorted; paths are left out.
 
     Args:
-        network: to script.
-        path: of the file.
-        extra_files: texts to put into it, by name.
+        network: network to script.
+        path: path of the file.
+        extra_files: texts to put into the file, by name.
     """
-    torch.jit.script(network)  # takes the names that have no number yet
+    torch.jit.script(network)  # uses up the names without a number
     compiled, recursive = torch.jit._recursive.concrete_type_store, torch.jit._recursive
-    recursive.concrete_type_store = type(compiled)()  # knows no class, so that all are compiled again
+    recursive.concrete_type_store = type(compiled)()  # empty, so that all classes are compiled again
     try:
         torch.jit.save(torch.jit.script(network), path, _extra_files=dict(extra_files))
     finally:
@@ -55,7 +55,7 @@ def _normalise(path: Path) -> None:
             if entry.filename.endswith(_LEFT_OUT):
                 continue
             content, name = source.read(entry), entry.filename
-            if name.endswith("data.pkl"):  # names classes on lines of their own, whatever their length
+            if name.endswith("data.pkl"):  # class names have lines of their own: their length may change
                 content = renumber(content)
             elif "/code/" in name:
                 content, name = _sorted_constants(renumber(content)), renumber(name.encode()).decode()
@@ -70,7 +70,7 @@ def _sorted_constants(source: bytes) -> bytes:
 
 
 def without_stack_traces(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """An exported program, changed in place: no lines of source with their paths, and no inputs to try it with."""
+    """Remove source lines with their paths and example inputs from an exported program, in place."""
     for module in exported.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)

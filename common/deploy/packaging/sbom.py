@@ -1,4 +1,4 @@
-"""Which packages an archive was made and tested with: a software bill of materials in CycloneDX's JSON."""
+"""Packages with which an archive was built and tested: a software bill of materials in CycloneDX's JSON."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PROJECT = Path(__file__).resolve().parents[3]
 def write_sbom(path: str | Path, project: str | Path = PROJECT) -> Path:
     """Write CycloneDX 1.6 of the environment that ``constraints.txt`` pins: each package's name, version and address.
 
-    It holds no time and no random number, so that the same pins give the same bytes.
+    It contains no time and no random number, so that the same pins give the same bytes.
 
     Args:
-        path: of the JSON file.
+        path: path of the JSON file.
         project: checkout with ``constraints.txt`` and ``setup.cfg``.
 
     Returns:
@@ -44,7 +44,7 @@ def read_pins(project: str | Path = PROJECT) -> list[Requirement]:
     """The lines of ``constraints.txt``, each with one exact version, sorted.
 
     Raises:
-        InputError: there is no such file, as where the project is installed without its checkout, or a line is no pin.
+        InputError: there is no such file, as in an installation without the checkout, or a line is no pin.
     """
     path = Path(project) / "constraints.txt"
     try:
@@ -70,10 +70,14 @@ def _bom(project: Path) -> Any:
     from cyclonedx.model.component import Component, ComponentType
 
     components = [_component(pin) for pin in read_pins(project)]
-    root = Component(type=ComponentType.APPLICATION, bom_ref="root", **_name_and_version(project))
+    setup = configparser.ConfigParser()
+    setup.read(project / "setup.cfg")
+    name, version = (setup.get("metadata", key, fallback="unknown") for key in ("name", "version"))
+    root = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref="root")
     bom = Bom(metadata=BomMetaData(component=root), components=components)
     bom.register_dependency(root, components)
-    bom.serial_number = bom.metadata.timestamp = None  # they would be other ones at each call
+    # They would differ between calls. The library leaves out what is None, though its hints do not allow it.
+    bom.serial_number = bom.metadata.timestamp = None  # type: ignore[assignment]
     return bom
 
 
@@ -86,9 +90,3 @@ def _component(pin: Requirement) -> Any:
     address = PackageURL("pypi", name=pin.name.lower().replace("_", "-"), version=version)
     where = [Property(name="clinical-ssl-bundles:environment_marker", value=str(pin.marker))] if pin.marker else []
     return Component(name=pin.name, version=version, purl=address, bom_ref=str(address), properties=where)
-
-
-def _name_and_version(project: Path) -> dict[str, str]:
-    setup = configparser.ConfigParser()
-    setup.read(project / "setup.cfg")
-    return {key: setup.get("metadata", key, fallback="unknown") for key in ("name", "version")}

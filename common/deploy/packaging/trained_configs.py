@@ -15,9 +15,9 @@ from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["eager_inference", "put_recorded", "read_configs", "with_known_sizes"]
 
-_FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of what is not in the archive
+_FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of files that are not in the archive
 _MARK = "run"  # an id of all configs but overlays
-_METHOD = "method"  # an id of overlays that are of a method, not of a cohort
+_METHOD = "method"  # an id of overlays for a method, not for a cohort
 
 
 def read_configs(
@@ -27,13 +27,13 @@ def read_configs(
 
     Args:
         bundle: the bundle's folder.
-        overlays: those that ``train.yaml`` was run with. One of a method, which it names as ``method``, is laid over
-            ``train``, what lies over it and the configs that have all of its ids; one of a cohort over what each config
-            has of it.
+        overlays: overlays with which ``train.yaml`` was run. One for a method, which has the id ``method``, is applied
+            to ``train``, its own overlays and all configs that have all of its ids; one for a cohort sets those of its
+            ids that a config has.
         settings: ids and their values, for all configs that have them; sub-ids are written with ``#``.
 
     Raises:
-        InputError: there is no such overlay, or an id that no config has.
+        InputError: an overlay does not exist, or no config has an id.
     """
     folder = BundleConfigs(bundle)
     folder.check_overlays("train", [overlay for overlay in overlays if _METHOD in folder.ids(overlay)])
@@ -76,9 +76,9 @@ def eager_inference(
     """``inference`` with the network of ``train`` instead of TorchScript, and ``models/model.pt``.
 
     Args:
-        configs: as :func:`read_configs` gives them.
-        probabilities: the component that makes probabilities of logits.
-        weights: state dict of the classifier, beside it the files that belong to it: sizes that are read from them
+        configs: result of :func:`read_configs`.
+        probabilities: config of the component that converts logits to probabilities.
+        weights: state dict of the classifier, with its other files in the same folder: sizes that are read from them
             become numbers.
     """
     inference, evaluation = dict(configs["inference"]), {**configs["train"], **configs["evaluate"]}
@@ -110,7 +110,7 @@ def eager_inference(
 
 
 def with_known_sizes(config: Mapping[str, Any], eager: Mapping[str, Any]) -> dict[str, Any]:
-    """``train`` with the sizes of the packaged network where its own are counted on a cohort.
+    """``train`` with the sizes of the packaged network in place of those counted on a cohort.
 
     So ``monai.bundle.load`` can build the network without data.
     """
@@ -118,7 +118,7 @@ def with_known_sizes(config: Mapping[str, Any], eager: Mapping[str, Any]) -> dic
 
 
 def _counted(config: Mapping[str, Any]) -> list[str]:
-    """Ids that a network needs and whose values are read from files that are not in the archive."""
+    """Ids on which a network depends and whose values are read from files outside the archive."""
     needed = [name for name in closure(config, ["network_def"]) if not isinstance(config[name], Mapping)]
     return [name for name in needed if name not in _FILES and set(closure(config, [name])) & set(_FILES)]
 
@@ -133,7 +133,7 @@ def _set(configs: Mapping[str, dict[str, Any]], key: str, value: Any, bundle: st
 
 
 def _put_over(config: dict[str, Any], overlay: Mapping[str, Any], name: str, ids: Mapping[str, Any]) -> None:
-    """Put an overlay over a config whose ids, with those of the training below it, are ``ids``."""
+    """Apply an overlay to a config whose ids, including those of the training that it extends, are ``ids``."""
     known = {key for key in overlay if key.lstrip("+").split("#")[0] in config}
     if _METHOD in overlay and name == "train":
         known = set(overlay)
@@ -144,6 +144,6 @@ def _put_over(config: dict[str, Any], overlay: Mapping[str, Any], name: str, ids
 
 
 def _without_foreign_ids(inference: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """What an overlay made to refer to ids that ``inference`` has not is taken from ``evaluate`` as it is there."""
+    """``inference`` with values from ``evaluate`` where an overlay refers to ids that ``inference`` lacks."""
     foreign = [name for name, value in inference.items() if references(value) - inference.keys()]
     return {**inference, **{name: evaluated({**evaluation, **inference}, name) for name in foreign}}

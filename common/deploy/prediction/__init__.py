@@ -1,1 +1,1 @@
-"""A packaged classifier at work: studies in, probabilities, heat maps and DICOM results out."""
+"""Prediction with a packaged classifier: from studies to probabilities, heat maps and DICOM results."""

@@ -1,4 +1,4 @@
-"""One study, from its files to the row that an archive's preprocessing takes."""
+"""One study, from its files to the row that an archive's preprocessing expects."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class Case:
     """One study to predict.
 
     Attributes:
-        name: unique among those of a run.
+        name: name of the study, unique within a run.
     """
 
     name: str
 
     def files(self) -> list[Path]:
-        """All files that the prediction depends on."""
+        """All files on which the prediction depends."""
         raise NotImplementedError
 
     def series(self) -> dict[str, str]:
-        """What each modality, and the mask, was taken from, as a person finds it again."""
+        """Source of each modality, and of the mask, in a form that a person can find again."""
         raise NotImplementedError
 
     def row(self, folder: Path) -> dict[str, Any]:
-        """``image`` and ``mask`` as files that MONAI reads; those that are made go to ``folder``."""
+        """``image`` and ``mask`` as files that MONAI reads; new files are written to ``folder``."""
         raise NotImplementedError
 
 
@@ -53,8 +53,8 @@ class FileCase(Case):
     """A row of a datalist, or the images of a folder.
 
     Attributes:
-        images: paths by themselves, to be matched by name; or the row.
-        input: what the archive takes.
+        images: paths, to be matched to modalities by name; or the row.
+        input: input format of the archive.
     """
 
     images: Sequence[Path] | Mapping[str, Any]
@@ -68,7 +68,7 @@ class FileCase(Case):
         return {**row, "subject": self.name}
 
     def files(self) -> list[Path]:
-        """Images, then the mask."""
+        """Images, followed by the mask."""
         image = self._row["image"]
         paths = [*(image if isinstance(image, list) else [image]), self._row.get("mask")]
         paths = [Path(path) for path in paths if path is not None]
@@ -94,9 +94,9 @@ class DicomCase(Case):
     """A DICOM study.
 
     Attributes:
-        study: its files.
-        rules: by modality, and of the mask.
-        input: what the archive takes.
+        study: files of the study.
+        rules: rules by modality, and for the mask.
+        input: input format of the archive.
     """
 
     study: DicomStudy
@@ -110,24 +110,24 @@ class DicomCase(Case):
 
     @cached_property
     def mask_files(self) -> list[Path]:
-        """Of the mask, where the archive looks at one."""
+        """Files of the mask; empty if the archive ignores masks."""
         if self.input.mask == "ignored":
             return []
         taken = [path for paths in self.image_files.values() for path in paths]
         return choose_mask(self.study, self.rules.get("mask"), taken)
 
     def files(self) -> list[Path]:
-        """Slices of all modalities, then the mask."""
+        """Slices of all modalities, followed by the mask."""
         return [*(path for paths in self.image_files.values() for path in paths), *self.mask_files]
 
     def series(self) -> dict[str, str]:
-        """Series Instance UIDs; of a mask that is not DICOM, its path."""
+        """Series Instance UIDs; the path of a mask that is not DICOM."""
         found = {name: self._series(paths[0]) for name, paths in self.image_files.items()}
         return found | ({"mask": self._series(self.mask_files[0])} if self.mask_files else {})
 
     @property
     def is_picture(self) -> bool:
-        """Whether the first modality is a plane without a place in the patient, as ultrasound is."""
+        """Whether the first modality is a plane without a position in the patient, such as ultrasound."""
         taken = set(next(iter(self.image_files.values())))
         return is_picture([item for item in self.study.images if item.path in taken])
 
@@ -148,18 +148,18 @@ class DicomCase(Case):
 
 
 def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
-    """Bring a study to what preprocessing takes, checked as a datalist is before training.
+    """Convert a study to a row for preprocessing, with the checks of a training's datalist.
 
     Args:
         case: the study.
-        wanted: what the archive takes.
-        folder: for files that are made.
+        wanted: input format of the archive.
+        folder: folder for new files.
 
     Returns:
-        ``image``, a file for each channel, ``mask`` where there is one, and ``subject``.
+        ``image``, a file for each channel, ``mask`` if there is one, and ``subject``.
 
     Raises:
-        InputError: with all that is wrong with the study, in one line.
+        InputError: the study has problems, which are listed in one line.
     """
     datalist = folder / "datalist.json"
     datalist.write_text(json.dumps({"testing": [case.row(folder)]}))
@@ -181,7 +181,7 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
 
 
 def _as_nifti(row: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The row with each file as this project reads it: an archive's own reader, MONAI's, could read it otherwise."""
+    """The row with each file rewritten as this project reads it, since an archive's reader, MONAI's, may differ."""
     row, number = dict(row), 0
     for key in ("image", "mask"):
         paths = row.get(key) or []

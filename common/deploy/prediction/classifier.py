@@ -25,23 +25,23 @@ from .prediction import ModelIdentity, Prediction
 
 __all__ = ["Classifier", "open_classifier"]
 
-SHOWN = 5  # problems of an archive; one that was made for others has hundreds
+SHOWN = 5  # problems of an archive; one for another program has hundreds
 
 
 @dataclass
 class Classifier:
-    """What predicts, from files to probabilities.
+    """A classifier, from files to probabilities.
 
     Attributes:
-        model: which it is.
+        model: identity of the model.
         channels: names of the network's outputs.
-        rules: that tell DICOM series apart, by modality, and of the mask.
-        input: what preprocessing takes.
-        preprocessing: from a row of files to the network's input.
-        network: to probabilities.
-        inferer: that runs it.
-        device: where.
-        digest: hash of weights, configs and rules, on which a prediction depends beside the images.
+        rules: rules that distinguish DICOM series, by modality, and for the mask.
+        input: input format of preprocessing.
+        preprocessing: transforms from a row of files to the network's input.
+        network: network that returns probabilities.
+        inferer: inferer that runs the network.
+        device: device of the network.
+        digest: hash of weights, configs and rules, on which a prediction depends besides the images.
     """
 
     model: ModelIdentity
@@ -59,10 +59,10 @@ class Classifier:
         """Classify one image.
 
         Args:
-            image: of preprocessing, ``[C, ...]``.
+            image: result of preprocessing, ``[C, ...]``.
 
         Raises:
-            InputError: the network's outputs are not those of the metadata.
+            InputError: the number of outputs differs from the metadata's.
         """
         output = self.inferer(image[None].to(self.device), self.network)[0].float().cpu()
         if output.shape != (len(self.channels),):
@@ -83,26 +83,25 @@ def open_classifier(
     key: str | Path | None = None,
     **settings: Any,
 ) -> Iterator[Classifier]:
-    """Give the classifier of an archive, or of a bundle of a checkout; both run by their own ``inference.json``.
+    """Open the classifier of an archive, or of a bundle of a checkout; both are run by their own ``inference.json``.
 
-    An archive, as zip or unpacked, is checked first: each file against the manifest, the signature where a key is
-    given, and all of it for code; nothing of it is evaluated before.
+    An archive, as zip or unpacked, is checked before anything of it is evaluated: each file against the manifest, the
+    signature if a key is given, and all of it for code.
 
     Args:
-        source: the zip, its folder, or a bundle's folder.
-        weights: TorchScript of a bundle; an archive has its own.
-        rules: file in place of the archive's rules.
-        key: public key of whom the archive must be signed by.
-        settings: ids of ``inference.json``; of an archive only the device.
+        source: zip, its unpacked folder, or folder of a bundle.
+        weights: TorchScript for a bundle; an archive has its own.
+        rules: file that replaces the archive's rules.
+        key: public key with which the signature is verified.
+        settings: ids of ``inference.json`` and their values; for an archive only the device.
 
     Raises:
-        InputError: the archive is not what it was or holds code; the bundle lacks weights; a setting is no id.
+        InputError: the archive was changed or contains code; the bundle lacks weights; a setting is no id.
     """
     source = Path(source)
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
-        _check_bundle(source, weights, key)
-        yield _opened(source, Path(weights), rules, settings)
+        yield _opened(source, _weights_of_bundle(source, weights, key), rules, settings)
         return
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
@@ -112,12 +111,13 @@ def open_classifier(
         yield _opened(root, root / "models/model.ts", rules, settings)
 
 
-def _check_bundle(root: Path, weights: str | Path | None, key: str | Path | None) -> None:
+def _weights_of_bundle(root: Path, weights: str | Path | None, key: str | Path | None) -> Path:
     if weights is None or not Path(weights).is_file():
         found = "no weights" if weights is None else f"no file {weights}"
         raise InputError(f"{root.name}: found {found}, expected TorchScript of a classifier; set --weights model.ts")
     if key is not None:
         raise InputError(f"{root.name}: a bundle of this checkout has no signature; give an archive, or no key")
+    return Path(weights)
 
 
 def _check_no_code(root: Path, source: Path) -> None:
@@ -132,7 +132,7 @@ def _check_no_code(root: Path, source: Path) -> None:
 
 
 def _opened(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:
-    """The classifier, or in one line why its files give none: MONAI and torch raise whatever they like."""
+    """The classifier, or one line about what is wrong with its files: MONAI and torch raise arbitrary errors."""
     try:
         return _read(root, weights, rules, settings)
     except Exception as error:
@@ -173,7 +173,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
 
 def _digest(root: Path, model: ModelIdentity, rules: Mapping[str, DicomRule], settings: Mapping[str, Any]) -> str:
     configs = [(root / "configs" / name).read_text() for name in ("inference.json", "metadata.json")]
-    # The device is not part of it: the same prediction is expected of all.
+    # The device is left out: all devices should give the same prediction.
     others = {name: value for name, value in settings.items() if name != "device"}
     conditions = [
         (name, {key: pattern.pattern for key, pattern in rule.texts.items()}, dict(rule.ranges))

@@ -1,4 +1,4 @@
-"""Codes for what a report says: those of SNOMED CT where one truly exists, else private ones."""
+"""Codes for reports: SNOMED CT's where one exists, else private ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEME", "class_code", "private_code"]
 
-#: Designator of our own coding scheme; DICOM keeps names that begin with 99 for private ones (PS3.16, section 8).
+#: Designator of our own coding scheme; DICOM reserves names that begin with 99 for private ones (PS3.16, section 8).
 SCHEME = "99CLINSSL"
 
-# Keywords of pydicom's SNOMED CT dictionary, which is made from the standard's context groups. What is not there
-# (low and high grade, Alzheimer's disease, the subtypes of kidney tumours) stays private: a code that nobody could
-# verify here would be worse than none.
+# Keywords of pydicom's SNOMED CT dictionary, which is made from the standard's context groups. Classes that it lacks
+# (low and high grade, Alzheimer's disease, the subtypes of kidney tumours) have private codes: a SNOMED CT code that
+# cannot be verified here would be worse.
 SNOMED = {
     "benign": "Benign",  # CID 6063, results of a procedure
     "malignant": "Malignant",
@@ -29,10 +29,10 @@ PRIVATE = {"NO-CALL": "no call", "INTENDED-USE": "Intended use", "RESEARCH-ONLY"
 
 
 def class_code(name: str) -> Code:
-    """The code of a class: SNOMED CT's, or a private one whose value and meaning are the name.
+    """Code of a class: SNOMED CT's, or a private one with the name as value and meaning.
 
     Args:
-        name: as in ``channel_def`` of the metadata.
+        name: class name, as in ``channel_def`` of the metadata.
 
     Example:
         >>> class_code("malignant").value, class_code("high grade").scheme_designator
@@ -46,10 +46,10 @@ def class_code(name: str) -> Code:
 
 
 def private_code(value: str) -> Code:
-    """One of our own concepts.
+    """Code of one of this project's own concepts.
 
     Args:
-        value: ``NO-CALL``, ``INTENDED-USE`` or ``RESEARCH-ONLY``.
+        value: code value, ``NO-CALL``, ``INTENDED-USE`` or ``RESEARCH-ONLY``.
     """
     from pydicom.sr.coding import Code
 

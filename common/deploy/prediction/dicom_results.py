@@ -1,4 +1,4 @@
-"""A study's results as DICOM objects that go back to where its images came from."""
+"""A study's results as DICOM objects, which can be returned to the source of its images."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def write_dicom_results(
     """Write the Structured Report of a study and, if asked, the heat map of its likeliest class.
 
     Args:
-        classifier: that predicted.
+        classifier: classifier that made the prediction.
         case: the study.
-        image: that the network saw, ``[C, ...]``.
-        prediction: of it.
-        folder: where the files go.
-        heat_map: write one; it takes many passes of the network.
+        image: input of the network, ``[C, ...]``.
+        prediction: prediction for the study.
+        folder: output folder.
+        heat_map: whether to write a heat map, which takes many passes of the network.
     """
     images = [_header(path) for paths in case.image_files.values() for path in paths]
     known = {item.path for item in case.study.files}
     others = [_header(path) for path in case.mask_files if path in known]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names of patients in a form that DICOM has retired
+        warnings.simplefilter("ignore")  # about patients' names in a retired format
         if heat_map:
             caption = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
             drawn = _draw(classifier, case, image, prediction)

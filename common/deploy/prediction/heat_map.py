@@ -1,11 +1,11 @@
-"""Where a classifier looks: how much its probability falls when a part of the image is hidden."""
+"""Heat maps of a classifier: the decrease of its probability when a part of the image is hidden."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -23,22 +23,22 @@ __all__ = ["draw_heat_map", "occlusion_map", "upright"]
 # passes of the network.
 PARTS = {2: 8, 3: 3}
 BATCH = 4
-LEAST_PEAK = 0.01  # of a map in full colours: smaller differences are noise
+LEAST_PEAK = 0.01  # smallest maximum of the colour scale: smaller differences are noise
 
 
 def occlusion_map(network: torch.nn.Module, image: torch.Tensor, channel: int) -> np.ndarray:
-    """Occlusion sensitivity (Zeiler and Fergus 2014, section 4.2), which asks no gradients: it works on TorchScript.
+    """Occlusion sensitivity (Zeiler and Fergus 2014, section 4.2), which needs no gradients: it works on TorchScript.
 
     A box with soft edges fades a part of all channels at a time to 0: an eighth of each axis of a slice, a third of a
     volume's, in steps of half a box.
 
     Args:
-        network: to probabilities.
-        image: the network's input, ``[C, ...]``.
-        channel: of the output, whose probability is looked at.
+        network: network that returns probabilities.
+        image: input of the network, ``[C, ...]``.
+        channel: output channel to explain.
 
     Returns:
-        For each pixel or voxel, how much the probability falls when it is hidden; below 0 where it rises.
+        For each pixel or voxel, decrease of the probability when it is hidden; negative where it increases.
     """
     occlusion = OcclusionSensitivity(
         network,
@@ -57,17 +57,17 @@ def occlusion_map(network: torch.nn.Module, image: torch.Tensor, channel: int) -
 def draw_heat_map(
     image: np.ndarray, heat: np.ndarray, names: Sequence[str], caption: str, path: Path, *, picture: bool = False
 ) -> np.ndarray:
-    """Draw each channel with the map over it, of volumes the three planes through the map's maximum.
+    """Draw each channel with the map over it; of volumes, the three planes through the map's maximum.
 
-    Planes lie as radiologists have them: the patient's right on the left, anterior above in transverse ones.
+    Planes are in radiological orientation: the patient's right on the left, anterior on top of transverse planes.
 
     Args:
-        image: the network's input, ``[C, ...]``; axes of volumes and their slices are right, anterior, superior.
-        heat: of :func:`occlusion_map`, on the same axes.
-        names: of the channels.
-        caption: above all.
-        path: of the PNG to write.
-        picture: the axes are right and down, as those of an ultrasound image.
+        image: input of the network, ``[C, ...]``; axes of volumes and their slices are right, anterior, superior.
+        heat: result of :func:`occlusion_map`, on the same axes.
+        names: names of the channels.
+        caption: title of the figure.
+        path: path of the PNG file.
+        picture: whether the axes are right and down, as in an ultrasound image.
 
     Returns:
         The picture, ``[rows, columns, 3]`` bytes.
@@ -90,11 +90,11 @@ def draw_heat_map(
 
 
 def upright(array: np.ndarray, preprocessing: Compose) -> np.ndarray:
-    """Undo the exchange of axes that preprocessing ends with, where it has one.
+    """Undo the transposition of axes at the end of preprocessing, if there is one.
 
     Args:
-        array: on the axes of the network's input, ``[C, ...]``.
-        preprocessing: that made the input.
+        array: array with the axes of the network's input, ``[C, ...]``.
+        preprocessing: transforms that made the input.
     """
     orders = [
         transform.transform.indices for transform in preprocessing.transforms if isinstance(transform, Transposed)
@@ -105,9 +105,9 @@ def upright(array: np.ndarray, preprocessing: Compose) -> np.ndarray:
 
 
 def _draw(axis: Axes, plane: np.ndarray, heat: np.ndarray, peak: float, picture: bool) -> Any:
-    options = {"origin": "upper" if picture else "lower", "interpolation": "nearest"}
-    axis.imshow(plane.T, cmap="gray", **options)
-    shown = axis.imshow(heat.T, cmap="inferno", vmin=0, vmax=peak, alpha=0.45, **options)
+    origin: Literal["upper", "lower"] = "upper" if picture else "lower"
+    axis.imshow(plane.T, cmap="gray", origin=origin, interpolation="nearest")
+    shown = axis.imshow(heat.T, cmap="inferno", vmin=0, vmax=peak, alpha=0.45, origin=origin, interpolation="nearest")
     axis.set(xticks=[], yticks=[])
     axis.grid(False)
     if not picture:
@@ -116,7 +116,7 @@ def _draw(axis: Axes, plane: np.ndarray, heat: np.ndarray, peak: float, picture:
 
 
 def _planes(heat: np.ndarray) -> dict[str, tuple]:
-    """Index of each plane to show, by title; through the middle where nothing counts."""
+    """Index of each plane to show, by title; through the centre if the map is not positive."""
     if heat.ndim == 2:
         return {"": (slice(None),) * 2}
     centre = tuple(size // 2 for size in heat.shape)

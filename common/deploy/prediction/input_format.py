@@ -1,4 +1,4 @@
-"""What an archive's ``inference.json`` takes, read from its own transforms."""
+"""Input format of an archive's ``inference.json``, read from its own transforms."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ Labels = int | Sequence[int] | None
 
 @dataclass(frozen=True)
 class InputFormat:
-    """The image that preprocessing starts from.
+    """Image that preprocessing expects.
 
     Attributes:
-        modalities: names of the files that make one image, in the order of its channels.
-        spatial_dims: 2 or 3; of volumes for a network of slices, one slice is taken, or several.
-        num_slices: of a volume's region, as channels of one image; 1 takes the slice with most of the mask.
-        mask: "required", "optional" (it chooses the slice), or "ignored".
-        mask_label: values of the mask that are the region; ``None`` for all above 0.
-        slice_axis: of volumes turned to RAS.
-        apply_mask: what lies outside the organ becomes 0.
-        organ_label: values of the mask that are the organ; ``None`` for all above 0.
+        modalities: names of the files that form one image, in the order of its channels.
+        spatial_dims: number of spatial dimensions of the network's input, 2 or 3; with 2, slices of volumes are taken.
+        num_slices: number of slices of a volume's region, which become channels of one image; with 1, the slice with
+            the largest mask area is taken.
+        mask: "required", "optional" (used to choose the slice), or "ignored".
+        mask_label: mask values of the region; ``None`` for all above 0.
+        slice_axis: slice axis of volumes in RAS orientation.
+        apply_mask: whether to set voxels outside the organ to 0.
+        organ_label: mask values of the organ; ``None`` for all above 0.
     """
 
     modalities: tuple[str, ...]
@@ -42,19 +43,19 @@ class InputFormat:
 
 
 def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: Sequence[str]) -> InputFormat:
-    """What a configuration takes.
+    """Read the input format of a configuration.
 
-    How volumes become slices stands in ids that training has too: ``slice_axis``, ``mask_label``, ``apply_mask`` and
-    ``organ_label``; where ``inference.json`` has none of that name, the default of :class:`InputFormat` holds.
+    Slices of volumes are chosen by ids that training has too: ``slice_axis``, ``mask_label``, ``apply_mask`` and
+    ``organ_label``; if ``inference.json`` lacks one, the default of :class:`InputFormat` is used.
 
     Args:
-        parser: with ``inference.json`` and the metadata.
-        preprocessing: as the parser built it.
+        parser: parser of ``inference.json`` and the metadata.
+        preprocessing: transforms built by the parser.
         modalities: names of the rules, without the mask's.
 
     Raises:
-        InputError: the rules are of more or fewer modalities than the network takes, or the config is of an archive
-            that was made for another program.
+        InputError: the number of rules differs from the network's number of modalities, or the config belongs to an
+            archive for another program.
     """
     if "in_channels" not in parser:
         raise InputError(
@@ -71,16 +72,16 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
             f"rules: found {len(modalities)} ({', '.join(modalities)}), expected one for each of the network's "
             f"{in_channels} channels; give them in a file (--rules)"
         )
-    looks_at, needs = _uses_of_mask(preprocessing.transforms)
+    uses, needs = _uses_of_mask(preprocessing.transforms)
     return InputFormat(
         modalities=tuple(modalities),
         spatial_dims=spatial_dims,
         num_slices=num_slices,
-        mask="required" if needs else "optional" if looks_at or spatial_dims == 2 else "ignored",
+        mask="required" if needs else "optional" if uses or spatial_dims == 2 else "ignored",
         mask_label=_value(parser, "mask_label", None),
         slice_axis=_value(parser, "slice_axis", 2),
-        # Where preprocessing itself looks at the mask, it masks too; but it knows but one mask for several slices.
-        apply_mask=(not looks_at or num_slices > 1) and str(_value(parser, "apply_mask", False)).lower() == "true",
+        # Preprocessing that uses the mask applies it too, except for several slices, for which it has only one mask.
+        apply_mask=(not uses or num_slices > 1) and str(_value(parser, "apply_mask", False)).lower() == "true",
         organ_label=_value(parser, "organ_label", None),
     )
 
@@ -90,7 +91,7 @@ def _value(parser: ConfigParser, name: str, default: Any) -> Any:
 
 
 def _uses_of_mask(transforms: Sequence[Any]) -> tuple[bool, bool]:
-    """Whether any transform looks at the mask, and whether any fails without it."""
+    """Whether any transform uses the mask, and whether any fails without it."""
     keyed = [t for t in transforms if "mask" in getattr(t, "keys", ())]
     guided = [t for t in transforms if "mask" in (getattr(t, "source_key", None), getattr(t, "mask_key", None))]
     return bool(keyed or guided), bool(guided) or not all(t.allow_missing_keys for t in keyed)

@@ -1,4 +1,4 @@
-"""A folder of studies, predicted one by one: failures are reported at the end, finished studies are not repeated."""
+"""Prediction of a folder of studies; failures are reported at the end, finished studies are not repeated."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["Batch", "find_cases", "predict_cases"]
 
 @dataclass
 class Batch:
-    """What came of a run.
+    """Outcome of a run.
 
     Attributes:
         results: entries of ``results.json``.
-        failed: why a study has none, by its name.
-        skipped: how many were done already.
+        failed: reason of each failure, by the study's name.
+        skipped: number of studies that an earlier run had finished.
         files: ``results.json`` and ``results.csv``.
     """
 
@@ -44,18 +44,18 @@ class Batch:
 
 
 def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -> tuple[list[Case], dict[str, str]]:
-    """What there is to predict: DICOM studies anywhere in a tree, folders of NIfTI files, or rows of a datalist.
+    """Find the cases to predict: DICOM studies anywhere in a tree, folders of NIfTI files, or rows of a datalist.
 
     Args:
-        source: the folder, or a datalist.
-        classifier: whose rules and input decide what to look for.
-        skip: a folder within that is not looked at.
+        source: folder or datalist.
+        classifier: classifier with the rules and the input format.
+        skip: folder below ``source`` to leave out.
 
     Returns:
-        Cases with names of their own, and files that could not be read.
+        Cases with unique names, and the reason for each file that could not be read.
 
     Raises:
-        InputError: there is nothing.
+        InputError: there is no case.
     """
     wanted = classifier.input
     if source.is_file():
@@ -90,15 +90,15 @@ def predict_cases(
     """Predict all cases and write their results.
 
     Args:
-        classifier: that predicts.
-        cases: of :func:`find_cases`.
-        output: folder of the results, made when missing; where it holds those of another model, a folder in it.
-        failed: what failed before.
-        heat_map: write one for each DICOM study.
-        num_workers: processes that read and prepare studies while the network runs.
+        classifier: classifier to run.
+        cases: cases of :func:`find_cases`.
+        output: folder for the results, created if missing; if it has results of another model, a subfolder is used.
+        failed: earlier failures to report, by name.
+        heat_map: whether to write a heat map for each DICOM study.
+        num_workers: number of processes that read and prepare studies while the network runs.
 
     Raises:
-        InputError: the archive itself is wrong, not a study.
+        InputError: the archive itself is invalid; problems of a study are reported in the result.
     """
     if any(isinstance(case, DicomCase) for case in cases):
         check_highdicom()
@@ -121,12 +121,12 @@ def _predict(classifier: Classifier, dataset: PreparedCases, batch: Batch, num_w
                 batch.skipped += 1
                 continue
             prediction = None if item.image is None else classifier(item.image)
-            discard(result_folder(output, item.case.name), (REPORT, HEAT_MAP))  # no report of other images stays
+            discard(result_folder(output, item.case.name), (REPORT, HEAT_MAP))  # reports of other images
             if prediction is not None:
                 _keep(batch, classifier, item, prediction, output, heat_map)
             else:
                 batch.failed[item.case.name] = item.problem
-    finally:  # what was done before an interruption is reported too
+    finally:  # results before an interruption are reported too
         if batch.results or batch.failed:
             write_results(batch.files, classifier.model, batch.results, batch.failed)
 
@@ -134,20 +134,20 @@ def _predict(classifier: Classifier, dataset: PreparedCases, batch: Batch, num_w
 def _keep(
     batch: Batch, classifier: Classifier, item: Prepared, prediction: Prediction, output: Path, heat_map: bool
 ) -> None:
-    """Write a study's results; the JSON comes last, as it says that all is there."""
-    case, folder = item.case, result_folder(output, item.case.name)
+    """Write a study's results; the JSON file is written last, since it marks them as complete."""
+    case, image, folder = item.case, item.image, result_folder(output, item.case.name)
     try:
-        if isinstance(case, DicomCase):
-            write_dicom_results(classifier, case, item.image, prediction, folder, heat_map)
+        if isinstance(case, DicomCase) and image is not None:
+            write_dicom_results(classifier, case, image, prediction, folder, heat_map)
         batch.results.append(write_result(folder, case.name, case.series(), prediction, item.key))
     except OSError:
-        raise  # a full disk is no study's fault
-    except Exception as error:  # such as a header that no report can be made of
+        raise  # a full disk is not a problem of the study
+    except Exception as error:  # such as a header that is not sufficient for a report
         batch.failed[case.name] = reason_of(error)
 
 
 def _name_apart(cases: Sequence[Case]) -> None:
-    """Number the further ones of cases whose results would lie in one folder."""
+    """Add numbers to names of cases whose results would share a folder."""
     taken: set[str] = set()
     for case in cases:
         name, number = case.name, 1

@@ -1,4 +1,4 @@
-"""What a classifier says of one study."""
+"""A classifier's prediction for one study."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 
 __all__ = ["NO_CALL", "ModelIdentity", "Prediction"]
 
-#: Name of the last output channel of a classifier that may abstain, and of its call where it does.
+#: Name of the last output channel of a classifier that may abstain, and of its call if it does.
 NO_CALL = "no call"
 
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model it was.
+    """Identity of a model.
 
     Attributes:
-        name: of the metadata.
-        version: of the metadata.
-        sha256: of the file of weights.
+        name: name in the metadata.
+        version: version in the metadata.
+        sha256: hash of the weights file.
     """
 
     name: str
@@ -33,9 +33,9 @@ class Prediction:
     """Probabilities by class name, and the call.
 
     Attributes:
-        probabilities: in the order of the network's channels; they sum to 1.
-        abstains: the largest of them is below the model's threshold.
-        model: that says so.
+        probabilities: probabilities by class, in the order of the network's channels; they sum to 1.
+        abstains: whether the largest of them is below the model's threshold.
+        model: identity of the model.
     """
 
     probabilities: Mapping[str, float]
@@ -47,9 +47,9 @@ class Prediction:
         """Read a network's output.
 
         Args:
-            output: one row, ``[K]`` probabilities, or ``[K + 1]`` where the last channel is 1 for "no call", else 0.
-            channels: their names.
-            model: that gave it.
+            output: output for one case, ``[K]`` probabilities, or ``[K + 1]`` with 1 for "no call", else 0, at the end.
+            channels: names of the outputs.
+            model: identity of the model.
         """
         values = [float(value) for value in output]
         abstains = channels[-1] == NO_CALL and values[-1] > 0.5

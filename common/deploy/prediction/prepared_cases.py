@@ -1,4 +1,4 @@
-"""Studies on their way to the network, read and prepared by as many processes as one likes."""
+"""Studies prepared for the network, by any number of processes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["Prepared", "PreparedCases", "reason_of"]
 
 @dataclass
 class Prepared:
-    """A case on its way to the network.
+    """A case prepared for the network.
 
     Attributes:
-        case: which.
-        key: hash of all that its prediction depends on.
-        problem: why it can't be predicted.
-        done: the result of an earlier run.
-        image: for the network, ``[C, ...]``, where neither of these is there.
+        case: the case.
+        key: hash of everything on which the prediction depends.
+        problem: reason why it cannot be predicted.
+        done: result of an earlier run.
+        image: input of the network, ``[C, ...]``, if there is neither a problem nor an earlier result.
     """
 
     case: Case
@@ -43,14 +43,14 @@ class Prepared:
 
 
 class PreparedCases(Dataset):
-    """Cases as prepared images; nothing is raised, so that one bad study does not end a run.
+    """Cases as prepared images; it raises no errors, so that one invalid study does not end a run.
 
     Args:
-        classifier: whose preprocessing it is.
-        cases: what to prepare.
-        output: folder of the results, where a case may be done already.
-        work: folder for files that are made on the way.
-        heat_map: whether being done includes one.
+        classifier: classifier with the preprocessing.
+        cases: cases to prepare.
+        output: folder of the results, where results of an earlier run are found.
+        work: folder for temporary files.
+        heat_map: whether a finished case has a heat map.
     """
 
     def __init__(self, classifier: Classifier, cases: Sequence[Case], output: Path, work: Path, heat_map: bool) -> None:
@@ -62,13 +62,13 @@ class PreparedCases(Dataset):
         return len(self.cases)
 
     def __getitem__(self, index: int) -> Prepared:
-        """The case, prepared, done before, or with its problem."""
+        """The case with its image, its earlier result or its problem."""
         case = self.cases[index]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of readers; what matters is checked
+            warnings.simplefilter("ignore")  # of readers; images are checked
             try:
                 return self._prepared(case)
-            except Exception as error:  # readers and transforms raise whatever they like
+            except Exception as error:  # readers and transforms raise arbitrary errors
                 return Prepared(case, problem=reason_of(error))
 
     def _prepared(self, case: Case) -> Prepared:
@@ -81,17 +81,17 @@ class PreparedCases(Dataset):
 
 
 def _names(case: Case, heat_map: bool) -> list[str]:
-    """Files that a finished case has beside its result."""
+    """Names of the files that a finished case has beside its result."""
     return [REPORT, HEAT_MAP][: 1 + heat_map] if isinstance(case, DicomCase) else []
 
 
 def _key(digest: str, files: Sequence[Path]) -> str:
-    """Hash of all that a prediction depends on; the places of the files do not count."""
+    """Hash of everything on which a prediction depends; the paths of the files are left out."""
     return hashlib.sha256("".join([digest, *map(image_digest, files)]).encode()).hexdigest()
 
 
 def reason_of(error: BaseException) -> str:
-    """The innermost message of an input error, or the first line of what else went wrong."""
+    """The innermost message of an input error, or the first line of any other error."""
     cause = root_cause(error)
     if isinstance(cause, InputError):
         return " ".join(str(cause).split())

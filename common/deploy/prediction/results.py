@@ -1,4 +1,4 @@
-"""What a run of predictions leaves behind: a folder for each study, and two tables of all."""
+"""Results of a prediction run: a folder for each study, and two tables of all."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ __all__ = ["INTENDED_USE", "discard", "finished", "model_folder", "result_folder
 
 INTENDED_USE = "Research only, not for clinical use"
 TABLE, RESULT = "results.json", "result.json"
-_LONGEST = 200  # bytes of a file's name; most systems take 255, and temporary names are longer
-# where a spreadsheet takes a cell, or what it splits off one, for a formula
+_LONGEST = 200  # bytes of a file name; most systems allow 255, and temporary names are longer
+# beginnings of a cell, or of a part that is split off one, that a spreadsheet interprets as a formula
 _FORMULA = re.compile(r"(^|[;|\t\r\n]\s*)(?=[=+\-@\t\r])")
 
 
 def result_folder(output: Path, name: str) -> Path:
-    """Folder of one study's results, under a name that every file system takes.
+    """Folder of one study's results, with a name that every file system allows.
 
     Args:
-        output: of the run.
-        name: of the study.
+        output: output folder of the run.
+        name: name of the study.
     """
     return output / "studies" / _file_name(name)
 
 
 def model_folder(output: Path, model: ModelIdentity) -> Path:
-    """Folder of one model's results: ``output`` itself for the first, a folder in it for any other.
+    """Folder of one model's results: ``output`` itself for the first, a subfolder for any other.
 
     Args:
-        output: that the user named.
-        model: that predicts.
+        output: output folder given by the user.
+        model: identity of the model.
     """
     known = _models(output)
     if not known or asdict(model) in known:
@@ -50,7 +50,7 @@ def model_folder(output: Path, model: ModelIdentity) -> Path:
 
 
 def _models(output: Path) -> list[Any]:
-    """Models whose results lie in a folder; those of a study count where a killed run has left no table."""
+    """Models with results in a folder; results of studies count too, if a killed run left no table."""
     for path in (output / TABLE, *sorted(output.glob(f"studies/*/{RESULT}"))):
         with suppress(OSError, ValueError, TypeError, KeyError):
             return [json.loads(path.read_text(encoding="utf-8"))["model"]]
@@ -58,7 +58,7 @@ def _models(output: Path) -> list[Any]:
 
 
 def _file_name(text: str) -> str:
-    """A name of letters, digits, ``_``, ``.`` and ``-``; of one that is long the beginning, and a hash of all."""
+    """A name of letters, digits, ``_``, ``.`` and ``-``; a long one is cut and followed by a hash."""
     name = re.sub(r"^\.|[^\w.-]+", "_", text) or "_"
     data = name.encode("utf-8", "backslashreplace")
     if len(data) <= _LONGEST:
@@ -73,14 +73,14 @@ def write_result(
     """Write ``result.json`` of one study.
 
     Args:
-        folder: of its results.
-        name: of the study: its Study Instance UID, or the case's name.
-        series: what each modality was taken from.
-        prediction: of the study.
-        key: hash of all that it depends on.
+        folder: folder for the study's results.
+        name: Study Instance UID, or name of the case.
+        series: source of each modality.
+        prediction: prediction for the study.
+        key: hash of everything on which the prediction depends.
 
     Returns:
-        What was written, an entry of ``results.json``.
+        The content of the file, an entry of ``results.json``.
     """
     result = {
         "study": name,
@@ -97,12 +97,12 @@ def write_result(
 
 
 def finished(folder: Path, key: str, files: Sequence[str]) -> dict[str, Any] | None:
-    """The result of an earlier run on the same images with the same model, if it is whole.
+    """Result of an earlier run on the same images with the same model, if it is complete.
 
     Args:
-        folder: of the study's results.
-        key: hash of all that they depend on.
-        files: what must lie beside.
+        folder: folder of the study's results.
+        key: hash of everything on which the results depend.
+        files: names of the files that must exist beside the result.
     """
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
@@ -113,11 +113,11 @@ def finished(folder: Path, key: str, files: Sequence[str]) -> dict[str, Any] | N
 
 
 def discard(folder: Path, files: Sequence[str]) -> None:
-    """Remove what an earlier run wrote of a study whose images or model are others now, the result first.
+    """Remove results of an earlier run on other images or with another model, ``result.json`` first.
 
     Args:
-        folder: of the study's results.
-        files: that may lie beside the result.
+        folder: folder of the study's results.
+        files: names of the files that may exist beside the result.
     """
     for name in (RESULT, *files):
         (folder / name).unlink(missing_ok=True)
@@ -129,10 +129,10 @@ def write_results(
     """Write the tables of all studies.
 
     Args:
-        files: the JSON and the CSV.
-        model: that predicted.
-        results: of :func:`write_result`, in the order of the studies.
-        failed: why a study has none, by its name.
+        files: paths of the JSON and the CSV file.
+        model: identity of the model.
+        results: return values of :func:`write_result`, in the order of the studies.
+        failed: reason of each failure, by the study's name.
     """
     content = {
         "model": asdict(model),
@@ -148,15 +148,15 @@ def write_results(
     for result in results:
         series = "; ".join(f"{name}={source}" for name, source in result["series"].items())
         numbers = [f"{result['probabilities'][name]:.6f}" for name in classes]
-        model = [result["model"][name] for name in ("name", "version", "sha256")]
-        texts = [_cell(value) for value in (result["study"], series, result["call"], *model)]
+        identity = [result["model"][name] for name in ("name", "version", "sha256")]
+        texts = [_cell(value) for value in (result["study"], series, result["call"], *identity)]
         table.writerow([*texts[:2], *numbers, *texts[2:], result["time"], INTENDED_USE])
     write_atomically(files[0], _json(content))
     write_atomically(files[1], _bytes(text.getvalue()))
 
 
 def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe in front makes it a plain one."""
+    """The text with an apostrophe in front where a spreadsheet would interpret it as a formula."""
     return _FORMULA.sub(r"\1'", text)
 
 
@@ -165,5 +165,5 @@ def _json(content: Any) -> bytes:
 
 
 def _bytes(text: str) -> bytes:
-    """UTF-8; bytes of a file's name that are none are escaped."""
+    """UTF-8; bytes of a file name that are not valid UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""A picture as DICOM Secondary Capture, beside the images that it explains."""
+"""A heat map as DICOM Secondary Capture, which refers to the images that it explains."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ SERIES_NUMBER = 9102  # after the report's
 def secondary_capture(
     picture: np.ndarray, images: Sequence[Dataset], model: ModelIdentity, description: str
 ) -> hd.sc.SCImage:
-    """Wrap a picture in colours.
+    """Convert a colour picture to a DICOM object.
 
     Args:
         picture: ``[rows, columns, 3]`` bytes.
-        images: headers of the instances that it was made of; patient and study are those of the first.
-        model: that explains itself.
-        description: how it was made.
+        images: headers of the source instances; patient and study are those of the first.
+        model: identity of the explained model.
+        description: derivation description.
 
     Returns:
-        The image, in a series of its own.
+        The image, in a new series.
     """
     import highdicom as hd
     from pydicom import Dataset
@@ -54,9 +54,9 @@ def secondary_capture(
         series_description=f"RESEARCH ONLY, heat map: {model.name}"[:64],
         specific_character_set="ISO_IR 192",
     )
-    capture.PatientOrientation = None  # several planes have no common one
-    capture.Laterality = None  # may be of paired organs
-    capture.BurnedInAnnotation = "NO"  # names classes and model, not the patient
+    capture.PatientOrientation = []  # several planes have no common orientation
+    capture.Laterality = ""  # empty, as the organ may be paired
+    capture.BurnedInAnnotation = "NO"  # the text names classes and model, not the patient
     capture.DerivationDescription = description
     capture.SourceImageSequence = []
     for header in images:

@@ -1,4 +1,4 @@
-"""Slices of a study's volumes, for networks that see slices: as training takes them."""
+"""Slices of a study's volumes for 2D networks, chosen as in training."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def take_slices(row: dict[str, Any], wanted: InputFormat, folder: Path) -> dict[str, Any]:
-    """Write the slice of a row, or its slices, as NIfTI of two axes; slices are only masked.
+    """Write the slice or slices of a row's volumes as 2D NIfTI files; images that are slices are only masked.
 
-    The steps are those of the bundles' ``train.yaml`` up to the slice: volumes are turned to RAS, the slice with most
-    of the mask is taken (or several, uniformly), what lies outside the organ is set to 0 where the network was trained
-    so.
+    The steps are those of the bundles' ``train.yaml`` up to the choice of the slice: volumes are oriented to RAS, the
+    slice with the largest mask area is taken (or several, uniformly), and voxels outside the organ are set to 0 if the
+    network was trained so.
 
     Args:
-        row: with ``image``, and ``mask`` where there is one.
-        wanted: what the archive takes.
-        folder: where the files go.
+        row: row with ``image``, and ``mask`` if there is one.
+        wanted: input format of the archive.
+        folder: output folder.
 
     Returns:
-        The row with the files written.
+        The row with the new files.
 
     Raises:
-        InputError: nothing says which slice, or the mask is empty.
+        InputError: no mask or index determines the slice, or the mask is empty.
     """
     data: dict[str, Any] = row
     for step in _steps(wanted, "mask" in row):
         data = step(data)
     if wanted.num_slices > 1:
         data["mask"] = _common_mask(data["region"], wanted.mask_label)
-    written = {"image": [], "mask": []}
+    written: dict[str, list[str]] = {"image": [], "mask": []}
     for key, files in written.items():
         for number, channel in enumerate(torch.as_tensor(data.get(key, ()))):
-            # inference.json looks at no geometry of slices.
+            # inference.json ignores the geometry of slices.
             files.append(str(write_nifti(folder / f"{key}_{number}.nii.gz", channel.numpy(), np.eye(4))))
     return {"subject": row["subject"]} | {key: files for key, files in written.items() if files}
 
 
 def _common_mask(regions: torch.Tensor, label: Labels) -> torch.Tensor:
-    """One mask for all slices: of several, ``LabelToMaskd`` would take one in place of a label."""
+    """One mask for all slices, since ``LabelToMaskd`` would take one of several channels in place of a label."""
     value = label if isinstance(label, int) else 1 if label is None else label[0]
     return (torch.as_tensor(regions) > 0).any(0, keepdim=True) * float(value)
 
 
 def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
-    """From files to slices; no ``Compose``, which would wrap what goes wrong."""
+    """Steps from files to slices; without ``Compose``, which would wrap errors."""
     from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged
 
     from ...transforms import (

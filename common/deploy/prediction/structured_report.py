@@ -18,7 +18,7 @@ __all__ = ["MANUFACTURER", "check_highdicom", "complete_header", "structured_rep
 
 MANUFACTURER = "clinical-ssl-bundles"
 SERIES_NUMBER = 9101  # beyond those of scanners
-# Attributes of type 2: a file may leave them empty, but highdicom asks for them.
+# Attributes of type 2: a file may leave them empty, but highdicom requires them.
 TYPE_2 = (
     "PatientID",
     "PatientName",
@@ -33,10 +33,10 @@ TYPE_2 = (
 
 
 def check_highdicom() -> None:
-    """Stop before hours of work where the library that writes reports is not installed.
+    """Stop before a long run if the library that writes reports is not installed.
 
     Raises:
-        InputError: with what to install.
+        InputError: highdicom is not installed.
     """
     try:
         import highdicom  # noqa: F401
@@ -47,7 +47,7 @@ def check_highdicom() -> None:
 
 
 def complete_header(header: Dataset) -> Dataset:
-    """A copy with every attribute of patient and study that results inherit, empty where the scanner left it out."""
+    """A copy with all attributes of patient and study that results inherit, empty if the scanner left them out."""
     header = copy.copy(header)
     for keyword in TYPE_2:
         if keyword not in header:
@@ -60,19 +60,19 @@ def complete_header(header: Dataset) -> Dataset:
 def structured_report(
     prediction: Prediction, images: Sequence[Dataset], others: Sequence[Dataset] = ()
 ) -> hd.sr.ComprehensiveSR:
-    """An Imaging Measurement Report (TID 1500) with one measurement group (TID 1501) that holds the classification.
+    """An Imaging Measurement Report (TID 1500) with one measurement group (TID 1501) for the classification.
 
-    The group names the algorithm (TID 4019) with the hash of its weights, its ``Finding`` is the class called or
-    "no call", each probability is a number whose modifier ``Finding`` says of which class, and every image that the
-    network saw is referenced. It says that it is for research only, is unverified and preliminary.
+    The group names the algorithm (TID 4019) with the hash of its weights; its ``Finding`` is the called class or
+    "no call"; each probability is a number with the class as its modifier ``Finding``; every image that the network
+    used is referenced. The report is marked as for research only, unverified and preliminary.
 
     Args:
-        prediction: what to report.
-        images: headers of the instances that the network saw; patient and study are those of the first.
-        others: headers of instances that served otherwise, such as a mask: listed as evidence.
+        prediction: prediction to report.
+        images: headers of the instances that the network used; patient and study are those of the first.
+        others: headers of other instances, such as a mask, which are listed as evidence.
 
     Returns:
-        The report, in a series of its own.
+        The report, in a new series.
     """
     import highdicom as hd
     from highdicom.coding_schemes import CodingSchemeIdentificationItem
@@ -109,7 +109,7 @@ def structured_report(
         manufacturer_model_name=model.name[:64],
         software_versions=model.version,
         device_serial_number=model.sha256,
-        specific_character_set="ISO_IR 192",  # class names and patients' names of any language
+        specific_character_set="ISO_IR 192",  # UTF-8, for class names and patients' names of any language
         coding_schemes=[
             CodingSchemeIdentificationItem(
                 SCHEME, name="Class names of clinical-ssl-bundles", responsible_organization=MANUFACTURER
@@ -147,7 +147,7 @@ def _measurement_group(
 
 
 def _probability(name: str, value: float) -> hd.sr.Measurement:
-    """A number with a modifier: without it no reader could tell the classes apart, nor take one for a finding."""
+    """A number with its class as modifier, without which readers could not distinguish the classes' numbers."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -160,7 +160,7 @@ def _probability(name: str, value: float) -> hd.sr.Measurement:
 
 
 def _uuid(sha256: str) -> str:
-    """The model's identity as UUID, so that the same weights are the same device in every report."""
+    """The hash of the weights as UUID, so that the same weights are the same device in every report."""
     import uuid
 
     return str(uuid.uuid5(uuid.NAMESPACE_OID, sha256))

@@ -1,1 +1,1 @@
-"""Proof that an archive is what its maker sent, and that nothing in it can run code: manifest, signature, scan."""
+"""Verification that an archive is unchanged and cannot run code: manifest, signature, scan."""

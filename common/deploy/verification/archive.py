@@ -1,4 +1,4 @@
-"""Archives: one folder in a zip, the same bytes for the same files."""
+"""Archives: one folder in a reproducible zip file."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from .zip_layout import CHUNK, Member, member_chunks, zip_layout
 
 __all__ = ["open_archive", "write_archive"]
 
-_FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip supports
 _MODE = stat.S_IFREG | 0o644
 _LARGEST = 16 << 30  # bytes of an unpacked archive; those of networks with 100 million weights have 2 GB
 _LONGEST_NAME = 255  # bytes
-_LARGEST_LIST = 16 << 20  # bytes of each of those files that are read before the others are unpacked
+_LARGEST_LIST = 16 << 20  # bytes of each file that is read before the others are unpacked
 
 
 def write_archive(folder: str | Path, path: str | Path) -> Path:
-    """Zip a folder, its name on top, so that the same files give the same bytes wherever and whenever it is done.
+    """Zip a folder, with its name as top level, so that the same files always give the same bytes.
 
     Names are sorted; dates and modes are always the same.
 
     Args:
-        folder: what to zip; empty folders are left out.
-        path: of the zip, written under a temporary name first.
+        folder: folder to zip; empty folders are left out.
+        path: path of the zip, which is first written under a temporary name.
 
     Returns:
         ``path``.
@@ -58,7 +58,7 @@ def write_archive(folder: str | Path, path: str | Path) -> Path:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of an archive that is not unpacked yet: its size in bytes, and what gives them piece by piece."""
+    """A file of an archive that is not unpacked yet: its size in bytes, and a function that reads it in chunks."""
 
     size: int
     chunks: Callable[[], Iterator[bytes]]
@@ -66,23 +66,23 @@ class _File:
 
 @contextmanager
 def open_archive(path: str | Path, key: str | Path | None = None) -> Iterator[Path]:
-    """Give a copy of an archive's folder, which nobody else can change, for as long as the context lasts.
+    """Provide a verified private copy of an archive's folder for the duration of the context.
 
-    First come manifest and signature, then names and sizes; only then the rest is unpacked, and compared with the
-    manifest byte by byte. Nothing is executed, and nothing trusted: names that lead out of the folder, links, and what
-    another program may unpack otherwise are refused before the first file is written. An unpacked archive is copied, so
-    that what was checked is what is used, and using it writes nothing into it.
+    Manifest and signature are checked first, then names and sizes; only then the other files are unpacked and compared
+    with the manifest's hashes. Nothing is executed, and nothing trusted: names that lead out of the folder, links, and
+    files that another program may unpack differently are refused before the first file is written. An unpacked archive
+    is copied, so that the checked files are the ones used, and using it does not write into the original.
 
     Args:
-        path: a zip as :func:`write_archive` writes it, or its folder.
-        key: PEM of the public key by whose owner the archive must be signed.
+        path: zip file written by :func:`write_archive`, or its unpacked folder.
+        key: PEM of the public key with which the signature is verified.
 
     Yields:
         The folder, under the archive's own name.
 
     Raises:
-        InputError: there is no such file; it is no zip or a damaged one; it holds anything but one folder of plain
-            files, those of its manifest; it is not signed by the key; it is too large.
+        InputError: there is no such file; it is no zip file, or a damaged one; it contains anything but one folder with
+            the plain files of its manifest; it is not signed by the key; it is too large.
     """
     path = Path(path)
     with temporary_folder() as temporary, _opened(path) as (name, files):
@@ -119,7 +119,7 @@ def _opened(path: Path) -> Iterator[tuple[str, Mapping[str, _File]]]:
 
 
 def _mapped(file: BinaryIO) -> mmap.mmap | nullcontext[bytes]:
-    """A file's bytes, read when they are looked at; an empty file cannot be mapped."""
+    """A file's bytes, read on access; an empty file cannot be mapped."""
     empty = os.fstat(file.fileno()).st_size == 0
     return nullcontext(b"") if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
@@ -161,7 +161,7 @@ def _problem(member: Member) -> str | None:
 
 
 def _check_sizes(path: Path, files: Mapping[str, _File], listed: Mapping[str, int], place: Path) -> None:
-    """Make sure that files have the sizes of the manifest, and that there is room for them."""
+    """Check that files have the sizes in the manifest, and that there is room for them."""
     for name in sorted(listed):
         if files[name].size != listed[name]:
             raise InputError(f"{name}: {files[name].size} bytes; expected {listed[name]} of {MANIFEST}; {REMEDY}")
@@ -172,7 +172,7 @@ def _check_sizes(path: Path, files: Mapping[str, _File], listed: Mapping[str, in
 
 
 def _write(file: _File, target: Path, path: Path) -> None:
-    """Write a file of an archive, never more bytes than it is said to have."""
+    """Write a file of an archive, never more bytes than its stated size."""
     left = file.size
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

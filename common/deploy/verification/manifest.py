@@ -1,4 +1,4 @@
-"""The list of an archive's files and their hashes, by which a receiver knows that nothing was changed."""
+"""List of an archive's files and their hashes, with which recipients detect changes."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
-LARGE_FILES = "large_files.yml"  # the model zoo removes it when it releases an archive
+LARGE_FILES = "large_files.yml"  # removed by the model zoo when it releases an archive
 APART = (MANIFEST, SIGNATURE, LARGE_FILES)  # files that the manifest does not list
-USED = ("data", "outputs")  # folders that who uses an unpacked archive fills
-REMEDY = "do not use it; get the archive again from whom you trust"
+USED = ("data", "outputs")  # folders for the files of an unpacked archive's users
+REMEDY = "do not use it; get the archive again from a trusted source"
 
 
 def write_manifest(folder: str | Path) -> Path:
     """Write ``manifest.json``: SHA-256 and size in bytes of every file of :func:`archive_files`.
 
     Args:
-        folder: an archive's folder.
+        folder: folder of an archive.
 
     Returns:
         The manifest's path.
 
     Raises:
-        InputError: the folder has a link, or something else that is neither file nor folder.
+        InputError: the folder has a link, or an entry that is neither file nor folder.
     """
     folder = Path(folder)
     return write_atomically(
@@ -52,16 +52,16 @@ def write_manifest(folder: str | Path) -> Path:
 
 
 def check_manifest(folder: str | Path) -> int:
-    """Compare each file with ``manifest.json``, and ``large_files.yml``, where there is one, with it too.
+    """Compare each file, and ``large_files.yml`` if there is one, with ``manifest.json``.
 
     Args:
-        folder: an archive's folder; its ``data`` and ``outputs``, which it has once it is used, are not looked at.
+        folder: folder of an archive; its users' folders ``data`` and ``outputs`` are ignored.
 
     Returns:
         The number of files, all as listed.
 
     Raises:
-        InputError: names the first file, in the order of names, that differs, is missing or is not listed.
+        InputError: a file differs, is missing or is not listed; the message names the first one, by name.
     """
     folder = Path(folder)
     listed = read_manifest(folder)
@@ -77,7 +77,7 @@ def check_listing(listed: Collection[str], found: Collection[str]) -> None:
     """Compare names with those of a manifest.
 
     Raises:
-        InputError: names the first file that is missing or is not listed.
+        InputError: a file is missing or is not listed; the message names the first one.
     """
     for name in sorted({*listed} ^ {*found}):
         if name in listed:
@@ -89,8 +89,8 @@ def read_manifest(folder: str | Path) -> dict[str, dict[str, Any]]:
     """Hash and size of each file, ``{"sha256": ..., "size": ...}`` by name, of a manifest as this package writes it.
 
     Raises:
-        InputError: there is no manifest, it lists nothing, or its bytes are not those of :func:`write_manifest`: two
-            readers could see two lists in it.
+        InputError: there is no manifest, it is empty, or its bytes differ from those of :func:`write_manifest`, so that
+            two readers could see different lists.
     """
     try:
         text = (Path(folder) / MANIFEST).read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def archive_files(folder: str | Path) -> list[str]:
     """Names of the files that a manifest lists: all but those of :data:`APART` and those in folders of :data:`USED`.
 
     Raises:
-        InputError: see :func:`files_of`.
+        InputError: as for :func:`files_of`.
     """
     return [name for name in files_of(folder, USED) if name not in APART]
 
@@ -123,11 +123,11 @@ def files_of(folder: str | Path, skip: Collection[str] = ()) -> list[str]:
     """Names of all files below a folder, sorted, with ``/`` between the parts.
 
     Args:
-        folder: folder to look in.
-        skip: names in it, of folders or files, that are not looked at.
+        folder: folder to list.
+        skip: names of folders or files in it to leave out.
 
     Raises:
-        InputError: a link, or something else that is neither file nor folder.
+        InputError: an entry is a link, or neither file nor folder.
     """
     folder, names = Path(folder), []
     for path in folder.rglob("*"):
@@ -158,7 +158,7 @@ def _rendered(files: Mapping[str, Any]) -> str:
 
 
 def _check_large_files(path: Path, listed: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make sure that the model zoo would fetch no other files than those listed."""
+    """Check that the model zoo would download no other files than those in the manifest."""
     if not path.is_file():
         return
     try:

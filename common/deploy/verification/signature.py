@@ -1,8 +1,8 @@
-"""Who made an archive: an Ed25519 signature over its manifest, with a key that the hospital or the vendor keeps.
+"""Proof of an archive's origin: an Ed25519 signature of its manifest with a key of the hospital or the vendor.
 
-The keys are PEM files, made by ``openssl genpkey -algorithm ed25519 -out private.pem`` and
-``openssl pkey -in private.pem -pubout -out public.pem``. The signature is the algorithm's 64 bytes (RFC 8032), so that
-OpenSSL checks it too.
+The keys are PEM files, created by ``openssl genpkey -algorithm ed25519 -out private.pem`` and
+``openssl pkey -in private.pem -pubout -out public.pem``. The signature is the algorithm's 64 bytes (RFC 8032), which
+OpenSSL can verify too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def sign(folder: str | Path, private_key_file: str | Path) -> Path:
     """Write ``manifest.json.sig``, the signature of ``manifest.json``'s bytes.
 
     Args:
-        folder: an archive's folder, with its manifest.
-        private_key_file: PEM, without a password.
+        folder: folder of an archive, with its manifest.
+        private_key_file: PEM file without a password.
 
     Returns:
         The signature's path.
@@ -38,14 +38,14 @@ def sign(folder: str | Path, private_key_file: str | Path) -> Path:
 
 
 def check_signature(folder: str | Path, public_key_file: str | Path) -> None:
-    """Make sure that the owner of a key signed the manifest. The manifest then vouches for the files.
+    """Check that the manifest, which has the hashes of all files, was signed with a key.
 
     Args:
-        folder: an archive's folder.
-        public_key_file: PEM of the public key.
+        folder: folder of an archive.
+        public_key_file: PEM file of the public key.
 
     Raises:
-        InputError: the archive is not signed, or not by that key, or the file is no public Ed25519 key.
+        InputError: the archive is not signed, or not with that key, or the file is no public Ed25519 key.
     """
     key = _read_public_key(public_key_file)
     try:
@@ -62,7 +62,7 @@ def check_signature(folder: str | Path, public_key_file: str | Path) -> None:
 
 
 def read_private_key(path: str | Path) -> Ed25519PrivateKey:
-    """The private key of a PEM file, so that a bad one is reported before any work is done.
+    """Read the private key of a PEM file.
 
     Raises:
         InputError: the file is no private Ed25519 key, or is encrypted.

@@ -1,10 +1,10 @@
-"""Zip files that all readers read alike.
+"""Zip files that all readers interpret in the same way.
 
-A zip file can be read in two ways: from its end record, whose offsets Python shifts by what lies in front and torch's
-miniz and ONNX Runtime do not, or from its local headers. A file made of two zip files is one thing to a scanner and
-another to the library that loads it. Here a zip file is accepted only where no choice is left: its members follow one
-another from the first byte on, then the central directory, then the end record, which ends the file; and each local
-header says what the central directory says (APPNOTE.TXT 6.3.10, sections 4.3.6 to 4.3.16).
+A zip file can be read in two ways: from its end record, whose offsets Python corrects for preceding bytes and torch's
+miniz and ONNX Runtime do not, or from its local headers. A file made of two zip files can show different content to a
+scanner and to the library that loads it. Here only unambiguous zip files are accepted: the members follow one another
+from the first byte on, then the central directory, then the end record, which ends the file; and each local header
+agrees with the central directory (APPNOTE.TXT 6.3.10, sections 4.3.6 to 4.3.16).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Buffer = bytes | mmap
 
 MAX_MEMBERS = 10_000
 _MAX_RATIO = 100  # unpacked to packed size of a member; JSON and source code reach 20
-_FREE_SIZE = 1 << 20  # bytes to which a member may unpack whatever its ratio
+_FREE_SIZE = 1 << 20  # bytes to which a member may unpack regardless of its ratio
 CHUNK = 1 << 20  # bytes that are unpacked at a time
 
 _END = struct.Struct("<4s4H2LH")
@@ -31,7 +31,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _STORED, _DEFLATED = 0, 8
 _DESCRIPTOR, _UTF8 = 1 << 3, 1 << 11
-_FLAGS = _DESCRIPTOR | _UTF8 | 0b110  # and how hard the packer tried
+_FLAGS = _DESCRIPTOR | _UTF8 | 0b110  # and the effort of compression
 _ZIP_64, _UNIX_TIME, _UNIX_OWNER, _NTFS, _PADDING = 0x0001, 0x5455, 0x7875, 0x000A, 0x4246
 _EXTRA = frozenset({_ZIP_64, _UNIX_TIME, _UNIX_OWNER, _NTFS, _PADDING})  # none of these renames a member
 _FULL_16, _FULL_32 = 0xFFFF, 0xFFFFFFFF  # "see the 64-bit record"
@@ -42,13 +42,13 @@ class Member:
     """One file of a zip file.
 
     Attributes:
-        name: with ``/`` between the parts; a folder's ends with one.
+        name: path with ``/`` between the parts; a folder's path ends with one.
         start: offset of the packed bytes.
         packed: number of packed bytes.
         size: number of unpacked bytes.
         crc: CRC-32 of the unpacked bytes.
-        deflated: whether the bytes are packed by deflate, or stored.
-        mode: Unix mode, 0 where unknown.
+        deflated: whether the bytes are packed by deflate; else they are stored.
+        mode: Unix mode, 0 if unknown.
     """
 
     name: str
@@ -61,16 +61,16 @@ class Member:
 
 
 def zip_layout(content: Buffer) -> list[Member]:
-    """Members of a zip file of which all readers see the same members with the same bytes; none is unpacked.
+    """List the members of a zip file without unpacking them; ambiguous files are refused.
 
     Args:
-        content: the whole file.
+        content: bytes of the file.
 
     Returns:
         Members in the order of the file.
 
     Raises:
-        ValueError: it is no zip file, is damaged, or could be read in another way; a member's size is implausible.
+        ValueError: it is no zip file, is damaged, or is ambiguous; a member's size is implausible.
     """
     try:
         begin, end, count = _directory(content)
@@ -89,7 +89,7 @@ def zip_layout(content: Buffer) -> list[Member]:
         raise ValueError("a zip file whose central directory has another size than its end record says")
     if place != begin:
         raise ValueError(f"a zip file with {begin - place} bytes between its members and its central directory")
-    if len(origins) > 1:  # what alone the local headers do not repeat
+    if len(origins) > 1:  # the only fields that the local headers do not repeat
         raise ValueError("a zip file with members of different modes or systems")
     known: set[str] = set()
     for member in members:
@@ -101,10 +101,10 @@ def zip_layout(content: Buffer) -> list[Member]:
 
 
 def member_chunks(content: Buffer, member: Member) -> Iterator[bytes]:
-    """Unpack a member piece by piece, never beyond the size that the zip file states.
+    """Unpack a member in chunks, never beyond the size that the zip file states.
 
     Raises:
-        ValueError: it is damaged, or of another size or checksum than stated.
+        ValueError: it is damaged, or its size or checksum differs from the stated one.
     """
     size = crc = 0
     for chunk in _inflated(content, member) if member.deflated else _stored(content, member):
@@ -120,7 +120,7 @@ def read_members(content: Buffer) -> dict[str, bytes]:
     """Unpack all members of a zip file, folders left out.
 
     Raises:
-        ValueError: see :func:`zip_layout` and :func:`member_chunks`.
+        ValueError: as for :func:`zip_layout` and :func:`member_chunks`.
     """
     members = [member for member in zip_layout(content) if not member.name.endswith("/")]
     return {member.name: b"".join(member_chunks(content, member)) for member in members}
@@ -154,7 +154,7 @@ def _directory(content: Buffer) -> tuple[int, int, int]:
 
 
 def _member(content: Buffer, position: int, place: int) -> tuple[Member, int, int]:
-    """The member of a central entry, whose local header must lie at ``place``; where the next ones lie."""
+    """The member of a central entry, whose local header must be at ``place``; positions of the next headers."""
     signature, _, needed, flags, method, hour, day, crc, packed, size, *lengths, disk, kind, attributes, offset = (
         _CENTRAL.unpack_from(content, position)
     )
@@ -187,13 +187,13 @@ def _member(content: Buffer, position: int, place: int) -> tuple[Member, int, in
 
 
 def _check_local(content: Buffer, place: int, expected: tuple[int, ...], name: bytes) -> int:
-    """Compare a local header with the central directory; give the offset of the packed bytes."""
+    """Compare a local header with the central directory; return the offset of the packed bytes."""
     signature, *common, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(content, place)
     begin = place + _LOCAL.size
     extra = content[begin + name_length : begin + name_length + extra_length]
     size, packed = _long(extra, (size, packed))
     sizes = (crc, packed, size)
-    later = expected[1] & _DESCRIPTOR and not any(sizes)  # they come behind the bytes
+    later = expected[1] & _DESCRIPTOR and not any(sizes)  # they follow the bytes
     same = (*common, *(expected[5:] if later else sizes)) == expected
     if signature != b"PK\3\4" or not same or content[begin : begin + name_length] != name:
         raise ValueError(f"a zip file whose headers of {name.decode('ascii', 'replace')!r} differ")
@@ -201,13 +201,13 @@ def _check_local(content: Buffer, place: int, expected: tuple[int, ...], name: b
 
 
 def _behind(content: Buffer, member: Member, flags: int) -> int:
-    """Where a member ends, with the descriptor that may follow its bytes."""
+    """End of a member, including the descriptor that may follow its bytes."""
     end = member.start + member.packed
     if not flags & _DESCRIPTOR:
         return end
-    forms = ("<4sL2Q",) if max(member.packed, member.size) > _FULL_32 else ("<4sL2Q", "<4s3L")
-    for form in forms:
-        descriptor = struct.pack(form, b"PK\7\x08", member.crc, member.packed, member.size)
+    layouts = ("<4sL2Q",) if max(member.packed, member.size) > _FULL_32 else ("<4sL2Q", "<4s3L")
+    for layout in layouts:
+        descriptor = struct.pack(layout, b"PK\7\x08", member.crc, member.packed, member.size)
         if content[end : end + len(descriptor)] == descriptor:
             return end + len(descriptor)
     raise ValueError(f"a zip file without the descriptor of {member.name!r}")
@@ -224,7 +224,7 @@ def _decoded(name: bytes, flags: int) -> str:
 
 
 def _long(extra: bytes, values: tuple[int, ...]) -> list[int]:
-    """Sizes and offset, those that do not fit 32 bits from the extra field, in which nothing unknown may be."""
+    """Sizes and offset, from the extra field if they exceed 32 bits; unknown extra fields are refused."""
     found, position, long = list(values), 0, None
     while position < len(extra):
         kind, length = struct.unpack_from("<2H", extra, position)

@@ -1,1 +1,1 @@
-"""Protocols of comparisons: linear probe, few labels, cross-validation, and the runs of bundles that they need."""
+"""Protocols for comparisons: linear probe, few labels, cross-validation, and the bundle runs that they need."""

@@ -1,4 +1,4 @@
-"""The probe's linear classifier, with all that is fitted around it fitted on the same training subjects."""
+"""The probe's linear classifier, with preprocessing and calibration fitted on the same training subjects."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ..subject_splits import SubjectSplits
 
 __all__ = ["CLASSIFIERS", "FittedProbe", "fit_probe", "linear_classifier"]
 
-#: Linear classifiers by name, made from the penalty C and the class weight.
+#: Linear classifiers by name, created from the penalty C and the class weight.
 CLASSIFIERS: dict[str, Callable[..., SVC | LogisticRegression]] = {
     "svm": partial(SVC, kernel="linear"),
-    "logistic": partial(LogisticRegression, max_iter=10_000),  # it stops at convergence, long before
+    "logistic": partial(LogisticRegression, max_iter=10_000),  # it converges long before
 }
 
 
@@ -37,8 +37,8 @@ class FittedProbe:
 
     Args:
         pipeline: imputation, filter, scaler and classifier, fitted on all training subjects.
-        calibrated: the same with Platt's sigmoid, fitted on cross-validated decisions within the training subjects.
-        c: the penalty that was chosen.
+        calibrated: the pipeline with Platt's sigmoid, fitted on cross-validated decisions of the training subjects.
+        c: chosen penalty.
     """
 
     pipeline: Pipeline
@@ -49,14 +49,14 @@ class FittedProbe:
         """Classes, scores and probabilities of subjects.
 
         Args:
-            features: shape ``[n, d]``.
+            features: features of the subjects, shape ``[n, d]``.
             positive: index of the positive class of two.
 
         Returns:
             Predicted classes ``[n]`` (the classifier's own decision), scores, probabilities ``[n, K]`` (calibrated).
-            With two classes a score is the signed distance to the classifier's plane, ``[n]``, higher for ``positive``:
-            unlike the raw decision value, whose unit depends on C, it can be pooled over folds. With more classes it is
-            the decision function, one against the rest, ``[n, K]``.
+            With two classes a score is the signed distance to the decision plane, ``[n]``, higher for ``positive``:
+            unlike the raw decision value, whose scale depends on C, it can be pooled over folds. With more classes it
+            is the decision function, one against the rest, ``[n, K]``.
         """
         with _expected_warnings():
             scores = self.pipeline.decision_function(features)
@@ -66,15 +66,15 @@ class FittedProbe:
 
 
 def linear_classifier(kind: str = "svm", c: float = 1.0, class_weight: str | None = "balanced") -> Pipeline:
-    """Drop what is never known, impute by the median, drop constants, standardise, classify linearly.
+    """Pipeline that drops features without values, imputes the median, drops constants, standardises and classifies.
 
     Args:
-        kind: ``"svm"`` (Li et al. 2021: "a linear SVM") or ``"logistic"``, logistic regression, what a linear layer
-            with cross-entropy on a frozen network converges to (Chiang et al. 2023, section 4.2: "we train a linear
+        kind: ``"svm"`` (Li et al. 2021: "a linear SVM") or ``"logistic"``, logistic regression, to which a linear layer
+            with cross-entropy on a frozen network converges (Chiang et al. 2023, section 4.2: "we train a linear
             classifier on the top of the frozen base network").
-        c: its penalty.
-        class_weight: ``"balanced"`` weighs classes by their inverse frequency (**ours**, the paper does not say);
-            ``None``: every subject weighs the same.
+        c: penalty of the classifier.
+        class_weight: ``"balanced"`` weights classes by their inverse frequency (**ours**, the paper does not say);
+            ``None`` weights all subjects equally.
     """
     return make_pipeline(
         SimpleImputer(strategy="median"),  # drops features without any value, too
@@ -98,17 +98,17 @@ def fit_probe(
     """Choose the penalty on a part of the training subjects, then fit on all of them.
 
     "Within each fold, we employ 20% of training data to optimize the hyper-parameters" (Li et al. 2021, section 3). The
-    criterion is balanced accuracy (**ours**); of penalties that tie, the smallest is taken.
+    criterion is balanced accuracy (**ours**); ties are resolved in favour of the smallest penalty.
 
     Args:
-        features: images of training subjects only, shape ``[n, d]``, float64, NaN where missing.
-        labels: their classes, shape ``[n]``.
-        subjects: whose images these are, shape ``[n]``: splits never part a subject; by default each is another's.
+        features: features of training images only, shape ``[n, d]``, float64, NaN for missing values.
+        labels: class of each image, shape ``[n]``.
+        subjects: subject of each image, shape ``[n]``, which splits keep together; by default all are different.
         c_grid: penalties to choose from.
-        classifier: see :func:`linear_classifier`.
-        class_weight: see there.
+        classifier: kind of classifier, see :func:`linear_classifier`.
+        class_weight: class weight, see :func:`linear_classifier`.
         validation_fraction: part of the training subjects, stratified, on which the penalty is chosen.
-        seed: of the splits.
+        seed: random seed for the splits.
 
     Raises:
         InputError: no feature varies, or a class has fewer than two subjects.
@@ -136,7 +136,7 @@ def _choose_c(
     kind: tuple[str, str | None],
     split: tuple[np.ndarray, np.ndarray],
 ) -> float:
-    """The smallest of the best penalties; preparation does not depend on it and is fitted once."""
+    """The smallest of the best penalties; preprocessing does not depend on it and is fitted once."""
     fitting, validation = split
     prepared = linear_classifier()[:-1].fit(features[fitting]).transform(features)
     classifier, class_weight = kind
@@ -149,7 +149,7 @@ def _choose_c(
 
 @contextmanager
 def _expected_warnings() -> Iterator[None]:
-    """Features without any value are dropped on purpose, and a small validation part may lack a class."""
+    """Ignore warnings about features without values, which are dropped, and about classes missing in validation."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Skipping features without any observed values")
         warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")

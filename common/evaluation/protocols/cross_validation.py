@@ -1,4 +1,4 @@
-"""A whole comparison of methods, fold by fold, through the configs that a user would run one after the other."""
+"""A comparison of methods by cross-validation, which runs the bundle's configs one after the other."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ logger = logging.getLogger(__name__)
 
 
 class CrossValidation(Stages):
-    """Pre-train, probe, fine-tune and evaluate every method on every fold, for each seed, and report all in one table.
+    """Pre-train, probe, fine-tune and evaluate every method on every fold, for each seed, and write one report.
 
     Start the same command again to continue after an interruption. Further options override ids of the configs in every
     stage that has them, e.g. --max_epochs 10 --box_size "[48,48,48]" --device cpu --amp True.
 
-    The comparison of Chiang et al. (2023) as a whole: liver_cgc --dataset_dir data --output_dir results
+    The complete comparison of Chiang et al. (2023): liver_cgc --dataset_dir data --output_dir results
     --seeds 0,1,2,3,4 --methods simclr,simclr_mda,byol,byol_mda,simsiam,simsiam_mda
     --pretrained_weights efficientnet_b2.pth --finetune mcl+single,scl+single,imagenet+single,mcl+cgc,mcl+cmc
 
     The stages are the bundle's configs. Linear evaluation (Li et al. 2021, Table 2; Chiang et al. 2023, Table 1):
     ``pretrain.yaml`` with the method's overlay and ``extract_features.yaml`` for each fold, then one
     ``linear_probe.yaml``. Fine-tuning (Chiang et al. 2023, Tables 2 to 4): ``train.yaml`` and ``evaluate.yaml`` with
-    their overlays, from an encoder of the same fold and seed. What a fold's classifier is tested on is never seen
-    before, unless ``transductive``. What is done already is not done again, so the same call goes on where it was
-    killed.
+    their overlays, from an encoder of the same fold and seed. No stage sees a fold's test subjects before the
+    evaluation, unless ``transductive``. Finished stages are not repeated, so the same call continues an interrupted
+    run.
 
-    An overlay with ``per_modality: true`` is run once for each modality of the datalist, named by id ``modality``. A
-    ``learnt_table`` with ``{modality}`` in ``extract_features.yaml`` makes a table and a row for each modality.
+    An overlay with ``per_modality: true`` is run once for each modality of the datalist, given by id ``modality``. A
+    ``learnt_table`` with ``{modality}`` in ``extract_features.yaml`` gives a table and a row for each modality.
 
     Args:
         bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``[seed<s>/]<method>/[<modality>/]fold<k>/``, feature tables, ``report/``.
-        methods: overlays of ``pretrain.yaml`` to pre-train and probe, and ``supervised``, which stands for ``scratch``
-            in ``finetune``; default: plain,re,se, or none with ``finetune``.
+        methods: overlays of ``pretrain.yaml`` to pre-train and probe, and ``supervised``, which is ``scratch`` in
+            ``finetune``; default: plain,re,se, or none with ``finetune``.
         finetune: rows ``<start>[+<overlay>...]`` to train, e.g. scratch+cgc: the start is ``scratch``, ``imagenet``
             (the file of ``pretrained_weights``), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets;
             overlays are those of ``train.yaml`` and ``evaluate.yaml``.
-        seeds: random seeds, e.g. 0,1,2,3,4, each of which deals the folds anew and seeds the training ("five-fold
-            cross-validation with five different random states", Chiang et al. 2023, section 4.1); without any, the
-            datalist's folds and the configs' seed.
-        folds: number of folds that a seed deals; by default as many as the datalist has, or five.
+        seeds: random seeds, e.g. 0,1,2,3,4, for new folds and for the training ("five-fold cross-validation with five
+            different random states", Chiang et al. 2023, section 4.1); by default, the datalist's folds and the
+            configs' seed are used.
+        folds: number of folds for each seed; by default as many as the datalist has, or five.
         transductive: whether to pre-train once on all subjects, as the papers do; the report says so.
-        pretraining_datalist: datalist of other subjects, on whom encoders are pre-trained once ("The
+        pretraining_datalist: datalist of other subjects on which encoders are pre-trained once ("The
             remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", Zhao and Yang 2021).
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
-        sweep: an id of ``pretrain.yaml`` and the values to try it at with each method, e.g.
+        sweep: id of ``pretrain.yaml`` and the values to try with each method, e.g.
             "{num_clusters: [2, 3, 4, 5]}" (Li et al. 2021, Fig. 4).
         probe: settings of ``linear_probe.yaml``, e.g. "{label_fractions: [1.0, 0.5], seeds: [0, 1, 2]}".
-        **settings: ids of the configs and their values, for every stage that has them.
+        **settings: config ids and their values, for every stage that has them.
 
     Raises:
-        OptionError: for a setting that is an id of no config.
-        InputError: for an unknown method or overlay, or when ``output_dir`` holds another comparison.
+        OptionError: a setting is an id of no config.
+        InputError: a method or overlay is unknown, or ``output_dir`` has another comparison.
     """
 
     def __init__(
@@ -83,9 +83,15 @@ class CrossValidation(Stages):
         probe: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        folders = (bundle, dataset_dir, output_dir)
-        seen = {"transductive": transductive, "pretraining_datalist": pretraining_datalist}
-        super().__init__(*folders, overlays=overlays, settings=settings, **seen)
+        super().__init__(
+            bundle,
+            dataset_dir,
+            output_dir,
+            overlays=overlays,
+            transductive=transductive,
+            pretraining_datalist=pretraining_datalist,
+            settings=settings,
+        )
         if methods is None:
             methods = () if finetune else ("plain", "re", "se")
         self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
@@ -99,7 +105,7 @@ class CrossValidation(Stages):
         self._check()
 
     def run(self) -> Path:
-        """Do all that is not done.
+        """Run all stages that are not finished.
 
         Returns:
             The report, ``<output_dir>/report/report.md``.
@@ -118,7 +124,7 @@ class CrossValidation(Stages):
         return report / "report.md"
 
     def _stages(self, repetition: Repetition) -> Iterator[tuple[str, Callable[[], None]]]:
-        """What to do for one seed, in order: a line to show, and a call."""
+        """Stages for one seed, in order: a line for the progress, and a call."""
         probed = {encoder.folder: encoder for encoder in self.encoders}
         starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
         for folder, encoder in {**starts, **probed}.items():
@@ -153,7 +159,7 @@ class CrossValidation(Stages):
         }
 
     def _figures(self, report: Path) -> None:
-        """Fig. 2 of Li et al. (2021), of the first fold's features, and its Fig. 4 of a sweep."""
+        """Fig. 2 of Li et al. (2021) for the first fold's features, and its Fig. 4 for a sweep."""
         from ..reports.feature_figures import feature_correlation_density, sweep_figure  # --help needs no figures
 
         first = self.repetitions[0]
@@ -171,7 +177,7 @@ class CrossValidation(Stages):
             sweep_figure(summary, curves, parameter, values, report / "figures" / f"sweep_{parameter}.png")
 
     def _check(self) -> None:
-        """What can be checked only when all rows are known."""
+        """Checks that need all rows."""
         if unknown := sorted({name for name in self.settings if name.split("#")[0] not in self.configs.known_ids()}):
             raise OptionError(f"found --{', --'.join(unknown)}, which no config of the bundle has; correct it")
         if self.seeds and "seeds" in self.probe:

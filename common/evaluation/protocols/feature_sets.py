@@ -1,4 +1,4 @@
-"""The tables behind the rows of the paper's Table 2, matched by image and checked before anything is fitted."""
+"""Feature tables for the rows of the paper's Table 2, matched by image and checked before fitting."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ logger = logging.getLogger(__name__)
 class FeatureSets:
     """Features of every set for every fold, with the cohort's folds and labels.
 
-    A table with a column ``row`` (the place in the datalist) has a line for each image, of which a subject may have
-    several; one without has a line for each subject, which serves all its images.
+    A table with a column ``row`` (the index in the datalist) has a row for each image, of which a subject may have
+    several; a table without it has a row for each subject, which is used for all its images.
 
     Args:
-        feature_sets: for each set the tables whose columns are put side by side. A path with ``{fold}`` stands for
-            one table per fold: features of all subjects by the encoder that was trained without that fold.
-        num_classes: labels must lie below; by default the largest label found tells.
+        feature_sets: for each set, the tables whose columns are concatenated. A path with ``{fold}`` names one table
+            per fold, with features of all subjects by the encoder that was trained without that fold.
+        num_classes: number of classes; by default the largest label plus 1.
 
     Raises:
-        InputError: a table is absent or no table, a subject is in two folds, an image or subject is twice in a table
-            or lacks in one, tables differ in folds or labels, a value is infinite, or a fold lacks a class.
+        InputError: a table does not exist or is unreadable, a subject is in two folds, an image or subject occurs twice
+            in a table or is missing in one, tables differ in folds or labels, a value is infinite, or a fold lacks a
+            class.
     """
 
     def __init__(self, feature_sets: Mapping[str, Sequence[str]], num_classes: int | None = None) -> None:
@@ -55,11 +56,11 @@ class FeatureSets:
         return sorted(int(fold) for fold in self.cohort["fold"].unique())
 
     def per_fold(self, name: str) -> bool:
-        """Whether the set holds features of one encoder per fold."""
+        """Whether the set has features of one encoder per fold."""
         return any(FOLD in str(path) for path in self.tables[name])
 
     def features(self, name: str, fold: int) -> np.ndarray:
-        """Features of a set when ``fold`` is held out, rows as in ``cohort``, shape ``[n, d]``, float64."""
+        """Features of a set for held-out ``fold``, with the rows of ``cohort``, shape ``[n, d]``, float64."""
         parts = []
         for path in self.tables[name]:
             files = self._files[str(path)]
@@ -69,8 +70,9 @@ class FeatureSets:
         return np.concatenate(parts, axis=1)
 
     def _cohort(self) -> pd.DataFrame:
-        """Images with fold and label, sorted by subject and row; all tables that say so must agree."""
-        problems, known = [], []
+        """Images with fold and label, sorted by subject and row; all tables with these columns must agree."""
+        problems: list[str] = []
+        known = []
         for file, table in self._read.items():
             keys = table.reindex(columns=["subject", "row", "fold", "label"]).dropna(subset=["fold", "label"])
             known.append(keys.astype({"row": "Int64"}).assign(file=str(file)))
@@ -142,26 +144,26 @@ def _read(path: Path) -> pd.DataFrame:
     table = read_table(path)
     if "status" in table.columns and (failed := int((table["status"] != "ok").sum())):
         logger.warning(
-            "%s: %d of %d images lack features; medians of the training fold stand in", path, failed, len(table)
+            "%s: %d of %d images lack features; medians of the training folds are used", path, failed, len(table)
         )
     return table
 
 
 def _keys(table: pd.DataFrame) -> list[str]:
-    """Columns that name what a line of the table is of."""
+    """Columns that identify a row of the table."""
     return ["subject", "row"] if "row" in table else ["subject"]
 
 
 def _repeated(file: Path, keys: pd.DataFrame, names: list[str]) -> Iterator[str]:
     for subject, rows in keys[keys.duplicated(names, keep=False)].groupby("subject"):
         folds = sorted({int(fold) for fold in rows["fold"]})
-        kind = f"in folds {folds}" if len(folds) > 1 else "there twice"
+        kind = f"in folds {folds}" if len(folds) > 1 else "listed twice"
         expected = "one line per subject, or a column row" if names == ["subject"] else "one line per row"
         yield f"{file}: subject {subject} is {kind}; expected {expected}"
 
 
 def _of_images(keys: pd.DataFrame) -> pd.DataFrame:
-    """Lines of whole subjects as lines of each of their images, where another table tells these."""
+    """Rows of subjects repeated for each of their images, if another table lists these."""
     whole = keys["row"].isna()
     images = keys.loc[~whole, ["subject", "row"]].drop_duplicates()
     return pd.concat([keys[~whole], keys[whole].drop(columns="row").merge(images, how="left")], ignore_index=True)
@@ -170,12 +172,12 @@ def _of_images(keys: pd.DataFrame) -> pd.DataFrame:
 def with_traditional(learnt: Mapping[str, str], traditional: str | Path | None) -> dict[str, list[str]]:
     """Traditional radiomics alone, each learnt representation alone, and each together with the traditional ones.
 
-    "We concatenate them to a new feature vector f = [f_trad, f_SSL]" (Li et al. 2021, section 3). Where there is no
-    table of traditional features (PyRadiomics is not installed), the learnt ones stand alone and the log says so.
+    "We concatenate them to a new feature vector f = [f_trad, f_SSL]" (Li et al. 2021, section 3). Without a table of
+    traditional features (PyRadiomics is not installed), only the learnt ones are used, with a warning.
 
     Args:
-        learnt: a method's name and its feature table, for each method.
-        traditional: table of the traditional features; one per seed where it holds ``{seed}``.
+        learnt: feature table of each method, by name.
+        traditional: table of the traditional features; a path with ``{seed}`` names one per seed.
 
     Returns:
         The feature sets of :class:`LinearProbe`, in the order of the paper's Table 2.

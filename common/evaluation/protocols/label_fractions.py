@@ -1,4 +1,4 @@
-"""Methods over the number of labels: one pre-training each, then a part of the labels at a time, one test set."""
+"""Comparison of methods over the number of labels: one pre-training each, parts of the labels, one test set."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ __all__ = ["LabelFractions"]
 
 logger = logging.getLogger(__name__)
 
-#: The id of ``extract_features.yaml`` that measures traditional features, without a network.
+#: The id of ``extract_features.yaml`` that extracts traditional features, without a network.
 TRADITIONAL = "traditional"
 STAGES = (PRETRAIN, "extract_features", "train", "evaluate")
-#: Settings that change nothing of what comes out, so that runs may go on with others.
+#: Settings that do not change results, so that runs may be continued with other values.
 FREE = ("quiet", "device", "cache_dir", "num_workers")
 
 
 class LabelFractions(Stages):
-    """Pre-train each method once, fine-tune or probe it with parts of the labels, test it on one fold, draw the curves.
+    """Pre-train each method once, fine-tune or probe it with parts of the labels, test it on one fold, plot the curves.
 
     Start the same command again to continue after an interruption, or with more methods, fractions or seeds. Further
     options override ids of the configs in every stage that has them, e.g. --image_size "[96,96]" --device cpu.
@@ -40,37 +40,36 @@ class LabelFractions(Stages):
     The protocol is that of Zhao and Yang (2021), section 3.4 and Fig. 2, and Cao et al. (2022), Fig. 2.
     "We evaluate the performance of fine-tuning the pre-trained hybrid model as the size of the labeled dataset varies
     [...]. The test dataset is always the same." Each encoder is pre-trained once, on all training subjects without
-    their labels. For each seed a part of the training subjects keeps its labels, the same part for all methods, smaller
-    ones inside larger ones; on it a method is fine-tuned, probed or, for ``radiomics``, fitted, and predicts the
-    held-out fold. What is done already is not done again, so the same call goes on where it was killed.
+    their labels. For each seed a part of the training subjects keeps its labels, the same part for all methods, with
+    smaller parts inside larger ones; each method is fine-tuned, probed or, for ``radiomics``, fitted on it, and
+    predicts the held-out fold. Finished runs are not repeated, so the same call continues an interrupted run.
 
     Args:
         bundle: name of the bundle, e.g. radiomics_deep_contrast, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
-        methods: rows, separated by commas, the first of which the others are compared with:
-            ``radiomics[+<overlay>...]``; or ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and
-            ``evaluate.yaml``, and ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of
-            ``extract_features.yaml``. The start is ``scratch``, ``imagenet`` (the file of ``pretrained_weights``),
-            ``pretrain`` (``pretrain.yaml`` as it stands), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that
-            one sets.
+        methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``;
+            ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
+            ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
+            ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without
+            overlay), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets.
         fractions: parts of the labels, in (0, 1].
-        seeds: random seeds, each of which chooses the labelled subjects and seeds the training.
+        seeds: random seeds for the choice of labelled subjects and for the training.
         fold: folds to hold out one by one, e.g. 0,1,2,3,4; the test set is all of them together.
-        transductive: whether to pre-train once on all subjects, test subjects too; the report says so.
-        pretraining_datalist: datalist of other subjects, on whom encoders are pre-trained once.
+        transductive: whether to pre-train once on all subjects, including test subjects; the report says so.
+        pretraining_datalist: datalist of other subjects on which encoders are pre-trained once.
         overlays: further config files of the bundle for all stages.
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
-        max_correlation: greatest correlation between two features of ``radiomics``, one of which is dropped otherwise
+        max_correlation: largest allowed correlation between two features of ``radiomics``, above which one is dropped
             (ours); none keeps all.
         resamples: number of bootstrap samples of the test subjects.
-        **settings: ids of the configs and their values, for every stage that has them.
+        **settings: config ids and their values, for every stage that has them.
 
     Raises:
-        OptionError: for a setting that is an id of no config.
-        InputError: for an argument that cannot be, or when ``output_dir`` holds another comparison.
+        OptionError: a setting is an id of no config.
+        InputError: an argument is invalid, or ``output_dir`` has another comparison.
     """
 
     def __init__(
@@ -91,11 +90,16 @@ class LabelFractions(Stages):
         resamples: int = 2000,
         **settings: Any,
     ) -> None:
-        folders = (bundle, dataset_dir, output_dir)
-        of_stage = {"pretrain": pretrain or {}, "train": train or {}}
-        options = {"overlays": overlays, "transductive": transductive, "of_stage": of_stage}
-        options |= {"pretraining_datalist": pretraining_datalist}
-        super().__init__(*folders, **options, settings={"quiet": True, **settings})
+        super().__init__(
+            bundle,
+            dataset_dir,
+            output_dir,
+            overlays=overlays,
+            transductive=transductive,
+            pretraining_datalist=pretraining_datalist,
+            settings={"quiet": True, **settings},
+            of_stage={"pretrain": pretrain or {}, "train": train or {}},
+        )
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
         self.max_correlation, self.resamples = max_correlation, resamples
@@ -105,7 +109,7 @@ class LabelFractions(Stages):
         self._check()
 
     def run(self) -> Path:
-        """Do all that is not done.
+        """Run all steps that are not finished.
 
         Returns:
             The report, ``<output_dir>/report/report.md``.
@@ -120,7 +124,7 @@ class LabelFractions(Stages):
         return self._report()
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        """What to do, in order: a line to show, and a call."""
+        """Steps, in order: a line for the progress, and a call."""
         folds = (None,) if self.one_encoder else self.repetition.folds
         starts = [row.start for row in self.rows if isinstance(row.start, Encoder)]
         for encoder in {encoder.folder: encoder for encoder in starts}.values():
@@ -132,15 +136,16 @@ class LabelFractions(Stages):
             for modality, fold in itertools.product(encoder.runs, folds):
                 what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
                 yield f"features of {what}", partial(self._extract, self.repetition, encoder, modality, fold)
-        for row in self._of_radiomics():
-            yield row.name.lower(), partial(self._measure, row)
+        for radiomics in self._of_radiomics():
+            yield radiomics.name.lower(), partial(self._measure, radiomics)
         runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
         for fraction, seed, row, fold in runs:
             what = f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}"
-            yield what, partial(self._probe if isinstance(row, Probe) else self._train, row, fraction, seed, fold)
+            run = partial(self._probe, row) if isinstance(row, Probe) else partial(self._train, row)
+            yield what, partial(run, fraction, seed, fold)
 
     def _measure(self, row: Probe) -> None:
-        """Traditional features of the cohort, as the bundle's ``extract_features.yaml`` has them measured."""
+        """Extract traditional features of the cohort with the bundle's ``extract_features.yaml``."""
         path = row.table(self.output_dir, None)
         if path.is_file():
             return
@@ -150,7 +155,7 @@ class LabelFractions(Stages):
         paths = {"traditional_table": str(path), "output_dir": folder}
         self._run("extract_features", overlays, **cohort, **paths, run_id=TRADITIONAL)
         if not path.is_file():
-            raise InputError(f"{path}: not written, for want of PyRadiomics; install it, or leave radiomics out")
+            raise InputError(f"{path}: not written, as PyRadiomics is missing; install it, or leave radiomics out")
 
     def _train(self, row: FineTuning, fraction: float, seed: int, fold: int) -> None:
         start = self._start(self.repetition, row, fold)
@@ -198,18 +203,18 @@ class LabelFractions(Stages):
         pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
         probed = [row.name for row in self.rows if isinstance(row, Probe)]
         notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
-        options = {"classes": class_names(self.datalist), "notes": notes, "resamples": self.resamples}
-        summary = write_report(table, report, **options)
+        classes = class_names(self.datalist)
+        summary = write_report(table, report, classes=classes, notes=notes, resamples=self.resamples)
         baselines = {row.name for row in self.rows} - set(pretrained)
         figure = label_fraction_figure(summary, report / "figures" / "label_fractions.png", baselines=baselines)
         write_label_fraction_table(summary, report, self._labelled(), figure)
         return report / "report.md"
 
     def _labelled(self) -> dict[float, float]:
-        """How many training subjects have a label at each fraction, mean over folds."""
+        """Number of labelled training subjects at each fraction, mean over folds."""
         from ...data import keep_label_fraction
 
-        counts = {}
+        counts: dict[float, list[int]] = {}
         for fraction, fold in itertools.product(self.fractions, self.repetition.folds):
             training = keep_label_fraction(
                 [row for row in self.labelled if row["fold"] != fold], fraction, self.seeds[0]

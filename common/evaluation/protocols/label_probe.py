@@ -1,4 +1,4 @@
-"""A linear classifier of features where labels are few: linear evaluation, and the radiomics method beside it."""
+"""A linear classifier of features for few labels: linear evaluation, and the radiomics method."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def predict_held_out(
     max_correlation: float | None = None,
     scaling: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Fit on a part of the labels of all other folds, predict ``fold``.
+    """Fit on a part of the labels of all other folds, and predict ``fold``.
 
-    Where the table has several images of a subject, all of them train or are predicted; a report takes the subject's
-    mean, see :func:`~common.evaluation.subject_means.subject_means`.
+    All images of a subject are used for training or predicted; a report uses the subject's mean, see
+    :func:`~common.evaluation.subject_means.subject_means`.
 
     Args:
-        table: features, see :func:`~common.feature_table.read_table`; of each image where it has a column ``row``, or
-            else of each subject.
-        rows: of the datalist, each with ``subject``, ``fold`` and ``label``, and ``row``, its place in the section,
-            where the table has that; see :func:`~common.data.load_datalist`.
-        fold: held out.
+        table: feature table, see :func:`~common.feature_table.read_table`; with a row for each image if it has a column
+            ``row``, or else for each subject.
+        rows: rows of the datalist, each with ``subject``, ``fold`` and ``label``, and ``row``, its index in the
+            section, if the table has it; see :func:`~common.data.load_datalist`.
+        fold: held-out fold.
         fraction: part of the labels, see :func:`~common.data.keep_label_fraction`.
-        label_seed: of the choice of that part.
-        max_correlation: see :class:`~common.radiomics.scaling.CorrelationFilter`.
-        scaling: JSON file for the scaling that was fitted.
+        label_seed: random seed for the choice of that part.
+        max_correlation: largest allowed correlation, see :class:`~common.radiomics.scaling.CorrelationFilter`.
+        scaling: JSON file for the fitted scaling.
 
     Returns:
-        ``subject, row, fold, label, prediction, probability_0, ..., c``; the latter is the penalty.
+        ``subject, row, fold, label, prediction, probability_0, ..., c``; the last is the penalty.
 
     Raises:
-        InputError: the table lacks images or features, has one twice or infinite values, or too few labels are left.
+        InputError: the table lacks images or features, has duplicates or infinite values, or too few labels are left.
     """
     from ...data import keep_label_fraction
 
@@ -79,18 +79,18 @@ def predict_held_out(
 def fit_few_labels(
     features: np.ndarray, labels: np.ndarray, subjects: np.ndarray, *, c_grid: Sequence[float] = C_GRID, seed: int = 0
 ) -> LogisticRegression:
-    """Logistic regression, classes weighted by their inverse frequency, its penalty chosen by log loss.
+    """Logistic regression with classes weighted by inverse frequency and a penalty chosen by log loss.
 
-    A fifth of a twentieth of a cohort is a handful of subjects, too few to choose by as
-    :func:`~common.evaluation.fit_probe` does; here every labelled subject is held out once, in as many folds, at most
-    five, as the smallest class has subjects (**ours**). Where a class has one subject the middle of the grid is taken.
+    A fifth of a twentieth of a cohort is a handful of subjects, too few for the choice of the penalty in
+    :func:`~common.evaluation.fit_probe`; here every labelled subject is held out once, in as many folds as the smallest
+    class has subjects, at most five (**ours**). If a class has one subject, the middle of the grid is used.
 
     Args:
-        features: scaled, shape ``[n, d]``.
-        labels: ``0..K-1``, shape ``[n]``.
-        subjects: whose rows these are, shape ``[n]``; rows of one are held out together.
+        features: scaled features, shape ``[n, d]``.
+        labels: classes ``0..K-1``, shape ``[n]``.
+        subjects: subject of each row, shape ``[n]``; rows of a subject are held out together.
         c_grid: penalties to choose from.
-        seed: of the folds.
+        seed: random seed for the folds.
 
     Raises:
         InputError: a class has no subject.
@@ -109,16 +109,16 @@ def fit_few_labels(
 
 
 def _features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The labelled images, ``subject, fold, label`` and as known ``row``, and their features, in the datalist's order.
+    """The labelled images, ``subject, fold, label`` and if known ``row``, and their features, in the datalist's order.
 
-    Without a column ``row`` the table is of subjects, whose first rows tell fold and label.
+    Without a column ``row`` the table has subjects, whose first datalist rows determine fold and label.
     """
     table = read_table(path)
     keys = ["subject", "row"] if "row" in table else ["subject"]
     if not (names := feature_columns(table)):
         raise InputError(f"{path}: no feature; expected columns beside subject, fold and label")
     if twice := sorted(table.loc[table.duplicated(keys), "subject"].unique()):
-        raise InputError(f"{path}: {', '.join(twice[:10])} there twice; expected one line for each {keys[-1]}")
+        raise InputError(f"{path}: {', '.join(twice[:10])} listed twice; expected one line for each {keys[-1]}")
     images = pd.DataFrame([{**row, "subject": str(row["subject"])} for row in rows])[[*keys, "fold", "label"]]
     images = images.drop_duplicates(keys, ignore_index=True)
     features = images[keys].merge(table[[*keys, *names]], on=keys, how="left", indicator=True)

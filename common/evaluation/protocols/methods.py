@@ -1,4 +1,4 @@
-"""What a comparison compares: pre-trained encoders under linear evaluation, and fine-tuned networks."""
+"""Methods of a comparison: pre-trained encoders under linear evaluation, and fine-tuned networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODALITY = "{modality}"
 
 
 def part_name(fold: int | str | None) -> str:
-    """Folder of a fold, ``all`` where pre-training holds none out."""
+    """Folder of a fold, ``all`` if no fold is held out in pre-training."""
     return "all" if fold is None else f"fold{fold}"
 
 
@@ -22,14 +22,14 @@ class Encoder:
     """A pre-training, and rows of linear evaluation (Li et al. 2021, Table 2; Chiang et al. 2023, Table 1).
 
     Args:
-        name: of the row.
-        overlay: on ``pretrain.yaml``.
-        start: what rows of fine-tuning call it, such as MCL of Chiang et al. 2023 for SimSiam+.
-        per_modality: whether there is one for each modality ("Without MDA [...], the network will be trained separately
-            on each type of MR images", Chiang et al. 2023, section 4.2) or one for all.
-        modalities: those that have a feature table and a row each; none where there is one table of all.
-        settings: further ids of ``pretrain.yaml``.
-        features: overlays on ``extract_features.yaml``.
+        name: name of the row.
+        overlay: overlay of ``pretrain.yaml``.
+        start: name in rows of fine-tuning, such as MCL of Chiang et al. 2023 for SimSiam+.
+        per_modality: whether there is one encoder for each modality ("Without MDA [...], the network will be trained
+            separately on each type of MR images", Chiang et al. 2023, section 4.2) or one for all.
+        modalities: modalities with a feature table and a row each; empty if there is one table for all.
+        settings: further ids of ``pretrain.yaml`` and their values.
+        features: overlays of ``extract_features.yaml``.
     """
 
     name: str
@@ -42,20 +42,20 @@ class Encoder:
 
     @property
     def folder(self) -> str:
-        """Where its outputs go."""
+        """Name of the output folder."""
         return "_".join([self.overlay, *(f"{key}={value}" for key, value in self.settings.items())])
 
     @property
     def runs(self) -> tuple[str | None, ...]:
-        """Modalities to pre-train on one by one, or ``None`` for all at once."""
+        """Modalities of separate pre-trainings, or ``None`` for all together."""
         return self.modalities if self.per_modality else (None,)
 
     def checkpoint(self, root: Path, fold: int | None, modality: str | None) -> Path:
-        """Weights of the encoder that has not seen ``fold``, the one of ``modality`` where there are several."""
+        """Weights of the encoder trained without ``fold``, for ``modality`` if there are several encoders."""
         return root / self.folder / (modality if self.per_modality and modality else "") / part_name(fold) / "model.pt"
 
     def table(self, root: Path, fold: int | str | None, modality: str = MODALITY) -> str:
-        """Feature table of its encoder; by default with ``{modality}`` in it where there are several."""
+        """Feature table of the encoder; by default with ``{modality}`` in its name if there are several."""
         column = f"_{modality}" if self.modalities else ""
         name = "+".join(["learnt", *self.features])
         return str(root / self.folder / f"{name}_{part_name(fold)}{column}.csv")
@@ -72,11 +72,11 @@ class FineTuning:
     """A row of fine-tuning (Chiang et al. 2023, Tables 2 to 4).
 
     Args:
-        name: of the row.
-        folder: where its outputs go.
-        start: the encoder to start from, or ``"scratch"`` or ``"imagenet"``.
-        overlays: on ``train.yaml`` and ``evaluate.yaml``.
-        modality: the one that it takes; ``None`` for all.
+        name: name of the row.
+        folder: output folder.
+        start: encoder to start from, or ``"scratch"`` or ``"imagenet"``.
+        overlays: overlays of ``train.yaml`` and ``evaluate.yaml``.
+        modality: modality of the input; ``None`` for all.
     """
 
     name: str
@@ -86,24 +86,24 @@ class FineTuning:
     modality: str | None = None
 
     def checkpoint(self, root: Path, fold: int) -> Path:
-        """Weights of the classifier that has not seen ``fold``."""
+        """Weights of the classifier trained without ``fold``."""
         return root / self.folder / part_name(fold) / "model.pt"
 
     def predictions(self, root: Path, fold: int | str) -> Path:
-        """What it says of ``fold``."""
+        """File with the predictions for ``fold``."""
         return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A row of a linear classifier on what needs no further training: a frozen encoder's or traditional features.
+    """A row of a linear classifier of fixed features, from a frozen encoder or traditional.
 
     Args:
-        name: of the row.
-        folder: where its outputs go.
-        start: the encoder; ``None``: traditional features.
-        modality: the one whose features it takes, where there is a table for each.
-        overlays: on ``extract_features.yaml``, of traditional features.
+        name: name of the row.
+        folder: output folder.
+        start: frozen encoder; ``None`` for traditional features.
+        modality: modality of the features, if there is a table for each.
+        overlays: overlays of ``extract_features.yaml`` for traditional features.
     """
 
     name: str
@@ -113,11 +113,11 @@ class Probe:
     overlays: tuple[str, ...] = ()
 
     def table(self, root: Path, fold: int | None) -> Path:
-        """Features of all subjects, by the encoder that has not seen ``fold``."""
+        """Features of all subjects, by the encoder trained without ``fold``."""
         if self.start:
             return Path(self.start.table(root, fold, self.modality or ""))
         return root / f"{'+'.join(['traditional', *self.overlays])}.csv"
 
     def predictions(self, root: Path, fold: int | str) -> Path:
-        """What it says of ``fold``."""
+        """File with the predictions for ``fold``."""
         return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"

@@ -26,7 +26,7 @@ __all__ = ["LinearProbe"]
 
 @dataclass(frozen=True)
 class Job:
-    """One classifier to fit: which features, how many labels, which seed, which fold is held out."""
+    """One classifier to fit: name of the feature set, label fraction, seed and held-out fold."""
 
     name: str
     fraction: float
@@ -37,35 +37,36 @@ class Job:
 class LinearProbe:
     """Linear classifiers of frozen features, one per set, label fraction, seed and outer fold, and their report.
 
-    For each outer fold all other folds train: a nested, stratified part of them where a label fraction is asked for,
-    the penalty chosen on 20 % of that part, the rest of the protocol as in :func:`~common.evaluation.fit_probe`
-    (Li et al. 2021, section 3, "Evaluation protocol"). Nothing is fitted on a held-out subject.
+    For each outer fold, the classifier is trained on all other folds, or on a nested, stratified part of them for a
+    label fraction. The penalty is chosen on 20 % of that part, and the rest of the protocol is that of
+    :func:`~common.evaluation.fit_probe` (Li et al. 2021, section 3, "Evaluation protocol"). Held-out subjects are
+    not used for fitting.
 
     Args:
-        feature_sets: rows of the report: a name and the tables whose columns are put side by side, matched by subject.
-            A path with ``{fold}`` is one table per fold: features by the encoder that was pre-trained without that
-            fold; one with ``{seed}`` is one per seed, which may have folds of its own. None: the report is of
-            ``extra_predictions`` alone.
-        output_dir: where ``predictions.csv``, ``metrics.json``, ``metrics.csv``, ``report.md`` and ``figures`` go.
-        classes: names by label; by default the labels themselves.
+        feature_sets: for each row of the report, a name and the tables whose columns are concatenated, matched by
+            subject. A path with ``{fold}`` names one table per fold, with features by the encoder that was pre-trained
+            without that fold; a path with ``{seed}`` one per seed, which may have different folds. If empty, only
+            ``extra_predictions`` are reported.
+        output_dir: folder for ``predictions.csv``, ``metrics.json``, ``metrics.csv``, ``report.md`` and ``figures``.
+        classes: class names by label; by default the labels themselves.
         positive: index of the positive class of two; by default the last.
         label_fractions: parts of the training labels to use.
-        seeds: of label subsets, splits for the penalty and calibration; the outer folds are those of the tables.
+        seeds: random seeds for label subsets, splits for the penalty and calibration; the tables have the outer folds.
         classifier: ``"svm"`` or ``"logistic"``, see :func:`~common.evaluation.linear_classifier`.
         c_grid: penalties to choose from (**ours**).
         class_weight: ``"balanced"`` (**ours**) or ``None``.
         validation_fraction: part of the training subjects on which the penalty is chosen.
         transductive: whether pre-training saw the test subjects' images, as in the paper; the report says so.
-        modalities: names of the modalities, to put sets named ``<method> (<modality>)`` side by side in the report.
-        shuffle_labels: a negative control: the training labels are shuffled, and nothing may be learnt.
-        extra_predictions: other methods' predictions to report beside, see :func:`read_predictions`.
-        resamples: of the bootstrap.
-        figures: whether to draw.
-        num_workers: processes; by default one per core.
-        progress: show a progress bar.
+        modalities: names of the modalities; sets named ``<method> (<modality>)`` share a row of the report.
+        shuffle_labels: whether to shuffle the training labels, as negative control.
+        extra_predictions: predictions of other methods to report too, see :func:`read_predictions`.
+        resamples: number of bootstrap resamples.
+        figures: whether to draw figures.
+        num_workers: number of processes; by default one per core.
+        progress: whether to show a progress bar.
 
     Raises:
-        InputError: tables or arguments do not fit; all problems at once.
+        InputError: tables or arguments are invalid; all problems are listed.
 
     Example:
         >>> probe = LinearProbe({"Trad. radiomics": ["radiomics.csv"], "3DSiam": ["fold{fold}/features.csv"]}, "probe")
@@ -130,7 +131,7 @@ class LinearProbe:
         )
 
     def _feature_sets(self, sets: Mapping[str, Sequence[str]], num_classes: int | None) -> dict[int, FeatureSets]:
-        """Checked tables of each seed; those that all seeds share are read once."""
+        """Checked tables of each seed; tables shared by all seeds are read once."""
         if not sets and self.extra_predictions:
             return {}
         paths = {name: [found] if isinstance(found, str | Path) else list(found) for name, found in sets.items()}
@@ -193,7 +194,7 @@ class LinearProbe:
             raise InputError.of_rows("probe", problems)
 
     def _training_rows(self, fraction: float, seed: int, fold: int) -> np.ndarray:
-        """Rows of the cohort to train on: the same subjects for all feature sets, and for a supervised network."""
+        """Training rows of the cohort, the same subjects for all feature sets and for a supervised network."""
         from ...data import keep_label_fraction
 
         cohort = self.sets[seed].cohort
@@ -257,7 +258,7 @@ def _fit_and_predict(
     positive: int,
     options: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Predictions of the held-out subjects' images, whose labels are only copied into the table."""
+    """Predictions for the held-out subjects' images, whose labels are only copied into the table."""
     try:
         probe = fit_probe(features, labels, subjects, seed=job.seed, **options)
     except InputError as error:

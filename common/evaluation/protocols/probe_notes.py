@@ -1,4 +1,4 @@
-"""What a reader of a probe's report must know to trust its figures."""
+"""Notes on the protocol for a probe's report."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def probe_notes(
         shared: feature sets of one table for all folds.
         transductive: whether pre-training saw the test subjects' images.
         shuffle_labels: whether the training labels were shuffled.
-        options: of :func:`~common.evaluation.fit_probe`.
+        options: options of :func:`~common.evaluation.fit_probe`.
         folds: number of outer folds.
-        seeds: of the probe.
+        seeds: random seeds of the probe.
     """
     notes = []
     if shuffle_labels:
-        notes.append("**Negative control**: training labels were shuffled; anything above chance is a fault.")
+        notes.append("**Negative control**: training labels were shuffled; results above chance show an error.")
     if transductive:
         notes.append("Pre-training was **transductive**: it saw the images, not the labels, of all subjects.")
     if per_fold:
         notes.append(f"Pre-training was per fold, without the held-out subjects: {', '.join(per_fold)}.")
     if shared and not transductive:
         notes.append(
-            f"One table serves all folds, its features declared not to have been fitted on these subjects "
+            f"One table is used for all folds, with features declared not to be fitted on these subjects "
             f"(`transductive: false`): {', '.join(shared)}."
         )
     part, weight = options["validation_fraction"], options["class_weight"]

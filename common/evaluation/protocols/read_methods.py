@@ -1,4 +1,4 @@
-"""Rows of a comparison as they are named on the command line."""
+"""Parsing of a comparison's rows from the command line."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .methods import MODALITY, Encoder, FineTuning, Probe
 
 __all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
 
-#: Among the methods: ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
+#: Method that is ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
-#: Rows without a network of their own: traditional features alone; and the last part of rows of frozen encoders.
+#: Row of traditional features alone; last part of rows with a frozen encoder.
 RADIOMICS, PROBE = "radiomics", "linear_probe"
 STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
 
@@ -22,16 +22,17 @@ STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
 def read_encoders(
     configs: BundleConfigs, names: Sequence[str], modalities: Sequence[str], sweep: Mapping[str, Sequence[Any]]
 ) -> Iterator[Encoder]:
-    """Encoders of overlays on ``pretrain.yaml``, at each value of a swept id.
+    """Encoders for overlays of ``pretrain.yaml``, with each value of a swept id.
 
     Args:
-        configs: of the bundle.
-        names: of the overlays.
+        configs: configs of the bundle.
+        names: names of the overlays.
         modalities: names of the cohort's modalities.
-        sweep: an id and its values.
+        sweep: swept id and its values.
 
     Raises:
-        InputError: an unknown overlay, more than one id to sweep, or no names of modalities where they are needed.
+        InputError: an overlay is unknown, there is more than one id to sweep, or required names of modalities are
+            missing.
     """
     if len(sweep) > 1:
         raise InputError(f"sweep: {', '.join(sweep)}; expected one id at a time; run it once for each")
@@ -45,18 +46,18 @@ def read_encoders(
 
 
 def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning]:
-    """Rows of ``<start>[+<overlay>...]``, one for each modality where an overlay says ``per_modality``.
+    """Rows from ``<start>[+<overlay>...]``, one for each modality if an overlay sets ``per_modality``.
 
-    ``<start>`` is ``scratch``, ``imagenet``, ``pretrain`` (``pretrain.yaml`` as it stands), an overlay of it or the
-    ``encoder_name`` that one sets; without an overlay the network is that of ``train.yaml`` as it stands.
+    ``<start>`` is ``scratch``, ``imagenet``, ``pretrain`` (``pretrain.yaml`` without overlay), an overlay of it or the
+    ``encoder_name`` that one sets; without an overlay the network is that of ``train.yaml``.
 
     Args:
-        configs: of the bundle.
-        texts: of the rows.
+        configs: configs of the bundle.
+        texts: texts of the rows.
         modalities: names of the cohort's modalities.
 
     Raises:
-        InputError: an unknown start or overlay, or encoders of one modality each under a network of all.
+        InputError: a start or overlay is unknown, or a network of all modalities starts from encoders of one each.
     """
     for text in dict.fromkeys(texts):
         if text == "scratch":
@@ -85,16 +86,16 @@ def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence
     """Rows of a comparison over label fractions.
 
     ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features,
-    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, both with overlays on
-    ``extract_features.yaml``; others: see :func:`read_fine_tunings`.
+    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, both with overlays of
+    ``extract_features.yaml``; for others see :func:`read_fine_tunings`.
 
     Args:
-        configs: of the bundle.
-        texts: of the rows.
+        configs: configs of the bundle.
+        texts: texts of the rows.
         modalities: names of the cohort's modalities.
 
     Raises:
-        InputError: as :func:`read_fine_tunings`, or a probe of no encoder.
+        InputError: as :func:`read_fine_tunings`; a probe has no encoder.
     """
     for text in dict.fromkeys(texts):
         start, *overlays = text.split("+")

@@ -1,4 +1,4 @@
-"""Repeated cross-validation: each seed deals the folds anew."""
+"""Repeated cross-validation, with new folds for each seed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Repetition:
     Args:
         output_dir: folder for its outputs.
         folds: numbers of its folds.
-        seed: of folds and training; ``None``: the datalist's folds and the configs' own seed.
+        seed: random seed for folds and training; ``None`` for the datalist's folds and the configs' own seed.
     """
 
     output_dir: Path
@@ -32,12 +32,12 @@ class Repetition:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Prefix for messages."""
         return "" if self.seed is None else f"seed {self.seed}, "
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """Ids to set in every stage."""
+        """Config ids to set in every stage, and their values."""
         return {} if self.seed is None else {"seed": self.seed, "datalist": str(self.output_dir / "datalist.json")}
 
 
@@ -47,16 +47,16 @@ def repetitions(
     """The cross-validations to run.
 
     Args:
-        datalist: of the cohort.
-        output_dir: of the comparison.
-        seeds: one repetition each, in ``<output_dir>/seed<s>``; without any, one by the datalist's folds.
-        num_folds: that each seed deals; by default as many as the datalist has, or five.
+        datalist: datalist of the cohort.
+        output_dir: output folder of the comparison.
+        seeds: random seeds, one repetition each, in ``<output_dir>/seed<s>``; if empty, the datalist's folds are used.
+        num_folds: number of folds for each seed; by default as many as the datalist has, or five.
 
     Returns:
         The repetitions, and their folder with ``{seed}`` for the number.
 
     Raises:
-        InputError: no datalist, or no folds in it where no seed deals them.
+        InputError: there is no datalist, or it has no folds and there are no seeds.
     """
     rows = _read(datalist)["training"]
     if seeds:
@@ -64,17 +64,17 @@ def repetitions(
         folds = tuple(range(num_folds or len(known) or 5))
         return [Repetition(output_dir / f"seed{seed}", folds, seed) for seed in seeds], output_dir / f"seed{SEED}"
     if num_folds is not None:
-        raise InputError(f"folds: found {num_folds} without seeds, which deal them; set seeds, or leave folds out")
+        raise InputError(f"folds: found {num_folds} without seeds to assign them; set seeds, or leave folds out")
     if lacking := [row.get("subject") for row in rows if "fold" not in row]:
         raise InputError(f"{datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run make_datalist.py")
     return [Repetition(output_dir, tuple(sorted({row["fold"] for row in rows})))], output_dir
 
 
 def deal_folds(datalist: Path, repetition: Repetition) -> None:
-    """Write a repetition's datalist, with folds of its seed and the paths of the cohort's.
+    """Write a repetition's datalist, with the folds of its seed and absolute paths.
 
     Raises:
-        InputError: it is there already and differs, or :func:`~common.data.assign_folds` cannot deal.
+        InputError: the file exists and differs, or :func:`~common.data.assign_folds` fails.
     """
     from ...data import assign_folds  # here, as the probe's worker processes don't need it
 
@@ -89,15 +89,15 @@ def deal_folds(datalist: Path, repetition: Repetition) -> None:
     path = repetition.output_dir / "datalist.json"
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise InputError(f"{path}: of other folds or another cohort than {datalist} has now; name another output_dir")
+        raise InputError(f"{path}: has other folds or another cohort than {datalist} has now; name another output_dir")
     write_atomically(path, text)
 
 
 def modality_names(datalist: Path) -> list[str]:
-    """Names of a cohort's modalities in the order of their indices; none where the datalist names none.
+    """Names of a cohort's modalities in the order of their indices; empty if the datalist does not name them.
 
     Raises:
-        InputError: no datalist, or a name that cannot be one of a file.
+        InputError: there is no datalist, or a name is not valid in a file name.
     """
     names = _read(datalist).get("modality") or {}
     found = [str(names[index]) for index in sorted(names, key=int)]
@@ -107,10 +107,10 @@ def modality_names(datalist: Path) -> list[str]:
 
 
 def subjects_of(datalist: Path) -> set[str]:
-    """Names of those to train on.
+    """Names of the training subjects.
 
     Raises:
-        InputError: no datalist.
+        InputError: there is no datalist.
     """
     return {str(row.get("subject")) for row in _read(datalist)["training"]}
 
@@ -122,7 +122,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _absolute(row: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Any]]:
-    """The row's items, its files with absolute paths; a missing modality stays ``None``."""
+    """The row's items with absolute paths; a missing modality stays ``None``."""
     for key, value in row.items():
         if key not in ("image", "mask") or value is None:
             yield key, value

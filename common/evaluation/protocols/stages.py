@@ -1,4 +1,4 @@
-"""The configs of a bundle as stages of a comparison, run as a user would run them one after the other."""
+"""The configs of a bundle as stages of a comparison, run one after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Stages"]
 
 
 class Stages:
-    """What is done for each method of a comparison, each only if its outputs are not there yet.
+    """Stages for each method of a comparison, each run only if its outputs do not exist yet.
 
     Args:
         bundle: name of the bundle, or its folder.
@@ -26,12 +26,12 @@ class Stages:
         output_dir: folder for all outputs.
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
         transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
-        pretraining_datalist: datalist of other subjects, on whom encoders are pre-trained once instead.
-        settings: ids to override in every stage that has them.
-        of_stage: by the name of a stage, ids to override in that stage alone.
+        pretraining_datalist: datalist of other subjects on which encoders are pre-trained once instead.
+        settings: config ids and their values, for every stage that has them.
+        of_stage: config ids and their values for a single stage, by its name.
 
     Raises:
-        InputError: there is no datalist, or a subject is in both.
+        InputError: there is no datalist, or a subject is in both datalists.
     """
 
     def __init__(
@@ -84,19 +84,19 @@ class Stages:
         )
 
     def _fine_tune(self, row: FineTuning, root: Path, fold: int, start: Mapping[str, Any], **ids: Any) -> None:
-        """Train and evaluate; outputs go below ``root``."""
+        """Train and evaluate; outputs are written below ``root``."""
         checkpoint, predictions = row.checkpoint(root, fold), row.predictions(root, fold)
         if predictions.is_file():
             return
         common = {**ids, "fold": fold, **({"modality": row.modality} if row.modality else {})}
         overlays = [self.configs.path(name) for name in row.overlays]
-        # Even where there are weights: those of the best epoch so far are written before the training has ended.
+        # Even if there are weights: those of the best epoch so far are written before the end of the training.
         self._run("train", overlays, **common, **start, output_dir=str(checkpoint.parent))
         paths = {"checkpoint": str(checkpoint), "output_dir": str(predictions.parent)}
         self._run("evaluate", overlays, **common, **paths)
 
     def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
-        """One stage, as ``python -m monai.bundle run`` would do it, with the settings that its config knows."""
+        """Run one stage, as ``python -m monai.bundle run`` would, with the settings that its config has."""
         from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
 
         files = [*self.configs.files(stage), *self.overlays, *overlays]
@@ -114,15 +114,15 @@ class Stages:
         workflow.run()
         workflow.finalize()
         del workflow
-        gc.collect()  # a cohort in memory, which the trainer's reference cycles keep
+        gc.collect()  # frees the cohort in memory, to which the trainer's reference cycles refer
 
     def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
-        """Whom a pre-training sees."""
+        """Settings for the subjects of a pre-training."""
         held_out = {"transductive": fold is None, "fold": repetition.folds[0] if fold is None else fold}
         return {**repetition.overrides, **held_out, **({"modality": modality} if modality else {})}
 
     def _start(self, repetition: Repetition, row: FineTuning, fold: int) -> dict[str, Any]:
-        """Which weights ``train.yaml`` starts from."""
+        """Settings for the initial weights of ``train.yaml``."""
         if isinstance(row.start, Encoder):
             part = None if self.one_encoder else fold
             return {"pretrained_encoder": str(row.start.checkpoint(repetition.output_dir, part, row.modality))}
@@ -130,7 +130,7 @@ class Stages:
         return {"pretrained_encoder": None, **({"pretrained_weights": None} if random else {})}
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same in all runs of one comparison."""
+        """Settings that must be equal in all runs of one comparison."""
         elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
         return {"settings": self.settings, "overlays": self.overlays, **elsewhere}
 
@@ -141,11 +141,11 @@ class Stages:
         found = json.loads(path.read_text()) if path.is_file() else identity
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
             changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
-            raise InputError(f"{path}: of another comparison: {changes}; name another output_dir")
+            raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")
         write_atomically(path, json.dumps(identity, indent=1))
 
     def _check_elsewhere(self) -> None:
-        """Nobody who is tested may be among those whom pre-training sees."""
+        """Check that pre-training and comparison have no subject in common."""
         if self.elsewhere is None:
             return
         if self.transductive:
@@ -162,11 +162,11 @@ class Stages:
             raise InputError("imagenet without a file of weights; set pretrained_weights")
 
     def _unknown_ids(self, stages: Iterable[str]) -> Iterator[str]:
-        """Settings that no config has, which would silently do nothing."""
+        """Settings that no config has and that would have no effect."""
         known = {stage: set(self.configs.ids(stage)) for stage in stages}
         for stage, ids in self.of_stage.items():
             if unknown := sorted({name for name in ids if name.split("#")[0] not in known[stage]}):
-                yield f"{stage}: found {', '.join(unknown)}, which {stage}.yaml has not; correct it"
+                yield f"{stage}: found {', '.join(unknown)}, which {stage}.yaml does not have; correct it"
         everywhere = set().union(*known.values())
         if unknown := sorted({name for name in self.settings if name.split("#")[0] not in everywhere | {"quiet"}}):
             yield f"settings: found {', '.join(unknown)}, which none of {', '.join(known)} has; correct it"

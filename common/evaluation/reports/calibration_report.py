@@ -1,4 +1,4 @@
-"""A calibration's files: the numbers that packaging reads, and a page and figures for who chooses the threshold."""
+"""Files of a calibration: the numbers for packaging, and a page with figures for the choice of the threshold."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .table_lines import table_lines
 
 __all__ = ["risk_coverage_figure", "write_calibration"]
 
-FEWEST = 5  # cases: an accuracy of fewer is no point of a curve
+FEWEST = 5  # cases for a point of the curve
 
 
 def write_calibration(judged: JudgedCalibration, path: str | Path) -> dict[str, Any]:
     """Write ``<name>.json``, and beside it ``<name>.md``, ``<name>_risk_coverage.png`` and ``<name>_reliability.png``.
 
     Args:
-        judged: the calibration.
-        path: of the JSON, which ``scripts/package.py --calibration`` takes.
+        judged: evaluated calibration.
+        path: path of the JSON file, the argument of ``scripts/package.py --calibration``.
 
     Returns:
         The content of the JSON.
@@ -46,7 +46,7 @@ def write_calibration(judged: JudgedCalibration, path: str | Path) -> dict[str, 
 
 
 def risk_coverage_figure(judged: JudgedCalibration, path: str | Path) -> Path:
-    """Accuracy of the called cases over the share that is called, with its band over subjects and the choice made."""
+    """Accuracy of the called cases over their share, with a band over subjects and the chosen threshold."""
     summary, cases = judged.summary, len(judged.rows.labels)
     curve = judged.accuracy_of_most_confident(np.arange(min(FEWEST, cases), cases + 1) / cases)
     x, y = [point["coverage"] for point in curve], [point["accuracy"] for point in curve]
@@ -68,7 +68,7 @@ def risk_coverage_figure(judged: JudgedCalibration, path: str | Path) -> Path:
 
 
 def _outcomes(judged: JudgedCalibration) -> list[Outcome]:
-    """Both kinds of probabilities as :func:`reliability_diagram` takes them."""
+    """Probabilities before and after calibration as input of :func:`reliability_diagram`."""
     rows = judged.rows
     found = []
     for name, probabilities in (("As trained", rows.probabilities), ("Calibrated", judged.probabilities)):
@@ -104,14 +104,14 @@ def _page(judged: JudgedCalibration) -> list[str]:
         "# Calibration",
         "",
         f"{summary['num_subjects']} subjects, {summary['num_images']} images, {summary['num_classes']} classes. All "
-        "but temperature and threshold is measured on cases that they were not fitted on: "
-        f"{summary['parts']} {parts}, each judged by a fit on the others. {summary['confidence']:.0%} intervals over "
+        "numbers except temperature and threshold are measured on held-out cases: "
+        f"{summary['parts']} {parts}, each with a fit on the others. {summary['confidence']:.0%} intervals over "
         f"subjects ({summary['resamples']} bootstrap resamples); calibration errors are biased upwards, and more so in "
         "resamples.",
         "",
         *table_lines(["", "value"], rows),
         "",
-        "## What abstaining costs",
+        "## Accuracy with abstention",
         "",
         *table_lines(["Cases called", "Threshold", "Accuracy of the calls"], trade),
     ]

@@ -1,4 +1,4 @@
-"""Figures of features and of training choices: the paper's Fig. 2 and Fig. 4."""
+"""Figures of features and of parameter sweeps: Fig. 2 and Fig. 4 of Li et al. 2021."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["correlations", "feature_correlation_density", "parameter_sweep", "sw
 
 
 def correlations(features: np.ndarray) -> np.ndarray:
-    """Pearson's coefficient of each pair of features over subjects; features that do not vary are left out.
+    """Pearson's coefficient of each pair of features over subjects; constant features are left out.
 
     Args:
-        features: shape ``[n, d]``.
+        features: features of the subjects, shape ``[n, d]``.
 
     Returns:
         Symmetric matrix, at most ``[d, d]``.
@@ -33,15 +33,15 @@ def correlations(features: np.ndarray) -> np.ndarray:
 def feature_correlation_density(
     tables: Sequence[pd.DataFrame | str | Path], names: Sequence[str], path: str | Path
 ) -> dict[str, float]:
-    """The paper's Fig. 2: how correlated the features of a representation are, e.g. before and after SE.
+    """The paper's Fig. 2: correlation between the features of a representation, e.g. before and after SE.
 
-    Above the matrix of coefficients of each table, features in the order of a hierarchical clustering; below the
-    density of the coefficients of all pairs.
+    The upper panels show the matrix of coefficients of each table, with features in the order of a hierarchical
+    clustering; the lower one the density of the coefficients of all pairs.
 
     Args:
         tables: feature tables, or their files.
-        names: of the tables.
-        path: the PNG to write.
+        names: names of the tables.
+        path: path of the PNG file.
 
     Returns:
         Mean absolute coefficient of each table.
@@ -78,7 +78,7 @@ def feature_correlation_density(
 
 def parameter_sweep(
     values: Sequence[float | str],
-    curves: dict[str, Sequence[Sequence[float]]],
+    curves: Mapping[str, Sequence[Sequence[float]]],
     xlabel: str,
     path: str | Path,
     ylabel: str = "AUC",
@@ -86,11 +86,11 @@ def parameter_sweep(
     """The paper's Fig. 4: a metric over the values of one parameter, such as the number of clusters k.
 
     Args:
-        values: of the parameter, in the order to show; evenly spaced on the axis.
-        curves: for each name a ``(value, low, high)`` per parameter value.
-        xlabel: the parameter.
-        path: the PNG to write.
-        ylabel: the metric.
+        values: values of the parameter in order, evenly spaced on the axis.
+        curves: points ``(value, low, high)``, one per parameter value, by the curve's name.
+        xlabel: name of the parameter.
+        path: path of the PNG file.
+        ylabel: name of the metric.
     """
     with figure(path, 4.2) as (_, axes):
         axis, x = axes[0, 0], np.arange(len(values))
@@ -113,14 +113,14 @@ def sweep_figure(
     values: Sequence[float | str],
     path: str | Path,
 ) -> Path:
-    """:func:`parameter_sweep` of the AUC of a report at its largest label fraction.
+    """:func:`parameter_sweep` of a report's AUC at its largest label fraction.
 
     Args:
         summary: content of ``metrics.json``.
-        curves: for each curve its rows of the report, one per value.
-        parameter: its name.
-        values: of the parameter.
-        path: the PNG to write.
+        curves: rows of the report, one per value, by the curve's name.
+        parameter: name of the parameter.
+        values: values of the parameter.
+        path: path of the PNG file.
     """
     full = max(summary["fractions"])
     aucs = {row["set"]: row["metrics"]["auc"] for row in summary["results"] if row["fraction"] == full}
@@ -141,7 +141,7 @@ def _matrix(table: pd.DataFrame | str | Path, name: str) -> np.ndarray:
 
 
 def _cluster_order(matrix: np.ndarray) -> np.ndarray:
-    """Correlated features side by side."""
+    """Order with correlated features next to each other."""
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 

@@ -1,4 +1,4 @@
-"""Figures of how well methods classify: ROC, confusion, calibration, and accuracy over label fractions."""
+"""Figures of classification results: ROC, confusion, calibration, and accuracy over label fractions."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ GRID = np.linspace(0, 1, 101)
 def draw_all(
     outcomes: Sequence[Outcome], summary: Mapping[str, Any], folder: str | Path, positive: int = 1
 ) -> dict[str, Path]:
-    """All figures that the predictions allow, at the largest label fraction; title and file of each."""
+    """Draw all figures that the predictions allow, at the largest label fraction; title and file of each."""
     folder, full = Path(folder), max(outcome.fraction for outcome in outcomes)
     here = [outcome for outcome in outcomes if outcome.fraction == full]
     names = [entry["name"] for entry in summary["classes"]]
     auc = {entry["set"]: entry["metrics"]["auc"]["value"] for entry in summary["results"] if entry["fraction"] == full}
-    options = {"auc": auc, "positive": positive, "confidence": summary["confidence"]}
+    confidence = summary["confidence"]
     drawn = {
-        "ROC curves": roc_curves(here, folder / "roc.png", **options),
+        "ROC curves": roc_curves(here, folder / "roc.png", auc=auc, positive=positive, confidence=confidence),
         "Confusion matrices": confusion_matrices(here, names, folder / "confusion.png"),
         "Calibration": reliability_diagram(here, folder / "calibration.png"),
     }
@@ -51,16 +51,16 @@ def roc_curves(
     resamples: int = 500,
     bands: int = 2,
 ) -> Path:
-    """ROC of each method, averaged over seeds (and over classes, one against the rest, where there are more than two).
+    """ROC of each method, averaged over seeds (and over classes, one against the rest, if there are more than two).
 
     Args:
-        outcomes: one per method.
-        path: the PNG to write.
-        auc: of each method, for the legend.
+        outcomes: outcomes, one per method.
+        path: path of the PNG file.
+        auc: AUC of each method, for the legend.
         positive: index of the positive class of two.
-        confidence: of the bands, pointwise, of a bootstrap over subjects.
-        resamples: of the bootstrap.
-        bands: draw the bands of so many methods: the first and those with the largest AUC; more would hide each other.
+        confidence: pointwise confidence level of the bands, from a bootstrap over subjects.
+        resamples: number of bootstrap resamples.
+        bands: number of methods with bands, the first one and those with the largest AUC; more would overlap.
     """
     counts = resample_counts(outcomes[0].labels, resamples)
     curves = [_roc(outcome, np.ones((1, len(outcome.labels))), positive)[0] for outcome in outcomes]
@@ -109,7 +109,7 @@ def confusion_matrices(outcomes: Sequence[Outcome], classes: Sequence[str], path
 
 
 def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int = 5) -> Path:
-    """How often the most probable class is right, over how probable it was said to be, in bins of as many subjects."""
+    """Accuracy of the most probable class over its probability, in bins with equal numbers of subjects."""
     low = 1 / outcomes[0].num_classes
     with figure(path, 5.2) as (_, axes):
         axis = axes[0, 0]
@@ -121,7 +121,7 @@ def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int
             axis.plot(stated, observed, **line_style(index), marker="o", label=outcome.name)
         axis.set(xlim=(low - 0.02, 1.02), ylim=(-0.02, 1.02))
         axis.set(xlabel="Probability of the predicted class", ylabel="Share of correct predictions")
-        axis.set_title(f"Calibration, {bins} bins of as many subjects each", loc="left")
+        axis.set_title(f"Calibration, {bins} bins with equal numbers of subjects", loc="left")
         axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=min(10, 230 / len(outcomes)))
     return Path(path)
 

@@ -24,14 +24,13 @@ def label_fraction_figure(
 ) -> Path:
     """Curves of all methods with intervals over subjects, one panel for each metric.
 
-    Fractions stand side by side at equal distances, and methods beside each other in each, so that no bar hides
-    another.
+    Fractions are equidistant, and methods are shown next to each other at each, so that bars do not overlap.
 
     Args:
-        summary: of :func:`~common.evaluation.statistics.summary.summarise`.
-        path: the PNG to write.
-        metrics: one panel each.
-        baselines: methods without pre-training, drawn dashed as the majority class is.
+        summary: result of :func:`~common.evaluation.statistics.summary.summarise`.
+        path: path of the PNG file.
+        metrics: metrics, one panel each.
+        baselines: methods without pre-training, drawn dashed like the majority class.
     """
     fractions = sorted(summary["fractions"])
     methods = list(dict.fromkeys(entry["set"] for entry in summary["results"]))
@@ -50,10 +49,10 @@ def label_fraction_figure(
                 axis.errorbar(
                     np.array(here) + offsets[index],
                     y,
-                    np.clip(bars, 0, None),  # a mean over seeds may lie outside by a hair
+                    np.clip(bars, 0, None),  # a mean over seeds may be slightly outside
                     **style,
                     marker=MARKERS[index % len(MARKERS)],
-                    markerfacecolor=style["color"] if index < len(COLOURS) else "white",  # which come round again
+                    markerfacecolor=style["color"] if index < len(COLOURS) else "white",  # colours repeat
                     markersize=5,
                     capsize=2.5,
                     elinewidth=1,

@@ -1,4 +1,4 @@
-"""Label fractions as tables: mean and deviation over seeds, and intervals over subjects, which are not the same."""
+"""Label fractions as tables: mean and standard deviation over seeds, and intervals over subjects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .table_lines import table_lines
 
 __all__ = ["label_fraction_notes", "write_label_fraction_table"]
 
-#: Those of the papers and of an honest comparison; what a number of classes does not have is left out.
+#: Metrics of the papers and further ones; those that a number of classes does not have are left out.
 COLUMNS = ("accuracy", "sensitivity", "specificity", "minor_class_accuracy", "auc", "f1_weighted", "balanced_accuracy")
 
 
@@ -24,13 +24,13 @@ def write_label_fraction_table(
     """Write ``label_fractions.csv`` and ``label_fractions.md``.
 
     Args:
-        summary: of :func:`~common.evaluation.statistics.summary.summarise`, with ``notes``.
-        folder: for both files.
-        labelled: how many training subjects have a label at each fraction, mean over seeds and folds.
-        figure: the curve, in a folder beside the files or below.
+        summary: result of :func:`~common.evaluation.statistics.summary.summarise`, with ``notes``.
+        folder: output folder.
+        labelled: number of labelled training subjects at each fraction, mean over seeds and folds.
+        figure: figure of the curves, in ``folder`` or below.
 
     Returns:
-        The latter file.
+        Path of ``label_fractions.md``.
     """
     folder = Path(folder)
     names = [name for name in COLUMNS if name in summary["majority_class"]]
@@ -58,10 +58,10 @@ def label_fraction_notes(
 
     Args:
         pretrained: names of the methods that start from a pre-trained encoder.
-        probed: names of those that are a linear classifier of given features.
-        seeds: of labelled subjects and training.
+        probed: names of the methods that are linear classifiers of fixed features.
+        seeds: random seeds for labelled subjects and training.
         transductive: whether pre-training saw the test subjects' images.
-        elsewhere: whether it saw other subjects, of another datalist.
+        elsewhere: whether pre-training saw the subjects of another datalist.
     """
     notes = [
         f"Seeds {list(seeds)}: each chooses the subjects that keep their label, stratified by class, the same ones for "
@@ -69,19 +69,17 @@ def label_fraction_notes(
         "predict the same test subjects."
     ]
     if pretrained:
-        saw = (
-            "**transductive**: it saw the images, not the labels, of all subjects, test subjects too"
-            if transductive
-            else "without labels, on subjects of another datalist"
-            if elsewhere
-            else "without labels, on all training subjects and no test subject"
-        )
         once = "one run" if transductive or elsewhere else "one run for each fold"
+        saw = "without labels, on all training subjects and no test subject"
+        if transductive:
+            saw = "**transductive**: it saw the images, not the labels, of all subjects, test subjects too"
+        elif elsewhere:
+            saw = "without labels, on subjects of another datalist"
         notes.append(f"Pre-training was {saw}; {once}, the same at all fractions and seeds: {', '.join(pretrained)}.")
     if probed:
         notes.append(
             f"{', '.join(probed)}: logistic regression, classes weighted by inverse frequency, its penalty by log loss "
-            "in cross-validation; imputation, scaling, choice of features and penalty see the labelled subjects only."
+            "in cross-validation; imputation, scaling, choice of features and penalty use the labelled subjects only."
         )
     return notes
 
@@ -90,8 +88,8 @@ def _explanation(summary: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Mean ± standard deviation over seeds, and in parentheses the {summary['confidence']:.0%} interval of a "
         f"bootstrap over {summary['subjects']} test subjects ({summary['resamples']} resamples). **The standard "
-        "deviation over seeds is no interval**: seeds share their test subjects and the pre-training, and it holds "
-        "neither's chance. Comparisons of the methods are in [report.md](report.md)."
+        "deviation over seeds is no interval**: seeds share their test subjects and the pre-training, whose variation "
+        "it does not include. Comparisons of the methods are in [report.md](report.md)."
     )
 
 

@@ -1,4 +1,4 @@
-"""A report of segmentations: metrics with intervals over subjects, and differences to the first method."""
+"""Report of segmentations: metrics with intervals over subjects, and differences to the first method."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from .table_lines import table_lines
 
 __all__ = ["summarise_lesions", "write_lesion_report"]
 
-Table = str | Path | pd.DataFrame
+Table: TypeAlias = str | Path | pd.DataFrame
 
 
 def write_lesion_report(
@@ -37,20 +37,20 @@ def write_lesion_report(
     """Write ``subjects.csv``, ``metrics.json``, ``metrics.csv``, ``report.md`` and ``figures/lesions.png``.
 
     Args:
-        methods: by name, the CSV of :class:`~common.handlers.ImageMetrics`, or the same as a table, with the values of
-            :func:`~common.evaluation.lesion_metrics` or :func:`~common.evaluation.structure_metrics`; the others are
-            compared with the first.
-        output_dir: the folder; each file in it is written whole or not at all.
+        methods: CSV file of :class:`~common.handlers.ImageMetrics`, or the same as a table, by name, with the values of
+            :func:`~common.evaluation.lesion_metrics` or :func:`~common.evaluation.structure_metrics`; all are compared
+            with the first.
+        output_dir: output folder; each file is written completely or not at all.
         notes: sentences about how the segmentations were made.
-        resamples: of the bootstrap over subjects.
-        confidence: of the intervals.
-        seed: of the bootstrap.
+        resamples: number of bootstrap resamples over subjects.
+        confidence: confidence level of the intervals.
+        seed: random seed for the bootstrap.
 
     Returns:
-        The content of ``metrics.json``, with NaN where that has null: no subject has the metric.
+        The content of ``metrics.json``, with NaN in place of null for a metric that no subject has.
 
     Raises:
-        InputError: a table or column is absent, or methods do not judge the same subjects.
+        InputError: a table or column is missing, or methods have different subjects.
 
     Example:
         >>> write_lesion_report({"From scratch": "scratch/lesions.csv", "MLSSCL": "mlsscl/lesions.csv"}, "report")
@@ -63,19 +63,24 @@ def write_lesion_report(
         if different := sorted(set(table.index) ^ set(values[first].index)):
             listed = ", ".join(different[:5])
             raise InputError(f"{name}: found other subjects than {first} has, such as {listed}; expected the same")
-    options = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    results = [
-        {
-            "set": name,
-            "metrics": {key: asdict(found) for key, found in summarise_lesions(table, **options).items()},
-            "difference": {
-                key: asdict(found) for key, found in summarise_lesions(table - values[first], **options).items()
-            },
-        }
+
+    def estimates(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+        found = summarise_lesions(table, resamples=resamples, confidence=confidence, seed=seed)
+        return {key: asdict(value) for key, value in found.items()}
+
+    results: list[dict[str, Any]] = [
+        {"set": name, "metrics": estimates(table), "difference": estimates(table - values[first])}
         for name, table in values.items()
     ]
-    summary = {"subjects": len(values[first]), "confidence": confidence, "resamples": resamples, "seed": seed}
-    summary |= {"reference": first, "results": results, "notes": list(notes)}
+    summary = {
+        "subjects": len(values[first]),
+        "confidence": confidence,
+        "resamples": resamples,
+        "seed": seed,
+        "reference": first,
+        "results": results,
+        "notes": list(notes),
+    }
     folder = Path(output_dir)
     _draw(values, folder / "figures" / "lesions.png")
     subjects = pd.concat(dict(values), names=["set", "subject"]).reset_index()
@@ -90,14 +95,14 @@ def write_lesion_report(
 def summarise_lesions(
     table: pd.DataFrame, *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Mean over subjects and percentile interval of a bootstrap over them, NaN left out.
+    """Mean over subjects and percentile interval of a bootstrap over them, without NaN.
 
     Args:
-        table: a row for each subject, a column for each metric.
-        resamples: of the bootstrap; the same number of subjects and ``seed`` give the same resamples, so that
-            differences of two methods are paired.
-        confidence: of the intervals.
-        seed: of the bootstrap.
+        table: table with a row for each subject and a column for each metric.
+        resamples: number of bootstrap resamples; the same number of subjects and ``seed`` give the same resamples, so
+            that differences of two methods are paired.
+        confidence: confidence level of the intervals.
+        seed: random seed for the bootstrap.
     """
     counts = resample_counts(np.zeros(len(table), dtype=int), resamples, seed)
     found = {}
@@ -114,14 +119,14 @@ def summarise_lesions(
 
 
 def _subject_means(table: Table, name: str) -> pd.DataFrame:
-    """Metrics by subject: of several images of one, their mean."""
+    """Metrics by subject, means over its images."""
     source = name if isinstance(table, pd.DataFrame) else str(table)
-    table = table if isinstance(table, pd.DataFrame) else read_table(table, ("subject", "session"))
-    of_structures = [column for column in table if str(column).startswith("dice")]
+    found = table if isinstance(table, pd.DataFrame) else read_table(table, ("subject", "session"))
+    of_structures = [str(column) for column in found if str(column).startswith("dice")]
     names = of_structures or list(LESION_METRIC_NAMES)
-    if missing := [column for column in ("subject", *names) if column not in table]:
+    if missing := [column for column in ("subject", *names) if column not in found]:
         raise InputError(f"{source}: found no column {', '.join(missing)}; expected subject, dsc, ppv, ltpr, lfpr")
-    return table.astype({"subject": str}).groupby("subject")[names].mean()
+    return found.astype({"subject": str}).groupby("subject")[names].mean()
 
 
 def _title(name: str) -> str:
@@ -130,7 +135,7 @@ def _title(name: str) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """For JSON, which has no NaN: nulls in their place."""
+    """The value with null in place of NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -155,8 +160,8 @@ def _text(summary: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield "- Dice: the overlap of prediction and truth, from 0 to 1; the first column has the mean over the labels."
     yield f"- Intervals: percentiles of {summary['resamples']} bootstrap resamples of the subjects, whose visits stay"
-    yield "  together. They hold what other patients would change, not another training run or scanner; of fewer than"
-    yield "  about ten subjects they say little."
+    yield "  together. They reflect the variation between patients, not between training runs or scanners; with fewer"
+    yield "  than about ten subjects they are unreliable."
     yield from ("", "![Each subject's values](figures/lesions.png)")
 
 
@@ -167,7 +172,7 @@ def _table(summary: Mapping[str, Any], key: str, form: str, results: Sequence[Ma
 
 
 def _draw(values: Mapping[str, pd.DataFrame], path: Path) -> None:
-    """Each subject as a dot, the mean as a line, a panel for each metric."""
+    """Draw each subject as a dot and the mean as a line, with a panel for each metric."""
     rng = np.random.default_rng(0)
     names = list(next(iter(values.values())))
     with figure(path, height=3.4, columns=len(names), sharey=True) as (_, axes):

@@ -1,4 +1,4 @@
-"""The report's text: a table like the paper's Table 2, and what has to be said with it."""
+"""Text of a report: a table like Table 2 of Li et al. 2021, further tables and notes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def report_text(summary: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     """Markdown of a summary.
 
     Args:
-        summary: of :func:`summarise`, with ``notes`` and ``modalities``.
-        figures: title and file name, in the folder ``figures`` beside the report.
+        summary: result of :func:`summarise`, with ``notes`` and ``modalities``.
+        figures: file names in the folder ``figures`` beside the report, by title.
     """
     lines = ["# Evaluation", "", *_cohort(summary), "", *_main_table(summary), ""]
     for fraction in summary["fractions"]:
@@ -37,7 +37,7 @@ def _cohort(summary: Mapping[str, Any]) -> list[str]:
     classes = ", ".join(f"{entry['subjects']} {entry['name']}" for entry in summary["classes"])
     positive = f" Positive class: {summary['positive']}." if summary["positive"] else ""
     folds = f"pooled out-of-fold predictions of {summary['folds']} folds" if summary["folds"] > 1 else "one test set"
-    folds += ", dealt anew for each seed" if summary["redealt"] else ""
+    folds += ", different for each seed" if summary["redealt"] else ""
     return [f"{summary['subjects']} subjects ({classes}); {folds}.{positive}"]
 
 
@@ -58,7 +58,7 @@ def _methods(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _main_table(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Methods down, label fractions across, the paper's two metrics in each."""
+    """Table with methods as rows and the paper's two metrics for each label fraction as columns."""
     columns = [
         (name, fraction) for fraction in summary["fractions"] for name in headline_metrics(len(summary["classes"]))
     ]
@@ -112,11 +112,11 @@ def _comparison_table(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from table_lines(header, rows)
     yield ""
     yield (
-        f"{len(rows)} comparisons, p-values not corrected for their number; the best method was picked by its AUC on "
+        f"{len(rows)} comparisons, p-values not corrected for their number; the best method was chosen by its AUC on "
         "these subjects, so differences from it are optimistic. DeLong compares AUCs (two classes), McNemar right and "
-        "wrong answers, both on pooled predictions, over seeds twice the median p; the resampled t-test "
+        "wrong predictions, both on pooled predictions, over seeds twice the median p; the resampled t-test "
         "of Nadeau and Bengio compares balanced accuracy by fold"
-        + (", each seed's folds counting as further repetitions." if summary["redealt"] else ".")
+        + (", with each seed's folds as further repetitions." if summary["redealt"] else ".")
     )
 
 
@@ -133,14 +133,14 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     ]
     return [
         *summary["notes"],
-        f"Always saying the most frequent class is right in {majority:.1%} of these subjects. "
+        f"Always predicting the most frequent class is right in {majority:.1%} of these subjects. "
         + (
             f"Not more accurate than that: {', '.join(below)}." if below else "All methods are more accurate than that."
         ),
-        f"Intervals: percentiles of a bootstrap over {summary['subjects']} subjects, stratified by class. They hold "
-        "what another sample of patients would change, not what another training run or hospital would. They take "
-        "the trained classifiers as given and are somewhat narrow: with noise for features, 95% intervals of the AUC "
-        "held 0.5 in 87% of 220 simulated cohorts of 80 subjects. An interval of no width is not certainty.",
+        f"Intervals: percentiles of a bootstrap over {summary['subjects']} subjects, stratified by class. They reflect "
+        "the variation between samples of patients, not between training runs or hospitals. They treat the trained "
+        "classifiers as fixed and are somewhat narrow: with noise as features, 95% intervals of the AUC contained 0.5 "
+        "in 87% of 220 simulated cohorts of 80 subjects. An interval of zero width does not mean certainty.",
         "A standard deviation over seeds is no confidence interval: seeds share their subjects.",
         "With more than two classes the AUC is the mean of one class against the rest.",
         "The calibration error has ten bins and is biased upwards in small cohorts.",

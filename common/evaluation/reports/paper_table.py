@@ -1,4 +1,4 @@
-"""Tables in the form of Chiang et al. 2023: accuracy, precision, recall and F1 as mean and deviation over seeds."""
+"""Tables as in Chiang et al. 2023: accuracy, precision, recall and F1 as mean and standard deviation over seeds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ COLUMNS = {"Acc": "accuracy", "Pre": "precision", "Rec": "sensitivity", "F1": "f
 
 
 def paper_tables(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of Markdown: methods named ``<name> (<modality>)`` with their modalities side by side as in Table 1, all
-    others one below the other as in Tables 2 to 4.
+    """Lines of Markdown: methods ``<name> (<modality>)`` with one row for all modalities as in Table 1, others as in
+    Tables 2 to 4.
 
     Args:
-        summary: of :func:`summarise` with ``modalities``, of two classes.
+        summary: result of :func:`summarise` with ``modalities``, for two classes.
     """
     full = max(summary["fractions"])
     entries = {entry["set"]: entry for entry in summary["results"] if entry["fraction"] == full}
@@ -49,7 +49,7 @@ def _explanation(summary: Mapping[str, Any], entries: Mapping[str, Any], fractio
     yield (
         f"Percent, {spread}, on the pooled out-of-fold predictions of each seed, with {fraction:.0%} of the labels. "
         f"Precision, recall and F1 are those of the positive class, {summary['positive']} (**ours**: Chiang et al. "
-        "do not say of which class or average their own are; they fit stage 2, averaged over folds). A standard "
+        "do not state the class or average of theirs, which agree with stage 2, averaged over folds). A standard "
         "deviation over seeds is no confidence interval: seeds share their subjects. The tables above have intervals."
     )
 

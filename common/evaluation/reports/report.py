@@ -1,4 +1,4 @@
-"""A report of predictions, whoever made them: figures of merit beside what chance and the majority reach."""
+"""Report of predictions by any method: metrics compared with chance and the majority class."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ def write_report(
     """Write ``predictions.csv``, ``metrics.json``, ``metrics.csv``, ``report.md`` and ``figures`` into one folder.
 
     Args:
-        predictions: a table as of :func:`read_predictions`, or the files of each method; others are compared with the
+        predictions: result of :func:`read_predictions`, or the files of each method by name; all are compared with the
             first.
-        output_dir: the folder; each file in it is written whole or not at all.
-        classes: names by label; by default the labels themselves.
+        output_dir: output folder; each file is written completely or not at all.
+        classes: class names by label; by default the labels themselves.
         positive: index of the positive class of two; by default the last.
-        modalities: names of the modalities; methods named ``<name> (<modality>)`` are put side by side, see
+        modalities: names of the modalities; methods named ``<name> (<modality>)`` share a row, see
             :func:`~common.evaluation.reports.paper_table.paper_tables`.
         notes: sentences about how the predictions were made.
-        resamples: of the bootstrap over subjects.
-        confidence: of the intervals.
-        seed: of the bootstrap.
-        figures: whether to draw.
+        resamples: number of bootstrap resamples over subjects.
+        confidence: confidence level of the intervals.
+        seed: random seed for the bootstrap.
+        figures: whether to draw figures.
 
     Returns:
         The content of ``metrics.json``.
 
     Raises:
-        InputError: predictions are absent, or methods do not judge the same subjects.
+        InputError: predictions are missing, or methods have different subjects.
 
     Example:
         >>> write_report({"Supervised": "evaluate/fold{fold}/predictions.csv"}, "report", classes=["low", "high"])
@@ -71,8 +71,9 @@ def write_report(
         )
     positive = len(classes) - 1 if positive is None else positive
     outcomes = outcomes_of(predictions, positive)
-    options = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    summary = summarise(outcomes, classes=classes, positive=positive, **options)
+    summary = summarise(
+        outcomes, classes=classes, positive=positive, resamples=resamples, confidence=confidence, seed=seed
+    )
     summary |= {"modalities": list(modalities), "notes": [*notes, *subject_notes(predictions)]}
     folder = Path(output_dir)
     drawn = draw_all(outcomes, summary, folder / "figures", positive) if figures else {}

@@ -11,8 +11,8 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterato
     """Lines of a Markdown table.
 
     Args:
-        header: of the columns.
-        rows: of cells, as many in each as in ``header``.
+        header: titles of the columns.
+        rows: cells of each row, as many as in ``header``.
     """
     yield "| " + " | ".join(header) + " |"
     yield "|" + "---|" * len(header)

@@ -1,4 +1,4 @@
-"""Temperature and threshold of calibrated probabilities, and their judgement on cases that they were not fitted on."""
+"""Temperature and threshold of calibrated probabilities, and their evaluation by cross-fitting."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...errors import InputError
 
 __all__ = ["choose_threshold", "cross_fit", "fit_temperature", "losses_over", "with_temperature"]
 
-LOG_BOUNDS = (-3.0, 3.0)  # of log T: from 0.05 to 20; nothing between is a fit that has run away
-SMALLEST = float(np.finfo(np.float32).tiny)  # what a network's float32 softmax rounds to 0
+LOG_BOUNDS = (-3.0, 3.0)  # of log T: from 0.05 to 20; a fit at a bound did not converge
+SMALLEST = float(np.finfo(np.float32).tiny)  # smaller values of a float32 softmax are rounded to 0
 
 
-def fit_temperature(labels: Sequence[int], probabilities: np.ndarray) -> float:
+def fit_temperature(labels: Sequence[int] | np.ndarray, probabilities: np.ndarray) -> float:
     """The temperature with the smallest negative log-likelihood (Guo et al. 2017, section 4.2).
 
-    The logarithms of a softmax are its logits up to a number that cancels, so the probabilities do as well. The loss
+    The logarithms of a softmax are its logits up to a constant that cancels, so probabilities are sufficient. The loss
     has one minimum: it is convex in ``1 / T``.
 
     Args:
@@ -41,7 +41,7 @@ def fit_temperature(labels: Sequence[int], probabilities: np.ndarray) -> float:
 
 
 def losses_over(
-    labels: Sequence[int], probabilities: np.ndarray, log_temperatures: Sequence[float] | np.ndarray
+    labels: Sequence[int] | np.ndarray, probabilities: np.ndarray, log_temperatures: Sequence[float] | np.ndarray
 ) -> np.ndarray:
     """Negative log-likelihood of each case at each temperature, ``[n, G]``.
 
@@ -56,30 +56,32 @@ def losses_over(
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """What :class:`~common.networks.CalibratedSoftmax` makes of the logits, ``[n, K]``, of their softmax."""
+    """Probabilities, ``[n, K]``, that :class:`~common.networks.CalibratedSoftmax` computes from the same logits."""
     return softmax(_logits(probabilities) / temperature, axis=1)
 
 
-def choose_threshold(labels: Sequence[int], probabilities: np.ndarray, target_accuracy: float | None) -> float:
+def choose_threshold(
+    labels: Sequence[int] | np.ndarray, probabilities: np.ndarray, target_accuracy: float | None
+) -> float:
     """The smallest confidence at which the called cases reach an accuracy.
 
-    Cases of equal confidence are called together. The threshold lies halfway to the next smaller confidence, so that
-    rounding in another format of the network decides nothing.
+    Cases of equal confidence are called together. The threshold is halfway to the next smaller confidence, so that
+    rounding in another format of the network does not change calls.
 
     Args:
         labels: true class of each case, ``[n]``.
-        probabilities: calibrated, ``[n, K]``.
-        target_accuracy: of the cases whose likeliest class is called; ``None`` calls all.
+        probabilities: calibrated probabilities, ``[n, K]``.
+        target_accuracy: required accuracy of the called cases; ``None`` calls all.
 
     Returns:
-        The threshold; 0 where all cases may be called.
+        The threshold; 0 if all cases may be called.
 
     Raises:
         InputError: no threshold reaches the accuracy.
     """
     if target_accuracy is None:
         return 0.0
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == np.asarray(labels)
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence = confidence[order]
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
@@ -89,7 +91,7 @@ def choose_threshold(labels: Sequence[int], probabilities: np.ndarray, target_ac
         best = np.flatnonzero(together)[accuracy[together].argmax()]
         raise InputError(
             f"target_accuracy: {target_accuracy:g}; the {best + 1} most confident of {len(order)} cases reach at most "
-            f"{accuracy[best]:.3f}; ask for less, or train a better classifier"
+            f"{accuracy[best]:.3f}; choose a smaller one, or train a better classifier"
         )
     last = int(reached[-1])
     return 0.0 if last == len(order) - 1 else float(sorted_confidence[last : last + 2].mean())
@@ -98,17 +100,17 @@ def choose_threshold(labels: Sequence[int], probabilities: np.ndarray, target_ac
 def cross_fit(
     labels: np.ndarray, probabilities: np.ndarray, parts: np.ndarray, target_accuracy: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each part's cases with the temperature and the threshold that all other parts give.
+    """Calibrate each part's cases with the temperature and threshold fitted on all other parts.
 
     Args:
         labels: true class of each case, ``[n]``.
         probabilities: softmax of the logits, ``[n, K]``.
-        parts: part of each case, such as its fold, ``[n]``; at least two, and no subject in two of them.
-        target_accuracy: of the called cases, see :func:`choose_threshold`.
+        parts: part of each case, such as its fold, ``[n]``; at least two, without common subjects.
+        target_accuracy: required accuracy of the called cases, see :func:`choose_threshold`.
 
     Returns:
-        Calibrated probabilities, ``[n, K]``, and whether the case is called, ``[n]``; no case of a part is where no
-        threshold reaches the accuracy on the others.
+        Calibrated probabilities, ``[n, K]``, and whether each case is called, ``[n]``; no case of a part is called if
+        no threshold reaches the accuracy on the others.
     """
     calibrated, called = np.empty_like(probabilities), np.zeros(len(labels), dtype=bool)
     for part in np.unique(parts):

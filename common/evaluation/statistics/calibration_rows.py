@@ -1,4 +1,4 @@
-"""Held-out predictions that a calibration is fitted on: read from files and checked, all bad rows at once."""
+"""Held-out predictions for a calibration, read from files and checked; all invalid rows are reported at once."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..subject_splits import SubjectSplits
 
 __all__ = ["CalibrationRows", "read_calibration_rows"]
 
-SUBJECT_PARTS = 5  # where there is one fold
+SUBJECT_PARTS = 5  # for predictions of one fold
 
 
 @dataclass(frozen=True)
 class CalibrationRows:
-    """Predictions of ``n`` images that the classifiers had not seen.
+    """Predictions of ``n`` held-out images.
 
-    ``subjects`` and ``labels`` are ``[n]``, ``probabilities`` ``[n, K]``. ``parts``, ``[n]``, are what a fit leaves out
-    to be judged on, and ``parts_are`` says what they are: ``fold`` or ``subjects``.
+    ``subjects`` and ``labels`` are ``[n]``, ``probabilities`` ``[n, K]``. ``parts``, ``[n]``, are the parts for
+    cross-fitting, and ``parts_are`` is their kind: ``fold`` or ``subjects``.
     """
 
     files: tuple[Path, ...]
@@ -42,18 +42,18 @@ class CalibrationRows:
 
 
 def read_calibration_rows(sources: Sequence[str | Path], seed: int = 0) -> CalibrationRows:
-    """Read the ``predictions.csv`` that ``evaluate.yaml`` writes of held-out folds.
+    """Read files ``predictions.csv`` that ``evaluate.yaml`` wrote for held-out folds.
 
-    The parts are the folds: of the files' column ``fold``, or the files themselves where that is absent. Predictions of
-    one fold are parted by subject, stratified.
+    The parts are the folds, from the files' column ``fold`` or else one per file. Predictions of a single fold are
+    split by subject, stratified by class.
 
     Args:
-        sources: files, each of a classifier that has not seen its subjects; ``{fold}`` in a name stands for all folds.
-        seed: of the parts by subject.
+        sources: files with predictions for held-out subjects; a path with ``{fold}`` names the files of all folds.
+        seed: random seed for the split by subject.
 
     Raises:
-        InputError: a file or column is absent; a row has no label, probabilities that do not add up, or an image or
-            subject that another row or fold has too; a class has fewer than two subjects.
+        InputError: a file or column is missing; a row has no label, probabilities that do not add up to 1, or an image
+            or subject that another row or fold has too; a class has fewer than two subjects.
     """
     files = list(dict.fromkeys(path for source in sources for path in numbered_files(source).values()))
     if not files:
@@ -69,7 +69,7 @@ def read_calibration_rows(sources: Sequence[str | Path], seed: int = 0) -> Calib
     _check(table, columns[0])
     parts, parts_are = _parts(table, seed)
     probabilities = table[columns[0]].to_numpy(dtype=float)
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)  # as written they nearly add up to 1
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)  # rounded in the files
     labels = table["label"].to_numpy(dtype=int)
     return CalibrationRows(tuple(files), table["subject"].to_numpy(str), labels, probabilities, parts, parts_are)
 

@@ -1,4 +1,4 @@
-"""Numbers of a calibration: the fit on all cases, and what it is worth on cases that it has not seen."""
+"""Numbers of a calibration: the fit on all cases, and its quality on held-out cases."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 @dataclass(frozen=True)
 class JudgedCalibration:
-    """A calibration and its judgement.
+    """A calibration and its evaluation.
 
-    ``summary`` is what ``calibration.json`` holds. ``probabilities``, ``[n, K]``, are those that the other parts'
-    temperature gives, and ``counts``, ``[B, n]``, how often the bootstrap over subjects draws each image.
+    ``summary`` is the content of ``calibration.json``. ``probabilities``, ``[n, K]``, are calibrated with the
+    temperature of the other parts, and ``counts``, ``[B, n]``, are the numbers of times that each bootstrap resample
+    over subjects has each image.
     """
 
     summary: dict[str, Any]
@@ -35,7 +36,7 @@ class JudgedCalibration:
     counts: np.ndarray
 
     def accuracy_of_most_confident(self, coverages: Sequence[float] | np.ndarray) -> list[dict[str, Any]]:
-        """Accuracy of the share of cases with the largest confidence, with its interval, for each share."""
+        """Accuracy, with its interval, of each share of cases with the largest confidence."""
         confidence = self.probabilities.max(1)
         right = self.probabilities.argmax(1) == self.rows.labels
         found = []
@@ -43,8 +44,9 @@ class JudgedCalibration:
             threshold = 0.0 if coverage == 1 else float(np.quantile(confidence, 1 - coverage))
             called = confidence >= threshold
             low, high = _interval(self.counts @ (called & right), self.counts @ called, self.summary["confidence"])
-            found.append({"coverage": float(called.mean()), "threshold": threshold})
-            found[-1] |= {"accuracy": float(right[called].mean()), "interval": [low, high]}
+            accuracy = float(right[called].mean())
+            point = {"coverage": float(called.mean()), "threshold": threshold, "accuracy": accuracy}
+            found.append({**point, "interval": [low, high]})
         return found
 
 
@@ -56,22 +58,22 @@ def judge_calibration(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> JudgedCalibration:
-    """Fit temperature and threshold on all cases, and judge both by cross-fitting.
+    """Fit temperature and threshold on all cases, and evaluate both by cross-fitting.
 
-    What is said of errors, coverage and accuracy comes from cases whose temperature and threshold were fitted on the
-    other parts (:func:`~common.evaluation.statistics.calibration.cross_fit`). Intervals are percentiles of a bootstrap
-    over subjects, stratified by class, which takes these fits as given; that of the temperature fits it in each
-    resample, to the nearest percent. Calibration errors are biased upwards in small cohorts, and in resamples more so.
+    Errors, coverage and accuracy are computed with temperatures and thresholds fitted on the other parts
+    (:func:`~common.evaluation.statistics.calibration.cross_fit`). Intervals are percentiles of a bootstrap over
+    subjects, stratified by class, with these fits fixed; only for the interval of the temperature it is fitted in each
+    resample, to the nearest percent. Calibration errors are biased upwards in small cohorts, and more so in resamples.
 
     Args:
         rows: held-out predictions.
-        target_accuracy: of the called cases; ``None`` calls all.
-        resamples: of the bootstrap.
-        confidence: of the intervals.
-        seed: of the bootstrap.
+        target_accuracy: required accuracy of the called cases; ``None`` calls all.
+        resamples: number of bootstrap resamples.
+        confidence: confidence level of the intervals.
+        seed: random seed for the bootstrap.
 
     Raises:
-        InputError: the cases tell no temperature, or no threshold reaches the accuracy.
+        InputError: the cases do not determine a temperature, or no threshold reaches the accuracy.
     """
     if target_accuracy is not None and not 0 < target_accuracy <= 1:
         raise InputError(f"target_accuracy: {target_accuracy}; expected a share above 0 and up to 1; correct it")
@@ -84,6 +86,7 @@ def judge_calibration(
     counts = resample_counts(labels[first], resamples, seed)[:, subject]
     right = calibrated.argmax(1) == labels
     accuracy = float(right[called].mean()) if called.any() else None
+    accuracy_interval = _interval(counts @ (called & right), counts @ called, confidence) if accuracy else None
     summary = {
         "temperature": temperature,
         "threshold": threshold,
@@ -103,9 +106,7 @@ def judge_calibration(
             "temperature": _temperature_interval(labels, raw, counts, confidence),
             "expected_calibration_error": _error_intervals(labels, raw, calibrated, counts, confidence),
             "coverage": _interval(counts @ called, counts.sum(1), confidence),
-            "accuracy_of_calls": _interval(counts @ (called & right), counts @ called, confidence)
-            if accuracy
-            else None,
+            "accuracy_of_calls": accuracy_interval,
         },
         "resamples": resamples,
         "predictions": _digests(rows.files),
@@ -117,13 +118,12 @@ def _check_temperature(temperature: float, rows: CalibrationRows) -> None:
     low, high = np.exp(LOG_BOUNDS)
     if temperature < 1.01 * low:
         raise InputError(
-            f"predictions: all {len(rows.labels)} images are right, or all but a few doubtful ones, so that no "
-            "temperature is too small; expected some confident errors to learn from; add subjects, or package without "
-            "a calibration"
+            f"predictions: all {len(rows.labels)} images are right, or all but a few with low confidence, so that no "
+            "temperature is too small; expected some confident errors; add subjects, or package without a calibration"
         )
     if temperature > 0.99 * high:
         raise InputError(
-            f"predictions: the confidence in {len(rows.labels)} images says nothing about being right, so that no "
+            f"predictions: the confidence in {len(rows.labels)} images does not depend on being right, so that no "
             "temperature is too large; expected a classifier better than chance; train it longer, or on more subjects"
         )
 
@@ -164,6 +164,6 @@ def _quantiles(draws: np.ndarray, confidence: float) -> list[float]:
 
 
 def _digests(files: Sequence[Path]) -> dict[str, str]:
-    """SHA-256 of each file by its path below the folder that all share: no path of this machine."""
+    """SHA-256 of each file by its path below their common folder, without paths of this machine."""
     folder = os.path.commonpath([path.resolve().parent for path in files])
     return {os.path.relpath(path.resolve(), folder): file_digest(path, "sha256") for path in files}

@@ -1,4 +1,4 @@
-"""Whether two methods that judged the same subjects differ by more than chance."""
+"""Tests for differences between two methods on the same subjects."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class ResampledT(NamedTuple):
 
 
 def mcnemar_test(first_correct: np.ndarray, second_correct: np.ndarray) -> McNemar:
-    """McNemar's test (1947) of two methods' right and wrong answers on the same subjects.
+    """McNemar's test (1947) of two methods' right and wrong predictions for the same subjects.
 
     The exact p-value is binomial over the discordant subjects; the asymptotic one is chi-squared with Edwards'
-    continuity correction. Trust the exact one below some 25 discordant subjects.
+    continuity correction. Use the exact one below about 25 discordant subjects.
 
     Args:
         first_correct: whether the first method was right, shape ``[n]``.
-        second_correct: the same of the second.
+        second_correct: whether the second method was right, shape ``[n]``.
     """
     first_correct, second_correct = np.asarray(first_correct, dtype=bool), np.asarray(second_correct, dtype=bool)
     b, c = int(np.sum(first_correct & ~second_correct)), int(np.sum(~first_correct & second_correct))
@@ -70,10 +70,10 @@ def delong_test(
     """DeLong's test (1988) of two correlated AUCs, by midranks (Sun and Xu 2014).
 
     Args:
-        positive: whether each subject is of the positive class, shape ``[n]``.
-        first_scores: the first method's scores, higher for positives, shape ``[n]``.
-        second_scores: the second method's.
-        confidence: of the interval of the difference (first minus second).
+        positive: whether each subject has the positive class, shape ``[n]``.
+        first_scores: scores of the first method, higher for positives, shape ``[n]``.
+        second_scores: scores of the second method.
+        confidence: confidence level of the interval of the difference (first minus second).
     """
     positive = np.asarray(positive, dtype=bool)
     m, n = int(positive.sum()), int((~positive).sum())
@@ -97,8 +97,8 @@ def corrected_resampled_t_test(differences: np.ndarray, test_to_train: float) ->
     Training sets overlap, so the variance is enlarged from ``1/J`` to ``1/J + n_test/n_train``.
 
     Args:
-        differences: first minus second method, one per fold, shape ``[J]``, ``J`` of 2 or more.
-        test_to_train: test subjects over training subjects, 0.25 for five folds.
+        differences: first minus second method, one per fold, shape ``[J]`` with ``J`` of 2 or more.
+        test_to_train: ratio of test to training subjects, 0.25 for five folds.
     """
     differences = np.asarray(differences, dtype=float)
     mean, variance = float(differences.mean()), float(differences.var(ddof=1))
@@ -109,12 +109,12 @@ def corrected_resampled_t_test(differences: np.ndarray, test_to_train: float) ->
 
 
 def combine_p_values(p_values: np.ndarray) -> float:
-    """One valid p-value of several dependent ones, as of several seeds: twice the median (Meinshausen et al. 2009)."""
+    """Combine dependent p-values, such as those of several seeds: twice the median (Meinshausen et al. 2009)."""
     return float(p_values[0]) if len(p_values) == 1 else float(min(1.0, 2 * np.median(p_values)))
 
 
 def _placements(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each positive the share of negatives below it, for each negative the share of positives above it."""
+    """Share of negatives below each positive, and share of positives above each negative."""
     ranks = stats.rankdata(scores)
     m, n = int(positive.sum()), int((~positive).sum())
     of_positives = (ranks[positive] - stats.rankdata(scores[positive])) / n

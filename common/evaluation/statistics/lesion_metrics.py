@@ -1,4 +1,4 @@
-"""Segmentation of many small lesions, judged by voxels and by lesions (ISBI 2015 challenge, Carass et al. 2017)."""
+"""Metrics for segmentation of many small lesions, by voxel and by lesion (ISBI 2015, Carass et al. 2017)."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def lesion_metrics(prediction: Any, truth: Any, connectivity: int = 2) -> dict[s
     - ``dsc``: ``2 |A and R| / (|A| + |R|)``, the overlap;
     - ``ppv``: ``|A and R| / |A|``, the share of predicted voxels that are true;
     - ``ltpr``, the share of true lesions that a predicted voxel touches;
-    - ``lfpr``, the share of predicted lesions without any true voxel. Here less is better.
+    - ``lfpr``, the share of predicted lesions without any true voxel; lower is better.
 
-    Where there is nothing to divide by (ours): without any lesion, true or predicted, all is right (1, 1, 1, 0). A
-    prediction that is empty, though there are lesions, gets a PPV of 0 and an LFPR of 0: it finds nothing and makes
-    nothing up. A prediction of lesions where there are none gets a DSC and PPV of 0 and an LFPR of 1; its LTPR is NaN,
-    which means leave this image out.
+    Where a denominator is 0 (ours): without any true or predicted lesion, the values are perfect (1, 1, 1, 0). An empty
+    prediction for an image with lesions has a PPV of 0 and an LFPR of 0, since no predicted lesion is false. Predicted
+    lesions in an image without any give a DSC and PPV of 0 and an LFPR of 1; the LTPR is NaN, so that the image is left
+    out.
 
     Args:
-        prediction: array or tensor of any number of axes in space, such as ``HxWxD``; all but 0 is lesion.
-        truth: of the same shape.
-        connectivity: neighbours of a voxel within a lesion share a face (1: 6 neighbours in space), an edge too (2:
-            18, as in the challenge) or a corner too (3: 26).
+        prediction: array or tensor with any number of spatial axes, such as ``HxWxD``; all values but 0 are lesion.
+        truth: ground truth of the same shape.
+        connectivity: connectivity of lesions, 1 for neighbours that share a face (6 in 3D), 2 for an edge too (18, as
+            in the challenge), 3 for a corner too (26).
 
     Returns:
         The four values by name.
 
     Raises:
-        InputError: when the shapes differ or ``connectivity`` is none of a voxel of so many axes.
+        InputError: the shapes differ, or ``connectivity`` exceeds the number of axes.
 
     Example:
         >>> lesion_metrics([[1, 1, 0, 0, 1]], [[1, 0, 0, 0, 0]])
@@ -69,6 +69,6 @@ def lesion_metrics(prediction: Any, truth: Any, connectivity: int = 2) -> dict[s
 
 
 def _count_touched(mask: np.ndarray, overlap: np.ndarray, connectivity: int) -> tuple[int, int]:
-    """How many components of ``mask`` hold a voxel of ``overlap``, and how many there are."""
+    """Number of components of ``mask`` with a voxel of ``overlap``, and number of all components."""
     labels, count = ndimage.label(mask, ndimage.generate_binary_structure(mask.ndim, connectivity))
     return len(np.unique(labels[overlap])), count

@@ -1,4 +1,4 @@
-"""Metrics of thousands of bootstrap resamples at once, by matrix products instead of a loop."""
+"""Vectorised metrics of thousands of bootstrap resamples."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ __all__ = ["calibration_bins", "resample_counts", "resampled_metrics"]
 
 
 def resample_counts(labels: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
-    """How often each subject is drawn in each bootstrap resample, stratified by class.
+    """Number of times that each subject is drawn in each bootstrap resample, stratified by class.
 
-    Every resample holds as many subjects of each class as the cohort, so that no metric is ever undefined; intervals
+    Every resample has as many subjects of each class as the cohort, so that no metric is undefined; intervals
     are conditional on the cohort's class balance.
 
     Args:
         labels: class of each subject, shape ``[n]``.
         resamples: number of resamples ``B``.
-        seed: the same seed and labels give the same resamples, which makes methods comparable.
+        seed: random seed; the same seed and labels give the same resamples, so that methods can be compared.
 
     Returns:
         Counts, shape ``[B, n]``.
@@ -35,11 +35,11 @@ def resampled_metrics(
     """Metrics of each resample; the names and definitions of :func:`common.evaluation.classification_metrics`.
 
     Args:
-        counts: see :func:`resample_counts`, shape ``[B, n]``.
+        counts: result of :func:`resample_counts`, shape ``[B, n]``.
         labels: true class, shape ``[n]``.
         predictions: predicted class, shape ``[n]``.
-        probabilities: shape ``[n, K]``.
-        scores: what ranks subjects for the AUC, one column per class, shape ``[n, K]``.
+        probabilities: class probabilities, shape ``[n, K]``.
+        scores: scores for the AUC, one column per class, shape ``[n, K]``.
 
     Returns:
         ``recall``, ``precision`` and ``f1`` of shape ``[B, K]``, all others ``[B]``.
@@ -88,7 +88,7 @@ def _squared_error(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _auc(counts: np.ndarray, positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Area under the ROC by rank sums: each positive counts the negatives below it, and half of those on a par."""
+    """Area under the ROC by rank sums: each positive counts the negatives below it, and half of those with ties."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])  # first of each group of equal scores
     positives = np.add.reduceat(counts[:, order] * positive[order], starts, axis=1)

@@ -1,4 +1,4 @@
-"""Numbers of a report: every method's metrics with intervals, and whether methods differ."""
+"""Numbers of a report: metrics of all methods with intervals, and tests of their differences."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def summarise(
     """Metrics of all methods, of the majority class, and comparisons with the first method and the best one.
 
     Args:
-        outcomes: of :func:`outcomes_of`.
-        classes: names by label.
+        outcomes: result of :func:`outcomes_of`.
+        classes: class names by label.
         positive: index of the positive class of two.
-        resamples: of the bootstrap over subjects.
-        confidence: of the intervals.
-        seed: of the bootstrap.
+        resamples: number of bootstrap resamples over subjects.
+        confidence: confidence level of the intervals.
+        seed: random seed for the bootstrap.
 
     Returns:
         Plain Python values, ready for JSON.
@@ -101,11 +101,10 @@ def _comparisons(
         here = [outcome for outcome in outcomes if outcome.fraction == fraction]
         best = max(here, key=lambda outcome: aucs[outcome.name, outcome.fraction][0].mean())
         for reference in [here[0]] if best is here[0] else [here[0], best]:
-            # Each pair once: the best one has already been compared with the first.
+            # Each pair once: the best method has already been compared with the first.
             done = {here[0].name, reference.name}
             for outcome in (outcome for outcome in here if outcome.name not in done):
-                pair = (aucs[method.name, fraction] for method in (outcome, reference))
-                difference = _difference(*pair, confidence)
+                difference = _difference(aucs[outcome.name, fraction], aucs[reference.name, fraction], confidence)
                 found.append({**_compare(outcome, reference, positive), "auc_difference": difference})
     return found
 
@@ -158,9 +157,8 @@ def _same_folds(first: Outcome, second: Outcome) -> bool:
 def _by_fold(outcome: Outcome) -> np.ndarray:
     """Balanced accuracy of each fold.
 
-    Where seeds share their test sets they are no further samples, and their mean counts. Where each seed deals the
-    folds anew, every fold of every seed counts: repeated cross-validation, with the test's same correction (Bouckaert
-    and Frank 2004).
+    Seeds with the same folds are no further samples, so their mean is used. With different folds for each seed, every
+    fold of every seed counts: repeated cross-validation, with the test's same correction (Bouckaert and Frank 2004).
     """
     found = [
         [

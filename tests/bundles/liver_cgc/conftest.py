@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import LiverPhantoms
+from common.data.phantoms import LiverPhantoms
 from tests.bundles.bundle_files import BUNDLES
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "liver_cgc")

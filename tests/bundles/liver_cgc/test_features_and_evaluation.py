@@ -90,6 +90,7 @@ def test_a_missing_modality_is_flagged_in_the_predictions(
     run_config, configs, tiny, classifier, without_t2, rows, tmp_path
 ):
     overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path, "datalist": without_t2, "fold": 1}
+    overrides["allow_training_subjects"] = True  # it is of fold 0
     run_config(configs / "evaluate.yaml", workflow_type="infer", missing="zeros", **overrides)
     table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str}, keep_default_na=False)
     flagged = dict(zip(table["subject"], table["missing"], strict=True))

@@ -58,10 +58,12 @@ def test_the_exported_file_holds_metadata_and_inference_config(exported, configs
     assert not files["evaluate.json"]  # it names our Python, which hospitals don't want
 
 
-def test_unmasked_slices_get_the_predictions_of_evaluation(infer, evaluation, open_bundle, configs, tiny, classifier):
+def test_unmasked_slices_get_the_predictions_of_evaluation(
+    infer, evaluation, open_bundle, configs, tiny, classifier, without_record
+):
     """inference.json takes images as they come: with masking off, both preprocess alike."""
     table = infer(amp="false").set_index("subject")
-    options = tiny | {"checkpoint": classifier, "apply_mask": "false"}
+    options = tiny | {"checkpoint": without_record(classifier), "apply_mask": "false"}
     workflow = open_bundle(configs / "evaluate.yaml", workflow_type="infer", **options)
     workflow.initialize()
     network, normalize = (workflow.parser.get_parsed_content(name) for name in ("trained", "normalize"))

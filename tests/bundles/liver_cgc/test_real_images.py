@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.data import lgg_datalist
+from common.data.cohorts import lgg_datalist
 from tests.bundles.commands import run_bundle
 
 MODALITIES = ["flair", "t1pre", "t1post"]

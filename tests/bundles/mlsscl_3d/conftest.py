@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import DementiaPhantoms, LesionPhantoms
+from common.data.phantoms import DementiaPhantoms, LesionPhantoms
 from tests.bundles.bundle_files import BUNDLES
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")

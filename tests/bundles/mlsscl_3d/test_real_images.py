@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from common.data import npz_datalist, oasis_datalist
+from common.data.cohorts import npz_datalist, oasis_datalist
 
 
 @pytest.fixture

@@ -89,8 +89,8 @@ def test_the_encoder_starts_from_a_pretraining_on_one_modality(train, run_config
     torch.testing.assert_close(weights[first].sum(1), source[f"encoder.{first}"].sum(1))
 
 
-def test_evaluation_judges_on_the_grid_of_the_images(run_config, configs, patches, segmenter, tmp_path):
-    overrides = patches | {"checkpoint": segmenter, "output_dir": tmp_path, "spacing": [1.5, 1.5, 1.5]}
+def test_evaluation_judges_on_the_grid_of_the_images(run_config, configs, patches, segmenter, without_record, tmp_path):
+    overrides = patches | {"checkpoint": without_record(segmenter), "output_dir": tmp_path, "spacing": [1.5, 1.5, 1.5]}
     workflow = run_config(configs / "evaluate_segmentation.yaml", workflow_type="infer", **overrides)
     table = pd.read_csv(tmp_path / "lesions.csv")
     assert sorted(table["subject"]) == sorted(row["subject"] for row in held_out(patches))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.data import KidneyPhantoms, ThyroidPhantoms
+from common.data.phantoms import KidneyPhantoms, ThyroidPhantoms
 from tests.bundles.bundle_files import BUNDLES
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "radiomics_deep_contrast")

@@ -43,4 +43,4 @@ def test_each_patient_of_four_balanced_classes_is_judged_once_by_networks_that_h
     assert (table.groupby("set")["subject"].nunique() == len(rows)).all() and len(table) == 4 * len(rows)
     assert (tmp_path / "out/pretrain/all/model.pt").is_file() and not (tmp_path / "out/pretrain/fold0").exists()
     notes = " ".join(summary["notes"])
-    assert "One table serves all folds" in notes and "transductive**" not in notes
+    assert "One table is used for all folds" in notes and "transductive**" not in notes

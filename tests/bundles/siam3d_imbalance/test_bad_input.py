@@ -124,7 +124,7 @@ def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
     files = {"pretrained": pretrained, "classifier": classifier}
     options = {key: files.get(value, value) if isinstance(value, str) else value for key, value in options.items()}
     (line,) = error_lines(configs / config, **tiny | options)
-    assert "another architecture" in line and ".pt" in line
+    assert ("another architecture" in line or "trained with [4, 4, 4, 4]" in line) and ".pt" in line
 
 
 @pytest.mark.parametrize("config", ["extract_features.yaml", "evaluate.yaml", "train.yaml"])

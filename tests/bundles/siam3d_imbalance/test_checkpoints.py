@@ -28,14 +28,6 @@ def rows(tiny):
 
 
 @pytest.fixture
-def without_record(classifier, tmp_path):
-    """The same weights as another program would have written them."""
-    path = tmp_path / "foreign.pt"
-    torch.save(dict(read_checkpoint(classifier)), path)
-    return path
-
-
-@pytest.fixture
 def with_settings(classifier, tmp_path):
     """A copy of the checkpoint whose record has other settings."""
 
@@ -142,9 +134,9 @@ def test_subjects_that_trained_the_classifier_are_scored_only_when_asked_for(
 
 
 def test_of_a_checkpoint_without_a_record_one_line_says_that_nothing_is_known(
-    open_bundle, configs, tiny, without_record, tmp_path, caplog
+    open_bundle, configs, tiny, classifier, without_record, tmp_path, caplog
 ):
-    options = tiny | {"checkpoint": without_record, "output_dir": tmp_path}
+    options = tiny | {"checkpoint": without_record(classifier), "output_dir": tmp_path}
     workflow = open_bundle(configs / "evaluate.yaml", workflow_type="infer", **options)
     workflow.initialize()
     assert sum(UNKNOWN in record.message for record in caplog.records) == 1

@@ -25,11 +25,11 @@ def test_each_cache_gets_each_cohort_and_the_growth_is_that_of_a_volume(monkeypa
     assert [found[:2] for found in asked] == [("memory", 20), ("memory", 24), ("disk", 20), ("disk", 24)]
     assert len({found[2] for found in asked}) == 4  # no run finds what another one stored
     assert result["growth"] == {"memory": 262_144, "disk": 0}
-    assert "memory: 262.1 kB for each further volume" in cohort_table(result)
+    assert "memory: 262.1 kB per additional volume" in cohort_table(result)
     assert json.dumps(result)
 
 
-def test_one_size_or_a_small_one_is_told(tmp_path):
+def test_one_size_or_a_small_one_is_reported(tmp_path):
     for sizes in ((100,), (100, 100), (5, 100)):
         with pytest.raises(InputError, match="expected two or more numbers of volumes from 20"):
             measure_cohort_memory([], {}, tmp_path, sizes=sizes)

@@ -27,7 +27,7 @@ class FakeClock:
 
 
 class SlowInferer(SimpleInferer):
-    """The network takes its time, for the trainer and bare."""
+    """A network that advances the clock, for the trainer and bare."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def clock(monkeypatch) -> FakeClock:
 
 
 def fake_run(clock: FakeClock, handler: float) -> SimpleNamespace:
-    """A run whose handlers sleep."""
+    """A run whose handlers advance the clock."""
     network = nn.Linear(3, 1)
     trainer = SupervisedTrainer(
         device=torch.device("cpu"),
@@ -76,7 +76,7 @@ def test_efficiency_of_a_run_that_sleeps_is_as_computed_by_hand(clock, turn):
     assert result["summary"]["efficiency_without_epoch_ends"] == pytest.approx(STEP / (STEP + HANDLER))
 
 
-def test_the_cost_over_plain_is_told_beside(clock):
+def test_the_cost_over_plain_is_reported_beside(clock):
     result = measure_efficiency(fake_run(clock, HANDLER), fake_run(clock, 0.0), rounds=2)
     plain = EPOCH_LENGTH * STEP + EPOCH_END
     expected = (plain + EPOCH_LENGTH * HANDLER) / plain

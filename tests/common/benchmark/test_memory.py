@@ -10,7 +10,7 @@ from common.benchmark.memory import _memory, peak_of_run
 GB = int(1e9)
 
 
-def test_what_would_not_fit_is_skipped_and_what_is_over_the_limit_is_told(monkeypatch, tmp_path):
+def test_what_would_not_fit_is_skipped_and_what_is_over_the_limit_is_reported(monkeypatch, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("box_size: [64, 64, 64]\nimage_size: '@box_size'\n")
     asked = []

@@ -14,7 +14,7 @@ pytest.importorskip("radiomics")
 
 @pytest.fixture
 def rows(tmp_path):
-    """A small volume and a plane of 8 bits, whose masks have labels of their own."""
+    """A small volume and an 8-bit plane, whose masks have different labels."""
     found = []
     for number, (shape, dtype) in enumerate([((12, 24, 24), np.int16), ((40, 40), np.uint8)]):
         image = np.random.default_rng(number).integers(0, 256, shape).astype(dtype)
@@ -36,7 +36,7 @@ def test_the_copies_have_label_1_and_8_bits_become_16(rows, tmp_path):
         assert (mask == (sitk.GetArrayFromImage(sitk.ReadImage(row["mask"])) > 0)).all()
 
 
-def test_lesions_that_cannot_be_measured_are_told_at_once(rows, tmp_path):
+def test_lesions_that_cannot_be_measured_are_reported_at_once(rows, tmp_path):
     for row in rows:
         sitk.WriteImage(sitk.ReadImage(row["mask"]) * 0, row["mask"])
     with pytest.raises(InputError, match=r"radiomics: 2 problems\n.*0_mask.nrrd: empty.*\n.*1_mask.nrrd: empty"):

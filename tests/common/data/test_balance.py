@@ -12,7 +12,7 @@ LABELS = ["clear_cell_rcc", "papillary", "chromophobe", "oncocytoma"]
 
 
 def kits19() -> list[dict]:
-    """The four classes of KiTS19 as the paper counts them."""
+    """The four classes of KiTS19 with their numbers in the paper."""
     counts = (143, 21, 19, 10)
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
     return [{"subject": f"case_{i:05d}", "label": label} for i, label in enumerate(labels)]
@@ -57,12 +57,12 @@ def test_subjects_stay_whole_and_small_classes_too():
         ({"papillary": True}, "found True for 'papillary'"),
     ],
 )
-def test_limits_that_make_no_sense_are_told(limits, message):
+def test_limits_that_make_no_sense_are_reported(limits, message):
     with pytest.raises(InputError, match=message):
         balance_classes(kits19(), limits, labels=LABELS)
 
 
-def test_a_class_without_rows_and_rows_without_class_are_told():
+def test_a_class_without_rows_and_rows_without_class_are_reported():
     with pytest.raises(InputError, match="found no row of class oncocytoma"):
         balance_classes(kits19()[:180], {"oncocytoma": 2}, labels=LABELS)
     rows = [*kits19(), {"subject": "a"}, {"subject": "b", "label": None}]

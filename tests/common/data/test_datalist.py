@@ -60,7 +60,7 @@ def test_rows_of_other_folds_are_checked_too(cohort):
         load_datalist(cohort.save(), part="held_out", fold=0)
 
 
-def test_all_bad_rows_are_told_at_once_in_order_one_line_each(cohort):
+def test_all_bad_rows_are_reported_at_once_in_order_one_line_each(cohort):
     cohort.rows[4]["label"] = 7
     cohort.rows[1]["image"] = ["gone.nii.gz", "s1_t2.nii.gz"]
     del cohort.rows[3]["subject"]
@@ -77,7 +77,7 @@ def test_check_none_opens_no_file(cohort):
     assert len(load_datalist(cohort.save(), check="none")) == 6
 
 
-def test_the_modality_of_the_datalist_tells_how_many_images_a_row_has(cohort):
+def test_the_modality_of_the_datalist_states_how_many_images_a_row_has(cohort):
     cohort.content["modality"] = {"0": "T1", "1": "T2", "2": "FLAIR"}
     with pytest.raises(InputError, match="6 problems"):
         load_datalist(cohort.save())
@@ -101,12 +101,12 @@ def test_rows_of_the_testing_section_need_no_fold(cohort):
         ({"min_rows": 30}, r"found 6 rows in part 'all', expected at least 30"),
         ({"part": "train", "fold": 0, "min_rows": 5}, r"found 4 rows in part 'train' of fold 0, expected at least 5"),
         ({"num_classes": 3}, r"labels: found 2 names \(low, high\), expected 3 \(num_classes\)"),
-        ({"label_fraction": 0.5, "part": "held_out", "fold": 0}, r"the test rows stay the same"),
+        ({"label_fraction": 0.5, "part": "held_out", "fold": 0}, r"test rows are never reduced"),
         ({"label_fraction": 0.0}, r"label_fraction: found 0.0"),
         ({"label_fraction": 0.5, "label": "ignored"}, r"subject s0 has no label"),
     ],
 )
-def test_wrong_arguments_are_told_in_one_line_that_names_the_file(cohort, arguments, message):
+def test_wrong_arguments_are_reported_in_one_line_that_names_the_file(cohort, arguments, message):
     with pytest.raises(InputError, match=message) as error:
         load_datalist(cohort.save(), **arguments)
     assert str(error.value).startswith(f"{cohort.path}: ") and "\n" not in str(error.value)
@@ -123,7 +123,7 @@ def test_wrong_arguments_are_told_in_one_line_that_names_the_file(cohort, argume
         (None, "found no such file"),
     ],
 )
-def test_a_file_that_is_no_datalist_is_told_in_one_line(tmp_path, text, message):
+def test_a_file_that_is_no_datalist_is_reported_in_one_line(tmp_path, text, message):
     path = tmp_path / "list.json"
     if text is not None:
         path.write_text(text)
@@ -132,7 +132,7 @@ def test_a_file_that_is_no_datalist_is_told_in_one_line(tmp_path, text, message)
     assert "\n" not in str(error.value)
 
 
-def test_no_datalist_at_all_is_told():
+def test_no_datalist_at_all_is_reported():
     with pytest.raises(InputError, match="set --datalist"):
         load_datalist(None)
 

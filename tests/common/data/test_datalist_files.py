@@ -68,7 +68,7 @@ def test_a_file_that_is_no_image_is_unreadable(cohort):
         ((8, 9, 10, 1, 2), "found 5 axes (8, 9, 10, 1, 2), expected 2 or 3 in space"),
     ],
 )
-def test_a_file_of_other_dimensions_is_told(cohort, shape, words):
+def test_a_file_of_other_dimensions_is_reported(cohort, shape, words):
     cohort.rows[0] = {"image": "odd.nii.gz", "subject": "s0"}
     cohort.nifti("odd.nii.gz", cohort.noise(shape))
     assert words in problems(cohort, num_images=1)[0]
@@ -92,7 +92,7 @@ def test_modalities_stored_with_different_axes_cannot_be_stacked(cohort):
 
 
 @pytest.mark.parametrize("num_images", [None, 2])
-def test_another_number_of_modalities_is_told(cohort, num_images):
+def test_another_number_of_modalities_is_reported(cohort, num_images):
     cohort.rows[3]["image"].pop()
     assert "training[3] (subject s3) image: found 1 image, expected 2" in only_problem(cohort, num_images=num_images)
 
@@ -121,7 +121,7 @@ def test_rounding_in_a_header_is_no_mismatch(cohort):
     assert problems(cohort) == []
 
 
-def test_a_header_without_geometry_is_told(cohort):
+def test_a_header_without_geometry_is_reported(cohort):
     header = nib.Nifti1Header()
     header.set_sform(np.diag([0.0, 0.0, 0.0, 1.0]), code=1)
     nib.save(nib.Nifti1Image(cohort.noise(), None, header), cohort.folder / "s0_t1.nii.gz")
@@ -137,7 +137,7 @@ def test_nan_and_infinite_voxels_are_counted(cohort, bad):
     assert problems(cohort, check="header") == []
 
 
-def test_a_constant_image_or_channel_is_told(cohort):
+def test_a_constant_image_or_channel_is_reported(cohort):
     cohort.nifti("s0_t1.nii.gz", np.full((8, 9, 10), 7, dtype=np.int16))
     both = cohort.noise((8, 9, 10, 2))
     both[..., 1] = 0
@@ -160,7 +160,7 @@ def test_a_constant_image_or_channel_is_told(cohort):
         (np.zeros((8, 9, 10, 2), np.uint8), None, "found 2 channels, expected one"),
     ],
 )
-def test_a_useless_mask_is_told(cohort, voxels, mask_label, words):
+def test_a_useless_mask_is_reported(cohort, voxels, mask_label, words):
     cohort.nifti("s0_seg.nii.gz", voxels)
     assert words in only_problem(cohort, mask_label=mask_label)
 
@@ -198,7 +198,7 @@ def test_files_are_read_the_same_by_one_thread_and_by_many(cohort):
 
 
 def test_the_patients_of_lgg_96_load(shared_data, tmp_path):
-    from common.data import lgg_datalist
+    from common.data.cohorts import lgg_datalist
 
     path = lgg_datalist(shared_data / "lgg_96", tmp_path / "lgg.json", incomplete="drop")
     rows = load_datalist(path, mask="required", label="required", mask_label=1, num_images=3)
@@ -214,7 +214,7 @@ def test_dicom_series_load_as_modalities_with_a_dicom_mask(shared_data, cohort):
     assert problems(cohort, num_images=4) == []
 
 
-def test_a_dicom_series_with_a_missing_slice_is_told(shared_data, cohort):
+def test_a_dicom_series_with_a_missing_slice_is_reported(shared_data, cohort):
     study = shared_data / "pgbm_dicom" / "PGBM-001" / "study_19911119"
     shutil.copytree(study / "T1post", cohort.folder / "T1post")
     (cohort.folder / "T1post" / "000010.dcm").chmod(0o644)
@@ -230,9 +230,9 @@ def test_a_dicom_series_with_a_missing_slice_is_told(shared_data, cohort):
         ((12, 9), [2, 3], None),
         ((12, 9, 5), [2, 3], None),
         ((12, 9, 1), [2, 3], None),
-        ((12, 9, 1), 2, "found 3D (12, 9, 1), expected 2D (spatial_dims) with extent in each axis; give a slice"),
+        ((12, 9, 1), 2, "found 3D (12, 9, 1), expected 2D (spatial_dims) with extent in each axis; provide a slice"),
         ((12, 9, 5), 2, "found 3D (12, 9, 5), expected 2D"),
-        ((12, 9), 3, "found 2D (12, 9), expected 3D (spatial_dims) with extent in each axis; give a volume"),
+        ((12, 9), 3, "found 2D (12, 9), expected 3D (spatial_dims) with extent in each axis; provide a volume"),
         ((12, 1, 1), [2, 3], "found 3D (12, 1, 1), expected 2D or 3D (spatial_dims) with extent in each axis"),
     ],
 )
@@ -243,7 +243,7 @@ def test_slices_volumes_or_both_are_accepted_as_asked(cohort, shape, dims, words
     assert found == [] if words is None else words in found[0]
 
 
-def test_other_spatial_dims_are_told(cohort):
+def test_other_spatial_dims_are_reported(cohort):
     with pytest.raises(InputError, match=r"spatial_dims is \[1, 2\]; expected one of 2, 3, \[2, 3\]"):
         load_datalist(cohort.save(), spatial_dims=[1, 2])
 
@@ -261,7 +261,7 @@ def test_slices_of_other_size_cannot_be_modalities_of_one_row(cohort, suffix):
     assert f"b.{suffix}: found shape" in line and f"as a.{suffix}; resample it onto the same grid" in line
 
 
-def test_a_colour_png_among_the_modalities_is_told(cohort):
+def test_a_colour_png_among_the_modalities_is_reported(cohort):
     for i in range(3):
         voxels = cohort.noise((12, 9, 3), seed=i).astype(np.uint8)
         Image.fromarray(voxels).save(cohort.folder / f"{i}.png")

@@ -40,7 +40,7 @@ def test_a_map_may_be_empty_where_a_mask_may_not(lesions):
         load(lesions)
 
 
-def test_all_wrong_maps_are_told_at_once(lesions):
+def test_all_wrong_maps_are_reported_at_once(lesions):
     lesions.nifti("s0_seg.nii.gz", lesions.box(value=2))
     lesions.nifti("s1_seg.nii.gz", lesions.box((8, 9, 11)))
     lesions.nifti("s2_seg.nii.gz", np.random.default_rng(0).random((8, 9, 10)).astype(np.float32))
@@ -59,7 +59,7 @@ def test_all_wrong_maps_are_told_at_once(lesions):
     assert "s5) label: found none, expected the path of a label map" in lines[6]
 
 
-def test_a_map_where_a_class_is_expected_is_told_with_the_way_out(lesions):
+def test_a_map_where_a_class_is_expected_is_reported_with_the_way_out(lesions):
     with pytest.raises(InputError, match=r"found 's0_seg.nii.gz', expected .*; a label map needs label 'mask'"):
         load(lesions, label="optional")
     assert all("label" not in row for row in load(lesions, label="ignored"))

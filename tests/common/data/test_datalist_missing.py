@@ -25,7 +25,7 @@ def gaps(cohort):
 
 
 @pytest.mark.parametrize("check", ["content", "header"])
-def test_refused_rows_are_told_with_row_subject_and_modality(gaps, check):
+def test_refused_rows_are_reported_with_row_subject_and_modality(gaps, check):
     first, second = lines_of(gaps, check=check)
     assert first == (
         "training[1] (subject s1) image: found no file of modality T2, expected one; add it, drop the row, or set "
@@ -36,7 +36,7 @@ def test_refused_rows_are_told_with_row_subject_and_modality(gaps, check):
     )
 
 
-def test_without_names_a_modality_is_told_by_its_number(gaps):
+def test_without_names_a_modality_is_reported_by_its_number(gaps):
     del gaps.content["modality"]
     first, second = lines_of(gaps)
     assert "modality number 1" in first and "modality number 0: " in second
@@ -48,7 +48,7 @@ def test_with_zeros_both_kinds_stay_as_none_and_are_logged(gaps, caplog):
     assert len(rows) == 6
     assert rows[1]["image"] == [str(gaps.folder / "s1_t1.nii.gz"), None]
     assert rows[4]["image"] == [None, str(gaps.folder / "s4_t2.nii.gz")]
-    assert "2 of 6 rows lack a modality (T1 in 1, T2 in 1); zeros take its place" in caplog.text
+    assert "2 of 6 rows lack a modality (T1 in 1, T2 in 1); it is replaced by zeros" in caplog.text
     loaded = [LoadModalitiesd("image")(row) for row in rows]
     assert [row["missing"].tolist() for row in loaded] == [
         [False, i == 1] if i != 4 else [True, False] for i in range(6)
@@ -83,13 +83,13 @@ def test_the_other_modalities_are_checked_among_each_other(gaps):
     assert "training[1] (subject s1) mask: " in line and "expected (8, 9, 11) as the image s1_t1.nii.gz" in line
 
 
-def test_another_number_of_places_is_told_whether_filled_or_not(gaps):
+def test_another_number_of_places_is_reported_whether_filled_or_not(gaps):
     gaps.rows[2]["image"].append(None)
     (line,) = lines_of(gaps, missing="zeros")
     assert "training[2] (subject s2) image: found 3 images, expected 2" in line
 
 
-def test_an_unknown_policy_is_told(cohort):
+def test_an_unknown_policy_is_reported(cohort):
     with pytest.raises(InputError, match="missing is 'drop'; expected one of 'refuse', 'zeros'"):
         load_datalist(cohort.save(), missing="drop")
 

@@ -50,7 +50,7 @@ def test_rows_keep_their_order():
 
 
 @pytest.mark.parametrize("fraction", [0, -0.5, 1.5])
-def test_a_fraction_out_of_range_is_told(fraction):
+def test_a_fraction_out_of_range_is_reported(fraction):
     with pytest.raises(InputError, match="label_fraction: found"):
         keep_label_fraction(cohort(), fraction)
 

@@ -26,8 +26,8 @@ def test_good_rows_have_no_problems():
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"label": 2}, "label: found 2, expected one of 0..1 (0 = low, 1 = high); mend the label or num_classes"),
-        ({"label": -1}, "label: found -1, expected one of 0..1 (0 = low, 1 = high); mend the label or num_classes"),
+        ({"label": 2}, "label: found 2, expected one of 0..1 (0 = low, 1 = high); correct the label or num_classes"),
+        ({"label": -1}, "label: found -1, expected one of 0..1 (0 = low, 1 = high); correct the label or num_classes"),
         ({"label": "high"}, "label: found 'high', expected one of 0..1 (0 = low, 1 = high); write 1"),
         ({"label": "1"}, "label: found '1', expected one of 0..1 (0 = low, 1 = high); write an integer without quotes"),
         ({"label": 0.5}, "label: found 0.5, expected"),
@@ -52,13 +52,13 @@ def test_a_subject_must_have_a_name(subject):
     assert "subject: found" in found and "expected the patient's name" in found
 
 
-def test_a_row_that_is_no_object_is_told():
+def test_a_row_that_is_no_object_is_reported():
     assert problems_of("a.nii.gz") == [
         "training[0] row: found 'a.nii.gz', expected an object with 'image' and 'subject'"
     ]
 
 
-def test_a_subject_in_two_folds_is_told_once_per_further_fold():
+def test_a_subject_in_two_folds_is_reported_once_per_further_fold():
     rows = [row(image=f"{i}.nii.gz", fold=fold) for i, fold in enumerate((0, 0, 1, 1, 2))]
     found = problems_of(*rows)
     assert [line.split(":")[0] for line in found] == ["training[2] (subject s) fold", "training[4] (subject s) fold"]
@@ -69,13 +69,13 @@ def test_the_number_17_and_the_text_17_are_one_subject():
     assert len(problems_of(row(subject=17), row(subject="17", image="b.nii.gz", fold=1))) == 1
 
 
-def test_one_file_for_two_subjects_is_told_but_not_for_one():
+def test_one_file_for_two_subjects_is_reported_but_not_for_one():
     assert problems_of(row(), row()) == []
     (found,) = problems_of(row(), row(subject="t", image=["b.nii.gz", "a.nii.gz"]))
     assert found.startswith("training[1] (subject t) image: a.nii.gz: found in row 0 as an image of subject s too")
 
 
-def test_a_subject_in_training_and_testing_is_told():
+def test_a_subject_in_training_and_testing_is_reported():
     (found,) = problems_of(row(), other_subjects=frozenset({"s"}))
     assert "found in 'training' and in 'testing'" in found
 

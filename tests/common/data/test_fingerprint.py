@@ -78,6 +78,6 @@ def test_things_that_point_to_each_other_come_to_an_end():
     assert len(fingerprint(one)) == 40
 
 
-def test_what_has_no_settings_is_told():
-    with pytest.raises(InputError, match="whose settings can't be read"):
+def test_what_has_no_settings_is_reported():
+    with pytest.raises(InputError, match="whose settings cannot be read"):
         fingerprint(partial(offset, by=iter([1])))

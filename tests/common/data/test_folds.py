@@ -47,7 +47,7 @@ def test_rows_keep_their_order_and_are_not_changed():
     assert [row["subject"] for row in result] == [row["subject"] for row in rows]
 
 
-def test_a_cohort_without_labels_is_dealt_out_evenly():
+def test_a_cohort_without_labels_is_divided_evenly():
     rows = assign_folds([{"subject": i} for i in range(10)], stratify=None)
     assert sorted(Counter(row["fold"] for row in rows).values()) == [2] * 5
 
@@ -63,7 +63,7 @@ def test_a_cohort_without_labels_is_dealt_out_evenly():
         ([*cohort(), {"subject": "x"}], 5, ["row 40", "label"]),
     ],
 )
-def test_what_cannot_be_dealt_out_is_told(rows, num_folds, words):
+def test_what_cannot_be_divided_is_reported(rows, num_folds, words):
     with pytest.raises(InputError) as error:
         assign_folds(rows, num_folds=num_folds)
     assert all(word in str(error.value) for word in words), error.value

@@ -29,7 +29,7 @@ def test_a_name_selects_one_and_none_selects_all():
     assert selected_modalities(["T1", "T2", "OUT"], None) == [0, 1, 2]
 
 
-def test_an_unknown_name_is_told_with_the_known_ones():
+def test_an_unknown_name_is_reported_with_the_known_ones():
     with pytest.raises(InputError, match="modality: 'T9'; expected one of T1, T2"):
         selected_modalities(["T1", "T2"], "T9")
 
@@ -44,6 +44,6 @@ def test_rows_of_one_subject_have_one_number_whatever_their_order():
     assert [row["session"] for row in subject_index(rows)] == [0, 1, 2, 3] and "subject_index" not in rows[0]
 
 
-def test_rows_without_a_subject_are_told_all_at_once():
+def test_rows_without_a_subject_are_reported_all_at_once():
     with pytest.raises(InputError, match="2 problems"):
         subject_index([{"subject": "a"}, {}, {"subject": ""}])

@@ -26,7 +26,7 @@ KEYS = ["image", "label", "subject", "index", "age"]
 
 
 class Counted(MapTransform):
-    """Passes what it gets and counts."""
+    """An identity transform that counts its calls."""
 
     calls = 0
 
@@ -177,8 +177,8 @@ def test_processes_that_load_give_the_same_batches(rows, tmp_path):
     assert one["subject"] == other["subject"] and one["age"].tolist() == [70.5] * 4
 
 
-def test_what_cannot_be_stored_is_told(rows, tmp_path):
-    with pytest.raises(InputError, match="can't be stored"):
+def test_what_cannot_be_stored_is_reported(rows, tmp_path):
+    with pytest.raises(InputError, match="cannot be stored"):
         DiskCacheDataset(rows, preprocessing(dtype=torch.bfloat16), tmp_path)[0]
     assert not list(tmp_path.glob("*.npz"))
 

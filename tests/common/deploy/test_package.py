@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +19,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from common import InputError
-from common.data import BrainPhantoms
+from common.data.phantoms import BrainPhantoms
 from common.deploy import package
 from common.deploy.package import TARGETS, package_bundle
 from common.deploy.packaging import formats
@@ -25,6 +28,7 @@ from common.deploy.verification.archive import open_archive
 from common.deploy.verification.manifest import check_manifest
 from common.deploy.verification.scan import scan_folder
 from common.deploy.verification.signature import check_signature
+from common.training_record import read_training_record, with_training_record
 from tests.common.deploy.alone import run_alone
 from tests.common.deploy.tiny_bundles import FOLDERS, OVERLAYS, SETTINGS, random_weights
 
@@ -38,6 +42,15 @@ CALIBRATION = {
     "expected_calibration_error": {"before": 0.2, "after": 0.05},
     "coverage": 0.7,
     "accuracy_of_calls": 0.92,
+}
+# Options with the settings of the model zoo's pyproject.toml, setup.cfg and runtests.sh.
+STYLE = {
+    "black": "--check --skip-magic-trailing-comma --line-length=120 -t py37 -t py38 -t py39",
+    "isort": "--check-only --profile=black --line-length=120 --project=models",
+    "flake8": (
+        "--isolated --jobs=1 --max-line-length=120 --select=B,C,E,F,N,P,T4,W,B9 --per-file-ignores=__init__.py:F401 "
+        "--ignore=E203,E501,E741,W503,W504,C408,N812,B023,B905,B028,B907,C419"
+    ),
 }
 # What a user does with a zoo archive: download it, load it, train it, predict with it, export it.
 USE = """
@@ -100,9 +113,9 @@ def brains(tmp_path_factory) -> Path:
 def quickly() -> Iterator[None]:
     """Archives without the two formats that take long to write."""
     with pytest.MonkeyPatch.context() as patch:
-        for target, (name, files) in TARGETS.items():
-            few = tuple(file for file in files if file not in ("model.pt2", "model.onnx"))
-            patch.setitem(package.TARGETS, target, (name, few))
+        for name, target in TARGETS.items():
+            few = tuple(file for file in target.formats if file not in ("model.pt2", "model.onnx"))
+            patch.setitem(package.TARGETS, name, dataclasses.replace(target, formats=few))
         yield
 
 
@@ -139,6 +152,16 @@ def test_an_archive_of_the_zoo_holds_what_the_zoo_asks_for(zoo):
         assert provenance["formats"]["reference_inputs"] == [[1, 4, 27, 27, 27], [3, 4, 27, 27, 27]]
     info = json.loads((zoo.parent / "model_info.json").read_text())
     assert list(info) == [f"{SIAM}_v0.1.0"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", STYLE)
+def test_the_code_of_an_archive_passes_the_style_checks_of_the_zoo(tool, zoo, tmp_path):
+    with zipfile.ZipFile(zoo) as archive:
+        archive.extractall(tmp_path)
+    command = [sys.executable, "-m", tool, *STYLE[tool].split(), "."]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_same_inputs_give_the_same_bytes_in_another_folder_and_at_another_time(quick, zoo, weights, tmp_path):
@@ -249,7 +272,7 @@ def test_code_that_someone_wrote_into_a_config_does_not_leave_the_house(quick, w
         (SIAM, "zoos", {}, "zoos: no target; expected one of zoo, monailabel, inference, monailabel_training"),
         ("siam", "zoo", {}, "siam: no such bundle; expected one of liver_cgc, mlsscl_3d"),
         (SIAM, "zoo", {"name": "a-b"}, "a-b: no name of an archive"),
-        (SIAM, "monailabel", {"name": "lesions"}, "lesions: MONAI Label would take it for a segmentation"),
+        (SIAM, "monailabel", {"name": "lesions"}, "lesions: found no classification in the name"),
         (SIAM, "zoo", {"weights": "none.pt"}, r"none\.pt: no such file; expected the model\.pt.*--weights"),
         (SIAM, "zoo", {"channels": [8, 8, 8, 8]}, "weights of another architecture"),
         (SIAM, "zoo", {"num_classes": 3}, "weights of another architecture|names 2 channels"),
@@ -272,3 +295,57 @@ def test_a_network_that_needs_more_than_an_image_is_refused(tmp_path):
         weights = random_weights(RADIOMICS, tmp_path)
     with pytest.raises(InputError, match=r"radiomics: none, and the view is both.*train a view of the image"):
         package_bundle(RADIOMICS, "zoo", tmp_path / "out", weights, **settings)
+
+
+@pytest.fixture(scope="module")
+def recorded(weights, tmp_path_factory) -> Path:
+    """The same weights, which say how they were trained."""
+    record = {
+        "bundle": SIAM,
+        "config": "train",
+        "settings": {**SETTINGS[SIAM], "image_size": [27, 27, 27], "spacing": [2.0, 2.0, 2.0]},
+        "options": {"datalist": "/home/someone/datalist.json"},
+        "classes": ["control", "glioma"],
+        "modalities": ["T2", "T1", "T1ce", "FLAIR"],
+        "fold": None,
+        "datalist": "0" * 64,
+        "subjects": {"training": ["Jane Doe"], "validation": []},
+        "versions": {"torch": "2.13"},
+    }
+    path = tmp_path_factory.mktemp("recorded") / "model.pt"
+    torch.save(with_training_record(torch.load(weights, weights_only=True), record), path)
+    return path
+
+
+def test_an_archive_of_weights_that_know_their_training_needs_no_setting(quick, recorded, tmp_path):
+    with open_archive(package_bundle(SIAM, "zoo", tmp_path, recorded)) as folder:
+        metadata, inference, train = (
+            json.loads((folder / f"configs/{name}.json").read_text()) for name in ("metadata", "inference", "train")
+        )
+        image, pred = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
+        assert image["image"]["channel_def"] == {"0": "T2", "1": "T1", "2": "T1ce", "3": "FLAIR"}
+        assert image["image"]["spatial_shape"] == [27, 27, 27]
+        assert pred["pred"]["channel_def"] == {"0": "control", "1": "glioma", "2": "no call"}
+        for config in (inference, train):
+            assert config["box_size"] == [27, 27, 27] and config["spacing"] == [2.0, 2.0, 2.0]
+        record = read_training_record(folder / "models/model.pt")
+        assert record["classes"] == ["control", "glioma"] and record["settings"]["channels"] == [4, 4, 4, 4]
+        assert record["number_of_subjects"] == {"training": 1, "validation": 0}
+        texts = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        assert b"Jane Doe" not in texts and b"/home/someone" not in texts
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"box_size": [32, 32, 32]}, r"box_size \[32, 32, 32\], trained with \[27, 27, 27\]"),
+        (
+            {"_meta_#network_data_format#outputs#pred#channel_def": {"0": "glioma", "1": "control"}},
+            "expected control, glioma, in this order",
+        ),
+    ],
+)
+def test_settings_that_contradict_the_weights_are_refused(settings, expected, recorded, tmp_path):
+    with pytest.raises(InputError, match=expected):
+        package_bundle(SIAM, "zoo", tmp_path, recorded, **settings)
+    assert not list(tmp_path.iterdir())

@@ -63,7 +63,7 @@ def test_restoration_gives_the_distorted_clip_and_its_augmented_original():
 
 
 @pytest.mark.parametrize(
-    ("missing", "value", "told"),
+    ("missing", "value", "reported"),
     [
         ("coronal", None, "no 'coronal' among .*add it to .*views of RandSampleClipsd"),
         ("subject_index", None, "'subject_index' is missing; expected a number from 0"),
@@ -71,10 +71,10 @@ def test_restoration_gives_the_distorted_clip_and_its_augmented_original():
         ("subject_index", torch.tensor([0, -1]), "'subject_index' is negative in some rows"),
     ],
 )
-def test_what_the_rows_lack_is_one_line(missing, value, told):
+def test_what_the_rows_lack_is_one_line(missing, value, reported):
     data = batch()
     del data[missing]
-    with pytest.raises(InputError, match=f"^batch: {told}"):
+    with pytest.raises(InputError, match=f"^batch: {reported}"):
         PrepareClips()(data | ({} if value is None else {missing: value}), "cpu")
 
 

@@ -34,7 +34,7 @@ class Encoder(nn.Sequential):
 
 
 class Double(PrepareImageAndRadiomics):
-    """Double precision, in which two ways to the same number can be told from two numbers."""
+    """Double precision, in which two ways to the same number can be distinguished from two numbers."""
 
     def __call__(self, *args, **kwargs):
         image, index, (radiomics,), kwargs = super().__call__(*args, **kwargs)

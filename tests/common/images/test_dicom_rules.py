@@ -55,7 +55,7 @@ def test_a_header_must_fulfil_every_condition(rules, name, values, expected):
     assert rules[name].matches(header(**values)) is expected
 
 
-def test_all_wrong_conditions_are_told_at_once(tmp_path):
+def test_all_wrong_conditions_are_reported_at_once(tmp_path):
     path = tmp_path / "rules.yaml"
     path.write_text(
         "A: {EchoTyme: [1, 2]}\nB: {EchoTime: [2, 1]}\nC: {EchoTime: 3}\nD: {SeriesDescription: '('}\nE: text\nF: {}\n"
@@ -75,7 +75,7 @@ def test_all_wrong_conditions_are_told_at_once(tmp_path):
     ("text", "message"),
     [(None, "found no such file"), ("a: [", "found no YAML"), ("- a", "no rules"), ("", "no rules")],
 )
-def test_a_file_without_rules_is_told_in_one_line(tmp_path, text, message):
+def test_a_file_without_rules_is_reported_in_one_line(tmp_path, text, message):
     path = tmp_path / "rules.yaml"
     if text is not None:
         path.write_text(text)

@@ -94,7 +94,7 @@ def test_slices_without_positions_are_no_volume(tmp_path):
         check_dicom_series(folder)
 
 
-def test_a_folder_without_dicom_is_told(tmp_path):
+def test_a_folder_without_dicom_is_reported(tmp_path):
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(ValueError, match="without DICOM images"):
         check_dicom_series(tmp_path)

@@ -86,7 +86,7 @@ AWKWARD = {
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-def test_an_awkward_file_loads_or_tells_why_not(shared_data, name):
+def test_an_awkward_file_loads_or_the_error_states_why_not(shared_data, name):
     path, reason = str(shared_data / "awkward" / name), AWKWARD[name]
     if reason is None:
         facts = read_image_facts(path)

@@ -44,7 +44,7 @@ def test_the_only_image_of_one_modality_may_have_any_name():
     assert folder_row(paths("scan7.nii.gz"), ("T1",)) == {"image": ["scan7.nii.gz"]}
 
 
-def test_all_that_is_missing_or_double_is_told():
+def test_all_that_is_missing_or_double_is_reported():
     with pytest.raises(InputError) as error:
         folder_row(paths("a_T1.nii.gz", "b_T1.nii.gz", "T1ce.nii.gz", "mask.nii.gz", "x_seg.nii.gz"), MODALITIES)
     text = str(error.value)
@@ -78,7 +78,7 @@ def test_a_datalists_rows_have_absolute_paths_and_the_names_of_subject_and_sessi
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "not JSON", '{"training": [7]}'])
-def test_what_is_no_datalist_is_told(tmp_path, content):
+def test_what_is_no_datalist_is_reported(tmp_path, content):
     (tmp_path / "list.json").write_text(content)
     with pytest.raises(InputError, match=r"list.json: found no datalist"):
         datalist_rows(tmp_path / "list.json")

@@ -60,7 +60,7 @@ def test_a_segmentation_of_another_series_and_a_folder_that_is_no_series_are_ref
     pytest.importorskip("highdicom")
     folder = shared_data / "awkward" / "dcmqi_ct_seg"
     image = read_volume(folder / "ct-3slice")
-    with pytest.raises(InputError, match=r"label.seg: cannot be put on the image's grid .*expected the series"):
+    with pytest.raises(InputError, match=r"label.seg: cannot be resampled onto the image's grid .*expected the series"):
         read_mask(folder / "23x38x3" / "seg" / "label.seg", image)
     with pytest.raises(InputError, match=r"found a folder without DICOM images"):
         read_volume(tmp_path)

@@ -28,7 +28,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, monkeyp
         target.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("common.images.nifti.nib.save", fail)
+    monkeypatch.setattr("nibabel.save", fail)
     with pytest.raises(KeyboardInterrupt):
         write_nifti(path, np.zeros((3, 3)), AFFINE)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]

@@ -1,4 +1,4 @@
-"""Inputs that public bug reports of other readers describe, made here, with values that a second reader gave.
+"""Inputs that public bug reports of other readers describe, created here, with values of a second reader.
 
 The volume is 32 x 32 x 12 with voxels of 1 x 1 x 2 mm; its mask has 515 voxels, in which its mean is 547.427.
 """
@@ -44,7 +44,7 @@ MEAN = 547.427
 
 
 def header(pixels: np.ndarray, **tags) -> Dataset:
-    """A DICOM image ``[(frames,) rows, columns]`` without a place."""
+    """A DICOM image ``[(frames,) rows, columns]`` without a position."""
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -289,7 +289,7 @@ def test_pixels_are_as_many_as_rows_and_columns_say(tmp_path):
     data.PixelData = data.PixelData[:1024]
     data.save_as(folder / "IM0004.dcm")
     refused_everywhere(folder, "found 1024 bytes of pixels in IM0004.dcm, expected 2048")
-    for path in folder.iterdir():  # 8 GB, said a file of 2 KB
+    for path in folder.iterdir():  # 8 GB, claimed by a file of 2 KB
         data = pydicom.dcmread(path)
         data.Rows = data.Columns = 65535
         data.save_as(path)
@@ -311,7 +311,7 @@ def test_a_palette_of_greys_is_applied_and_one_of_colours_refused(tmp_path):
 def test_pictures_of_equal_channels_are_grey_and_upright(tmp_path, mode):
     pixels = np.random.default_rng(1).integers(0, 255, (20, 12), dtype=np.uint8)
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera lay on its side
+    exif[0x0112] = 6  # the camera was rotated
     Image.fromarray(pixels).convert(mode).save(tmp_path / "a.png", exif=exif)
     assert (np.rot90(pixels, -1) == read_image(tmp_path / "a.png").voxels.T).all()
 
@@ -351,7 +351,7 @@ def test_no_more_is_unpacked_than_the_header_says(tmp_path):
     plain = write_nifti(tmp_path / "x.nii", VOXELS.T, AFFINE).read_bytes()
     bomb = gzip.compress(plain, 1) + gzip.compress(bytes(1 << 26), 9) * 64  # 4 GiB of zeros
     (tmp_path / "bomb.nii.gz").write_bytes(bomb)
-    refused_everywhere(tmp_path / "bomb.nii.gz", "found more than the .* bytes that the header says")
+    refused_everywhere(tmp_path / "bomb.nii.gz", "found more than the .* bytes that the header declares")
 
 
 def test_colours_of_nifti_are_grey_where_equal_and_refused_elsewhere(tmp_path):
@@ -463,7 +463,7 @@ def test_a_deflated_file_is_not_unpacked_without_bound(tmp_path, monkeypatch):
     data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     data.save_as(tmp_path / "zeros.dcm", enforce_file_format=True)
     assert (tmp_path / "zeros.dcm").stat().st_size < 4096
-    refused_everywhere(tmp_path / "zeros.dcm", "found more than 1 MiB packed in one file")
+    refused_everywhere(tmp_path / "zeros.dcm", "found more than 1 MiB compressed into one file")
 
 
 def test_an_array_of_less_than_its_header_says_is_refused(tmp_path):

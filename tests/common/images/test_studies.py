@@ -17,7 +17,7 @@ def write(folder, study, name="T1"):
     return write_dicom(folder, VOLUME, np.eye(4), name, study)
 
 
-def test_studies_are_told_apart_by_their_uid_whatever_the_folders(tmp_path):
+def test_studies_are_distinguished_by_their_uid_whatever_the_folders(tmp_path):
     one, two = generate_uid(), generate_uid()
     write(tmp_path / "a" / "T1", one)
     write(tmp_path / "b" / "deep" / "er" / "T2", one, "T2")
@@ -45,7 +45,7 @@ def test_a_study_alone_has_the_whole_folder(tmp_path):
     assert study.folder == tmp_path
 
 
-def test_one_bad_file_is_told_and_the_others_are_found(tmp_path):
+def test_one_bad_file_is_reported_and_the_others_are_found(tmp_path):
     study = generate_uid()
     write(tmp_path / "T1", study)
     truncated = tmp_path / "truncated.dcm"
@@ -58,7 +58,7 @@ def test_one_bad_file_is_told_and_the_others_are_found(tmp_path):
     assert [(found.uid, len(found.images)) for found in studies] == [(study, 2)]
     assert unreadable.keys() == {str(truncated), str(tmp_path / "anonymous.dcm")}
     assert "no Study Instance UID" in unreadable[str(tmp_path / "anonymous.dcm")]
-    assert "without Rows, expected a whole file" in unreadable[str(truncated)]
+    assert "without Rows, expected a complete file" in unreadable[str(truncated)]
 
 
 def test_bad_files_of_one_folder_are_one_line(tmp_path):
@@ -106,7 +106,7 @@ def test_all_files_are_plain_ones_in_the_order_of_their_names_each_once(tmp_path
     assert found == ["a", "file", "b/2", "c/1"]
 
 
-def test_a_file_that_may_not_be_read_is_told_and_the_others_are_read(tmp_path, monkeypatch):
+def test_a_file_that_may_not_be_read_is_reported_and_the_others_are_read(tmp_path, monkeypatch):
     one, _ = write(tmp_path / "a", generate_uid())
     read = studies.read_header
 

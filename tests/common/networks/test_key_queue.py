@@ -86,8 +86,8 @@ def test_keys_of_other_views_are_one_line():
 
 
 @pytest.mark.parametrize(
-    ("views", "length", "told"), [([], 5, "views"), (["a", "a"], 5, "views"), (["a"], 0, "num_keys")]
+    ("views", "length", "reported"), [([], 5, "views"), (["a", "a"], 5, "views"), (["a"], 0, "num_keys")]
 )
-def test_a_queue_of_nothing_is_one_line(views, length, told):
-    with pytest.raises(InputError, match=f"^{told}: .*; expected "):
+def test_a_queue_of_nothing_is_one_line(views, length, reported):
+    with pytest.raises(InputError, match=f"^{reported}: .*; expected "):
         KeyQueue(views, length, 2)

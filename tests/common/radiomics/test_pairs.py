@@ -32,13 +32,13 @@ def test_subject_fold_and_label_are_kept(tmp_path):
     assert [(row["subject"], row["label"], row["fold"]) for row in rows] == [("007", 1, None), ("NA", 0, 2)]
 
 
-def test_all_bad_lines_are_told_at_once(tmp_path):
+def test_all_bad_lines_are_reported_at_once(tmp_path):
     (tmp_path / "pairs.csv").write_text("subject,image,mask,label\n1,a,,1\n1,c,d,high\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read_pairs(tmp_path / "pairs.csv")
-    told = str(caught.value)
-    assert "pairs.csv: 3 problems" in told and "line 2: no mask; expected a path" in told
-    assert "line 3: label is 'high'; expected an integer" in told and "line 3: subject 1 is there twice" in told
+    message = str(caught.value)
+    assert "pairs.csv: 3 problems" in message and "line 2: no mask; expected a path" in message
+    assert "line 3: label is 'high'; expected an integer" in message and "line 3: subject 1 occurs twice" in message
 
 
 @pytest.mark.parametrize(("text", "message"), [("image\na\n", "no column 'mask'"), ("", "cannot be read as CSV")])

@@ -1,4 +1,4 @@
-"""The parameter files that come with a bundle."""
+"""The parameter files of a bundle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import SimpleITK as sitk
 import yaml
 from numpy.testing import assert_allclose
 
-from common.data import ThyroidPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import ThyroidPhantoms
 from common.data.phantoms.kidney_cohort import as_kits
 from common.data.phantoms.kidney_ct import kidney_ct
 from common.data.phantoms.scanner import scanner_of
@@ -27,7 +28,7 @@ def files(project):
 
 @pytest.fixture(scope="module")
 def tumour(tmp_path_factory):
-    """The neighbourhood of one tumour, slices along the first axis as KiTS19 has them: ``(image, mask)`` files."""
+    """The neighbourhood of one tumour, slices along the first axis as in KiTS19: ``(image, mask)`` files."""
     folder, spacing = tmp_path_factory.mktemp("kidney"), (3.5, 3.5, 3.0)
     rng = np.random.default_rng(1)
     image, mask = kidney_ct((96, 72, 56), spacing, "clear_cell_rcc", 1.0, scanner_of("A", 1, 0), rng)
@@ -48,7 +49,7 @@ def test_eleven_images_make_about_a_thousand_features(files, name, dimension, co
 
 
 @pytest.mark.parametrize(("name", "bin_width", "label"), [("thyroid", 16, None), ("kidney", 20, 2)])
-def test_bins_and_label_are_those_told(files, name, bin_width, label):
+def test_bins_and_label_are_those_given(files, name, bin_width, label):
     settings = RadiomicsSettings.load(files[name])
     assert settings.setting["binWidth"] == bin_width and settings.mask_label == label
 

@@ -22,7 +22,7 @@ def cohort(rows: int = 40, seed: int = 0) -> np.ndarray:
 
 
 def naive(train: np.ndarray, x: np.ndarray, max_correlation: float) -> np.ndarray:
-    """Step by step, as the design says it: drop all-NaN, median, zero variance, standardise, correlation."""
+    """Step by step, as in the design: drop all-NaN, median, zero variance, standardise, correlation."""
     kept = []
     for column in range(train.shape[1]):
         known = train[:, column][~np.isnan(train[:, column])]

@@ -88,10 +88,10 @@ def test_axes_that_are_too_short_are_named_all_at_once_with_their_length_and_wha
     sample = RandSampleClipsd("image", num_slices=16, long_stride=8, short_stride=2)
     with pytest.raises(InputError) as error:
         sample({"image": torch.zeros(1, 91, 121, 120), "subject": "sub-07"})
-    told = str(error.value)
-    assert told.startswith("subject sub-07: axial: axis 2 (feet to head) has 120 slices, expected at least 121")
-    assert "sagittal: axis 0 (left to right) has 91 slices, expected at least 121 = (16 - 1) * 8 + 1" in told
-    assert "coronal" not in told and "short" not in told and "\n" not in told
+    reported = str(error.value)
+    assert reported.startswith("subject sub-07: axial: axis 2 (feet to head) has 120 slices, expected at least 121")
+    assert "sagittal: axis 0 (left to right) has 91 slices, expected at least 121 = (16 - 1) * 8 + 1" in reported
+    assert "coronal" not in reported and "short" not in reported and "\n" not in reported
     sample({"image": torch.zeros(1, 121, 121, 121)})  # just long enough
 
 
@@ -158,7 +158,7 @@ def test_two_processes_draw_what_one_draws_for_the_joined_batch(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         ({"short_stride": 8}, "short_stride is 8 and long_stride 8; expected the short one below"),
         ({"num_slices": 0}, "num_slices is 0; expected a whole number from 1"),
@@ -168,8 +168,8 @@ def test_two_processes_draw_what_one_draws_for_the_joined_batch(monkeypatch):
         ({"keys": ["image", "mask"]}, "expected one, that of the volume"),
     ],
 )
-def test_impossible_arguments_are_one_line(arguments, told):
-    with pytest.raises(InputError, match=f"^RandSampleClipsd: .*{told}"):
+def test_impossible_arguments_are_one_line(arguments, reported):
+    with pytest.raises(InputError, match=f"^RandSampleClipsd: .*{reported}"):
         RandSampleClipsd(**{"keys": "image", **arguments})
 
 

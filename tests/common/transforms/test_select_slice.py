@@ -98,7 +98,7 @@ def test_the_slice_does_not_hold_the_volumes_memory(row):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"slice": 9}, r"found slice index 9, expected 0\.\.8 along axis 2 of shape \(7, 6, 9\); mend 'slice'"),
+        ({"slice": 9}, r"found slice index 9, expected 0\.\.8 along axis 2 of shape \(7, 6, 9\); correct 'slice'"),
         ({"slice": -1}, r"found slice index -1, expected 0\.\.8"),
         ({"slice": "4"}, r"found slice index '4', expected 0\.\.8"),
         ({"mask": torch.zeros(1, 7, 6, 9)}, "found an empty mask"),

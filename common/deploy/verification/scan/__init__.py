@@ -1,4 +1,4 @@
-"""Proof that an archive holds no code: all of it is read as data, nothing is evaluated, imported or unpickled."""
+"""Scan of archives for code: all files are read as data, nothing is evaluated, imported or unpickled."""
 
 from .folder import scan_folder
 

@@ -1,7 +1,7 @@
-"""What a config without code may say: these components with these arguments, these expressions, word for word.
+"""Allow-lists for configs without code: components with their arguments, and expressions, verbatim.
 
-A component is not safe by its name alone: ``LoadImaged`` imports what its ``reader`` names. So arguments are allowed
-one by one, and those that name code (``reader``, ``select_fn``, ``collate_fn``, ``prepare_batch``) are not among them.
+The name of a component is not enough: ``LoadImaged`` imports the class named by its ``reader``. So arguments are
+allowed one by one, and those that name code (``reader``, ``select_fn``, ``collate_fn``, ``prepare_batch``) are not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TARGETS: dict[str, frozenset[str]] = {
         "ScaleIntensityRangePercentilesd": "keys lower upper b_min b_max clip channel_wise allow_missing_keys",
         "NormalizeIntensityd": "keys subtrahend divisor nonzero channel_wise allow_missing_keys",
         "BorderPadd": "keys spatial_border mode allow_missing_keys",
-        "Lambda": "func",  # one of the functions below, as for every argument
+        "Lambda": "func",  # as every argument, one of the expressions below
         "SpatialPadd": "keys spatial_size method mode allow_missing_keys",
         "Resized": "keys spatial_size size_mode mode align_corners anti_aliasing allow_missing_keys",
         "ResizeWithPadOrCropd": "keys spatial_size method mode allow_missing_keys",
@@ -49,11 +49,11 @@ TARGETS: dict[str, frozenset[str]] = {
 }
 
 IMPORTS = frozenset({"$import os"})
-MACROS = frozenset({"%run"})  # another id of the same file, which is scanned where it stands
+MACROS = frozenset({"%run"})  # another id of the same file, which is scanned itself
 
 EXPRESSIONS = frozenset(
     {
-        # where things are, below the archive's folder
+        # paths below the archive's folder
         "$@bundle_root + '/data'",
         "$@bundle_root + '/models/model.ts'",
         "$@bundle_root + '/outputs/inference'",
@@ -91,6 +91,6 @@ EXPRESSIONS = frozenset(
     }
 )
 
-# Ids and arguments that must be exactly this: else torch.jit.load could read a file that nobody has scanned.
+# Ids and arguments with fixed values: else torch.jit.load could read a file that was not scanned.
 FIXED = {"bundle_root": ".", "checkpoint": "$@bundle_root + '/models/model.ts'"}
 FIXED_ARGUMENTS = {"torch.jit.load": {"f": "@checkpoint"}}

@@ -13,17 +13,17 @@ __all__ = ["read_json", "scan_config", "scan_json", "scan_metadata"]
 
 _ID = re.compile(r"\w+", re.ASCII)
 _REFERENCE = re.compile(r"@\w+((#|::)\w+)*", re.ASCII)
-_OUTSIDE = re.compile(r"^[/~\\]|^[A-Za-z]:|\.\.|://")  # a place that is not in the archive
+_OUTSIDE = re.compile(r"^[/~\\]|^[A-Za-z]:|\.\.|://")  # a path outside the archive
 _SHOWN = 90  # characters of a value in a message
 
 
 def scan_json(content: bytes) -> list[str]:
-    """Problems of a file that no one evaluates: it must be JSON that all readers understand in the same way."""
+    """Problems of a file that is not evaluated: it must be JSON that all readers interpret in the same way."""
     return read_json(content)[1]
 
 
 def scan_metadata(content: bytes) -> list[str]:
-    """Problems of ``metadata.json``: MONAI makes it a part of each config, so that it must not hold expressions."""
+    """Problems of ``metadata.json``: MONAI makes it a part of each config, so it must not contain expressions."""
     value, problems = read_json(content)
     for place, key, item in _walk(value):
         if key is not None and key.startswith("_"):
@@ -34,7 +34,7 @@ def scan_metadata(content: bytes) -> list[str]:
 
 
 def scan_config(content: bytes) -> list[str]:
-    """Problems of a config: whatever is not on the allow-lists of components, arguments and expressions."""
+    """Problems of a config: everything that is not on the allow-lists of components, arguments and expressions."""
     config, problems = read_json(content)
     if problems:
         return problems
@@ -53,7 +53,7 @@ def scan_config(content: bytes) -> list[str]:
 
 
 def _problems(key: str | None, value: Any) -> Iterator[str]:
-    """What is wrong with one value, apart from the values in it."""
+    """Problems of one value, apart from nested values."""
     if key is not None and not (_ID.fullmatch(key) and (key[0] != "_" or key in ("_target_", "_disabled_"))):
         yield f"the key {key!r} is not allowed"
     if isinstance(value, dict) and "_target_" in value:
@@ -82,7 +82,7 @@ def _problems(key: str | None, value: Any) -> Iterator[str]:
 
 
 def _walk(value: Any, place: str = "", key: str | None = None) -> Iterator[tuple[str, str | None, Any]]:
-    """Each value with its place, as MONAI writes ids, and its key where it has one."""
+    """Each value with its id in MONAI's notation, and its key if it has one."""
     yield place, key, value
     if isinstance(value, dict):
         for name, item in value.items():
@@ -94,7 +94,7 @@ def _walk(value: Any, place: str = "", key: str | None = None) -> Iterator[tuple
 
 
 def read_json(content: bytes) -> tuple[Any, list[str]]:
-    """A JSON file's value, and its problems: no JSON in UTF-8, or a key given twice, on which readers differ."""
+    """A JSON file's value, and its problems: not JSON in UTF-8, or duplicate keys, on which readers differ."""
     twice: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``torch.export``'s files: a zip file with a graph in JSON, whose strings torch looks up and evaluates."""
+"""Files of ``torch.export``: a zip file with a graph in JSON, whose strings torch resolves and evaluates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .pickles import scan_saved_tensors
 
 __all__ = ["scan_exported"]
 
-# torch looks a target up attribute by attribute, from the module torch on
+# torch resolves a target attribute by attribute, starting at the module torch
 _OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)\.\w+")
 _OF_SIZES = re.compile(r"_operator\.(getitem|add|sub|mul|floordiv|mod|eq|ge|gt|le|lt|ne)")
 # torch evaluates a size's expression as Python, by sympy
@@ -25,7 +25,7 @@ _EMPTY = ("guards_code", "as_custom_obj", "custom_obj", "custom_obj_values", "cl
 
 
 def scan_exported(content: bytes) -> list[str]:
-    """Problems of a ``.pt2`` file: of its names, operators, expressions of sizes, and pickled tensors."""
+    """Problems of the names, operators, size expressions and pickled tensors of a ``.pt2`` file."""
     return scan_members(content, _MEMBERS, "an exported program")
 
 
@@ -63,7 +63,7 @@ def _is_operator(value: Any) -> bool:
 
 
 def _is_arithmetic(text: Any) -> bool:
-    """Whether an expression only calls sympy's functions of sizes, by their names, with numbers and names of sizes."""
+    """Whether an expression only calls sympy's functions for sizes, by name, with numbers and names of sizes."""
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
@@ -98,13 +98,13 @@ def _is_plain_tree(text: Any) -> bool:
 
 
 def _is_plain_context(text: str | None) -> bool:
-    """Whether a node of a tree is described by nothing more than the keys of a dictionary."""
+    """Whether a node of a tree has no other description than the keys of a dictionary."""
     keys = None if text is None else json.loads(text)
     return keys is None or (isinstance(keys, list) and all(isinstance(key, str) for key in keys))
 
 
 def _scan_payloads(content: bytes) -> list[str]:
-    """Which files hold the weights: a pickled one is refused, as these files' tensors are plain bytes."""
+    """Problems of the list of weight files: pickled ones are refused, since tensors should be plain bytes."""
     payloads, problems = read_json(content)
     try:
         entries = payloads["config"].values()

@@ -1,4 +1,4 @@
-"""Every file of an archive by its name, and each kind by its own rules."""
+"""Scan of an archive's files, each by the rules for its kind."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ __all__ = ["scan_folder"]
 
 
 def scan_folder(folder: str | Path) -> list[str]:
-    """Look for code in an archive whose consumers must not run any: Python, expressions, pickles, foreign operators.
+    """Search an archive that must not contain code for Python, expressions, pickles and foreign operators.
 
-    A file passes only by an allow-list of names and its kind's rules: configs by the components and expressions of
-    :mod:`~common.deploy.verification.scan.allowed`, TorchScript and ``torch.export`` by their operators and by what
-    their pickles name, ONNX by its operators' domains. Nothing is evaluated, imported or unpickled.
+    A file passes only if its name is on an allow-list and its content fulfils the rules for its kind: for configs, the
+    components and expressions of :mod:`~common.deploy.verification.scan.allowed`; for TorchScript and ``torch.export``,
+    their operators and the names in their pickles; for ONNX, the domains of its operators. Nothing is evaluated,
+    imported or unpickled.
 
     Args:
-        folder: an archive's folder.
+        folder: folder of an archive.
 
     Returns:
-        What is refused, one line for each finding, in the order of the files; empty when there is no code.
+        One line for each finding, in the order of the files; empty if there is no code.
     """
     folder = Path(folder)
     try:
@@ -45,9 +46,9 @@ def _scan_file(path: Path, name: str) -> list[str]:
                 return scan(path.read_bytes())
             except InputError:
                 raise
-            except Exception as error:  # what a parser does not expect is no file to trust
+            except Exception as error:  # a file on which a parser fails is not trusted
                 return [f"can't be read ({type(error).__name__})"]
-    return ["no file of this name belongs into an archive without code"]
+    return ["no file of this name belongs in an archive without code"]
 
 
 def _scan_text(content: bytes) -> list[str]:

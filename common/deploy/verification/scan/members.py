@@ -1,4 +1,4 @@
-"""Zip files as torch writes them, whose every member is scanned."""
+"""Scan of all members of a zip file written by torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["scan_members"]
 
 
 def scan_members(content: bytes, scans: Sequence[tuple[str, Callable[[bytes], list[str]]]], kind: str) -> list[str]:
-    """Problems of a zip file's members, each told once.
+    """Problems of a zip file's members, each reported once.
 
     Args:
-        content: the zip file's bytes.
-        scans: for each pattern of names, below the one folder, what finds the problems of such a member; other names
-            are a problem.
-        kind: what the file is, for the message.
+        content: bytes of the zip file.
+        scans: pairs of a pattern for names, below the top-level folder, and the function that finds the problems of
+            such a member; other names are a problem.
+        kind: kind of the file, for messages.
     """
     try:
         members = read_members(content)
@@ -29,6 +29,6 @@ def scan_members(content: bytes, scans: Sequence[tuple[str, Callable[[bytes], li
     for name, member in members.items():
         inner = name.partition("/")[2]
         scan = next((scan for pattern, scan in scans if re.fullmatch(pattern, inner)), None)
-        found = [f"no member of this name belongs into {kind}"] if scan is None else scan(member)
+        found = [f"no member of this name belongs in {kind}"] if scan is None else scan(member)
         problems += [f"{name}: {problem}" for problem in dict.fromkeys(found)]
     return problems

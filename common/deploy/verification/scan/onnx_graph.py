@@ -1,4 +1,4 @@
-"""ONNX: a graph of operators, whose file can point to other files and to operators of other makers."""
+"""Scan of ONNX files, which can refer to other files and to non-standard operators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DOMAINS = ("", "ai.onnx")  # the standard's own operators
 
 
 def scan_onnx(content: bytes) -> list[str]:
-    """Problems of an ONNX file: operators beyond the standard's, functions, training, weights in other files.
+    """Problems of an ONNX file: non-standard operators, functions, training graphs, weights in other files.
 
     Raises:
         InputError: onnx is not installed.
@@ -27,7 +27,7 @@ def scan_onnx(content: bytes) -> list[str]:
     except ImportError as error:
         raise InputError(f"ONNX: {error}; expected onnx; run: pip install 'clinical-ssl-bundles[deploy]'") from error
     try:
-        model = onnx.load_model_from_string(content)  # knows no folder, so that it can't read other files
+        model = onnx.load_model_from_string(content)  # without a folder it can't read other files
     except DecodeError:
         return ["no readable ONNX"]
     return list(dict.fromkeys(_problems(model)))
@@ -70,4 +70,4 @@ def _parts(sparse: Any) -> tuple[Any, Any]:
 
 def _tensor_problems(tensor: Any) -> Iterator[str]:
     if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
-        yield f"the weights {tensor.name!r} lie in another file"
+        yield f"the weights {tensor.name!r} are in another file"

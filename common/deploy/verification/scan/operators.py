@@ -1,8 +1,8 @@
-"""Operators that a network may use: they compute tensors, numbers, lists and texts, and reach nothing outside.
+"""Operators that a network may use: they compute tensors, numbers, lists and texts, and access nothing else.
 
-Of aten's 1,500 operators others write or read files (``save``, ``from_file``), ask other machines (``to_here``), show
-memory that is not a tensor's (``as_strided``, ``set_``, ``empty_strided``), or take raw pointers; aten grows with each
-release of torch. So what passes is listed, and not what is refused.
+Others of aten's 1,500 operators write or read files (``save``, ``from_file``), contact other machines (``to_here``),
+expose memory outside a tensor (``as_strided``, ``set_``, ``empty_strided``), or take raw pointers; aten grows with each
+release of torch. So this is an allow-list.
 """
 
 from __future__ import annotations
@@ -93,16 +93,16 @@ _ALLOWED = frozenset(_NAMES.split())
 
 
 def is_allowed(name: str) -> bool:
-    """Whether an operator of aten is on the list, by itself or as its variant that works in place (``relu_``).
+    """Whether an operator of aten, or the one of which it is the in-place variant (``relu_``), is on the list.
 
     Args:
-        name: of the operator, without ``aten::``.
+        name: name of the operator, without ``aten::``.
     """
     return name in _ALLOWED or name.removesuffix("_") in _ALLOWED
 
 
 def is_operator(name: str) -> bool:
-    """Whether aten has an operator of that name, which TorchScript takes for a method of any tensor."""
+    """Whether aten has an operator of that name, which TorchScript offers as a method of any tensor."""
     return name in _operators()
 
 

@@ -1,4 +1,4 @@
-"""Pickles, read without unpickling."""
+"""Scan of pickles without unpickling."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from ..zip_layout import read_members
 
 __all__ = ["OBJECTS", "TENSORS", "scan_pickle", "scan_saved_tensors"]
 
-# The globals of tensors, by whose names a pickle asks for code.
+# Globals that pickled tensors need; a pickle imports code by the names of globals.
 TENSORS = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch(\.storage)? (\w+Storage|Size)"
 )
-# Opcodes that make plain values, call a global of the allow-list with them, or name a tensor's bytes. Left out are
-# those that find a global in other ways (STACK_GLOBAL, INST, EXT1, ...), since which one it is can't be told from here.
+# Opcodes that create plain values, call a global of the allow-list with them, or refer to a tensor's bytes. Left out
+# are those that find a global in other ways (STACK_GLOBAL, INST, EXT1, ...), whose name is not known without executing.
 _PLAIN = """PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4
     FLOAT BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES EMPTY_TUPLE TUPLE TUPLE1
     TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS EMPTY_SET ADDITEMS PUT BINPUT
     LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL REDUCE BINPERSID"""
 _OPCODES = frozenset(_PLAIN.split())
-OBJECTS = frozenset({"NEWOBJ", "BUILD"})  # make objects and set their attributes
+OBJECTS = frozenset({"NEWOBJ", "BUILD"})  # create objects and set their attributes
 _SAVED = re.compile(r"[^/]+/(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/\w+)")
 
 
 def scan_pickle(
     content: bytes, allowed: re.Pattern[str] = TENSORS, more_opcodes: frozenset[str] = frozenset()
 ) -> list[str]:
-    """Problems of a pickle: an opcode or a global that is not on the allow-list, or bytes behind its end.
+    """Problems of a pickle: opcodes or globals that are not on the allow-list, or bytes after its end.
 
     Args:
-        content: the pickle's bytes.
-        allowed: matches the globals, as ``module name``.
-        more_opcodes: that are allowed besides those of plain values and tensors.
+        content: bytes of the pickle.
+        allowed: pattern for allowed globals, written as ``module name``.
+        more_opcodes: opcodes allowed in addition to those of plain values and tensors.
     """
     problems: list[str] = []
     end = 0
     try:
         for opcode, argument, position in pickletools.genops(content):
-            end = position + 1
+            end = (position or 0) + 1
             if opcode.name not in _OPCODES | more_opcodes:
                 problems.append(f"a pickle with the opcode {opcode.name}")
-            elif opcode.name == "GLOBAL" and not allowed.fullmatch(argument):
-                problems.append(f"a pickle that names {argument.replace(' ', '.')}")
+            elif opcode.name == "GLOBAL" and not allowed.fullmatch(str(argument)):
+                problems.append(f"a pickle that names {str(argument).replace(' ', '.')}")
     except ValueError as error:
         return [f"no readable pickle ({error})"]
     return problems or ([] if end == len(content) else ["a pickle with bytes behind its end"])
 
 
 def scan_saved_tensors(content: bytes) -> list[str]:
-    """Problems of a file of ``torch.save``; an empty one, where nothing was saved, has none."""
+    """Problems of a file of ``torch.save``; an empty file, to which nothing was saved, has none."""
     if not content:
         return []
     try:

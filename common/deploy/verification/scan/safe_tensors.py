@@ -1,4 +1,4 @@
-"""safetensors: a header in JSON, then the tensors' bytes."""
+"""Scan of safetensors files: a header in JSON, then the tensors' bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["scan_safetensors"]
 
 
 def scan_safetensors(content: bytes) -> list[str]:
-    """Problems of a safetensors file, as its own library finds them: sizes and places that do not fit the file.
+    """Problems of a safetensors file that its own library finds: sizes and offsets that do not fit the file.
 
     Raises:
         InputError: safetensors is not installed.

@@ -1,4 +1,4 @@
-"""TorchScript: a zip file of tensors, pickles and the source of a language of its own."""
+"""Scan of TorchScript files: a zip file of tensors, pickles and source code in a language of its own."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .pickles import OBJECTS, TENSORS, scan_pickle
 
 __all__ = ["scan_torchscript"]
 
-# besides tensors: the archive's own classes, but those written in C++, and what restores typed lists and dictionaries
+# besides tensors: the archive's own classes except those in C++, and what restores typed lists and dictionaries
 _GLOBALS = re.compile(
     rf"{TENSORS.pattern}|torch\.jit\._pickle (build_\w+list|restore_type_tag)|__torch__(?!\.torch\.classes)(\.\w+)* \w+"
 )
-# of operators outside aten: what checks and conversions between numbers and tensors need
+# operators outside aten that checks and conversions between numbers and tensors need
 _PRIM = frozenset(
     {"RaiseException", "NumToTensor", "data", "device", "dtype", "layout", "max", "min", "abs", "unchecked_cast"}
 )
-# words that a source has from the language: types, conversions, loops
+# words of the language: types, conversions, loops
 _WORDS = """Tensor List Dict Tuple Optional Union Any Final NoneType NamedTuple Module ModuleInterface number int
     float bool str complex Device device range annotate uninitialized unchecked_cast getattr hasattr isinstance len min
     max abs all any list tuple dict zip enumerate sum sorted round inf nan CONSTANTS __annotations__"""
 
 
 def scan_torchscript(content: bytes) -> list[str]:
-    """Problems of a TorchScript file: of its names, pickles, source and embedded configs.
+    """Problems of the names, pickles, source code and embedded configs of a TorchScript file.
 
-    The source may call its own functions, the operators of :mod:`~common.deploy.scan.operators`, which torch spells
-    ``torch.<name>`` or as a tensor's methods, and a few of prim's.
+    The source may call its own functions, the operators of :mod:`~common.deploy.verification.scan.operators`, which
+    torch writes as ``torch.<name>`` or as methods of a tensor, and a few of prim's.
     """
     return scan_members(content, _MEMBERS, "TorchScript")
 
@@ -54,7 +54,7 @@ def _scan_source(content: bytes) -> list[str]:
 
 
 def _defined(node: ast.AST) -> Iterator[str]:
-    """Names that a source gives to what it has: arguments, variables, classes, functions."""
+    """Names that a node defines: arguments, variables, classes, functions."""
     match node:
         case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ClassDef(name=name):
             yield name
@@ -63,12 +63,12 @@ def _defined(node: ast.AST) -> Iterator[str]:
 
 
 def _problems(node: ast.AST, known: set[str], is_base: bool) -> Iterator[str]:
-    """What is wrong with one node of the source.
+    """Problems of one node of the source.
 
     Args:
-        node: of the source's tree.
+        node: node of the source's syntax tree.
         known: words of the language and names that the source defines.
-        is_base: whether it is what an attribute is taken of.
+        is_base: whether the node is the base of an attribute.
     """
     match node:
         case ast.Name(id="torch" | "ops" | "__torch__" as name):
@@ -103,7 +103,7 @@ def _problems(node: ast.AST, known: set[str], is_base: bool) -> Iterator[str]:
 
 
 def _method_problems(name: str, node: ast.AST) -> Iterator[str]:
-    """What is wrong with an attribute's name: a tensor's method of that name would be an operator."""
+    """Problems of an attribute's name, which as a method of a tensor would call the operator of that name."""
     if is_operator(name) and not is_allowed(name) and not _is_own(node):
         yield f"source with the operator aten::{name}"
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from monai.transforms import LoadImage
 
-from common.data import adni_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import adni_datalist
 from common.errors import InputError
 from tests.common.data.cohorts.dicom_studies import expected_voxels, write_series
 
@@ -62,12 +63,12 @@ def test_other_groups_are_reported_or_dropped(root, tmp_path):
     assert [row["label"] for row in rows] == [0, 0, 1, 1] * 2
 
 
-def test_a_scan_without_folder_is_told(root, tmp_path):
+def test_a_scan_without_folder_is_reported(root, tmp_path):
     with pytest.raises(InputError, match=r"scan I9999 \(subject 000_S_2000\): found 0 folders of its id"):
         adni_datalist(root, tmp_path / "list.json")
 
 
-def test_a_missing_table_is_told(root, tmp_path):
+def test_a_missing_table_is_reported(root, tmp_path):
     (root / "search.csv").rename(root / "search.txt")
     with pytest.raises(InputError, match=r"found the tables none, expected one \.csv"):
         adni_datalist(root, tmp_path / "list.json")

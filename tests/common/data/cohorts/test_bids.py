@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import bids_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import bids_datalist
 from common.errors import InputError
 
 
@@ -25,7 +26,7 @@ def table(path: Path, header: str, *lines: str) -> None:
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """Eight people, CN and AD by turns, with two sessions each; the diagnosis of the last one changes."""
+    """Eight people, alternately CN and AD, with two sessions each; the diagnosis of the last one changes."""
     root = tmp_path / "bids"
     lines = []
     for i in range(8):
@@ -70,7 +71,7 @@ def test_each_visit_is_a_row_with_its_label_age_and_session(root, tmp_path):
         "label": 1,
     }
     assert rows[3]["age"] == 63.5 and rows[3]["image"].endswith("_T1w.nii")
-    # a session's own value goes before the participant's, and n/a is none
+    # the value of a session takes precedence over that of the participant, and n/a means missing
     assert [row["label"] for row in rows[-2:]] == [0, 1]
     assert rows[-2]["age"] == 89.0 and "age" not in rows[-1]
 
@@ -139,7 +140,7 @@ def test_incomplete_visits_are_reported_all_at_once_or_dropped(root, tmp_path):
     assert next(row["image"][1] for row in rows if row["subject"] == "sub-02") is None
 
 
-def test_several_files_of_a_second_modality_are_told(root, tmp_path):
+def test_several_files_of_a_second_modality_are_reported(root, tmp_path):
     for acquisition in ("a", "b"):
         volume(root / "sub-03" / "ses-m2" / "anat" / f"sub-03_ses-m2_acq-{acquisition}_T2w.nii.gz")
     with pytest.raises(InputError, match=r"sub-03 ses-m2: found 2 T2w \(.*acq-a_T2w.*, .*\), expected one; choose by"):
@@ -154,7 +155,7 @@ def test_folders_without_sessions_or_tables_are_read_too(tmp_path):
     assert all("session" not in row and "age" not in row for row in rows)
 
 
-def test_unknown_columns_and_sessions_and_folders_that_are_not_bids_are_told(root, tmp_path):
+def test_unknown_columns_and_sessions_and_folders_that_are_not_bids_are_reported(root, tmp_path):
     with pytest.raises(InputError, match=r"found the columns age, diagnosis, .*, expected group too"):
         bids_datalist(root, tmp_path / "list.json", label="group")
     with pytest.raises(InputError, match="found no visit, expected sessions m9"):

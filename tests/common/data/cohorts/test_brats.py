@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from common.data import BrainPhantoms, brats_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import brats_datalist
+from common.data.phantoms import BrainPhantoms
 from common.errors import InputError
 
 
@@ -121,7 +123,7 @@ def test_uncompressed_files_are_found_too(root):
     assert sum(row["mask"].endswith(".nii") for row in rows) == 1
 
 
-def test_a_folder_without_patients_is_told(tmp_path):
+def test_a_folder_without_patients_is_reported(tmp_path):
     with pytest.raises(InputError, match="found no patient"):
         brats_datalist(tmp_path, tmp_path / "read.json")
     with pytest.raises(InputError, match="found no such folder"):

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from common.data import busi_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import busi_datalist
 from common.errors import InputError
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from common.data import dicom_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import dicom_datalist
 from common.errors import InputError
 from common.transforms import LoadModalitiesd
 from tests.common.data.cohorts import dicom_studies as studies
@@ -23,7 +24,7 @@ VALUES = {"T1": 1000, "T2": 2000, "OUT": 3000}
 
 
 class Cohort:
-    """Six patients with labels; tests change one thing and read them."""
+    """Six patients with labels, which tests modify and read."""
 
     def __init__(self, folder: Path) -> None:
         self.root, self.rules, self.labels = folder / "dicom", folder / "rules.yaml", folder / "labels.csv"
@@ -61,7 +62,7 @@ def voxels(row: dict) -> dict[str, np.ndarray]:
 
 
 def assert_modalities(row: dict, names=tuple(VALUES)) -> None:
-    """Each channel shows the series that was written for it, whatever axes its file has."""
+    """Each channel shows the series that was written for it, for any axes of the file."""
     for name, image in voxels(row).items():
         expected = studies.expected_voxels(VALUES[name]) if name in names else np.zeros_like(image)
         assert sorted(image.ravel()) == sorted(expected.ravel()), name
@@ -80,12 +81,12 @@ def test_series_in_folders_of_their_own_become_rows_of_folders(dicom):
     assert_modalities(rows[3])
 
 
-def test_two_echoes_of_one_series_in_one_folder_need_conversion_and_are_told_so(dicom):
+def test_two_echoes_of_one_series_in_one_folder_need_conversion_and_are_reported_so(dicom):
     dicom.patients(echoes_together=True)
     lines = dicom.problems()
     assert len(lines) == 6
     assert lines[0].startswith(
-        f"patient p0: T1 shares the folder {dicom.root / 'p0' / '3_dual'} with other series; add"
+        f"patient p0: T1 shares the folder {dicom.root / 'p0' / '3_dual'} with other series; set"
     )
     assert "--convert" in lines[0] and "OUT shares" in lines[0] and "T2" not in lines[0]
 
@@ -123,7 +124,7 @@ def test_a_second_conversion_does_not_keep_what_the_first_rules_chose(dicom):
     assert image.get_fdata().min() == 3000
 
 
-def test_all_doubtful_patients_are_told_at_once_with_what_was_found(dicom):
+def test_all_doubtful_patients_are_reported_at_once_with_what_was_found(dicom):
     dicom.patients()
     studies.write_series(dicom.root / "p1" / "5", "AX T2 again", 80.0)
     for path in (dicom.root / "p2" / "2").iterdir():
@@ -147,7 +148,7 @@ def last_uid(folder: Path) -> str:
     return pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True).SeriesInstanceUID
 
 
-def test_rules_that_match_the_same_slices_are_told(dicom):
+def test_rules_that_match_the_same_slices_are_reported(dicom):
     dicom.patients()
     dicom.rules.write_text(RULES.replace("OUT: {EchoTime: [2.0, 2.6]}", "OUT: {SeriesDescription: 'T1 in'}"))
     assert "OUT matches slices of series without number 'AX T1 in' that T1 matches too" in dicom.problems()[0]
@@ -181,14 +182,14 @@ def test_dropped_patients_are_logged(dicom, caplog):
     assert "dropped patient p3: no series matches T2" in caplog.text
 
 
-def test_pixels_that_cannot_be_read_are_told_at_conversion(dicom):
+def test_pixels_that_cannot_be_read_are_reported_at_conversion(dicom):
     dicom.patients()
     victim = next((dicom.root / "p2" / "2").iterdir())
     victim.write_bytes(victim.read_bytes()[:-20])
     reason = f"found 40 bytes of pixels in {victim.name}, expected 60 for Rows x Columns x frames"
     assert dicom.problems(convert=True) == [f"patient p2: T2: {reason}"]
     with pytest.raises(InputError, match="found 40 bytes of pixels"):
-        dicom.read()  # the datalist is written then, and its check tells
+        dicom.read()  # the datalist is written then, and its check reports it
 
 
 def test_without_a_table_rows_have_no_label(dicom):
@@ -212,14 +213,14 @@ def test_mask_slice_and_fold_come_from_the_table(dicom):
     assert rows[3]["slice"] == 3 and rows[3]["fold"] == 1
 
 
-def test_a_subject_with_two_lines_is_told(dicom):
+def test_a_subject_with_two_lines_is_reported(dicom):
     dicom.patients()
     dicom.labels.write_text("subject,label\np0,0\np0,1\n")
     with pytest.raises(InputError, match="subject p0: found 2 lines, expected one"):
         dicom.read()
 
 
-def test_the_real_study_is_told_apart_by_its_headers(shared_data, tmp_path):
+def test_the_real_study_is_distinguished_by_its_headers(shared_data, tmp_path):
     (tmp_path / "rules.yaml").write_text(
         "T1: {SeriesDescription: 'T1post'}\nT2: {EchoTime: [80, 100]}\nFLAIR: {EchoTime: [130, 140]}\n"
     )

@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import isbi_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import isbi_datalist
 from common.errors import InputError
 
 MODALITIES = ("flair", "mprage", "pd", "t2")
@@ -21,7 +22,7 @@ def volume(path: Path, voxels: np.ndarray) -> None:
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """The challenge in small: five patients of four or five visits, two raters, and a patient to test on."""
+    """A small version of the challenge: five patients with four or five visits, two raters, and a test patient."""
     root, rng = tmp_path / "isbi", np.random.default_rng(0)
     patients = [f"training/training{i:02d}" for i in range(1, 6)] + ["testdata_website/test01"]
     for number, patient in enumerate(patients):
@@ -69,7 +70,7 @@ def test_originals_are_for_one_modality_without_labels(root, tmp_path):
         isbi_datalist(root, tmp_path / "list.json", stage="orig")
 
 
-def test_missing_files_are_told_all_at_once(root, tmp_path):
+def test_missing_files_are_reported_all_at_once(root, tmp_path):
     (root / "training/training02/preprocessed/training02_03_pd_pp.nii").unlink()
     (root / "training/training04/masks/training04_01_mask1.nii").unlink()
     with pytest.raises(InputError) as error:
@@ -81,7 +82,7 @@ def test_missing_files_are_told_all_at_once(root, tmp_path):
     assert len(rows) == 19
 
 
-def test_arguments_that_make_no_sense_are_told(root, tmp_path):
+def test_arguments_that_make_no_sense_are_reported(root, tmp_path):
     for arguments, message in (
         ({"modalities": ("t1",)}, "modalities: found"),
         ({"rater": 3}, "expected rater 1 or 2"),

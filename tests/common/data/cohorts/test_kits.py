@@ -7,7 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import kits_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import kits_datalist
 from common.data.cohorts.kits import KITS_LABELS, kits_pretraining_path
 from common.errors import InputError
 
@@ -29,7 +30,7 @@ def make(root, subtypes: list[str], affine: np.ndarray = IPL) -> None:
 
 @pytest.fixture
 def root(tmp_path):
-    """KiTS19 in small: 14 of 22 are clear cell, two others."""
+    """A small version of KiTS19: 14 of 22 cases are clear cell, two of other subtypes."""
     root = tmp_path / "data"
     make(root, ["clear_cell_rcc"] * 14 + ["papillary", "chromophobe", "oncocytoma"] * 2 + ["mest", "urothelial"])
     return root
@@ -84,7 +85,7 @@ def test_all_bad_cases_are_reported_at_once(root):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "[1, 2]", '"case"'])
-def test_a_table_that_is_none_is_told(root, text):
+def test_a_table_that_is_none_is_reported(root, text):
     (root / "kits.json").write_text(text)
     with pytest.raises(InputError, match=r"kits.json: found .* expected a list of cases with case_id"):
         kits_datalist(root, root / "datalist.json")

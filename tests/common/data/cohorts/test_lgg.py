@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from common.data import lgg_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import lgg_datalist
 from common.errors import InputError
 
 
@@ -57,12 +58,12 @@ def test_the_real_cohort_has_62_complete_patients(shared_data, tmp_path):
         assert 0.3 < sum(row["label"] == 0 for row in rows if row["fold"] == fold) / 12 < 0.6
 
 
-def test_an_unknown_policy_is_told(root, tmp_path):
+def test_an_unknown_policy_is_reported(root, tmp_path):
     with pytest.raises(InputError, match="incomplete: found 'ignore', expected 'report' or 'drop'"):
         lgg_datalist(root, tmp_path / "lgg.json", incomplete="ignore")
 
 
-def test_a_missing_table_or_column_is_told(root, tmp_path):
+def test_a_missing_table_or_column_is_reported(root, tmp_path):
     (root / "labels.csv").write_text("id,grade\nx,2\n")
     with pytest.raises(InputError, match="found the columns id, grade, expected who_grade, missing_sequences too"):
         lgg_datalist(root, tmp_path / "lgg.json")

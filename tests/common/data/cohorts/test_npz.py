@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import load_datalist, npz_datalist
+from common.data import load_datalist
+from common.data.cohorts import npz_datalist
 from common.errors import InputError
 
 
@@ -81,13 +82,13 @@ def test_another_archive_in_the_same_folder_is_refused(tmp_path):
         ({"train_images": np.array([{"a": 1}] * 8, dtype=object)}, "found no MedMNIST archive"),
     ],
 )
-def test_archives_of_another_kind_are_told(tmp_path, more, message):
+def test_archives_of_another_kind_are_reported(tmp_path, more, message):
     with pytest.raises(InputError, match=message):
         npz_datalist(archive(tmp_path / "a.npz", **more), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_wrong_arguments_are_told(tmp_path):
+def test_wrong_arguments_are_reported(tmp_path):
     source = archive(tmp_path / "a.npz")
     with pytest.raises(InputError, match="found the parts train, val, expected test and another"):
         npz_datalist(source, tmp_path / "out", testing="test")
@@ -95,7 +96,7 @@ def test_wrong_arguments_are_told(tmp_path):
         npz_datalist(source, tmp_path / "out", class_names=("one",))
     with pytest.raises(InputError, match="found no such file"):
         npz_datalist(tmp_path / "none.npz", tmp_path / "out")
-    with pytest.raises(InputError, match=r"out\.json: found a JSON file's name, expected that of a folder"):
+    with pytest.raises(InputError, match=r"out\.json: found the name of a JSON file, expected a folder"):
         npz_datalist(source, tmp_path / "out.json")
 
 

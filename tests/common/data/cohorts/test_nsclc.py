@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from common.data import LungPhantoms, load_datalist, nsclc_datalist
+from common.data import load_datalist
+from common.data.cohorts import nsclc_datalist
 from common.data.cohorts.nsclc import CLINICAL_FILE
+from common.data.phantoms import LungPhantoms
 from common.errors import InputError
 
 

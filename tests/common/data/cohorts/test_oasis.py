@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from common.data import load_datalist, oasis_datalist
+from common.data import load_datalist
+from common.data.cohorts import oasis_datalist
 from common.errors import InputError
 
 
@@ -33,7 +34,7 @@ def test_a_column_can_be_the_label(root, tmp_path):
     assert [row["label"] for row in load_datalist(path, label="required")] == [0, 0, 1, 1, 1, 0]
 
 
-def test_a_missing_volume_or_age_is_told(root, tmp_path):
+def test_a_missing_volume_or_age_is_reported(root, tmp_path):
     (root / "1003.nii.gz").unlink()
     (root / "labels.csv").write_text((root / "labels.csv").read_text().replace(",24,", ",old,"))
     with pytest.raises(InputError) as error:

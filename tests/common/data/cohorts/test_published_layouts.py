@@ -1,4 +1,4 @@
-"""Cohorts as their sites unpack them."""
+"""Cohorts in the layout of their original downloads."""
 
 from __future__ import annotations
 
@@ -11,15 +11,8 @@ import pytest
 from monai.transforms import LoadImage
 from PIL import Image
 
-from common.data import (
-    brats_datalist,
-    busi_datalist,
-    kits_datalist,
-    lgg_datalist,
-    load_datalist,
-    npz_datalist,
-    oasis_datalist,
-)
+from common.data import load_datalist
+from common.data.cohorts import brats_datalist, busi_datalist, kits_datalist, lgg_datalist, npz_datalist, oasis_datalist
 from common.images.read import read_image
 from common.transforms import CheckedReader
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from common.data import load_datalist, table_datalist
+from common.data import load_datalist
+from common.data.cohorts import table_datalist
 from common.errors import InputError
 
 
@@ -66,7 +67,7 @@ def test_with_zeros_an_empty_cell_is_a_missing_modality(cohort):
     assert loaded[3]["image"] == [str(cohort.folder / "s3_t1.nii.gz"), None]
 
 
-def test_a_line_without_any_modality_is_told_with_zeros_too(cohort):
+def test_a_line_without_any_modality_is_reported_with_zeros_too(cohort):
     table = write(cohort, "subject,t1,t2", [*(f"s{i},s{i}_t1.nii.gz,s{i}_t2.nii.gz" for i in range(5)), "s5,,"])
     with pytest.raises(InputError, match=r"line 7 \(subject s5\): t1 is empty; t2 is empty"):
         table_datalist(table, cohort.folder / "new.json", images=("t1", "t2"), missing="zeros")
@@ -81,7 +82,7 @@ def test_a_slice_is_an_index(cohort):
         table_datalist(table, cohort.folder / "new.json")
 
 
-def test_an_unknown_policy_for_missing_modalities_is_told(cohort):
+def test_an_unknown_policy_for_missing_modalities_is_reported(cohort):
     table = write(cohort, "subject,image", ["s0,s0_t1.nii.gz"])
     with pytest.raises(InputError, match="missing: found 'drop', expected 'refuse' or 'zeros'"):
         table_datalist(table, cohort.folder / "new.json", missing="drop")

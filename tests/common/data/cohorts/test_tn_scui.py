@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data import load_datalist, tn_scui_datalist
+from common.data import load_datalist
+from common.data.cohorts import tn_scui_datalist
 from common.errors import InputError
 
 
@@ -63,7 +64,7 @@ def test_all_bad_lines_are_reported_at_once(root):
     assert len(load_datalist(path, spatial_dims=2, check="none")) == 9
 
 
-def test_a_missing_table_is_told(root):
+def test_a_missing_table_is_reported(root):
     (root / "train.csv").unlink()
     with pytest.raises(InputError, match=r"train.csv: found no such file, expected a CSV with the columns ID, CATE"):
         tn_scui_datalist(root, root / "datalist.json")

@@ -10,7 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.data import BrainPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import BrainPhantoms
 from common.errors import InputError
 
 SMALL = {"num_subjects": 24, "shape": (16, 18, 20), "spacing": (2.0, 2.5, 3.0), "num_folds": 3}
@@ -74,7 +75,6 @@ def test_a_second_run_does_nothing_and_says_so(folder, caplog):
 
 def test_an_interrupted_run_leaves_no_half_subject_and_goes_on(folder, tmp_path, monkeypatch):
     calls = []
-    from common.data.phantoms import cohort as cohort_module
 
     def failing_save(image, path):
         calls.append(path)
@@ -82,7 +82,7 @@ def test_an_interrupted_run_leaves_no_half_subject_and_goes_on(folder, tmp_path,
             raise KeyboardInterrupt
         nib.Nifti1Image.to_filename(image, path)
 
-    monkeypatch.setattr(cohort_module.nib, "save", failing_save)
+    monkeypatch.setattr(nib, "save", failing_save)
     with pytest.raises(KeyboardInterrupt):
         BrainPhantoms(**SMALL).make(tmp_path / "cohort", num_workers=1)
     monkeypatch.undo()
@@ -100,7 +100,7 @@ def test_other_arguments_in_the_same_folder_are_refused(folder):
 
 def test_a_datalist_of_someone_else_is_not_overwritten(tmp_path):
     (tmp_path / "datalist.json").write_text("{}")
-    with pytest.raises(InputError, match="a datalist that is not of phantoms"):
+    with pytest.raises(InputError, match="found another datalist"):
         BrainPhantoms(**SMALL).make(tmp_path)
     assert (tmp_path / "datalist.json").read_text() == "{}"
 
@@ -124,7 +124,7 @@ def test_fewer_modalities_come_in_the_order_asked(tmp_path):
         ({"centres": {"A": (0, 0)}}, "centres: found"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
+def test_arguments_that_make_no_sense_are_reported_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         BrainPhantoms(**arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

@@ -14,7 +14,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common.data import DementiaPhantoms, bids_datalist, load_datalist
+from common.data import load_datalist
+from common.data.cohorts import bids_datalist
+from common.data.phantoms import DementiaPhantoms
 from common.errors import InputError
 
 SMALL = {"num_subjects": 10, "shape": (16, 18, 20), "num_folds": 2}
@@ -67,7 +69,7 @@ def test_a_second_run_does_nothing_and_an_interrupted_one_goes_on_to_the_same_fi
 
 
 @pytest.mark.slow
-def test_simple_features_tell_the_diagnoses_apart_well_but_not_perfectly(tmp_path):
+def test_simple_features_distinguish_the_diagnoses_well_but_not_perfectly(tmp_path):
     path = DementiaPhantoms(num_subjects=100, visits=1, shape=(40, 40, 40)).make(tmp_path / "cohort")
     rows = load_datalist(path, check="none")
     features = []
@@ -92,7 +94,7 @@ def test_simple_features_tell_the_diagnoses_apart_well_but_not_perfectly(tmp_pat
         ({"diagnosis_counts": (0, 0)}, "centres: found"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
+def test_arguments_that_make_no_sense_are_reported_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         DementiaPhantoms(**SMALL | arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

@@ -12,8 +12,9 @@ import pytest
 from monai.transforms import LoadImage, Orientation
 from scipy.ndimage import label
 
-from common.data import KidneyPhantoms, load_datalist
+from common.data import load_datalist
 from common.data.cohorts.kits import KITS_LABELS, kits_pretraining_path
+from common.data.phantoms import KidneyPhantoms
 from common.data.phantoms.kidney_ct import KIDNEY, KIDNEY_TUMOUR, kidney_ct
 from common.data.phantoms.scanner import scanner_of
 from common.errors import InputError
@@ -63,7 +64,7 @@ def test_files_lie_as_those_of_kits19_and_pass_the_full_check(folder):
 
 
 @pytest.mark.parametrize("change", [{"num_subjects": 21, "subtype_counts": (143, 21, 19, 10, 17)}, {"clear_cell": 4}])
-def test_too_few_of_a_subtype_for_the_folds_are_told_before_anything_is_drawn(tmp_path, change):
+def test_too_few_of_a_subtype_for_the_folds_are_reported_before_anything_is_drawn(tmp_path, change):
     with pytest.raises(InputError, match=r"expected at least 5 \(num_folds\)"):
         KidneyPhantoms(**change).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
@@ -122,6 +123,6 @@ def test_the_same_seed_gives_the_same_files_after_an_interruption_too(folder, tm
         ({"num_subjects": 12}, "found phantoms with num_subjects 13"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told(folder, arguments, message):
+def test_arguments_that_make_no_sense_are_reported(folder, arguments, message):
     with pytest.raises(InputError, match=message):
         KidneyPhantoms(**SMALL | arguments).make(folder)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from common.data import LesionPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LesionPhantoms
 from common.data.phantoms.brain import CSF, WHITE, brain_tissue
 from common.data.phantoms.fields import unit_grid
 from common.data.phantoms.ms_lesions import lesion_mask
@@ -68,7 +69,7 @@ def test_the_same_arguments_give_the_same_files_whatever_the_number_of_workers(f
         ({"num_subjects": 4}, "expected at least 5"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
+def test_arguments_that_make_no_sense_are_reported_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         LesionPhantoms(**SMALL | arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

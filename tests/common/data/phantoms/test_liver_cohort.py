@@ -15,7 +15,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common.data import LiverPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 
 SMALL = {"num_subjects": 16, "sizes": (40, 64), "num_folds": 3}
@@ -96,7 +97,7 @@ def simple_features(row) -> list[float]:
 
 
 @pytest.mark.slow
-def test_simple_features_tell_the_stages_apart_well_but_not_perfectly(tmp_path):
+def test_simple_features_distinguish_the_stages_well_but_not_perfectly(tmp_path):
     path = LiverPhantoms(num_subjects=138).make(tmp_path / "cohort")
     rows = load_datalist(path, check="none")
     assert Counter(row["label"] for row in rows) == {0: 88, 1: 50}  # the paper's
@@ -119,7 +120,7 @@ def test_simple_features_tell_the_stages_apart_well_but_not_perfectly(tmp_path):
         ({"stage_counts": (0, 0)}, "centres: found"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_and_nothing_is_made(tmp_path, arguments, message):
+def test_arguments_that_make_no_sense_are_reported_and_nothing_is_made(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         LiverPhantoms(**arguments).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

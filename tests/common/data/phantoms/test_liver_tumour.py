@@ -22,7 +22,7 @@ def mask_of(seed: int, **changes) -> np.ndarray:
     return liver_tumour_mask(GRID, tissue, traits(**changes), np.random.default_rng(seed + 100))
 
 
-def test_every_trait_tells_the_stage_a_little_and_none_more_than_the_separation_allows():
+def test_every_trait_says_a_little_about_the_stage_and_none_more_than_the_separation_allows():
     rng = np.random.default_rng(0)
     label = np.arange(3000) % 2
     table = np.array([list(vars(draw_liver_tumour(bool(stage), 1.8, rng)).values()) for stage in label])

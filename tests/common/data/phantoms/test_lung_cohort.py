@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from common.data import LungPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import LungPhantoms
 
 
 def test_stages_are_imbalanced_two_to_one_to_six_and_every_row_passes_the_check(tmp_path):

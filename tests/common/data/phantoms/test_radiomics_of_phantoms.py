@@ -1,4 +1,4 @@
-"""What radiomics can tell of the phantoms: the classes, as far apart as asked for, and nothing where they are alike."""
+"""Radiomics of the phantoms distinguish the classes by as much as asked for, and not at all where they are alike."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def auc(draw, num_classes: int, count: int, separation: float) -> float:
 
 
 @pytest.mark.parametrize(("draw", "num_classes", "count"), [(nodule, 2, 40), (tumour, 4, 40)])
-def test_radiomics_tell_the_classes_apart_where_they_differ_and_only_there(draw, num_classes, count):
+def test_radiomics_distinguish_the_classes_where_they_differ_and_only_there(draw, num_classes, count):
     apart, alike = (auc(draw, num_classes, count, separation) for separation in (5.0, 0.0))
     assert apart > 0.85
     assert alike < 0.70

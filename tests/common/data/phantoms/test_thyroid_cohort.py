@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from scipy.ndimage import label
 
-from common.data import ThyroidPhantoms, load_datalist
+from common.data import load_datalist
+from common.data.phantoms import ThyroidPhantoms
 from common.data.phantoms.thyroid_us import FIELD_WIDTH, thyroid_us, ultrasound_of
 from common.errors import InputError
 
@@ -39,7 +40,7 @@ def test_files_lie_as_those_of_the_challenge_and_pass_the_full_check(folder):
         assert 80 <= image.width <= 110 and image.height < image.width and mask.shape == image.size[::-1]
 
 
-def test_the_number_of_a_file_does_not_tell_its_class(folder):
+def test_the_number_of_a_file_does_not_reveal_its_class(folder):
     labels = [line[-1] for line in (folder / "train.csv").read_text().splitlines()[1:]]
     assert labels != sorted(labels) and labels != sorted(labels, reverse=True)
 
@@ -59,11 +60,11 @@ def test_an_interrupted_run_draws_what_is_missing_and_a_third_nothing(folder, tm
     assert digests(path.parent) == digests(folder)
     with caplog.at_level(logging.INFO):
         ThyroidPhantoms(**SMALL).make(path.parent)
-    assert "all 12 phantoms are there already; nothing to do" in caplog.text
+    assert "all 12 phantoms exist already; nothing to do" in caplog.text
 
 
 def test_speckle_is_rayleigh_distributed_before_compression():
-    """Its mean is 1.91 times its standard deviation, whatever the echo."""
+    """Its mean is 1.91 times its standard deviation, for any echo."""
     machine = ultrasound_of("A", 0)
     image, mask = thyroid_us((180, 240), False, 0.0, machine, np.random.default_rng(3))
     depth = np.arange(180)[:, None] * FIELD_WIDTH / 240 * np.ones((1, 240))
@@ -73,7 +74,7 @@ def test_speckle_is_rayleigh_distributed_before_compression():
     assert 1.7 < envelope.mean() / envelope.std() < 2.1
 
 
-def test_a_nodule_is_one_piece_of_a_size_that_tells_nothing():
+def test_a_nodule_is_one_piece_whose_size_says_nothing_about_the_class():
     areas = {False: [], True: []}
     for seed in range(24):
         is_malignant = bool(seed % 2)
@@ -97,13 +98,13 @@ def test_malignant_nodules_are_darker_and_taller_than_benign_ones():
 
 
 @pytest.mark.parametrize("sizes", [(80,), (60, 90), (90, 80), 80, ("a", "b")])
-def test_sizes_that_make_no_sense_are_told(tmp_path, sizes):
+def test_sizes_that_make_no_sense_are_reported(tmp_path, sizes):
     with pytest.raises(InputError, match=r"sizes: found .*, expected two integers from 64"):
         ThyroidPhantoms(sizes=sizes).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()
 
 
-def test_too_few_for_the_folds_and_another_cohort_are_told(folder, tmp_path):
+def test_too_few_for_the_folds_and_another_cohort_are_reported(folder, tmp_path):
     with pytest.raises(InputError, match="lower num_folds"):
         ThyroidPhantoms(**SMALL | {"num_subjects": 4}).make(tmp_path / "cohort")
     assert not (tmp_path / "cohort").exists()

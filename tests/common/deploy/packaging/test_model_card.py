@@ -26,8 +26,8 @@ def metadata():
 
 
 @EACH_BUNDLE
-def test_the_card_in_a_bundle_s_readme_is_that_of_its_metadata(bundle):
-    text = (bundle / "docs/README.md").read_text()
+def test_the_card_in_a_bundle_s_reference_is_that_of_its_metadata(bundle):
+    text = (bundle / "docs/reference.md").read_text()
     assert text == with_card_section(text, read_config(bundle / "configs/metadata.json")), (
         f"run scripts/model_card.py {bundle.name}"
     )
@@ -37,12 +37,12 @@ def test_the_card_in_a_bundle_s_readme_is_that_of_its_metadata(bundle):
 def test_a_card_says_all_that_a_user_must_know(bundle):
     metadata = read_config(bundle / "configs/metadata.json")
     words = " ".join(render_model_card(metadata, None, {}).split())
-    told = [
+    reported = [
         metadata[name] for name in ("name", "version", "intended_use", "data_source", "image_classes", "pred_classes")
     ]
-    told += [*metadata["limitations"], *metadata["failure_modes"], *metadata["references"]]
-    told += metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values()
-    for text in told:
+    reported += [*metadata["limitations"], *metadata["failure_modes"], *metadata["references"]]
+    reported += metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values()
+    for text in reported:
         assert " ".join(text.split()) in words
     assert "Not calibrated" in words and "None: no evaluation" in words and "SHA-256" not in words
 

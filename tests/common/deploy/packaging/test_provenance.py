@@ -1,4 +1,4 @@
-"""What is known of the weights is written; what is not known is null, and no one's folders are told."""
+"""What is known of the weights is written; what is not known is null, and no one's folders are reported."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_two_masks_are_told(study, image_of):
     folder, _, files = study
     for name in ("a", "b"):
         write_segmentation(folder / f"{name}.dcm", files, MASK, name)
-    with pytest.raises(InputError, match=r"found 2 segmentations .*expected one; tell them apart by a rule"):
+    with pytest.raises(InputError, match=r"found 2 segmentations .*expected one; distinguish them by a rule"):
         image_of(folder)
 
 

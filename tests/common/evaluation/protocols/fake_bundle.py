@@ -119,7 +119,7 @@ def write_cohort(folder: Path, subjects: int = 40) -> Path:
 
 
 def pretrain(output_dir: str, **ids: Any) -> None:
-    """Leave what it was told as its weights."""
+    """Leave its settings as the weights."""
     Path(output_dir).mkdir(parents=True, exist_ok=True)
     (Path(output_dir) / "model.pt").write_text(json.dumps(ids))
 

@@ -44,19 +44,19 @@ def write_label_bundle(folder: Path) -> Path:
 
 
 def train(output_dir: str, label_fraction: float, label_seed: int, **ids: Any) -> None:
-    """Leave what it was told as its weights."""
+    """Leave its settings as the weights."""
     Path(output_dir).mkdir(parents=True, exist_ok=True)
-    told = {"label_fraction": label_fraction, "label_seed": label_seed, **ids}
-    (Path(output_dir) / "model.pt").write_text(json.dumps(told))
+    reported = {"label_fraction": label_fraction, "label_seed": label_seed, **ids}
+    (Path(output_dir) / "model.pt").write_text(json.dumps(reported))
 
 
 def evaluate(datalist: str, output_dir: str, fold: int, checkpoint: str, **_: Any) -> None:
     """Predictions of the fold: right in so many of its first subjects as half of them and the label fraction say."""
-    told = json.loads(Path(checkpoint).read_text())
-    assert told["fold"] == fold and told["seed"] == told["label_seed"]
+    reported = json.loads(Path(checkpoint).read_text())
+    assert reported["fold"] == fold and reported["seed"] == reported["label_seed"]
     rows = pd.DataFrame(json.loads(Path(datalist).read_text())["training"])
     rows = rows.loc[rows["fold"] == fold, ["subject", "label"]].reset_index(drop=True)
-    right = np.arange(len(rows)) < len(rows) * (0.5 + told["label_fraction"] / 2) - told["seed"]
+    right = np.arange(len(rows)) < len(rows) * (0.5 + reported["label_fraction"] / 2) - reported["seed"]
     p = np.where(right, rows["label"], 1 - rows["label"]) * 0.8 + 0.1
     Path(output_dir).mkdir(parents=True, exist_ok=True)
     rows.assign(prediction=(p > 0.5).astype(int), probability_0=1 - p, probability_1=p).to_csv(

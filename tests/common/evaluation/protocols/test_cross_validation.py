@@ -109,7 +109,7 @@ def test_a_sweep_tries_each_value_under_its_own_name(dataset):
 
 def test_another_comparison_in_the_same_folder_is_refused(dataset):
     recorded(dataset, methods=["se"], max_epochs=2).run()
-    with pytest.raises(InputError, match="of another comparison"):
+    with pytest.raises(InputError, match="from another comparison"):
         recorded(dataset, methods=["se"], max_epochs=3).run()
 
 

@@ -111,10 +111,10 @@ def test_images_that_a_table_lacks_or_has_twice_are_told(make_table):
     images = make_table("a", edit=visits)
     with pytest.raises(InputError, match=r"b.csv: lacks 2 of 50 images, of sub-000, sub-009"):
         FeatureSets({"a": [images, make_table("b", edit=lambda table: visits(table).drop(index=[40, 9]))]})
-    with pytest.raises(InputError, match=r"c.csv: subject sub-003 is there twice; expected one line per row"):
+    with pytest.raises(InputError, match=r"c.csv: subject sub-003 is listed twice; expected one line per row"):
         FeatureSets({"a": [make_table("c", edit=lambda table: visits(table).replace({"row": {43: 3}}))]})
     with pytest.raises(
-        InputError, match=r"d.csv: .*sub-000 is there twice; expected one line per subject, or a column r"
+        InputError, match=r"d.csv: .*sub-000 is listed twice; expected one line per subject, or a column r"
     ):
         FeatureSets({"a": [make_table("d", edit=lambda table: visits(table).drop(columns="row"))]})
 

@@ -81,13 +81,13 @@ def test_fine_tuning_has_its_labels_seed_and_encoder_of_the_same_fold(whole):
     run, _ = whole
     trained = [(overlays, overrides) for stage, overlays, overrides in run.stages if stage == "train"]
     assert len(trained) == 2 * len(FRACTIONS) * len(SEEDS) * len(FOLDS)
-    told = set()
+    reported = set()
     for overlays, ids in trained:
         assert overlays == ["cgc"] and ids["seed"] == ids["label_seed"]
         encoder = ids["pretrained_encoder"]
         assert encoder in (None, str(run.output_dir / f"simsiam/fold{ids['fold']}/model.pt"))
-        told.add((encoder is None, ids["label_fraction"], ids["seed"], ids["fold"]))
-    assert len(told) == len(trained)
+        reported.add((encoder is None, ids["label_fraction"], ids["seed"], ids["fold"]))
+    assert len(reported) == len(trained)
 
 
 def test_the_traditional_features_are_measured_without_a_network_once_for_each_row_of_them(whole):
@@ -211,15 +211,15 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": ["mlc+cgc"]}, "mlc: no encoder to start from"),
         ({"methods": ["scratch+linear_probe"]}, r"scratch\+linear_probe: no encoder to probe"),
         ({"methods": ["simsiam+cmc+linear_probe"]}, "cmc: the bundle has no such config"),
-        ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract_features.yaml has not"),
-        ({"methods": ["radiomics+single"]}, "single: sets fusion.*, which extract_features.yaml has not"),
+        ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract.* does not have"),
+        ({"methods": ["radiomics+single"]}, "single: sets fusion.*, which extract.* does not have"),
         ({"methods": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
         ({"methods": []}, "methods: found none"),
         ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),
         ({"seeds": []}, "seeds: found none"),
         ({"fold": [0, 7]}, r"fold: found \[0, 7\]; expected of \[0, 1\]"),
         ({"max_epoch": 3}, "settings: found max_epoch, which none of pretrain, .* has"),
-        ({"train": {"epochs": 3}}, "train: found epochs, which train.yaml has not"),
+        ({"train": {"epochs": 3}}, "train: found epochs, which train.yaml does not have"),
         ({"methods": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),
     ],
 )
@@ -232,11 +232,11 @@ def test_what_cannot_be_run_is_told_before_anything_runs(start, tmp_path, option
 def test_runs_of_other_settings_or_another_cohort_are_not_mixed(start, tmp_path):
     options = {"methods": ["scratch+cgc"], "fractions": [1.0], "seeds": [0], "fold": [0]}
     start(**options).run()
-    with pytest.raises(InputError, match="of another comparison"):
+    with pytest.raises(InputError, match="from another comparison"):
         start(**options, train={"fusion": "x"}).run()
     datalist = tmp_path / "data/datalist.json"
     datalist.write_text(datalist.read_text().replace("stage 1", "stage one"))
-    with pytest.raises(InputError, match="of another comparison"):
+    with pytest.raises(InputError, match="from another comparison"):
         start(**options).run()
 
 

@@ -120,7 +120,7 @@ def test_features_that_say_nearly_the_same_are_dropped_where_asked(tmp_path):
     [
         (lambda t: t.iloc[2:], "lacks 2 of 60 labelled subjects: s00, s01; extract them again"),
         (lambda t: t.assign(row=[1, *range(1, 60)]), "lacks 1 of 60 labelled images, of s00; extract them again"),
-        (lambda t: pd.concat([t, t[3:5]]), "s03, s04 there twice; expected one line for each subject"),
+        (lambda t: pd.concat([t, t[3:5]]), "s03, s04 listed twice; expected one line for each subject"),
         (lambda t: t[["subject"]], "no feature; expected columns beside subject"),
         (lambda t: t.assign(f1=np.inf), "infinite values in f1"),
         (lambda t: t.assign(**{f"f{i}": 1.0 for i in range(6)}), r"No feature in X meets the variance .*labelled ima"),

@@ -102,7 +102,7 @@ def test_each_seed_has_the_tables_and_folds_of_its_own(make_table, run, tmp_path
     assert found["a", 1.0]["auc"]["value"] < 0.75 and found["a", 1.0]["auc"]["std_over_seeds"] > 0
     folds = {seed: part.sort_values("subject")["fold"].tolist() for seed, part in predictions.groupby("seed")}
     assert folds[0] != folds[6] and folds[6] == read_table(tmp_path / "seed6_fold0.csv")["fold"].tolist()
-    assert "5 folds, dealt anew for each seed" in (tmp_path / "out" / "report.md").read_text()
+    assert "5 folds, different for each seed" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_logistic_regression_is_fitted_and_named_in_the_report(make_table, run, tmp_path):
@@ -159,7 +159,7 @@ def test_a_supervised_network_gets_its_row(make_table, run, tmp_path):
     [
         (True, "a.csv", "Pre-training was **transductive**"),
         (False, "a{fold}.csv", "Pre-training was per fold, without the held-out subjects: 3DSiam"),
-        (False, "a.csv", "One table serves all folds"),
+        (False, "a.csv", "One table is used for all folds"),
     ],
 )
 def test_the_report_says_what_pre_training_saw(make_table, run, tmp_path, transductive, path, sentence):

@@ -64,7 +64,7 @@ def cells(text: str, row: str) -> list[str]:
 def test_one_command_gives_both_tables_of_the_paper(whole):
     _, report = whole
     text = report.read_text()
-    assert "pooled out-of-fold predictions of 2 folds, dealt anew for each seed" in text
+    assert "pooled out-of-fold predictions of 2 folds, different for each seed" in text
     header = next(line for line in text.splitlines() if "T1: Acc" in line)
     assert [cell.strip() for cell in header.split("|")[2:-1]] == [
         f"{modality}: {column}" for modality in ("T1", "T2") for column in ("Acc", "Pre", "Rec", "F1")
@@ -83,10 +83,10 @@ def test_one_command_gives_both_tables_of_the_paper(whole):
 
 def test_every_seed_deals_its_folds_for_all_stages(whole):
     run, report = whole
-    told = {(stage, overrides.get("seed"), overrides.get("datalist")) for stage, _, overrides in run.stages[:-1]}
+    reported = {(stage, overrides.get("seed"), overrides.get("datalist")) for stage, _, overrides in run.stages[:-1]}
     seeds = {seed: str(run.output_dir / f"seed{seed}" / "datalist.json") for seed in (0, 1)}
     stages = ("pretrain", "extract_features", "train", "evaluate")
-    assert told == {(stage, seed, path) for stage in stages for seed, path in seeds.items()}
+    assert reported == {(stage, seed, path) for stage in stages for seed, path in seeds.items()}
     dealt = [json.loads(Path(path).read_text()) for path in seeds.values()]
     folds = [[row["fold"] for row in content["training"]] for content in dealt]
     assert folds[0] != folds[1] and set(folds[0]) == set(folds[1]) == {0, 1}
@@ -156,8 +156,8 @@ def test_transductive_encoders_are_trained_once_for_each_seed_and_start_all_fold
             "mlc: no encoder to start from; expected scratch, imagenet, mcl, scl or an overlay",
         ),
         ({"finetune": ["mcl+cmc"]}, "cmc: the bundle has no such config"),
-        ({"finetune": ["mcl+simsiam"]}, "simsiam: sets encoder_name, pairs, which train.yaml has not"),
-        ({"methods": ["single"]}, "single: sets fusion, which pretrain.yaml has not"),
+        ({"finetune": ["mcl+simsiam"]}, "simsiam: sets encoder_name, pairs, which train.yaml does not have"),
+        ({"methods": ["single"]}, "single: sets fusion, which pretrain.yaml does not have"),
         ({"finetune": ["scl+cgc"]}, r"scl\+cgc: simsiam has an encoder for each modality and the network takes all"),
         ({"finetune": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
         ({"finetune": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),

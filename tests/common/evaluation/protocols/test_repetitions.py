@@ -64,7 +64,7 @@ def test_folds_that_are_dealt_already_are_kept_and_others_refused(datalist, tmp_
     deal_folds(datalist, repetition)
     deal_folds(datalist, repetition)
     other = write_cohort(tmp_path / "other", subjects=24) / "datalist.json"
-    with pytest.raises(InputError, match=r"seed5/datalist.json: of other folds or another cohort than .*other"):
+    with pytest.raises(InputError, match=r"seed5/datalist.json: has other folds or another cohort than .*other"):
         deal_folds(other, repetition)
 
 

@@ -91,8 +91,8 @@ def test_the_files_say_what_was_found_and_hold_no_path_of_this_machine(tmp_path)
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ("right", "all 120 images are right, or all but a few doubtful ones"),
-        ("wrong", "the confidence in 120 images says nothing about being right"),
+        ("right", "all 120 images are right, or all but a few with low confidence"),
+        ("wrong", "the confidence in 120 images does not depend on being right"),
     ],
 )
 def test_a_temperature_that_runs_away_is_refused(tmp_path, answers, message):

@@ -29,7 +29,7 @@ def replaced(old, new):
     return change
 
 
-def told(archive):
+def reported(archive):
     (problem,) = scan_folder(archive)
     assert problem.startswith(f"{MODEL}: model/") and "\n" not in problem
     return problem.partition(": model/")[2].partition(": ")[2]
@@ -48,7 +48,7 @@ def told(archive):
 )
 def test_another_operator_is_refused(target, archive):
     change_member(archive / MODEL, GRAPH, replaced("torch.ops.aten.conv2d.default", target))
-    assert told(archive) == f"the operator {target!r} is not on the allow-list"
+    assert reported(archive) == f"the operator {target!r} is not on the allow-list"
 
 
 def with_size_of_an_image(expression):
@@ -68,7 +68,7 @@ def test_a_size_that_is_an_expression_of_python_is_refused_and_would_have_run(ar
     path = archive / MODEL
     harm = f"__import__('pathlib').Path('{sentinel}').touch()"
     change_member(path, GRAPH, with_size_of_an_image(harm))
-    assert told(archive) == f"{harm!r} is no arithmetic of sizes"
+    assert reported(archive) == f"{harm!r} is no arithmetic of sizes"
     assert not sentinel.exists()
     with pytest.raises(Exception):  # noqa: B017 whatever torch makes of the result
         torch.export.load(path)
@@ -100,7 +100,7 @@ def test_tensors_in_two_zip_files_behind_one_another_are_refused_of_which_torch_
     )
     twins = concatenated(harmless | {name: harm}, harmless)
     change_member(archive / MODEL, "data/sample_inputs/model.pt", lambda content: twins)
-    assert "two zip files behind one another" in told(archive) and not sentinel.exists()
+    assert "two zip files behind one another" in reported(archive) and not sentinel.exists()
     torch.load(io.BytesIO(twins), weights_only=False)
     assert sentinel.exists()  # so the test could fail
 
@@ -118,7 +118,7 @@ def test_arithmetic_of_sizes_passes(text, archive):
 )
 def test_anything_else_for_a_size_does_not(text, archive):
     change_member(archive / MODEL, GRAPH, _with_size(text))
-    assert told(archive) == f"{text!r} is no arithmetic of sizes"
+    assert reported(archive) == f"{text!r} is no arithmetic of sizes"
 
 
 def _with_size(text):
@@ -139,7 +139,7 @@ def test_a_tree_whose_types_torch_would_import_is_refused(archive):
         return json.dumps(graph).encode()
 
     change_member(archive / MODEL, GRAPH, change)
-    assert "has other types than tuple, list and dict" in told(archive)
+    assert "has other types than tuple, list and dict" in reported(archive)
 
 
 def test_an_enumeration_whose_module_torch_would_import_is_refused(archive):
@@ -152,7 +152,7 @@ def test_an_enumeration_whose_module_torch_would_import_is_refused(archive):
         return json.dumps(graph).encode()
 
     change_member(archive / MODEL, GRAPH, change)
-    assert "has other types than tuple, list and dict" in told(archive)
+    assert "has other types than tuple, list and dict" in reported(archive)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ def test_an_enumeration_whose_module_torch_would_import_is_refused(archive):
 )
 def test_a_member_that_torch_would_unpickle_or_link_is_refused(name, archive):
     change_member(archive / MODEL, "/archive_format", lambda content: content, rename=name)
-    assert told(archive) == "no member of this name belongs into an exported program"
+    assert reported(archive) == "no member of this name belongs in an exported program"
 
 
 def test_a_weight_that_is_a_pickle_is_refused(archive):
     change_member(
         archive / MODEL, "weights/model_weights_config.json", replaced('"use_pickle": false', '"use_pickle": true')
     )
-    assert told(archive).endswith("is pickled")
+    assert reported(archive).endswith("is pickled")
 
 
 def test_pickled_sample_inputs_are_looked_at_inside(archive, sentinel, tmp_path):
@@ -176,5 +176,5 @@ def test_pickled_sample_inputs_are_looked_at_inside(archive, sentinel, tmp_path)
     torch.save((torch.zeros(1),), path)
     change_member(path, "/data.pkl", lambda content: pickle.dumps(Touch(sentinel), 2))
     change_member(archive / MODEL, "/sample_inputs/model.pt", lambda content: path.read_bytes())
-    assert told(archive) == "sample/data.pkl: a pickle that names posix.system"
+    assert reported(archive) == "sample/data.pkl: a pickle that names posix.system"
     assert not sentinel.exists()

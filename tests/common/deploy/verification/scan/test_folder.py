@@ -32,7 +32,7 @@ def test_an_archive_without_code_passes(archive):
 def test_a_file_of_another_name_is_refused(name, archive):
     (archive / name).parent.mkdir(exist_ok=True)
     (archive / name).write_text("")
-    assert scan_folder(archive) == [f"{name}: no file of this name belongs into an archive without code"]
+    assert scan_folder(archive) == [f"{name}: no file of this name belongs in an archive without code"]
 
 
 def test_a_link_is_refused(archive, tmp_path):

@@ -50,7 +50,7 @@ def same_for_all_readers(content: bytes) -> None:
         assert inner == {name: reader.get_record(name) for name in reader.get_all_records()}
 
 
-def told(problems: list[str]) -> list[str]:
+def reported(problems: list[str]) -> list[str]:
     """The problems, each of which must be a line that a terminal can show."""
     assert all("\n" not in problem and len(problem) < 2000 for problem in problems)
     return problems
@@ -59,21 +59,21 @@ def told(problems: list[str]) -> list[str]:
 @given(data=st.data())
 def test_torchscript_that_passes_is_for_torch_what_it_is_for_the_scan(data, seeds):
     content = data.draw(damaged([seeds["model.ts"], seeds["twins.ts"]]))
-    if not told(scan_torchscript(content)):
+    if not reported(scan_torchscript(content)):
         same_for_all_readers(content)
 
 
 @given(data=st.data())
 def test_an_exported_program_that_passes_is_for_torch_what_it_is_for_the_scan(data, seeds):
     content = data.draw(damaged([seeds["model.pt2"]]))
-    if not told(scan_exported(content)):
+    if not reported(scan_exported(content)):
         same_for_all_readers(content)
 
 
 @given(data=st.data())
 def test_saved_tensors_that_pass_hold_no_more_than_tensors_for_torch_too(data, seeds):
     content = data.draw(damaged([seeds["model.pt"]]))
-    if content and not told(scan_saved_tensors(content)):
+    if content and not reported(scan_saved_tensors(content)):
         same_for_all_readers(content)
 
 
@@ -93,7 +93,7 @@ def test_a_pickle_that_passes_asks_for_tensors_alone(data, seeds):
     (saved,) = (member for name, member in read_members(seeds["model.pt"]).items() if name.endswith(".pkl"))
     values = pickle.dumps({"a": [1, 2.5, "text", None, True, (3,)]}, 2)
     content = data.draw(damaged([saved, values, pickletools.optimize(values), b"cposix\nsystem\n(S'true'\ntR."]))
-    if not told(scan_pickle(content)):
+    if not reported(scan_pickle(content)):
         try:
             Plain(io.BytesIO(content)).load()
         except AssertionError:
@@ -107,7 +107,7 @@ def test_no_file_ends_the_scan(data, seeds, project):
     configs = project / "bundles/liver_cgc/configs"
     texts = [(configs / name).read_bytes() for name in ("inference.json", "metadata.json")]
     _, scan = data.draw(st.sampled_from(KINDS))
-    told(scan(data.draw(damaged([*texts, seeds["model.onnx"], seeds["model.ts"], b"", b"[" * 5000]))))
+    reported(scan(data.draw(damaged([*texts, seeds["model.onnx"], seeds["model.ts"], b"", b"[" * 5000]))))
 
 
 JSON = st.recursive(
@@ -124,5 +124,5 @@ JSON = st.recursive(
 def test_a_config_that_passes_evaluates_nothing(content):
     text = json.dumps(content)
     for scan in (scan_config, scan_metadata):
-        if not told(scan(text.encode())):
+        if not reported(scan(text.encode())):
             assert "$exit()" not in text

@@ -41,10 +41,10 @@ def a_function(model):
 DAMAGE = {
     "weights in another file": (
         lambda model: outside(model.graph.initializer[0]),
-        "the weights 'weights' lie in another file",
+        "the weights 'weights' are in another file",
     ),
-    "weights in another file, in a branch": (in_a_branch, "the weights 'weights' lie in another file"),
-    "weights in another file, in an attribute": (in_an_attribute, "the weights 'value' lie in another file"),
+    "weights in another file, in a branch": (in_a_branch, "the weights 'weights' are in another file"),
+    "weights in another file, in an attribute": (in_an_attribute, "the weights 'value' are in another file"),
     "an operator of another maker": (
         lambda model: setattr(model.graph.node[0], "domain", "com.mine"),
         "the operator 'MatMul' of 'com.mine'",

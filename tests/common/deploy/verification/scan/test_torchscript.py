@@ -27,7 +27,7 @@ class Touch:
         return os.system, (f"touch {self.path}",)
 
 
-def told(archive):
+def reported(archive):
     """The only problem, without the file's name."""
     (problem,) = scan_folder(archive)
     assert problem.startswith(f"{MODEL}: model/") and "\n" not in problem
@@ -40,7 +40,7 @@ def test_a_pickle_that_calls_the_system_is_refused_and_not_unpickled(name, proto
     harm = pickle.dumps(Touch(sentinel), protocol)
     change_member(archive / MODEL, f"/{name}", lambda content: harm)
     expected = "names posix.system" if protocol == 2 else "the opcode STACK_GLOBAL"
-    assert told(archive) == f"{name}: a pickle {'that ' if protocol == 2 else 'with '}{expected}"
+    assert reported(archive) == f"{name}: a pickle {'that ' if protocol == 2 else 'with '}{expected}"
     assert not sentinel.exists()
     pickle.loads(harm)
     assert sentinel.exists()  # so the test could fail
@@ -48,19 +48,19 @@ def test_a_pickle_that_calls_the_system_is_refused_and_not_unpickled(name, proto
 
 def test_a_pickle_behind_the_end_of_another_is_refused(archive, sentinel):
     change_member(archive / MODEL, "/data.pkl", lambda content: content + pickle.dumps(Touch(sentinel), 2))
-    assert told(archive) == "data.pkl: a pickle with bytes behind its end"
+    assert reported(archive) == "data.pkl: a pickle with bytes behind its end"
 
 
 def test_a_pickled_line_table_is_looked_at_too(archive, sentinel):
     change_member(archive / MODEL, ".debug_pkl", lambda content: pickle.dumps(Touch(sentinel), 2))
-    assert "a pickle that names posix.system" in told(archive)
+    assert "a pickle that names posix.system" in reported(archive)
 
 
 def test_a_class_written_in_cpp_is_refused(archive):
     change_member(
         archive / MODEL, "/constants.pkl", lambda content: b"\x80\x02c__torch__.torch.classes.dist\nStore\n)\x81."
     )
-    assert told(archive) == "constants.pkl: a pickle that names __torch__.torch.classes.dist.Store"
+    assert reported(archive) == "constants.pkl: a pickle that names __torch__.torch.classes.dist.Store"
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,13 @@ def test_torchs_own_operators_that_write_files_are_named_as_the_scanner_thinks(t
 @pytest.mark.parametrize("name", ["run.py", "extra/run.py", "extra/train.json", "bytecode.pkl", "code/a.so"])
 def test_another_member_is_refused(name, archive):
     change_member(archive / MODEL, "/version", lambda content: content, rename=name)
-    assert told(archive) == f"{name}: no member of this name belongs into TorchScript"
+    assert reported(archive) == f"{name}: no member of this name belongs in TorchScript"
 
 
 def test_the_config_inside_is_scanned_as_the_one_outside(archive):
     harm = json.dumps({"run": ["$exit()"]}).encode()
     change_member(archive / MODEL, "/extra/inference.json", lambda content: harm)
-    assert told(archive) == "extra/inference.json: run#0: the expression '$exit()' is not on the allow-list"
+    assert reported(archive) == "extra/inference.json: run#0: the expression '$exit()' is not on the allow-list"
 
 
 def test_two_members_of_one_name_are_refused_as_readers_differ_on_them(archive):

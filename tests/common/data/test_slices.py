@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from monai.transforms import Compose, LoadImaged, Orientationd
 
-from common.data import LiverPhantoms, lgg_datalist, load_datalist, slice_datalist
+from common.data import load_datalist, slice_datalist
+from common.data.cohorts import lgg_datalist
+from common.data.phantoms import LiverPhantoms
 from common.errors import InputError
 from common.transforms import LoadModalitiesd, SelectSliced
 
@@ -105,7 +107,7 @@ def test_a_cohort_of_slices_is_only_turned(tmp_path):
         np.testing.assert_array_equal(STOCK(new)["image"].numpy(), STOCK(old)["image"].numpy())
 
 
-def test_all_rows_that_cannot_be_done_are_told_at_once(volumes, tmp_path):
+def test_all_rows_that_cannot_be_done_are_reported_at_once(volumes, tmp_path):
     content = json.loads(volumes.read_text())
     for row, index in zip(content["training"], (10, 0, -1, 9, 3, 3), strict=True):
         row["slice"] = index

@@ -1,4 +1,4 @@
-"""A cohort of volumes as a cohort of slices."""
+"""Conversion of a cohort of volumes to a cohort of slices."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from ...errors import InputError
-from ...images.nifti import write_nifti
-from ..datalist import load_datalist
-from ..datalist_writer import write_datalist
-from ..names import class_names
+from ..errors import InputError
+from ..images.nifti import write_nifti
+from .datalist import load_datalist
+from .datalist_writer import write_datalist
+from .names import class_names
 
 __all__ = ["slice_datalist"]
 
@@ -36,39 +36,37 @@ def slice_datalist(
     organ_label: int | Sequence[int] | None = None,
     missing: Literal["refuse", "zeros"] = "refuse",
 ) -> Path:
-    """Take one slice of each volume of a datalist, in RAS order, and write them with a datalist of their own.
+    """Extract one slice of each volume of a datalist, in RAS order, and write the slices with a new datalist.
 
-    Then slices can be read without this package: MONAI's ``LoadImaged`` makes ``[M, H, W]`` of a row. Each
-    modality is a NIfTI of two axes, ``<subject>/<modality>.nii.gz``, whose affine tells where in the patient it lies
-    (of sagittal and coronal slices only the spacing, as MONAI reads no more); the mask, where there is one, is
-    ``<subject>/mask.nii.gz``. Labels, folds and other keys stay; ``slice`` tells the
-    index along the axis.
+    The slices can be read without this package: MONAI's ``LoadImaged`` loads a row as ``[M, H, W]``. Each modality is a
+    NIfTI image with two axes, ``<subject>/<modality>.nii.gz``, whose affine contains the position in the patient (for
+    sagittal and coronal slices only the spacing, as MONAI reads no more); the mask, if there is one, is
+    ``<subject>/mask.nii.gz``. Labels, folds and other keys are kept; ``slice`` is the index along the axis.
 
     Args:
-        datalist: datalist of volumes, or of slices, which are only reoriented; both its sections are done.
+        datalist: datalist of volumes, or of slices, which are only reoriented; both sections are converted.
         output: folder to make, with ``datalist.json`` and the slices.
         axis: axis after reorientation to RAS: 0 for sagittal, 1 for coronal, 2 for transverse slices.
-        index: index of the slice for all rows, from left, back or foot; default: the row's ``slice``, or else the slice
-            with the largest mask area.
-        mask_label: value (or values) of the mask whose area counts; default: any but 0.
-        apply_mask: whether to set what lies outside the mask to 0, where there is one.
+        index: index of the slice for all rows, from left, back or foot; default: ``slice`` of the row, or else the
+            slice with the largest mask area.
+        mask_label: value (or values) of the mask for this area; default: any but 0.
+        apply_mask: whether to set pixels outside the mask to 0, if there is a mask.
         organ_label: value (or values) of the mask that ``apply_mask`` keeps; default: any but 0.
-        missing: how to treat missing modalities: "zeros" keeps their rows, with null in place of the image; "refuse"
+        missing: treatment of missing modalities: "zeros" keeps their rows, with null instead of the image; "refuse"
             reports them.
 
     Returns:
         The path of the new datalist.
 
     Raises:
-        InputError: with all rows that cannot be done; nothing is written then but slices.
+        InputError: rows cannot be converted, all of which are listed; then no datalist is written.
     """
     datalist, output = Path(datalist), Path(output)
     if (output / "datalist.json").resolve() == datalist.resolve():
         raise InputError(f"{output}: found the datalist of the volumes, expected another folder; choose one")
     content = _read(datalist)
-    options = {"spatial_dims": [2, 3], "mask_label": mask_label, "missing": missing}
     sections = {
-        name: load_datalist(datalist, section=name, **options)
+        name: load_datalist(datalist, section=name, spatial_dims=[2, 3], mask_label=mask_label, missing=missing)
         for name in [name for name in SECTIONS if content.get(name)] or SECTIONS[:1]
     }
     modality = content.get("modality") or {}
@@ -82,7 +80,7 @@ def slice_datalist(
         for row in tqdm(rows, f"taking slices of {section}", unit="row", disable=len(rows) < 8):
             folder = re.sub(r"[^\w.-]+", "_", row["subject"])
             numbers[folder] += 1
-            folder += f"-{numbers[folder]}" if numbers[folder] > 1 else ""  # a further image of one subject
+            folder += f"-{numbers[folder]}" if numbers[folder] > 1 else ""  # another image of the same subject
             try:
                 done[section].append(_written(row, steps, output.absolute() / folder, files))
             except InputError as error:
@@ -100,7 +98,7 @@ def slice_datalist(
 
 
 def _read(datalist: Path) -> dict[str, Any]:
-    """The datalist's content; nothing of a file that is none, which ``load_datalist`` tells."""
+    """The content of the datalist; empty for invalid files, which ``load_datalist`` reports."""
     try:
         content = json.loads(datalist.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -109,10 +107,10 @@ def _read(datalist: Path) -> dict[str, Any]:
 
 
 def _steps(axis: int, index: int | None, mask_label: Labels, apply_mask: bool, organ_label: Labels) -> list[Step]:
-    """From a row's files to its slice; no ``Compose``, which would wrap what goes wrong."""
+    """Transforms from the files of a row to its slice; not a ``Compose``, which would wrap errors."""
     from monai.transforms import CopyItemsd, LabelToMaskd, LoadImaged, Orientationd
 
-    from ...transforms import CheckedReader, LoadModalitiesd, MaskWhereGivend, SelectSliced
+    from ..transforms import CheckedReader, LoadModalitiesd, MaskWhereGivend, SelectSliced
 
     keys = ["image", "mask"]
     steps: list[Step] = [
@@ -134,7 +132,7 @@ def _written(row: dict[str, Any], steps: Sequence[Step], folder: Path, names: Se
         data = step(data)
     image, affine = data["image"], data["image"].affine.numpy()
     if abs(np.linalg.det(affine[:2, :2])) < 0.5 * np.linalg.norm(affine[:, 0]) * np.linalg.norm(affine[:, 1]):
-        # MONAI turns slices by the first two rows alone, in which a sagittal or coronal plane is but a line.
+        # MONAI reorients slices by the first two rows alone, in which a sagittal or coronal plane is degenerate.
         affine = np.diag([*np.linalg.norm(affine[:3, :3], axis=0), 1.0])
     files = [
         None if gone else str(write_nifti(folder / f"{name}.nii.gz", channel.numpy(), affine))
