@@ -38,7 +38,8 @@ def package(
         output: folder for the archive.
         name: name of the archive; default: that of the bundle, for targets other than zoo with _classification or
             _inference.
-        calibration: calibration.json of scripts/calibrate.py; default: no calibration and no abstention.
+        calibration: calibration.json of scripts/calibrate.py; default: that of the bundle's own weights, or no
+            calibration and no abstention.
         metrics: metrics.json of an evaluation (evaluate.yaml writes one into report/), for metadata and model card.
         run: output folder of train.yaml, for the provenance; default: folder of the weights.
         key: private Ed25519 key (PEM) to sign with.

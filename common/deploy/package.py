@@ -107,10 +107,11 @@ def package_bundle(
         output: folder for the archive, ``<name>.zip``; for the zoo also for its ``model_info.json``.
         weights: ``model.pt`` written by ``train.yaml``; by default ``models/model.pt`` of the bundle.
         name: name of the archive and of the folder in it; by default derived from the bundle's, see :data:`TARGETS`.
-        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without it the classifier never abstains.
+        calibration: ``calibration.json`` of ``scripts/calibrate.py``; by default that of the bundle's own weights;
+            without one the classifier never abstains.
         run: output folder of ``train.yaml``, for the provenance; by default the weights' folder if it is one.
         key: private Ed25519 key (PEM) that signs the manifest.
-        metrics: ``metrics.json`` of an evaluation on held-out subjects.
+        metrics: ``metrics.json`` of an evaluation on held-out subjects; by default that of the bundle's own weights.
         overlays: overlays of ``train.yaml`` used in training.
         address: URL of the folder where the archive and its large files will be.
         progress: whether to print each step to stderr.
@@ -131,6 +132,11 @@ def package_bundle(
     name = _checked(name or kind.name.format(bundle=folder.name), kind)
     if key is not None:
         read_private_key(key)
+    if weights is None:  # those that ship, with what is known of them
+        calibration, metrics = (
+            path or _shipped(folder, file)
+            for path, file in ((calibration, "calibration.json"), (metrics, "metrics.json"))
+        )
     weights = weights_file(folder, weights)
     recorded = recorded_settings(folder, weights, overlays, settings)
     portable, own_files = portable_settings({**recorded, **settings})
@@ -153,6 +159,11 @@ def package_bundle(
         version = classifier.metadata["version"]
         write_model_info(Path(output) / "model_info.json", path, version, address or ZOO_ADDRESS)
     return path
+
+
+def _shipped(bundle: Path, name: str) -> Path | None:
+    path = bundle / "models" / name
+    return path if path.is_file() else None
 
 
 class _Steps:

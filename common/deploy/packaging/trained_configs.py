@@ -45,6 +45,8 @@ def read_configs(
             _put_over(configs[name], folder.ids(overlay), name, ids)
     for key, value in (settings or {}).items():
         _set(configs, key, list(value) if isinstance(value, tuple) else value, Path(bundle).name)
+    for name in [name for name in configs if name.startswith("inference")]:
+        configs[name]["bundle_root"] = "."  # an archive is used from its own folder
     configs["inference"] = _without_foreign_ids(configs["inference"], {**configs["train"], **configs["evaluate"]})
     return configs
 
