@@ -58,7 +58,7 @@ class ResumableCheckpoint:
         record: what the weights are of (:func:`common.training_record`), to be written into ``model.pt``.
 
     Raises:
-        InputError: when the checkpoint is unreadable, of another architecture or of another cohort.
+        InputError: the checkpoint is unreadable, of another architecture or of another cohort.
     """
 
     def __init__(
