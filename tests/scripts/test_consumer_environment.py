@@ -1,4 +1,4 @@
-"""What scripts/consumer_environment.sh refuses; tests of the consumers make real environments with it."""
+"""Input that scripts/consumer_environment.sh refuses; tests of the consumers create real environments with it."""
 
 from __future__ import annotations
 

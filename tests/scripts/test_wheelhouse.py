@@ -1,4 +1,4 @@
-"""What the wheelhouse holds installs where there is no index, and nothing else does."""
+"""The packages of the wheelhouse can be installed without an index, and no others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_wheel(folder: Path, name: str, version: str, needs: str | None = None)
 
 @pytest.fixture
 def copy(tmp_path, project) -> Project:
-    """The project with an environment that only writes down what it is asked, but lets pip collect wheels."""
+    """The project with an environment that only records calls, but lets pip collect wheels."""
     copy = Project(tmp_path, project).with_environment()
     shutil.copy(project / SCRIPT, copy.root / SCRIPT)
     for tool in TOOLS:
@@ -46,7 +46,7 @@ def copy(tmp_path, project) -> Project:
 
 @pytest.fixture
 def index(tmp_path) -> Path:
-    """A folder of wheels, the only place from which pip takes any: an old and a new one, and what they need."""
+    """A folder of wheels, the only source of pip: an old and a new one, and their dependencies."""
     folder = tmp_path / "index"
     folder.mkdir()
     for version in ("1.0", "2.0"):
@@ -57,7 +57,7 @@ def index(tmp_path) -> Path:
 
 @pytest.fixture
 def wheelhouse(copy, index, tmp_path) -> Path:
-    """What the script makes of it, with the old version pinned."""
+    """The wheelhouse that the script makes of it, with the old version pinned."""
     (copy.root / "constraints.txt").write_text("reader==1.0\nvoxels==3.0\n")
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
     result = copy.run(SCRIPT, str(tmp_path / "wheelhouse"), "reader", **env)
@@ -67,7 +67,7 @@ def wheelhouse(copy, index, tmp_path) -> Path:
 
 
 def install(wheelhouse: Path, environment: Path) -> subprocess.CompletedProcess[str]:
-    """As its user does, who has no index."""
+    """Installation by a user without an index."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     env |= {"PYTHON": sys.executable, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9"}
     command = ["bash", wheelhouse / "install.sh", environment]
