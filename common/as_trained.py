@@ -46,7 +46,7 @@ def as_trained(checkpoint: str | Path | None, config: str) -> None:
         InputError: an id contradicts the checkpoint, or the datalist has other classes or modalities.
     """
     parser = calling_parser()
-    if parser is None or not checkpoint or not Path(checkpoint).is_file():  # whoever loads it, reports that
+    if parser is None or not checkpoint or not Path(checkpoint).is_file():  # reported when it is loaded
         return
     record = read_training_record(checkpoint)
     if record is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calling_parser", "check_options", "converted_options", "plain_value"]
 
-UNKNOWN = object()  # the value of an id that only a component could tell
+UNKNOWN = object()  # the value of an id that depends on a component
 _FLAGS = {"true": True, "false": False}
 _NULL = ("null", "none")
 _AXES = ("_size", "spacing")  # ids that end so are lists with an entry for each axis
