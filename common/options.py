@@ -1,7 +1,7 @@
 """The options of a run, checked and converted in one place before anything is read.
 
-MONAI puts what the command line gives into the config as it is: ``--max_epochs ten`` is text, so is ``--amp false``,
-which then counts as true, and ``--max_epoch 1`` is a new id to which nothing refers. Each config calls
+MONAI puts values of the command line into the config unchecked: ``--max_epochs ten`` is text, as is ``--amp false``,
+which is then treated as true, and ``--max_epoch 1`` is a new id to which nothing refers. Each config calls
 :func:`check_options` first in ``initialize``.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calling_parser", "check_options", "converted_options", "plain_value"]
 
-UNKNOWN = object()  # the value of an id that only a component could tell
+UNKNOWN = object()  # the value of an id that depends on a component
 _FLAGS = {"true": True, "false": False}
 _NULL = ("null", "none")
 _AXES = ("_size", "spacing")  # ids that end so are lists with an entry for each axis
@@ -50,8 +50,8 @@ _OF_MONAI = ("_meta_", "imports", "initialize", "run", "finalize")
 def check_options(bundle_root: str | Path) -> None:
     """Convert the options of the run whose config calls this to the types of their defaults, and refuse unknown ones.
 
-    The defaults are what the configs and overlays of the bundle have for an id. Text becomes true or false, a number
-    or null where a default is one; references and expressions (``@...``, ``$...``) are left to MONAI.
+    The defaults are the values of an id in the bundle's configs and overlays. Text becomes true or false, a number
+    or null if a default is one; references and expressions (``@...``, ``$...``) are left to MONAI.
 
     Args:
         bundle_root: folder of the bundle, with ``configs`` in it.
@@ -81,8 +81,8 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
     """Options that need another type.
 
     Args:
-        config: files and options, merged.
-        folder: the bundle's configs, with the defaults.
+        config: merged files and options.
+        folder: folder of the bundle's configs, with the defaults.
 
     Returns:
         Their ids with the converted values.
@@ -196,7 +196,7 @@ def _unknown(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator
     unknown -= set().union(*map(references, config.values()))
     for name in (name for name in config if name in unknown and not _is_component(config[name])):
         near = difflib.get_close_matches(name, [*config.keys() - unknown, *defaults], n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/README.md of the bundle lists them"
+        hint = f"did you mean {near[0]}?" if near else "docs/reference.md of the bundle lists them"
         yield f"{name}: no config has this option; {hint}"
 
 

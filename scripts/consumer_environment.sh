@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Make an environment with a program that our archives are for, to serve or to try them: the MONAI Label server, or the
-# MONAI Deploy App SDK. Each takes about a minute and 200 MB; docs/monai_label.md and docs/monai_deploy.md say what to do.
+# Create an environment with a program that uses our archives, the MONAI Label server or the MONAI Deploy App SDK. Each
+# takes about a minute and 200 MB; see docs/monai_label.md and docs/monai_deploy.md for its use.
 #
 # usage: bash scripts/consumer_environment.sh monai-label|monai-deploy [FOLDER]
 #
-# FOLDER is by default one of that name in the project's environment. What is made stands beside the project's
-# environment (scripts/install.sh) and uses its torch, MONAI and readers: MONAI Label wants an older pydicom than the
-# project. The versions are those that were tried together.
+# FOLDER is by default one of that name in the environment of the project (scripts/install.sh). The new environment is
+# separate, as MONAI Label needs an older pydicom than the project, but uses torch, MONAI and the image readers of the
+# project. The versions were tested together.
 #
-#   VENV=...   the project's environment; default: .venv beside setup.cfg
+#   VENV=...   environment of the project; default: .venv beside setup.cfg
 set -euo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -24,12 +24,13 @@ install_packages() { # into the new environment
         --no-compile "$@"
 }
 
-see_base() { # from now on what the project has counts as installed
+see_base() { # from now on, packages of the project count as installed
     "$base/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' >"$packages/base.pth"
 }
 
 monai_label() {
-    # What the project has not. Without their dependencies: some are of other apps (SAM 2), some don't build everywhere.
+    # Packages that the project does not have. Without their dependencies: some are for other apps (SAM 2), some do not
+    # build everywhere.
     install_packages --no-deps monailabel==0.8.5 \
         bcrypt==5.0.0 dicomweb-client==0.59.1 diskcache==5.6.3 einops==0.8.2 expiring-dict==1.1.2 expiringdict==1.2.2 \
         gdown==6.5.1 girder-client==5.0.21 httpcore==1.0.9 httpx==0.28.1 imageio==2.38.1 lazy-loader==0.6 lmdb==3.0.0 \
@@ -38,10 +39,10 @@ monai_label() {
         requests-toolbelt==1.0.0 retrying==1.4.2 schedule==1.2.2 scikit-image==0.26.0 shapely==2.2.0 tifffile==2026.3.3 \
         timeloop==1.0.2 torchvision==0.28.0 watchdog==7.1.0
     see_base
-    # Its web server, unless the project's extra mlflow has brought it.
+    # Its web server, unless the extra mlflow of the project has installed it.
     install_packages --constraint "$root/constraints.txt" \
         cachetools fastapi filelock google-auth pydantic python-dotenv requests uvicorn
-    # torchvision's compiled part does not load with every torch; its Python part wants only to know these operators.
+    # The compiled part of torchvision does not load with every torch; its Python part only needs these operators.
     cat >"$packages/torchvision_operators.py" <<'PY'
 import torch
 
@@ -54,7 +55,7 @@ PY
 }
 
 monai_deploy() {
-    # The SDK is a part of the package monai, so this has a MONAI of its own. Without CuPy, which wants a GPU.
+    # The SDK is a part of the package monai, so this environment has its own MONAI. Without CuPy, which needs a GPU.
     install_packages --no-deps monai-deploy-app-sdk==4.0.0 \
         brotli==1.2.1 colorama==0.4.6 gevent==26.9.0 geventhttpclient==2.6.1 greenlet==3.5.6 holoscan-cli==5.0.0 \
         holoscan-cu13==4.6.0 monai==1.6.1 python-rapidjson==1.25 tritonclient==2.73.0 typeguard==4.6.0 \
@@ -75,7 +76,7 @@ if [ -f "$folder/ready" ]; then
     exit
 fi
 "$base/bin/python" -c 'import monai' 2>/dev/null ||
-    stop "found no MONAI in $base, expected the project's environment: run scripts/install.sh first, or set VENV"
+    stop "found no MONAI in $base, expected the environment of the project: run scripts/install.sh first, or set VENV"
 "$base/bin/python" -m venv --clear --without-pip "$folder"
 packages=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 "${1/-/_}"

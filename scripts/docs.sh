@@ -4,7 +4,7 @@
 #
 # usage: bash scripts/docs.sh [folder]     default: build/site; open its docs/index.html
 #
-# PYTHON, VENV and TORCH_INDEX are those of install.sh. Once the environment is complete nothing needs a network.
+# PYTHON, VENV and TORCH_INDEX are those of install.sh. Once the environment is complete, no network is needed.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")

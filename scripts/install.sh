@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Make or complete the virtual environment, with the versions that constraints.txt pins.
+# Create or complete the virtual environment, with the versions pinned in constraints.txt.
 #
 # usage: bash scripts/install.sh [radiomics] [dask] [dicom] [parquet] [deploy] [imagenet] [mlflow] [docs] [test]     the extras of setup.cfg
 #
-#   PYTHON=...       interpreter for a new environment; default: the first of python3.11, 3.12, 3.13 and python3 that fits
+#   PYTHON=...       interpreter for a new environment; default: the first suitable one of python3.11, 3.12, 3.13 and python3
 #   VENV=...         folder of the environment; default: .venv beside setup.cfg
-#   TORCH_INDEX=...  package index to take torch from, such as https://download.pytorch.org/whl/cu130
-#   CONSTRAINTS=...  other pins than constraints.txt; /dev/null takes the newest of everything
+#   TORCH_INDEX=...  package index for torch, such as https://download.pytorch.org/whl/cu130
+#   CONSTRAINTS=...  pins to use instead of constraints.txt; /dev/null for the newest versions
 #
-# Packages are installed by uv, which comes into the environment first, with the indexes and certificates that pip is
-# configured with; by pip where uv cannot be had. What they say is in install.log of the environment.
+# Packages are installed by uv, which is installed into the environment first, with the indexes and certificates of the
+# pip configuration; or by pip if uv is not available. Their output is in install.log in the environment.
 #
-# quickstart.sh and test.sh source this file; it leaves them $root, the project, and $python, the environment's.
+# quickstart.sh and test.sh source this file, which sets $root, the project, and $python, that of the environment.
 set -euo pipefail
 
 cpu_index=https://download.pytorch.org/whl/cpu
@@ -60,7 +60,7 @@ check_compiler() { # PyRadiomics is compiled here
         stop "found no $headers/Python.h, which PyRadiomics needs: install it (Debian, Ubuntu: sudo apt install python3-dev)"
 }
 
-torch_index() { # PyPI's torch for Linux brings gigabytes of CUDA; without a GPU its CPU build does
+torch_index() { # the CPU build without a GPU, as torch for Linux on PyPI includes gigabytes of CUDA
     if [ -n "${TORCH_INDEX:-}" ]; then
         echo "$TORCH_INDEX"
     elif [ "$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null && reachable "$cpu_index/torch/"; then
@@ -91,19 +91,19 @@ if "cert" in settings and "SSL_CERT_FILE" not in os.environ:
 '
 }
 
-find_installer() { # sets $installer: uv, in seconds where pip takes minutes, or pip
+find_installer() { # sets $installer: uv, which takes seconds instead of minutes, or pip
     local options=()
     if "$python" -m pip install --disable-pip-version-check --quiet -c "$constraints" uv >>"$venv/install.log" 2>&1; then
         eval "$(uv_settings)"
-        # like pip, uv then takes the best version of all indexes
+        # with this strategy, uv chooses the best version of all indexes, like pip
         installer=(uv pip install --python "$python" --index-strategy unsafe-best-match ${options[@]+"${options[@]}"})
     else
-        echo "    uv cannot be had from pip's index: installing with pip, which takes longer"
+        echo "    uv is not available from the index of pip: installing with pip, which takes longer"
         installer=(pip install --disable-pip-version-check)
     fi
 }
 
-run_installer() { # all that it says goes to a file; the larger downloads, errors and counts to the terminal
+run_installer() { # its output is written to a file; larger downloads, errors and counts also to the terminal
     PYTHONUNBUFFERED=1 "$python" -m "${installer[@]}" -c "$constraints" "$@" 2>&1 | tee -a "$venv/install.log" |
         awk '/(Downloading|Using cached) .* MB\)/ { print "    " $(NF-2), $(NF-1), $NF }
              /^ *Building wheel for .*started/ { print "    building " $4 }
@@ -129,7 +129,7 @@ install() { # extras, separated by commas
     index=$(torch_index)
     run_installer torch ${index:+--extra-index-url "$index"}
     if "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then
-        run_installer numpy setuptools wheel # pyradiomics 3.0.1 needs them to build and does not say so
+        run_installer numpy setuptools wheel # pyradiomics 3.0.1 needs them to build, but does not declare them
         isolation=(--no-build-isolation)
         [ "${installer[0]}" = pip ] || isolation=(--no-build-isolation-package pyradiomics)
     fi
@@ -150,7 +150,7 @@ main() {
     "$python" -m pip --version >/dev/null 2>&1 || make_environment
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         stop "found $("$python" --version) in $venv, expected Python 3.11 or later: delete that folder, or set VENV to another"
-    # What was installed, and by which pins: nothing to do when it is what is asked for.
+    # Installed extras with their pins: if they are the requested ones, there is nothing to do.
     state=$({ echo "$root" && cat "$root/setup.cfg" "$constraints"; } | cksum | cut -d " " -f 1)
     for extra in base "$@"; do
         grep -qsx "$state $extra" "$venv/installed" || missing=yes

@@ -1,4 +1,4 @@
-"""Update the model card in a bundle's README from its metadata."""
+"""Update the model card in a bundle's docs/reference.md from its metadata."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.command_line import run_commands
 
 
 def model_card(bundle: str) -> Path:
-    """Write the section "Model card" of docs/README.md from configs/metadata.json.
+    """Write the section "Model card" of docs/reference.md from configs/metadata.json.
 
     Args:
         bundle: name of the bundle, e.g. liver_cgc.
@@ -24,9 +24,9 @@ def model_card(bundle: str) -> Path:
             f"{bundle}: no such bundle; expected a folder in bundles/ with configs/metadata.json; correct it"
         )
     metadata = json.loads((folder / "configs/metadata.json").read_text(encoding="utf-8"))
-    readme = folder / "docs/README.md"
-    text = with_card_section(readme.read_text(encoding="utf-8"), metadata, name=str(readme))
-    return write_atomically(readme, text)
+    page = folder / "docs/reference.md"
+    text = with_card_section(page.read_text(encoding="utf-8"), metadata, name=str(page))
+    return write_atomically(page, text)
 
 
 if __name__ == "__main__":

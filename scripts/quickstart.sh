@@ -3,7 +3,7 @@
 #
 # usage: bash scripts/quickstart.sh
 #
-# Takes under ten minutes on two cores. Everything goes to quickstart/, and into .venv; run again, it does only what is
+# It takes less than ten minutes on two cores. All output is in quickstart/ and .venv; another run only completes what is
 # missing. PYTHON, VENV and TORCH_INDEX are those of install.sh.
 set -euo pipefail
 
@@ -26,6 +26,6 @@ say 2/3 "Phantoms: brain MR of low and high grade gliomas"
 say 3/3 "siam3d_imbalance: pre-training with SE, features and linear probe, five folds"
 "$python" "$here/cross_validate.py" siam3d_imbalance \
     --dataset_dir "$root/quickstart/phantoms" --output_dir "$root/quickstart/results" --methods se \
-    --max_epochs 2 --box_size "[54,54,54]" --image_size "[27,27,27]"
+    --max_epochs 2 --batch_size 6 --candidates_per_cluster 10 --box_size "[54,54,54]" --image_size "[27,27,27]"
 
 say done "Results in $root/quickstart/results/report: report.md, metrics.csv, predictions.csv, figures/"

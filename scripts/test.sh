@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up the environment, then check style and run the tests.
+# Set up the environment, then check style and types and run the tests.
 #
 # usage: bash scripts/test.sh [options of pytest, such as -k resume]
 #
@@ -12,6 +12,7 @@ source "$here/install.sh" radiomics dask dicom parquet deploy imagenet mlflow do
 cd "$root"
 "$python" -m ruff check .
 "$python" -m ruff format --check .
+"$python" -m mypy
 # a worker for each core, each on one thread: threads of several workers would wait for each other
 export OMP_NUM_THREADS=1
 exec "$python" -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15 "$@"

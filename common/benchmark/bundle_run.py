@@ -33,9 +33,9 @@ class BundleRun:
     def __init__(
         self, config_files: Sequence[str], overrides: Mapping[str, Any], output_dir: Path, dataset: Any = None
     ) -> None:
-        own = {"output_dir": str(output_dir), "max_epochs": _ENDLESS}
-        if dataset is not None:
-            own["train#dataset"] = dataset
+        own: dict[str, Any] = {"output_dir": str(output_dir), "max_epochs": _ENDLESS}
+        if dataset is not None:  # a component, as configs refer to its rows by train#dataset#data
+            own["train#dataset"] = {"_target_": _first, "dataset": dataset, "data": list(dataset.data)}
         logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # it logs each logging.conf
         workflow = ConfigWorkflow(list(config_files), **{**overrides, **own})
         workflow.initialize()
@@ -51,6 +51,10 @@ class BundleRun:
     def setting(self, name: str, default: Any = None) -> Any:
         """The value of a config id, or ``default`` if the config does not have it."""
         return self.parser.get_parsed_content(name) if name in self.parser else default
+
+
+def _first(dataset: Any, data: Any) -> Any:
+    return dataset
 
 
 def merged_config(config_files: Sequence[str], overrides: Mapping[str, Any]) -> dict[str, Any]:

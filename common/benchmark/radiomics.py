@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 import yaml
 from joblib.externals.loky import ProcessPoolExecutor
 from scipy.ndimage import zoom

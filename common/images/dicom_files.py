@@ -126,7 +126,7 @@ def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: b
     elif picture:
         write_nifti(output, _segmented_picture(files[0]).T, np.eye(4))
     else:
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
 
         sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
     return output

@@ -51,7 +51,7 @@ class DicomSlice:
     """One image file.
 
     Attributes:
-        path: the file.
+        path: image file.
         header: requested elements, a :class:`pydicom.Dataset`.
     """
 
@@ -71,7 +71,7 @@ class Plane:
 
     Attributes:
         shape: rows and columns.
-        orientation: direction cosines of a row and of a column, ``None`` where the header has none.
+        orientation: direction cosines of a row and of a column, or ``None``.
         position: centre of the first pixel, LPS in mm, or ``None``.
         spacing: distance between rows and between columns in mm, or ``None``.
         thickness: distance to the next slice in mm according to the header, used only if there is no next slice.

@@ -34,7 +34,7 @@ class DicomRule:
         return {*self.texts, *self.ranges}
 
     def matches(self, header: Any) -> bool:
-        """Whether a slice's header (:class:`pydicom.Dataset`) fulfils every condition; a missing element doesn't."""
+        """Whether a slice's header (:class:`pydicom.Dataset`) fulfils every condition; a missing element does not."""
         return all(pattern.search(text_of(header.get(key))) for key, pattern in self.texts.items()) and all(
             _in_range(header.get(key), low, high) for key, (low, high) in self.ranges.items()
         )

@@ -23,7 +23,7 @@ class ImageFacts:
         stored_shape: sizes of the spatial axes, followed by the number of channels if there are several.
         spatial_shape: sizes of the spatial axes.
         channels: number of channels, 1 for a plain image.
-        affine: voxel indices to RAS millimetres, rows of a 4x4 (3x3 in 2D) matrix; ``None`` where unknown (PNG).
+        affine: rows of the 4x4 (3x3 in 2D) matrix from voxel indices to RAS millimetres; ``None`` if unknown (PNG).
         has_content: whether voxels were read, which the next two attributes need.
         constant_channels: indices of channels with a single value.
         values: pairs of value and number of voxels of a mask; ``None`` for images, and for masks with very many values.

@@ -90,7 +90,7 @@ def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray)
     Args:
         path: path of the ``.nii`` or ``.nii.gz`` file.
         voxels: image with two or three axes, or with three axes and channels.
-        affine: voxel indices to RAS millimetres, 4x4; for an image with two axes, the third column is the slice normal.
+        affine: 4x4 matrix from voxel indices to RAS millimetres; with two axes, its third column is the slice normal.
 
     Returns:
         The path written.

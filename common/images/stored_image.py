@@ -26,7 +26,7 @@ class StoredImage:
         voxels: intensities ``[X, Y]`` or ``[X, Y, Z]``, followed by channels if there are several; ``X`` runs along
             the rows of a slice or picture, ``Y`` along its columns.
         spatial_dims: number of spatial axes, 2 or 3.
-        affine: voxel indices to RAS millimetres, 4x4; ``None`` for pictures, which have no position in a patient.
+        affine: 4x4 matrix from voxel indices to RAS millimetres; ``None`` for pictures, which have no position.
     """
 
     voxels: np.ndarray

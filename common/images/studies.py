@@ -128,7 +128,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _find_folders(root: Path, studies: Collection[DicomStudy]) -> None:
-    """Give each study the highest folder in which it is alone."""
+    """Set the folder of each study to the highest one without other studies."""
     owners: dict[Path, set[str]] = {}
     for study in studies:
         for folder in {item.path.parent for item in study.files}:

@@ -23,7 +23,7 @@ def read_array(path: Path) -> StoredImage:
 
 def read_with_itk(path: Path) -> StoredImage:
     """Read any other format of SimpleITK; the last of four axes is the channels."""
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     image = sitk.ReadImage(str(path))
     size, dims = image.GetSize(), min(image.GetDimension(), 3)

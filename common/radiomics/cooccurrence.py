@@ -1,5 +1,8 @@
 """Features of the grey level co-occurrence matrix with the values of PyRadiomics and far fewer operations."""
 
+# names of PyRadiomics' methods
+# flake8: noqa: N802
+
 from __future__ import annotations
 
 import numpy as np

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from threadpoolctl import threadpool_limits
 
 from ..images.itk_volumes import as_plane, read_mask, read_volume

@@ -14,7 +14,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .box import Box
 from .laplacian import laplacian_of_gaussian

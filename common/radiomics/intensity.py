@@ -1,5 +1,8 @@
 """First-order statistics with all percentiles from one pass, and powers by multiplication."""
 
+# names of PyRadiomics' methods
+# flake8: noqa: N802
+
 from __future__ import annotations
 
 from functools import cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .box import Box
 

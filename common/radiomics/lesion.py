@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
 from .box import Box
@@ -127,6 +127,6 @@ def _check_grid(image: sitk.Image, mask: sitk.Image, tolerance: float, name: str
         distance = np.subtract(image.TransformIndexToPhysicalPoint(index), mask.TransformIndexToPhysicalPoint(index))
         if np.linalg.norm(distance) > tolerance * min(image.GetSpacing()):
             raise InputError(
-                f"{name}: voxel {tuple(index)} lies {np.linalg.norm(distance):.3g} mm from the image's; "
+                f"{name}: voxel {tuple(index)} is {np.linalg.norm(distance):.3g} mm from the image's; "
                 "expected the same origin, spacing and direction; resample the mask to the image's grid"
             )

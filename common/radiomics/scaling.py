@@ -35,12 +35,12 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
     def __init__(self, threshold: float = 0.95) -> None:
         self.threshold = threshold
 
-    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> CorrelationFilter:
+    def fit(self, features: np.ndarray, y: np.ndarray | None = None) -> CorrelationFilter:
         """Select the features, in their order."""
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        alike = np.abs(np.atleast_2d(np.corrcoef(X, rowvar=False))) > self.threshold
-        self.support_ = np.zeros(X.shape[1], dtype=bool)
-        for column in range(X.shape[1]):
+        features = validate_data(self, features, dtype=np.float64, ensure_min_samples=2)
+        alike = np.abs(np.atleast_2d(np.corrcoef(features, rowvar=False))) > self.threshold
+        self.support_ = np.zeros(features.shape[1], dtype=bool)
+        for column in range(features.shape[1]):
             self.support_[column] = not alike[column, self.support_].any()
         return self
 
@@ -81,10 +81,10 @@ def scaling_pipeline(max_correlation: float | None = None) -> Pipeline:
 class KnownFeatures(SelectorMixin, BaseEstimator):
     """Drops features without any value; ``SimpleImputer`` does so too, but with a warning for each."""
 
-    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> KnownFeatures:
+    def fit(self, features: np.ndarray, y: np.ndarray | None = None) -> KnownFeatures:
         """Find the features with values."""
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
-        self.support_ = ~np.isnan(X).all(axis=0)
+        features = validate_data(self, features, dtype=np.float64, ensure_all_finite="allow-nan")
+        self.support_ = ~np.isnan(features).all(axis=0)
         return self
 
     def __sklearn_tags__(self):

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from .engine import measure_lesion
 from .filters import FILTERS, filter_names

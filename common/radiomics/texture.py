@@ -1,5 +1,8 @@
 """PyRadiomics' feature classes on grey levels that are computed once for all of them."""
 
+# names of PyRadiomics' methods
+# flake8: noqa: N802
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from radiomics import getFeatureClasses, imageoperations
 from radiomics.base import RadiomicsFeaturesBase
 

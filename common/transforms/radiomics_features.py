@@ -14,7 +14,7 @@ from monai.transforms import Transform
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
 __all__ = ["RadiomicsFeaturesd"]
 
@@ -94,7 +94,7 @@ def _to_itk(image: torch.Tensor | np.ndarray, channel: int) -> sitk.Image:
 
     The position in space affects the last digit: it decides which of two equally distant voxels resampling takes.
     """
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     array = np.asarray(image[channel].cpu() if isinstance(image, torch.Tensor) else image[channel])
     result = sitk.GetImageFromArray(np.ascontiguousarray(array.T))

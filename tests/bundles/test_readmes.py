@@ -1,4 +1,4 @@
-"""A bundle's README names what there is, and its commands are such that MONAI takes them."""
+"""A bundle's pages name what there is, and their commands are such that MONAI takes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from tests.bundles.bundle_files import BUNDLES, config_files, read_config
 
-READMES = {bundle.name: (bundle / "docs/README.md").read_text() for bundle in BUNDLES}
+PAGES = ("README.md", "reference.md", "results.md")
+READMES = {bundle.name: "\n".join((bundle / "docs" / name).read_text() for name in PAGES) for bundle in BUNDLES}
 EACH_BUNDLE = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
 
 
@@ -52,11 +53,19 @@ def test_each_command_of_the_readme_sets_only_ids_of_its_configs(bundle):
 @EACH_BUNDLE
 def test_each_option_that_the_readme_explains_is_an_id_of_a_config(bundle):
     known = set().union(*(read_config(path) for path in config_files(bundle)))
-    table = READMES[bundle.name].split("### Options")[1].split("\n## ")[0]
+    table = READMES[bundle.name].split("## Options")[1].split("\n## ")[0]
     explained = set(re.findall(r"`--(\w+)", table)) - {"id", "tracking", "logdir"}
     assert len(explained) > 10 and explained <= known
 
 
 @EACH_BUNDLE
-def test_the_readme_says_what_it_is_not_for(bundle):
-    assert "not for clinical use" in READMES[bundle.name]
+def test_the_readme_says_what_it_is_not_for_and_is_read_in_minutes(bundle):
+    text = (bundle / "docs/README.md").read_text()
+    assert "not for clinical use" in text.split("\n## ")[0]
+    assert len(text.split()) <= 1500
+
+
+@EACH_BUNDLE
+def test_the_folder_opens_on_a_readme_that_leads_to_its_pages(bundle):
+    text = (bundle / "README.md").read_text()
+    assert re.findall(r"\]\((docs/[\w.]+)\)", text) == [f"docs/{name}" for name in PAGES]

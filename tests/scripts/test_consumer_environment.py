@@ -1,4 +1,4 @@
-"""What scripts/consumer_environment.sh refuses; tests of the consumers make real environments with it."""
+"""Input that scripts/consumer_environment.sh refuses; tests of the consumers create real environments with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
         (["3d-slicer"], "error: found 3d-slicer, expected monai-label or monai-deploy"),
         (
             ["monai-label", "new"],
-            "error: found no MONAI in empty, expected the project's environment: run scripts/install",
+            "error: found no MONAI in empty, expected the environment of the project: run scripts/install",
         ),
     ],
 )

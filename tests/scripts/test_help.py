@@ -1,4 +1,4 @@
-"""Every script describes itself at once, and refuses a wrong command line before it does anything."""
+"""Every script shows its help immediately, and refuses a wrong command line before any work."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from common.errors import InputError
 
 @pytest.fixture
 def run(project, tmp_path, monkeypatch):
-    """Run the script on eight phantoms, and give the options that its output ends with."""
+    """Run the script on eight phantoms, and return the options at the end of its output."""
     LiverPhantoms(num_subjects=8, sizes=(40, 48), num_folds=2).make(tmp_path / "liver", num_workers=1)
     script = str(project / "scripts" / "modality_statistics.py")
     cohort = ["--dataset_dir", "liver", "--cache_dir", "cache", "--image_size", "[32,32]"]
@@ -28,7 +28,7 @@ def run(project, tmp_path, monkeypatch):
 
 
 def options(line: str) -> dict[str, list[float]]:
-    """``--mean "[...]" --std "[...]"`` as what a command makes of it."""
+    """``--mean "[...]" --std "[...]"`` as parsed by a command."""
     words = line.replace('"', "").replace(", ", ",").split()
     return {words[0]: json.loads(words[1]), words[2]: json.loads(words[3])}
 

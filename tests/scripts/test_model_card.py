@@ -26,12 +26,12 @@ def model_card(project, tmp_path, monkeypatch):
 
 
 def test_a_card_that_has_drifted_is_rendered_anew_and_nothing_else(model_card, project, tmp_path, capsys):
-    readme = tmp_path / "liver_cgc/docs/README.md"
-    right = readme.read_text()
-    readme.write_text(right.replace("### Failure modes", "### Old words"))
+    page = tmp_path / "liver_cgc/docs/reference.md"
+    right = page.read_text()
+    page.write_text(right.replace("### Failure modes", "### Old words"))
     model_card("liver_cgc")
-    assert readme.read_text() == right == (project / "bundles/liver_cgc/docs/README.md").read_text()
-    assert capsys.readouterr().out == f"{readme}\n"
+    assert page.read_text() == right == (project / "bundles/liver_cgc/docs/reference.md").read_text()
+    assert capsys.readouterr().out == f"{page}\n"
 
 
 def test_an_unknown_bundle_is_refused(model_card):

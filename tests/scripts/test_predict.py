@@ -22,7 +22,7 @@ VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(n
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a NIfTI case and a DICOM study without the series that is asked for."""
+    """A folder with a NIfTI case and a DICOM study without the requested series."""
     (tmp_path / "in" / "007").mkdir(parents=True)
     nib.save(nib.Nifti1Image(VOLUME, np.eye(4)), tmp_path / "in" / "007" / "scan.nii.gz")
     return tmp_path / "in"

@@ -1,4 +1,4 @@
-"""The shell scripts, in a copy of the project whose Python only writes down what it was asked to do."""
+"""The shell scripts, in a copy of the project whose Python only records its calls."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ echo "$PWD: $*" >>"LOG"
 
 
 class Project:
-    """A copy of what the scripts read, an environment made of the recorder, and only the tools that are named."""
+    """A copy of the files that the scripts read, an environment with the recorder, and only the named tools."""
 
     def __init__(self, folder: Path, source: Path) -> None:
         self.root, self.log, self.venv = folder / "project", folder / "log", folder / "project" / ".venv"
@@ -54,7 +54,7 @@ class Project:
         for tool in (*TOOLS, "cc"):
             (self.tools / tool).symlink_to(shutil.which(tool) or shutil.which("true"))
         (self.tools / "python3").symlink_to(self.recorder)
-        (self.tools / "nvidia-smi").symlink_to(shutil.which("true"))  # no look at torch's index in tests
+        (self.tools / "nvidia-smi").symlink_to(shutil.which("true"))  # no query of the index of torch in tests
 
     def with_environment(self) -> Project:
         (self.venv / "bin").mkdir(parents=True)
@@ -67,7 +67,7 @@ class Project:
         return subprocess.run(command, cwd=cwd or self.root.parent, env=env, capture_output=True, text=True)
 
     def calls(self, *words: str) -> list[str]:
-        """What was asked of Python so far, of the calls that have all these words; what was noted is forgotten."""
+        """The recorded calls of Python with all these words; the record is cleared."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.unlink(missing_ok=True)
         return [line for line in lines if all(word in line for word in words)]
@@ -230,9 +230,8 @@ def test_continuous_integration_checks_style_and_runs_the_tests_in_the_projects_
     result = copy.with_environment().run(".ci/run")
     assert result.returncode == 0, result.stderr
     calls = [call for call in copy.calls("-m") if " pip " not in call]
-    assert [call.split()[:3] for call in calls] == [
-        [f"{copy.root}:", "-m", name] for name in ("ruff", "ruff", "pytest")
-    ]
+    modules = ("ruff", "ruff", "mypy", "pytest")
+    assert [call.split()[:3] for call in calls] == [[f"{copy.root}:", "-m", name] for name in modules]
 
 
 def test_options_of_the_test_command_go_to_pytest(copy):
@@ -240,6 +239,6 @@ def test_options_of_the_test_command_go_to_pytest(copy):
     assert copy.calls("-m pytest")[0].endswith("-k two words")
 
 
-@pytest.mark.parametrize("step", ["ruff check", "ruff format", "-m pytest"])
+@pytest.mark.parametrize("step", ["ruff check", "ruff format", "-m mypy", "-m pytest"])
 def test_the_test_command_fails_where_a_step_fails(step, copy):
     assert copy.with_environment().run("scripts/test.sh", FAIL=step).returncode == 1

@@ -14,7 +14,7 @@ from scripts import verify
 
 @pytest.fixture
 def key(tmp_path):
-    """Path of a new public key; the private one lies beside it."""
+    """Path of a new public key; the private one is beside it."""
     key = ed25519.Ed25519PrivateKey.generate()
     form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "private.pem").write_bytes(key.private_bytes(*form))

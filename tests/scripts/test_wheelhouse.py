@@ -1,4 +1,4 @@
-"""What the wheelhouse holds installs where there is no index, and nothing else does."""
+"""The packages of the wheelhouse can be installed without an index, and no others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_wheel(folder: Path, name: str, version: str, needs: str | None = None)
 
 @pytest.fixture
 def copy(tmp_path, project) -> Project:
-    """The project with an environment that only writes down what it is asked, but lets pip collect wheels."""
+    """The project with an environment that only records calls, but lets pip collect wheels."""
     copy = Project(tmp_path, project).with_environment()
     shutil.copy(project / SCRIPT, copy.root / SCRIPT)
     for tool in TOOLS:
@@ -46,7 +46,7 @@ def copy(tmp_path, project) -> Project:
 
 @pytest.fixture
 def index(tmp_path) -> Path:
-    """A folder of wheels, the only place from which pip takes any: an old and a new one, and what they need."""
+    """A folder of wheels, the only source of pip: an old and a new one, and their dependencies."""
     folder = tmp_path / "index"
     folder.mkdir()
     for version in ("1.0", "2.0"):
@@ -57,7 +57,7 @@ def index(tmp_path) -> Path:
 
 @pytest.fixture
 def wheelhouse(copy, index, tmp_path) -> Path:
-    """What the script makes of it, with the old version pinned."""
+    """The wheelhouse that the script makes of it, with the old version pinned."""
     (copy.root / "constraints.txt").write_text("reader==1.0\nvoxels==3.0\n")
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
     result = copy.run(SCRIPT, str(tmp_path / "wheelhouse"), "reader", **env)
@@ -67,7 +67,7 @@ def wheelhouse(copy, index, tmp_path) -> Path:
 
 
 def install(wheelhouse: Path, environment: Path) -> subprocess.CompletedProcess[str]:
-    """As its user does, who has no index."""
+    """Installation by a user without an index."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     env |= {"PYTHON": sys.executable, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9"}
     command = ["bash", wheelhouse / "install.sh", environment]
@@ -96,7 +96,7 @@ def test_the_pinned_packages_and_what_they_need_install_without_an_index_unless_
 def test_without_names_it_collects_what_inference_needs_by_the_pins(copy, tmp_path):
     env = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "TORCH_INDEX": "https://example.org/cpu"}
     result = copy.run(SCRIPT, str(tmp_path / "wheelhouse"), **env)
-    assert result.returncode == 1 and result.stderr.endswith("pip could not collect them; its words are above\n")
+    assert result.returncode == 1 and result.stderr.endswith("pip could not collect them; see its output above\n")
     assert not (tmp_path / "wheelhouse").exists()
     (call,) = copy.calls("pip wheel")
     assert f"-c {copy.root}/constraints.txt" in call and "--extra-index-url https://example.org/cpu" in call
@@ -104,8 +104,7 @@ def test_without_names_it_collects_what_inference_needs_by_the_pins(copy, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [((), "found no argument, expected the folder to make"), (("index",), "is there already")],
+    ("arguments", "expected"), [((), "found no argument, expected the folder to make"), (("index",), "exists already")]
 )
 def test_a_wrong_argument_is_refused_in_one_line(arguments, expected, copy, index):
     result = copy.run(SCRIPT, *(str(index) for _ in arguments))

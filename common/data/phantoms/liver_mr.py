@@ -36,7 +36,7 @@ def liver_mr(
     """Draw one subject.
 
     Args:
-        shape: voxels left to right, posterior to anterior, inferior to superior; one slice lies at mid-height.
+        shape: voxels left to right, posterior to anterior, inferior to superior; a single slice is at mid-height.
         modalities: modalities to draw, from :data:`LIVER_MODALITIES`.
         is_stage_2: whether the tumour is of stage 2.
         separation: distance of the stages, see :func:`~common.data.phantoms.liver_tumour.draw_liver_tumour`.

@@ -17,12 +17,12 @@ class NoduleTraits:
 
     Attributes:
         size: size of the nodule, independent of malignancy.
-        darkness: hypoechoic rather than as bright as the gland.
-        upright: taller than wide.
+        darkness: reduction of echoes, from as bright as the gland to hypoechoic.
+        upright: shape, from wider than tall to taller than wide.
         irregularity: irregularity of its margin.
-        solidity: solid rather than spongiform or cystic.
+        solidity: composition, from cystic or spongiform to solid.
         calcification: number of punctate echogenic foci.
-        density: attenuation of sound: shadow behind the nodule rather than enhancement.
+        density: attenuation of sound, from enhancement to shadow behind the nodule.
     """
 
     size: float

@@ -27,7 +27,7 @@ class FakeClock:
 
 
 class SlowInferer(SimpleInferer):
-    """The network takes its time, for the trainer and bare."""
+    """A network that advances the clock, for the trainer and bare."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def clock(monkeypatch) -> FakeClock:
 
 
 def fake_run(clock: FakeClock, handler: float) -> SimpleNamespace:
-    """A run whose handlers sleep."""
+    """A run whose handlers advance the clock."""
     network = nn.Linear(3, 1)
     trainer = SupervisedTrainer(
         device=torch.device("cpu"),

@@ -14,7 +14,7 @@ pytest.importorskip("radiomics")
 
 @pytest.fixture
 def rows(tmp_path):
-    """A small volume and a plane of 8 bits, whose masks have labels of their own."""
+    """A small volume and an 8-bit plane, whose masks have different labels."""
     found = []
     for number, (shape, dtype) in enumerate([((12, 24, 24), np.int16), ((40, 40), np.uint8)]):
         image = np.random.default_rng(number).integers(0, 256, shape).astype(dtype)

@@ -11,7 +11,7 @@ from common.benchmark import BareSteps, ForwardPasses, TrainerSteps
 
 
 class Counting(SimpleInferer):
-    """Knows on how many rows the network ran, and in which mode."""
+    """A network that records the number of rows and the mode of each call."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ LABELS = ["clear_cell_rcc", "papillary", "chromophobe", "oncocytoma"]
 
 
 def kits19() -> list[dict]:
-    """The four classes of KiTS19 as the paper counts them."""
+    """The four classes of KiTS19 with their numbers in the paper."""
     counts = (143, 21, 19, 10)
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
     return [{"subject": f"case_{i:05d}", "label": label} for i, label in enumerate(labels)]

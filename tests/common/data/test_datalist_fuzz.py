@@ -1,4 +1,4 @@
-"""Whatever a datalist holds, its rows are read or it is refused with what is wrong."""
+"""Any datalist is either read or refused with its problems."""
 
 from __future__ import annotations
 

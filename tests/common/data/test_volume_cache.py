@@ -26,7 +26,7 @@ KEYS = ["image", "label", "subject", "index", "age"]
 
 
 class Counted(MapTransform):
-    """Passes what it gets and counts."""
+    """An identity transform that counts its calls."""
 
     calls = 0
 

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,15 @@ CALIBRATION = {
     "expected_calibration_error": {"before": 0.2, "after": 0.05},
     "coverage": 0.7,
     "accuracy_of_calls": 0.92,
+}
+# Options with the settings of the model zoo's pyproject.toml, setup.cfg and runtests.sh.
+STYLE = {
+    "black": "--check --skip-magic-trailing-comma --line-length=120 -t py37 -t py38 -t py39",
+    "isort": "--check-only --profile=black --line-length=120 --project=models",
+    "flake8": (
+        "--isolated --jobs=1 --max-line-length=120 --select=B,C,E,F,N,P,T4,W,B9 --per-file-ignores=__init__.py:F401 "
+        "--ignore=E203,E501,E741,W503,W504,C408,N812,B023,B905,B028,B907,C419"
+    ),
 }
 # What a user does with a zoo archive: download it, load it, train it, predict with it, export it.
 USE = """
@@ -141,6 +152,16 @@ def test_an_archive_of_the_zoo_holds_what_the_zoo_asks_for(zoo):
         assert provenance["formats"]["reference_inputs"] == [[1, 4, 27, 27, 27], [3, 4, 27, 27, 27]]
     info = json.loads((zoo.parent / "model_info.json").read_text())
     assert list(info) == [f"{SIAM}_v0.1.0"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", STYLE)
+def test_the_code_of_an_archive_passes_the_style_checks_of_the_zoo(tool, zoo, tmp_path):
+    with zipfile.ZipFile(zoo) as archive:
+        archive.extractall(tmp_path)
+    command = [sys.executable, "-m", tool, *STYLE[tool].split(), "."]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_same_inputs_give_the_same_bytes_in_another_folder_and_at_another_time(quick, zoo, weights, tmp_path):

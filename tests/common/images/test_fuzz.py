@@ -1,4 +1,4 @@
-"""Whatever an image file holds, it is read or refused in one line."""
+"""Any image file is either read or refused in one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.fuzz
 
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory) -> dict[str, bytes]:
-    """Small whole images of each kind by suffix."""
+    """Small complete images of each kind by suffix."""
     folder = tmp_path_factory.mktemp("seeds")
     voxels = np.arange(4 * 5 * 3, dtype=np.int16).reshape(4, 5, 3)
     nifti = nib.Nifti1Image(voxels, np.eye(4)).to_bytes()

@@ -1,4 +1,4 @@
-"""What common.images may import."""
+"""Imports of common.images."""
 
 import subprocess
 import sys

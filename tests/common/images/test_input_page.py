@@ -1,4 +1,4 @@
-"""docs/input.md says what the code does."""
+"""docs/input.md agrees with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that public bug reports of other readers describe, made here, with values that a second reader gave.
+"""Inputs that public bug reports of other readers describe, created here, with values of a second reader.
 
 The volume is 32 x 32 x 12 with voxels of 1 x 1 x 2 mm; its mask has 515 voxels, in which its mean is 547.427.
 """
@@ -44,7 +44,7 @@ MEAN = 547.427
 
 
 def header(pixels: np.ndarray, **tags) -> Dataset:
-    """A DICOM image ``[(frames,) rows, columns]`` without a place."""
+    """A DICOM image ``[(frames,) rows, columns]`` without a position."""
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -289,7 +289,7 @@ def test_pixels_are_as_many_as_rows_and_columns_say(tmp_path):
     data.PixelData = data.PixelData[:1024]
     data.save_as(folder / "IM0004.dcm")
     refused_everywhere(folder, "found 1024 bytes of pixels in IM0004.dcm, expected 2048")
-    for path in folder.iterdir():  # 8 GB, said a file of 2 KB
+    for path in folder.iterdir():  # 8 GB, claimed by a file of 2 KB
         data = pydicom.dcmread(path)
         data.Rows = data.Columns = 65535
         data.save_as(path)
@@ -311,7 +311,7 @@ def test_a_palette_of_greys_is_applied_and_one_of_colours_refused(tmp_path):
 def test_pictures_of_equal_channels_are_grey_and_upright(tmp_path, mode):
     pixels = np.random.default_rng(1).integers(0, 255, (20, 12), dtype=np.uint8)
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera lay on its side
+    exif[0x0112] = 6  # the camera was rotated
     Image.fromarray(pixels).convert(mode).save(tmp_path / "a.png", exif=exif)
     assert (np.rot90(pixels, -1) == read_image(tmp_path / "a.png").voxels.T).all()
 

@@ -1,4 +1,4 @@
-"""PyRadiomics itself, called as its own documentation says, on the whole image: the reference of the engine."""
+"""PyRadiomics itself, called as in its documentation, on the whole image: the reference of the engine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL_FILTERS = {
 
 
 def wide(image: sitk.Image) -> sitk.Image:
-    """The same integers in 32 bits: with numpy 2, bin edges of 8 and 16 bits wrap around in PyRadiomics."""
+    """The same integers in 32 bits: with NumPy 2, bin edges of 8 and 16 bits overflow in PyRadiomics."""
     return sitk.Cast(image, sitk.sitkInt32) if sitk.GetArrayViewFromImage(image).dtype.itemsize < 4 else image
 
 

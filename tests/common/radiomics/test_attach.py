@@ -65,7 +65,7 @@ def test_the_scale_is_that_of_the_training_rows_alone(rows, attach, tmp_path):
     np.testing.assert_allclose(vectors, (values[:4] - mean) / std, rtol=1e-4, atol=1e-5)
     held_out = torch.stack([row["radiomics"] for row in attach(test)]).numpy()
     np.testing.assert_allclose(held_out, (values[4:] - mean) / std, rtol=1e-4, atol=1e-4)
-    assert abs(held_out.mean(axis=0)).max() > 0.5  # the test rows are brighter, and no scale hides it
+    assert abs(held_out.mean(axis=0)).max() > 0.5  # the test rows are brighter, which the scaling must not hide
 
 
 def test_rows_are_copies_with_a_float32_vector_that_loaders_batch(rows, attach):
@@ -162,7 +162,7 @@ def test_a_second_run_measures_nothing(rows, attach, monkeypatch):
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_first_process_always_lets_the_others_go_on(monkeypatch, rank, fails):
-    """The first works, then meets the others at the barrier, who work only after it."""
+    """The first process works before the barrier, the others after it."""
     steps = []
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)

@@ -159,7 +159,7 @@ def test_a_mask_on_another_grid_is_refused():
     with pytest.raises(InputError, match=r"mask: size \(11, 12, 12\), but the image has \(12, 12, 12\)"):
         extract_features(image, mask[1:])
     mask.SetSpacing((1, 1, 1.1))
-    with pytest.raises(InputError, match=r"lies 1.1 mm from the image's"):
+    with pytest.raises(InputError, match=r"is 1.1 mm from the image's"):
         extract_features(image, mask)
 
 

@@ -1,4 +1,4 @@
-"""The parameter files that come with a bundle."""
+"""The parameter files of a bundle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def files(project):
 
 @pytest.fixture(scope="module")
 def tumour(tmp_path_factory):
-    """The neighbourhood of one tumour, slices along the first axis as KiTS19 has them: ``(image, mask)`` files."""
+    """The neighbourhood of one tumour, slices along the first axis as in KiTS19: ``(image, mask)`` files."""
     folder, spacing = tmp_path_factory.mktemp("kidney"), (3.5, 3.5, 3.0)
     rng = np.random.default_rng(1)
     image, mask = kidney_ct((96, 72, 56), spacing, "clear_cell_rcc", 1.0, scanner_of("A", 1, 0), rng)

@@ -1,4 +1,4 @@
-"""Made DICOM studies: small series with headers that distinguish the modalities."""
+"""Synthetic DICOM studies: small series with headers that distinguish the modalities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS, COLUMNS, SPACING, DISTANCE = 6, 5, (1.5, 1.25), 7.0
 def write_series(
     folder: Path, description: str, echo_time: float, *, count: int = 4, uid: str | None = None, value: int = 0, **tags
 ) -> str:
-    """Write ``count`` transverse slices into the folder, beside what is there, and return the series' UID.
+    """Write ``count`` transverse slices into the folder, in addition to its files, and return the UID of the series.
 
     Pixel ``(row r, column c)`` of slice ``k`` holds ``value + 100 k + 10 r + c``. ``tags`` are set in each header.
     """
@@ -45,7 +45,7 @@ def write_series(
 
 
 def expected_voxels(value: int = 0, count: int = 4) -> np.ndarray:
-    """The volume ``(column, row, slice)`` that :func:`write_series` made."""
+    """The volume ``(column, row, slice)`` of :func:`write_series`."""
     k, r, c = np.arange(count), np.arange(ROWS), np.arange(COLUMNS)
     return (value + 100 * k[None, None] + 10 * r[None, :, None] + c[:, None, None]).astype(np.float64)
 

@@ -26,7 +26,7 @@ def table(path: Path, header: str, *lines: str) -> None:
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """Eight people, CN and AD by turns, with two sessions each; the diagnosis of the last one changes."""
+    """Eight people, alternately CN and AD, with two sessions each; the diagnosis of the last one changes."""
     root = tmp_path / "bids"
     lines = []
     for i in range(8):
@@ -71,7 +71,7 @@ def test_each_visit_is_a_row_with_its_label_age_and_session(root, tmp_path):
         "label": 1,
     }
     assert rows[3]["age"] == 63.5 and rows[3]["image"].endswith("_T1w.nii")
-    # a session's own value goes before the participant's, and n/a is none
+    # the value of a session takes precedence over that of the participant, and n/a means missing
     assert [row["label"] for row in rows[-2:]] == [0, 1]
     assert rows[-2]["age"] == 89.0 and "age" not in rows[-1]
 

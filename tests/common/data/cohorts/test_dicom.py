@@ -24,7 +24,7 @@ VALUES = {"T1": 1000, "T2": 2000, "OUT": 3000}
 
 
 class Cohort:
-    """Six patients with labels; tests change one thing and read them."""
+    """Six patients with labels, which tests modify and read."""
 
     def __init__(self, folder: Path) -> None:
         self.root, self.rules, self.labels = folder / "dicom", folder / "rules.yaml", folder / "labels.csv"
@@ -62,7 +62,7 @@ def voxels(row: dict) -> dict[str, np.ndarray]:
 
 
 def assert_modalities(row: dict, names=tuple(VALUES)) -> None:
-    """Each channel shows the series that was written for it, whatever axes its file has."""
+    """Each channel shows the series that was written for it, for any axes of the file."""
     for name, image in voxels(row).items():
         expected = studies.expected_voxels(VALUES[name]) if name in names else np.zeros_like(image)
         assert sorted(image.ravel()) == sorted(expected.ravel()), name

@@ -22,7 +22,7 @@ def volume(path: Path, voxels: np.ndarray) -> None:
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """The challenge in small: five patients of four or five visits, two raters, and a patient to test on."""
+    """A small version of the challenge: five patients with four or five visits, two raters, and a test patient."""
     root, rng = tmp_path / "isbi", np.random.default_rng(0)
     patients = [f"training/training{i:02d}" for i in range(1, 6)] + ["testdata_website/test01"]
     for number, patient in enumerate(patients):

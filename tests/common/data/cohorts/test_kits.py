@@ -30,7 +30,7 @@ def make(root, subtypes: list[str], affine: np.ndarray = IPL) -> None:
 
 @pytest.fixture
 def root(tmp_path):
-    """KiTS19 in small: 14 of 22 are clear cell, two others."""
+    """A small version of KiTS19: 14 of 22 cases are clear cell, two of other subtypes."""
     root = tmp_path / "data"
     make(root, ["clear_cell_rcc"] * 14 + ["papillary", "chromophobe", "oncocytoma"] * 2 + ["mest", "urothelial"])
     return root

@@ -1,4 +1,4 @@
-"""Cohorts as their sites unpack them."""
+"""Cohorts in the layout of their original downloads."""
 
 from __future__ import annotations
 

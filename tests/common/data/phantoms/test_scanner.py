@@ -13,7 +13,7 @@ def test_the_affine_has_the_exact_spacing_and_keeps_angles(seed):
     np.testing.assert_allclose(np.linalg.norm(matrix, axis=0), (1.0, 0.9, 3.5))
     np.testing.assert_allclose(matrix.T @ matrix, np.diag([1.0, 0.81, 12.25]), atol=1e-9)
     assert np.linalg.det(matrix) > 0
-    # The middle of the volume lies near the scanner's centre.
+    # The middle of the volume is near the centre of the scanner.
     assert np.abs(affine @ [4.5, 9.5, 14.5, 1])[:3].max() <= 10
 
 
@@ -27,7 +27,7 @@ def test_noise_is_rician():
     shape = (40, 40, 40)
     dark = acquire(np.zeros((1, *shape), np.float32), np.ones(shape, bool), scanner, np.random.default_rng(0))
     # Where there is no signal the magnitude follows Rayleigh's distribution: the mean is sigma sqrt(pi / 2), and the
-    # ratio of the standard deviation to it sqrt(4 / pi - 1), whatever the gain.
+    # ratio of the standard deviation to it sqrt(4 / pi - 1), for any gain.
     assert dark.std() / dark.mean() == pytest.approx(np.sqrt(4 / np.pi - 1), rel=0.02)
     assert 0.9 < dark.mean() / (10000 * 0.1 * np.sqrt(np.pi / 2)) < 1.1
 

@@ -64,7 +64,7 @@ def test_an_interrupted_run_draws_what_is_missing_and_a_third_nothing(folder, tm
 
 
 def test_speckle_is_rayleigh_distributed_before_compression():
-    """Its mean is 1.91 times its standard deviation, whatever the echo."""
+    """Its mean is 1.91 times its standard deviation, for any echo."""
     machine = ultrasound_of("A", 0)
     image, mask = thyroid_us((180, 240), False, 0.0, machine, np.random.default_rng(3))
     depth = np.arange(180)[:, None] * FIELD_WIDTH / 240 * np.ones((1, 240))

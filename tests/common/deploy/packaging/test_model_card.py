@@ -26,8 +26,8 @@ def metadata():
 
 
 @EACH_BUNDLE
-def test_the_card_in_a_bundle_s_readme_is_that_of_its_metadata(bundle):
-    text = (bundle / "docs/README.md").read_text()
+def test_the_card_in_a_bundle_s_reference_is_that_of_its_metadata(bundle):
+    text = (bundle / "docs/reference.md").read_text()
     assert text == with_card_section(text, read_config(bundle / "configs/metadata.json")), (
         f"run scripts/model_card.py {bundle.name}"
     )
