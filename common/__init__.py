@@ -8,6 +8,7 @@ from types import ModuleType
 
 from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
+from .exported_inference import exported_inference
 from .options import check_options
 from .run_identity import run_identity
 from .training_record import training_record
@@ -19,6 +20,7 @@ __all__ = [
     "brief_input_errors",
     "bundle_root",
     "check_options",
+    "exported_inference",
     "flag",
     "notes_on_subjects",
     "run_identity",
