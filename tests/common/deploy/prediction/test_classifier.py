@@ -180,7 +180,7 @@ def test_the_config_of_another_program_is_told(archive):
         ("radiomics_deep_contrast", {}, InputFormat(("US",), 2, mask="required")),
         ("radiomics_deep_contrast", {"crop": False}, InputFormat(("US",), 2, mask="required")),
         ("radiomics_deep_contrast", {"crop": False, "apply_mask": False}, InputFormat(("US",), 2, mask="optional")),
-        ("radiomics_deep_contrast", {"in_channels": 3}, InputFormat(("US",), 2, 3, "required")),
+        ("radiomics_deep_contrast", {"in_channels": 3}, InputFormat(("US",), 2, 3, "required", apply_mask=True)),
     ],
 )
 def test_what_a_bundle_takes_is_read_from_its_own_config(weights, bundle, settings, expected):
