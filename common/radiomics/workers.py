@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from typing import Any
 
 import joblib
 from tqdm import tqdm
@@ -70,9 +72,43 @@ def measure_cases(
 
 
 def _by_processes(measure: partial, todo: Mapping[str, Case], num_workers: int) -> Iterator[tuple[str, Measured | str]]:
-    """Results of processes on this machine, in order of completion."""
-    parallel = joblib.Parallel(n_jobs=num_workers, return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(measure)(key, case) for key, case in todo.items())
+    """Results of processes on this machine, in order of completion.
+
+    The system may kill a process, for example when memory is full. Each case that was being measured then is measured
+    again, alone; a case whose process is killed again is reported, and the others go on.
+    """
+    left = dict(todo)
+    while left:
+        for key in (yield from _until_killed(measure, left, num_workers, num_workers)):
+            case = {key: left.pop(key)}
+            if (yield from _until_killed(measure, case, 2, 1)):
+                found = "its process was killed twice, as happens when memory is full"
+                yield key, f"{case[key].image}: {found}; crop the image, or use a machine with more memory"
+
+
+def _until_killed(
+    measure: partial, left: dict[str, Case], num_workers: int, at_once: int
+) -> Generator[tuple[str, Measured | str], None, list[str]]:
+    """Results until all are there or a process is killed; finished cases are removed from ``left``.
+
+    Returns:
+        Keys of the cases that were being measured when a process was killed.
+    """
+    started: list[str] = []
+
+    def calls() -> Iterator[Any]:
+        for key, case in list(left.items()):
+            started.append(key)
+            yield joblib.delayed(measure)(key, case)
+
+    parallel = joblib.Parallel(num_workers, return_as="generator_unordered", batch_size=1, pre_dispatch=at_once)
+    try:
+        for key, found in parallel(calls()):
+            del left[key]
+            yield key, found
+    except BrokenProcessPool:
+        return [key for key in started if key in left]
+    return []
 
 
 def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> Iterator[tuple[str, Measured | str]]:
