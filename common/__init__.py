@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
@@ -36,3 +38,10 @@ def bundle_root(name: str) -> str:
     """
     above = Path(__file__).resolve().parent.parent
     return str(above / "bundles" / name if __name__ == "common" else above)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A package of this one, such as ``data`` in ``$common.data.class_names(...)``, imported at its first use."""
+    if (Path(__file__).parent / name / "__init__.py").is_file():
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,13 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .datalist_json import read_datalist
 from .errors import InputError
 from .options import calling_parser
 from .references import as_written, closure
 from .run_identity import flat_settings, resolved_value
 from .training_record import base_config, described, ids_of, is_counted, names_in, read_training_record
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
 
 __all__ = [
     "agreed_settings",
@@ -46,7 +50,7 @@ def as_trained(checkpoint: str | Path | None, config: str) -> None:
         InputError: an id contradicts the checkpoint, or the datalist has other classes or modalities.
     """
     parser = calling_parser()
-    if parser is None or not checkpoint or not Path(checkpoint).is_file():  # whoever loads it, reports that
+    if parser is None or not checkpoint or not Path(checkpoint).is_file():  # reported when it is loaded
         return
     record = read_training_record(checkpoint)
     if record is None:
@@ -76,12 +80,13 @@ def start_from(checkpoint: str | Path | None, config: str) -> None:
         config: name of the calling config, such as ``train``.
 
     Raises:
-        InputError: the checkpoint cannot be read.
+        InputError: the checkpoint cannot be read, or the encoder of another fold has seen subjects that are held out.
     """
     parser = calling_parser()
     if parser is None or not checkpoint or (record := read_training_record(checkpoint)) is None:
         return
     content, root = parser.get(), str(parser.get_parsed_content("bundle_root"))
+    _check_unseen(record, parser, checkpoint)
     default, settings = base_config(root, config), settings_of(record, root, config)
     network = [name for name in ids_of(content, ["network_def"]) if name in settings and name != "network_def"]
     network = [name for name in network if not (is_counted(content, name) or _is_typed(content, default, name))]
@@ -127,6 +132,23 @@ def agreed_settings(
             "one of theirs; give it as an option, as in training"
         )
     return changed
+
+
+def _check_unseen(record: Mapping[str, Any], parser: ConfigParser, checkpoint: str | Path) -> None:
+    """Refuse the encoder of another fold: it has seen subjects on whom the classifier is going to be tested.
+
+    An encoder without a fold has seen all subjects on purpose, which a report says.
+    """
+    if record.get("fold") is None or parser.get_parsed_content("all_subjects"):
+        return
+    fold = parser.get_parsed_content("fold")
+    rows = read_datalist(parser.get_parsed_content("datalist")).get("training", [])
+    held_out = {str(row.get("subject")) for row in rows if isinstance(row, Mapping) and row.get("fold") == fold}
+    if seen := held_out & {subject for part in record["subjects"].values() for subject in part or ()}:
+        raise InputError(
+            f"{checkpoint}: its pre-training held out fold {record['fold']!r} and saw {len(seen)} of {len(held_out)} "
+            f"subjects of fold {fold!r}, which this run holds out; name the encoder of fold {fold!r}"
+        )
 
 
 def settings_of(record: Mapping[str, Any], root: str, config: str) -> dict[str, Any]:

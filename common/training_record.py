@@ -6,7 +6,6 @@ is read with ``weights_only=True``, never gets lost beside the file, and no load
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoints import read_checkpoint
+from .datalist_json import indexed_names, read_datalist
 from .errors import InputError
 from .files import file_digest
 from .options import calling_parser
@@ -121,8 +121,9 @@ def is_counted(config: Mapping[str, Any], name: str) -> bool:
 def names_in(datalist: str | Path) -> dict[str, list[str] | None]:
     """``classes`` and ``modalities`` of a datalist in their order, ``None`` where it names none or is no file."""
     path = Path(str(datalist))
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {"classes": _in_order(content.get("labels")), "modalities": _in_order(content.get("modality"))}
+    content = read_datalist(path) if path.is_file() else {}
+    keys = {"classes": "labels", "modalities": "modality"}
+    return {kind: _in_order(indexed_names(path, content, key)) for kind, key in keys.items()}
 
 
 def with_training_record(state: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -169,9 +170,8 @@ def base_config(root: str, name: str) -> dict[str, Any]:
     return next((ConfigParser.load_config_file(path) for path in files if path.is_file()), {})
 
 
-def _in_order(names: Any) -> list[str] | None:
-    """Names by index as text, as a list."""
-    return [str(names[key]) for key in sorted(names, key=int)] if names else None
+def _in_order(names: Mapping[str, str]) -> list[str] | None:
+    return [str(names[str(index)]) for index in range(len(names))] or None
 
 
 def _subjects(rows: Sequence[Mapping[str, Any]]) -> list[str]:

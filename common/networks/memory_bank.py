@@ -52,7 +52,7 @@ class MemoryBank(nn.Module):
 
         Args:
             index: samples of this process, ``B``; each sample at most once in the joined batch.
-            output: their vectors ``(image, radiomics)``, each ``B[F]``, L2-normalised.
+            output: vectors ``(image, radiomics)`` of the samples, each ``B[F]``, L2-normalised.
         """
         device = output[0].device
         rows = [gather_rows(view.detach().to(self.image.dtype)) for view in output]
