@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 SMALL_CT = {"box_size": [54, 54, 54], "image_size": [27, 27, 27], "spacing": [5.0, 5.0, 5.0]}
-SMALL_CT |= {"num_clusters": 2, "num_workers": 2, "amp": "true"}
+SMALL_CT |= {"num_clusters": 2, "num_workers": 2}
 
 
 @pytest.mark.slow
