@@ -120,7 +120,8 @@ def _converted_parts(
     name: str, value: Mapping[str, Any], known: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
     """Values within a component that need another type, and a line for each that has a wrong one."""
-    converted, problems = {}, []
+    converted: dict[str, Any] = {}
+    problems: list[str] = []
     defaults = [(config, dict(_parts(name, config[name]))) for config in known]
     defaults = [(config, parts) for config, parts in defaults if _target(config[name]) == _target(value)]
     for place, part in _parts(name, value):
