@@ -91,7 +91,8 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
         InputError: as :func:`check_options`.
     """
     defaults = _read_defaults(str(Path(folder).resolve()))
-    converted, problems = {}, list(_unknown(config, defaults))
+    converted: dict[str, Any] = {}
+    problems = list(_unknown(config, defaults))
     for name, value in config.items():
         known = defaults.get(name, [])
         if name in _OF_MONAI or _is_reference(value) or any(_same(value, default[name]) for default in known):
