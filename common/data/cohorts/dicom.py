@@ -14,7 +14,6 @@ from ...errors import InputError
 from ...files import replacing
 from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
-from ...images.dicom_segmentation import is_segmentation, read_segmentation
 from .collect import existing_folder, expect_choice, read_table, write_cohort
 from .table import label_names, table_row
 
@@ -155,7 +154,7 @@ def _convert(
                     convert_series(series[subject][name], file)
             except ValueError as error:
                 reasons.append(f"{name}: {error}")
-        if not reasons and "mask" in row and is_segmentation(row["mask"]):
+        if not reasons and "mask" in row and _is_segmentation(row["mask"]):
             reference = next(file for file in files if file is not None)
             try:
                 row = {**row, "mask": str(_convert_mask(row["mask"], reference, output / subject / "mask.nii.gz"))}
@@ -169,9 +168,17 @@ def _convert(
     return converted
 
 
+def _is_segmentation(mask: str) -> bool:
+    from ...images.dicom_segmentation import is_segmentation  # here and below, as --help needs no SimpleITK
+
+    return is_segmentation(mask)
+
+
 def _convert_mask(mask: str, reference: Path, output: Path) -> Path:
     """Write a DICOM segmentation as label map on the grid of a converted series."""
     import SimpleITK as sitk  # noqa: N813
+
+    from ...images.dicom_segmentation import read_segmentation
 
     with replacing(output) as temporary:
         sitk.WriteImage(read_segmentation(mask, sitk.ReadImage(str(reference))), str(temporary))
