@@ -132,7 +132,10 @@ def _slices(source: str | os.PathLike | Sequence[Path], pixels: bool = False) ->
         if header is None:
             raise UnreadableImageError(f"found no pixels in {path.name}, expected a DICOM image")
         if header.get("SOPClassUID") in SEGMENTATION:
-            raise UnreadableImageError(f"found a DICOM segmentation ({path.name}), expected an image")
+            raise UnreadableImageError(
+                f"found a DICOM segmentation ({path.name}), expected an image, or a mask on its grid; convert it with "
+                "make_datalist.py dicom --convert, or drop the row"
+            )
         found.append(DicomSlice(path, header))
     return found
 

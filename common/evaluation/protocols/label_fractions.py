@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ...bundle_configs import PRETRAIN
+from ...csv_text import csv_text
 from ...errors import InputError, OptionError
 from ...files import file_digest, write_atomically
 from ...locks import locked
@@ -194,7 +195,7 @@ class LabelFractions(Stages):
             max_correlation=correlation,
             scaling=path.parent.with_name("scaling.json"),
         )
-        write_atomically(path, found.to_csv(index=False))
+        write_atomically(path, csv_text(found))
 
     def _root(self, fraction: float, seed: int | str) -> Path:
         return self.output_dir / f"labels{100 * fraction:g}" / f"seed{seed}"
