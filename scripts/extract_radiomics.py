@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Literal
 
+from common import InputError
 from common.command_line import run_commands
 
 
@@ -42,6 +44,7 @@ def extract_radiomics(
     from common.radiomics import extract_table, read_pairs
 
     check_pyarrow(output)
+    _check_output(Path(output))  # before hours of measuring
     names: dict[str, str] = {}
     if Path(datalist).suffix.lower() == ".csv":
         rows = read_pairs(datalist)
@@ -61,6 +64,13 @@ def extract_radiomics(
     path = write_table(table, output)
     measured = int((table["status"] == "ok").sum())
     print(f"features of {measured} of {len(table)} subjects: {path}")
+
+
+def _check_output(path: Path) -> None:
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        found = "a folder" if path.is_dir() else f"{folder} is no folder that can be written to"
+        raise InputError(f"{path}: {found}; expected a table to write, .csv or .parquet; set --output")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -57,6 +58,11 @@ class DicomSlice:
 
     path: Path
     header: Any
+
+    @cached_property
+    def planes(self) -> list[Plane]:
+        """The planes of the file, see :func:`planes_of`."""
+        return list(planes_of(self.header))
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .dicom_headers import SEGMENTATION, DicomSlice, Plane, dicom_files, planes_of, read_header
+from .dicom_headers import SEGMENTATION, DicomSlice, Plane, dicom_files, read_header
 from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
     order, affine, shape = stack_of(slices)
     places = np.empty(len(order), dtype=int)
     places[order] = np.arange(len(order))
-    per_file = [list(planes_of(item.header)) for item in slices]
+    per_file = [item.planes for item in slices]
     whole = all(plane.slope.is_integer() and plane.intercept.is_integer() for planes in per_file for plane in planes)
     # allocated only after the first file was found to have as many pixels as its header states
     voxels, number = np.empty((0, 0, 0)), 0
@@ -110,7 +110,7 @@ def stack_of(slices: Sequence[DicomSlice]) -> tuple[np.ndarray, np.ndarray | Non
             raise UnreadableImageError(
                 f"found {len(values)} {what} in {len(slices)} files, expected one series of one patient"
             )
-    planes = [plane for item in slices for plane in planes_of(item.header)]
+    planes = [plane for item in slices for plane in item.planes]
     if len({plane.shape for plane in planes}) > 1:
         shapes = ", ".join(f"{rows} x {columns}" for rows, columns in sorted({plane.shape for plane in planes}))
         raise UnreadableImageError(f"found slices of {shapes} pixels, expected one size")

@@ -28,6 +28,8 @@ def read_pairs(path: str | Path) -> list[dict[str, Any]]:
             label is no integer.
     """
     path = Path(os.path.abspath(path))
+    if path.exists() and not path.is_file():  # reading a pipe may never end
+        raise InputError(f"{path}: no regular file; expected a CSV with the columns image and mask")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except OSError as error:

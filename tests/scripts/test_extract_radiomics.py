@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from common.command_line import run_commands
+from common.errors import InputError
 from common.feature_table import feature_columns, read_table
+from scripts import extract_radiomics
 from tests.python_commands import run_python
 
 pytest.importorskip("radiomics")
@@ -102,3 +105,11 @@ def test_bad_settings_end_with_one_line_and_exit_code_1(project, cohort):
     assert found.returncode == 1
     assert found.stderr.startswith("error: parameters.yaml: ") and found.stderr.count("\n") == 1
     assert not (cohort / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "found"), [("folder", "a folder"), ("file/table.csv", "is no folder that can be")])
+def test_a_table_that_cannot_be_written_is_refused_before_the_measuring(name, found, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=f"{name}: .*({found}).*; expected a table to write.*; set --output"):
+        run_commands(extract_radiomics.extract_radiomics, ["pairs.csv", "--output", str(tmp_path / name)])

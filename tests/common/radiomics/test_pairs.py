@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from common.errors import InputError
@@ -48,3 +50,6 @@ def test_a_file_that_is_no_list_of_pairs_is_named(tmp_path, text, message):
         read_pairs(tmp_path / "pairs.csv")
     with pytest.raises(InputError, match=r"absent.csv: No such file"):
         read_pairs(tmp_path / "absent.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"pipe.csv: no regular file"):
+        read_pairs(tmp_path / "pipe.csv")
