@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
@@ -103,7 +103,8 @@ def _until_killed(
     """
     threads = str(max(joblib.cpu_count() // num_workers, 1))
     executor = get_reusable_executor(num_workers, env={f"{name}_NUM_THREADS": threads for name in THREADED})
-    waiting, running = iter(list(left.items())), {}
+    waiting = iter(list(left.items()))
+    running: dict[Future, str] = {}
     try:
         while True:
             for key, case in itertools.islice(waiting, num_workers - len(running)):

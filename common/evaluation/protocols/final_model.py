@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ...bundle_configs import PRETRAIN
 from ...errors import InputError, OptionError
+from ...locks import locked
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import read_fine_tunings
 from .repetitions import repetitions
@@ -76,8 +77,13 @@ class FinalModel(Stages):
         self.task, self.target_accuracy = task, target_accuracy
         self.training, self.evaluation, self.table = TASKS[task]
         of_stage = {PRETRAIN: pretrain or {}, self.training: train or {}}
-        options = {"overlays": overlays, "settings": {"quiet": True, **settings}, "of_stage": of_stage}
-        super().__init__(bundle, dataset_dir, output_dir, transductive=transductive, **options)
+        super().__init__(
+            *(bundle, dataset_dir, output_dir),
+            overlays=overlays,
+            transductive=transductive,
+            settings={"quiet": True, **settings},
+            of_stage=of_stage,
+        )
         (self.repetition,), _ = repetitions(self.datalist, self.output_dir, (), None)
         rows = list(read_fine_tunings(self.configs, [method], self.modalities))
         if len(rows) != 1:
@@ -93,13 +99,23 @@ class FinalModel(Stages):
         Returns:
             The final weights, ``<output_dir>/final/model.pt``.
         """
-        self._keep_identity()
-        with tqdm(list(self._steps()), desc="final model", unit="run") as bar:
-            for what, step in bar:
-                bar.set_postfix_str(what)
-                logger.info(what)
-                step()
-        return self._finish()
+        with locked(self.output_dir):
+            self._check_identity()
+            self._check_stages()
+            with tqdm(list(self._steps()), desc="final model", unit="run") as bar:
+                for what, step in bar:
+                    bar.set_postfix_str(what)
+                    logger.info(what)
+                    step()
+                    self._keep_identity()
+            return self._finish()
+
+    def _check_stages(self) -> None:
+        fold = self._largest_fold(self.repetition)
+        if isinstance(self.row.start, Encoder):
+            self._check_pretraining(self.repetition, self.row.start, None if self.transductive else fold)
+        if self.task == "classification":
+            self._check_training(self.row, self.output_dir, fold)
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         # with the model of all subjects last, but for an encoder that all folds share

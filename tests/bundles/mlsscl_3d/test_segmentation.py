@@ -107,7 +107,8 @@ def test_inference_writes_the_masks_that_evaluation_judged(run_config, configs, 
         row["image"] = [str(patches["dataset_dir"] / name) for name in row["image"]]
     (tmp_path / "datalist.json").write_text(json.dumps(datalist))
     options = {"dataset_dir": tmp_path, "checkpoint": exported, "roi_size": patches["roi_size"]}
-    run_config(configs / "inference_segmentation.json", workflow_type="infer", output_dir=tmp_path / "masks", **options)
+    config = exported.with_name("inference_segmentation.json")
+    run_config(config, workflow_type="infer", output_dir=tmp_path / "masks", **options)
     overrides = patches | {"checkpoint": segmenter, "output_dir": tmp_path / "evaluation"}
     run_config(configs / "evaluate_segmentation.yaml", workflow_type="infer", **overrides)
     table = pd.read_csv(tmp_path / "evaluation/lesions.csv").set_index("subject")
@@ -132,12 +133,13 @@ def test_the_exported_segmenter_gives_the_logits_of_the_eager_one(exported, open
             torch.testing.assert_close(scripted(image), eager(image), rtol=1e-4, atol=1e-5)
 
 
-def test_the_exported_segmenter_tells_its_own_data_format_and_keeps_it(exported, configs):
+def test_the_exported_segmenter_tells_its_own_data_format_and_keeps_it(exported, configs, patches):
     _, metadata, files = load_net_with_metadata(str(exported), more_extra_files=("inference_segmentation.json",))
     own = json.loads((configs / "metadata.json").read_text())["segmentation"]["network_data_format"]
     assert metadata["network_data_format"] == own
-    assert json.loads(files["inference_segmentation.json"])["roi_size"] == own["inputs"]["image"]["spatial_shape"]
+    assert json.loads(files["inference_segmentation.json"])["roi_size"] == list(patches["roi_size"])
     own["inputs"]["image"] |= {"num_channels": 3, "spatial_shape": [32, 32, 32]}  # the phantoms'
+    own["outputs"]["pred"] |= {"num_channels": 2, "spatial_shape": [32, 32, 32]}
     files = {"config_file": str(configs / "inference_segmentation.json"), "meta_file": str(configs / "metadata.json")}
     override = {"_meta_#network_data_format": own, "checkpoint": str(exported)}
     verify_net_in_out(net_id="network_def", **files, device="cpu", **override)
