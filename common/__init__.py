@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
+from .exported_inference import exported_inference
 from .options import check_options
 from .run_identity import run_identity
 from .training_record import training_record
@@ -17,6 +20,7 @@ __all__ = [
     "brief_input_errors",
     "bundle_root",
     "check_options",
+    "exported_inference",
     "flag",
     "notes_on_subjects",
     "run_identity",
@@ -36,3 +40,10 @@ def bundle_root(name: str) -> str:
     """
     above = Path(__file__).resolve().parent.parent
     return str(above / "bundles" / name if __name__ == "common" else above)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A package of this one, such as ``data`` in ``$common.data.class_names(...)``, imported at its first use."""
+    if (Path(__file__).parent / name / "__init__.py").is_file():
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,13 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .datalist_json import read_datalist
 from .errors import InputError
 from .options import calling_parser
 from .references import as_written, closure
 from .run_identity import flat_settings, resolved_value
 from .training_record import base_config, described, ids_of, is_counted, names_in, read_training_record
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
 
 __all__ = [
     "agreed_settings",
@@ -27,7 +31,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 _NOTHING = object()
-_SHOWN = 4  # settings named in a message
+_SHOWN = 4  # settings in a message
 _WHOLE = ("all_subjects", "transductive")  # ids that hold no fold out
 _NAMES = ("method",)  # ids that change no result, so that another value is no contradiction: the typed one counts
 
@@ -35,18 +39,18 @@ _NAMES = ("method",)  # ids that change no result, so that another value is no c
 def as_trained(checkpoint: str | Path | None, config: str) -> None:
     """Set the ids of network and preprocessing as the checkpoint of the run whose config calls this has them.
 
-    Ids that were typed, on the command line or by an overlay, must agree with the checkpoint. Components and
-    expressions are taken over only if a config of the bundle has them: a foreign checkpoint runs no code.
+    Ids that are set on the command line or by an overlay must agree with the checkpoint. Components and expressions are
+    used only if a config of the bundle has them, so that a foreign checkpoint cannot run code.
 
     Args:
-        checkpoint: weights that are evaluated; ``None`` for none.
-        config: name of the config of the training over which this run's config lies, such as ``train``.
+        checkpoint: file of the weights to evaluate; ``None`` for none.
+        config: name of the training config that this run's config extends, such as ``train``.
 
     Raises:
-        InputError: a typed id contradicts the checkpoint, or the datalist names other classes or modalities.
+        InputError: an id contradicts the checkpoint, or the datalist has other classes or modalities.
     """
     parser = calling_parser()
-    if parser is None or not checkpoint or not Path(checkpoint).is_file():  # whoever loads it, reports that
+    if parser is None or not checkpoint or not Path(checkpoint).is_file():  # reported when it is loaded
         return
     record = read_training_record(checkpoint)
     if record is None:
@@ -76,12 +80,13 @@ def start_from(checkpoint: str | Path | None, config: str) -> None:
         config: name of the calling config, such as ``train``.
 
     Raises:
-        InputError: the checkpoint cannot be read.
+        InputError: the checkpoint cannot be read, or the encoder of another fold has seen subjects that are held out.
     """
     parser = calling_parser()
     if parser is None or not checkpoint or (record := read_training_record(checkpoint)) is None:
         return
     content, root = parser.get(), str(parser.get_parsed_content("bundle_root"))
+    _check_unseen(record, parser, checkpoint)
     default, settings = base_config(root, config), settings_of(record, root, config)
     network = [name for name in ids_of(content, ["network_def"]) if name in settings and name != "network_def"]
     network = [name for name in network if not (is_counted(content, name) or _is_typed(content, default, name))]
@@ -101,12 +106,12 @@ def start_from(checkpoint: str | Path | None, config: str) -> None:
 def agreed_settings(
     record: Mapping[str, Any], content: Mapping[str, Any], root: str, config: str, checkpoint: str | Path
 ) -> dict[str, Any]:
-    """The settings of a checkpoint that a merged config does not have yet.
+    """Settings of a checkpoint that a merged config does not have yet.
 
     Args:
-        record: see :func:`~common.training_record.training_record`.
-        content: the config, with overlays and what was typed.
-        root: the bundle's folder.
+        record: training record, see :func:`~common.training_record.training_record`.
+        content: config merged with overlays and options.
+        root: folder of the bundle.
         config: name of the config of the training, such as ``train``.
         checkpoint: file of the record.
 
@@ -129,14 +134,31 @@ def agreed_settings(
     return changed
 
 
+def _check_unseen(record: Mapping[str, Any], parser: ConfigParser, checkpoint: str | Path) -> None:
+    """Refuse the encoder of another fold: it has seen subjects on whom the classifier is going to be tested.
+
+    An encoder without a fold has seen all subjects on purpose, which a report says.
+    """
+    if record.get("fold") is None or parser.get_parsed_content("all_subjects"):
+        return
+    fold = parser.get_parsed_content("fold")
+    rows = read_datalist(parser.get_parsed_content("datalist")).get("training", [])
+    held_out = {str(row.get("subject")) for row in rows if isinstance(row, Mapping) and row.get("fold") == fold}
+    if seen := held_out & {subject for part in record["subjects"].values() for subject in part or ()}:
+        raise InputError(
+            f"{checkpoint}: its pre-training held out fold {record['fold']!r} and saw {len(seen)} of {len(held_out)} "
+            f"subjects of fold {fold!r}, which this run holds out; name the encoder of fold {fold!r}"
+        )
+
+
 def settings_of(record: Mapping[str, Any], root: str, config: str) -> dict[str, Any]:
     """The recorded settings that mean the same in a config: all of the same config's, and of another one, such as
     ``pretrain``, those ids that have the same default in both.
 
     Args:
-        record: see :func:`~common.training_record.training_record`.
-        root: the bundle's folder.
-        config: name of the config that is going to use them.
+        record: training record, see :func:`~common.training_record.training_record`.
+        root: folder of the bundle.
+        config: name of the config that will use them.
     """
     if record["config"] == config:
         return dict(record["settings"])
@@ -149,11 +171,11 @@ def settings_of(record: Mapping[str, Any], root: str, config: str) -> dict[str, 
 
 
 def differences(settings: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
-    """Each setting of a merged config that is another one than the checkpoint's, with both values.
+    """Settings of a merged config that differ from the checkpoint's, each with both values.
 
     Args:
-        settings: those of the checkpoint.
-        content: the config.
+        settings: settings of the checkpoint.
+        content: merged config.
     """
     now = described(content, lambda name: settings.get(name))
     for name in settings:
@@ -163,16 +185,16 @@ def differences(settings: Mapping[str, Any], content: Mapping[str, Any]) -> Iter
 
 
 def check_names(record: Mapping[str, Any], datalist: Any, checkpoint: str | Path, classes: bool = True) -> None:
-    """Refuse a datalist whose classes or modalities are others, or in another order, than those of the training.
+    """Check that a datalist has the same classes and modalities as the training, in the same order.
 
     Args:
-        record: see :func:`~common.training_record.training_record`.
-        datalist: path of the datalist; names that it does not have, or the record, are not compared.
+        record: training record, see :func:`~common.training_record.training_record`.
+        datalist: path of the datalist; names are not compared if it or the record lacks them.
         checkpoint: file of the record.
         classes: whether to compare classes.
 
     Raises:
-        InputError: they are.
+        InputError: they differ.
     """
     found = names_in(datalist)
     for kind, key in (("classes", "labels"), ("modalities", "modality")):
@@ -185,11 +207,11 @@ def check_names(record: Mapping[str, Any], datalist: Any, checkpoint: str | Path
 
 
 def unsafe_settings(settings: Mapping[str, Any], root: str) -> list[str]:
-    """Ids whose components or expressions are in no config of the bundle: they could run any code.
+    """Ids with components or expressions that no config of the bundle has, and that could run any code.
 
     Args:
-        settings: ids and their values, as a checkpoint has them.
-        root: the bundle's folder.
+        settings: ids and their values in a checkpoint.
+        root: folder of the bundle.
     """
     known = _active_leaves(root)
     return [name for name, value in settings.items() if not set(_active(name, value)) <= known.get(name, set())]
@@ -197,7 +219,7 @@ def unsafe_settings(settings: Mapping[str, Any], root: str) -> list[str]:
 
 @cache
 def _active_leaves(root: str) -> dict[str, set[tuple[str, str]]]:
-    """What can run code, of each id in all configs of a bundle."""
+    """Parts that can run code, for each id in all configs of a bundle."""
     from monai.bundle import ConfigParser  # here, as scripts that import this package need not wait for MONAI
 
     found: dict[str, set[tuple[str, str]]] = {}
@@ -228,13 +250,13 @@ def _is_typed(content: Mapping[str, Any], default: Mapping[str, Any], name: str)
 
 
 def _places(name: str) -> list[str]:
-    """The places within an id that this process's command line sets."""
+    """Sub-ids of an id that this process's command line sets."""
     words = [word[2:].partition("=")[0].replace("::", "#") for word in sys.argv[1:] if word.startswith("--")]
     return [word for word in words if word.partition("#")[0] == name]
 
 
 def _contradictions(content: Mapping[str, Any], default: Mapping[str, Any], name: str, trained: Any) -> Iterator[str]:
-    """Each typed value within an id that is another one than the checkpoint's."""
+    """Values within an id that are set and differ from the checkpoint's."""
     if name in _NAMES:
         return
     now = resolved_value(content, name) if isinstance(content[name], str) else content[name]

@@ -19,12 +19,12 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
     """Read a checkpoint without executing anything in it (``weights_only=True``).
 
     Args:
-        path: file written by ``torch.save``.
-        map_location: device on which its tensors arrive.
+        path: path of a file written by ``torch.save``.
+        map_location: device of the loaded tensors.
 
     Raises:
-        InputError: when the file is missing, truncated, holds more than tensors and plain values, or no dictionary with
-            text as keys.
+        InputError: the file is missing or truncated, contains more than tensors and plain values, or is no dictionary
+            with text as keys.
     """
     import torch  # here, as scripts that import this package need not wait for it
 
@@ -32,7 +32,7 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
         raise InputError(f"{path}: no such checkpoint; expected a file written by training; check the path")
     try:
         content = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise whatever it likes
+    except Exception as error:  # for a damaged file torch raises arbitrary errors
         found = _found(path, error)
         raise InputError(f"{path}: not a readable checkpoint ({found}); write it again by training") from error
     if not isinstance(content, dict):
@@ -45,7 +45,7 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
 
 
 def _found(path: str | Path, error: Exception) -> str:
-    """What is wrong with a checkpoint. torch's own words on pickles advise to read them with ``weights_only=False``."""
+    """Problem of a checkpoint, without torch's advice to read pickles with ``weights_only=False``."""
     import torch
 
     if not str(error):

@@ -1,7 +1,7 @@
 """The options of a run, checked and converted in one place before anything is read.
 
-MONAI puts what the command line gives into the config as it is: ``--max_epochs ten`` is text, so is ``--amp false``,
-which then counts as true, and ``--max_epoch 1`` is a new id to which nothing refers. Each config calls
+MONAI puts values of the command line into the config unchecked: ``--max_epochs ten`` is text, as is ``--amp false``,
+which is then treated as true, and ``--max_epoch 1`` is a new id to which nothing refers. Each config calls
 :func:`check_options` first in ``initialize``.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -24,18 +24,34 @@ if TYPE_CHECKING:
 
 __all__ = ["calling_parser", "check_options", "converted_options", "plain_value"]
 
-UNKNOWN = object()  # the value of an id that only a component could tell
+UNKNOWN = object()  # the value of an id that depends on a component
 _FLAGS = {"true": True, "false": False}
 _NULL = ("null", "none")
 _AXES = ("_size", "spacing")  # ids that end so are lists with an entry for each axis
+#: Examples of values for ids whose default is null.
+_EXAMPLES: dict[str, Sequence[Any]] = {
+    name: values
+    for names, values in (
+        ("mask_label organ_label", (1, [1, 2])),
+        ("lesion_slices negatives num_workers radiomics_workers save_interval slice_index", (1,)),
+        ("lesion_share max_correlation max_weight momentum", (0.9,)),
+        ("encoder_name modality", ("name",)),
+        ("linear_checkpoint pretrained_encoder pretrained_weights single_checkpoint", ("model.pt",)),
+        ("radiomics_settings", ("parameters.yaml",)),
+        ("small_stem", (True,)),
+        ("spacing", ([1.0, 1.0, 1.0],)),
+        ("subjects", (["name"],)),
+    )
+    for name in names.split()
+}
 _OF_MONAI = ("_meta_", "imports", "initialize", "run", "finalize")
 
 
 def check_options(bundle_root: str | Path) -> None:
     """Convert the options of the run whose config calls this to the types of their defaults, and refuse unknown ones.
 
-    The defaults are what the configs and overlays of the bundle have for an id. Text becomes true or false, a number
-    or null where a default is one; references and expressions (``@...``, ``$...``) are left to MONAI.
+    The defaults are the values of an id in the bundle's configs and overlays. Text becomes true or false, a number
+    or null if a default is one; references and expressions (``@...``, ``$...``) are left to MONAI.
 
     Args:
         bundle_root: folder of the bundle, with ``configs`` in it.
@@ -65,8 +81,8 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
     """Options that need another type.
 
     Args:
-        config: files and options, merged.
-        folder: the bundle's configs, with the defaults.
+        config: merged files and options.
+        folder: folder of the bundle's configs, with the defaults.
 
     Returns:
         Their ids with the converted values.
@@ -80,10 +96,16 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
         known = defaults.get(name, [])
         if name in _OF_MONAI or _is_reference(value) or any(_same(value, default[name]) for default in known):
             continue
+        if isinstance(value, Mapping) and any(isinstance(default[name], Mapping) for default in known):
+            new_parts, wrong = _converted_parts(name, value, known)
+            converted |= new_parts
+            problems += wrong
+            continue
+        values = [found for default in known if (found := plain_value(default, name)) is not UNKNOWN]
+        if all(default is None for default in values) and known:
+            values += _EXAMPLES.get(name, [])
         try:
-            new = _convert(
-                name, value, [found for default in known if (found := plain_value(default, name)) is not UNKNOWN]
-            )
+            new = _convert(name, value, values)
         except TypeError as error:
             problems.append(f"{name}: found {value!r}; expected {error}; correct it")
         else:
@@ -92,6 +114,47 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
     if problems:
         raise InputError(problems[0]) if len(problems) == 1 else InputError.of_rows("options", problems)
     return converted
+
+
+def _converted_parts(
+    name: str, value: Mapping[str, Any], known: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """Values within a component that need another type, and a line for each that has a wrong one."""
+    converted, problems = {}, []
+    defaults = [(config, dict(_parts(name, config[name]))) for config in known]
+    defaults = [(config, parts) for config, parts in defaults if _target(config[name]) == _target(value)]
+    for place, part in _parts(name, value):
+        same = [(config, parts[place]) for config, parts in defaults if place in parts]
+        if _is_reference(part) or any(_same(part, default) for _, default in same):
+            continue
+        values = [plain_value({**config, "_part": default}, "_part") for config, default in same]
+        if not (values := [found for found in values if found is not UNKNOWN]):
+            continue
+        try:
+            new = _convert(place, part, values)
+        except TypeError as error:
+            problems.append(f"{place}: found {part!r}; expected {error}; correct it")
+        else:
+            if not _same(new, part):
+                converted[place] = new
+    return converted, problems
+
+
+def _parts(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The values in a component by their places, but those that MONAI reads itself, such as ``_target_``."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not str(key).startswith("_"):
+                yield from _parts(f"{place}#{key}", item)
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value):
+            yield from _parts(f"{place}#{number}", item)
+    else:
+        yield place, value
+
+
+def _target(value: Any) -> Any:
+    return value.get("_target_") if isinstance(value, Mapping) else None
 
 
 def plain_value(config: Mapping[str, Any], name: str) -> Any:
@@ -148,7 +211,7 @@ def _convert(name: str, value: Any, defaults: list[Any]) -> Any:
     if is_null and any(default is None or isinstance(default, Mapping) for default in defaults):
         return None
     typed = [default for default in defaults if default is not None]
-    if not typed or (len(typed) < len(defaults) and not isinstance(value, str)):
+    if not typed:
         return value  # the default null says nothing of the type
     for default in typed:
         try:

@@ -1,4 +1,4 @@
-"""Which settings make a run the one that it is: with others, a checkpoint is of another run."""
+"""Settings that identify a run: a checkpoint with others belongs to another run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .references import closure, is_plain, references
 
 __all__ = ["flat_settings", "identity_of", "resolved_value", "run_identity"]
 
-#: Ids and arguments that change no result: places, the device, speed, memory, logs. ``network`` is ``network_def`` on
-#: the device, ``scaling`` is written.
+#: Ids and arguments that do not change results: paths, the device, speed, memory, logs. ``network`` is ``network_def``
+#: on the device, ``scaling`` is an output.
 WITHOUT_EFFECT = frozenset(
     (
         *("bundle_root", "cache_dir", "dataset_dir", "library", "output_dir", "scaling"),
@@ -21,30 +21,30 @@ WITHOUT_EFFECT = frozenset(
         *("progress", "quiet", "_desc_", "_requires_"),
     )
 )
-#: Handlers that change no result.
+#: Handlers that do not change results.
 LOGS = frozenset(
     (
         *("CollapseMonitor", "KeepLoss", "MLFlowHandler", "MetricsWriter", "ProgressBar", "ResumableCheckpoint"),
         *("StatsHandler", "TensorBoardStatsHandler"),
     )
 )
-#: What they refer to is no part of the identity; what follows from one of them is compared as it is written.
+#: Ids whose references are not part of the identity; values that depend on one of them are compared unevaluated.
 PLACES = frozenset(("cache_dir", "device", "output_dir"))
 
 
 def run_identity() -> dict[str, Any]:
-    """The settings of the run whose config calls this that change its results, by their ids.
+    """Settings that change results of the run whose config calls this, by id.
 
-    These are all values to which its training refers, directly and through others, but those that change no result.
-    ``max_epochs`` is among them only where more follows from it than the end, such as a learning rate that falls until
-    then: otherwise a run may go on for longer.
+    These are all values to which its training refers, directly or indirectly, except those that do not change results.
+    ``max_epochs`` is included only if other values depend on it, such as a learning rate that falls until then:
+    otherwise a run may be continued for longer.
     """
     parser = calling_parser()
     return {} if parser is None else identity_of(parser.get())
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """As :func:`run_identity`, of a merged config."""
+    """:func:`run_identity` of a merged config."""
     within = {name: value for name, value in config.items() if name not in PLACES}
     needed = {*closure(within, ["training"])} - WITHOUT_EFFECT - {"training", "_meta_", "imports"}
     if not _plans_with_max_epochs({name: config[name] for name in needed}):
@@ -57,7 +57,7 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plans_with_max_epochs(config: Mapping[str, Any]) -> bool:
-    """Whether more refers to it than the trainer, which ends by it."""
+    """Whether anything besides the trainer refers to ``max_epochs``."""
     train = config.get("train", {})
     trainer = {**train.get("trainer", {}), "max_epochs": None}
     others = {**config, "train": {**train, "trainer": trainer}, "max_epochs": None}
@@ -65,7 +65,7 @@ def _plans_with_max_epochs(config: Mapping[str, Any]) -> bool:
 
 
 def resolved_value(config: Mapping[str, Any], name: str) -> Any:
-    """The value of an id, evaluated where that gives a plain one; a path as an absolute one."""
+    """The value of an id, evaluated if the result is plain; a path as absolute path."""
     value = config[name]
     if isinstance(value, str) and not PLACES & {*closure(config, [name])}:
         found = plain_value(config, name)
@@ -76,7 +76,7 @@ def resolved_value(config: Mapping[str, Any], name: str) -> Any:
 
 
 def flat_settings(place: str, value: Any) -> dict[str, Any]:
-    """The values that change results in a component, by their places; lists of plain values stay whole."""
+    """The values of a component that change results, by id; lists of plain values are not split."""
     if isinstance(value, Mapping) or (isinstance(value, list | tuple) and any(isinstance(x, Mapping) for x in value)):
         return {
             inner: leaf for key, item in _items(value) for inner, leaf in flat_settings(f"{place}#{key}", item).items()
@@ -93,5 +93,5 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
             target = str(item.get("_target_", "")).rpartition(".")[2] if isinstance(item, Mapping) else ""
-            if target not in LOGS:  # and no other handler moves where one of these comes in
+            if target not in LOGS:  # so that adding one does not shift the others
                 yield target if target.endswith(("Handler", "Update")) else str(number), item

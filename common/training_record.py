@@ -6,7 +6,6 @@ is read with ``weights_only=True``, never gets lost beside the file, and no load
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoints import read_checkpoint
+from .datalist_json import indexed_names, read_datalist
 from .errors import InputError
 from .files import file_digest
 from .options import calling_parser
@@ -53,8 +53,8 @@ def training_record(
 
     Args:
         config: name of that config, without overlays, such as ``train``.
-        training: rows that the weights are fitted to.
-        validation: rows that choose the epoch.
+        training: rows to which the weights are fitted.
+        validation: rows that determine the best epoch.
 
     Returns:
         ``bundle``, ``config``, ``settings`` (ids of network and preprocessing with their values), ``options`` (what
@@ -87,12 +87,12 @@ def described(config: Mapping[str, Any], evaluate: Callable[[str], Any]) -> dict
     """The ids of a merged config that describe network and preprocessing.
 
     Args:
-        config: files and options, merged.
-        evaluate: gives the value of an id; called for those that are counted on the cohort, such as the number of
-            radiomic features.
+        config: merged files and options.
+        evaluate: function that returns the value of an id, called for those that are counted on the cohort, such as the
+            number of radiomic features.
 
     Returns:
-        Components and expressions as they are written, all other values as they are.
+        Components and expressions unevaluated, and all other values.
     """
     found = {}
     for name in ids_of(config, SECTIONS):
@@ -108,7 +108,7 @@ def described(config: Mapping[str, Any], evaluate: Callable[[str], Any]) -> dict
 
 
 def ids_of(config: Mapping[str, Any], sections: Iterable[str]) -> list[str]:
-    """Ids to which sections of a config refer, themselves among them, but those that say where data come from."""
+    """Sections of a config and ids to which they refer, without those of data sources."""
     known = {name: None if is_counted(config, name) else config[name] for name in config if name not in _SOURCES}
     return [name for name in closure(known, sections) if name not in WITHOUT_EFFECT]
 
@@ -121,16 +121,17 @@ def is_counted(config: Mapping[str, Any], name: str) -> bool:
 def names_in(datalist: str | Path) -> dict[str, list[str] | None]:
     """``classes`` and ``modalities`` of a datalist in their order, ``None`` where it names none or is no file."""
     path = Path(str(datalist))
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {"classes": _in_order(content.get("labels")), "modalities": _in_order(content.get("modality"))}
+    content = read_datalist(path) if path.is_file() else {}
+    keys = {"classes": "labels", "modalities": "modality"}
+    return {kind: _in_order(indexed_names(path, content, key)) for kind, key in keys.items()}
 
 
 def with_training_record(state: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The state dict of a network with the record of its training in it.
 
     Args:
-        state: what ``state_dict()`` gave; it is not changed where it has no metadata.
-        record: see :func:`training_record`; ``None`` or an empty one leaves the state dict as it is.
+        state: result of ``state_dict()``, which is not changed.
+        record: result of :func:`training_record`; with ``None`` or an empty one, the state dict itself is returned.
     """
     if not record:
         return state
@@ -142,7 +143,7 @@ def with_training_record(state: Mapping[str, Any], record: Mapping[str, Any] | N
 
 
 def read_training_record(path: str | Path) -> dict[str, Any] | None:
-    """The record in a checkpoint, ``None`` where it has none: it is of another program, or older.
+    """The record in a checkpoint; ``None`` if it has none, as those of other programs or earlier versions.
 
     Raises:
         InputError: the file cannot be read, or the record is damaged.
@@ -162,16 +163,15 @@ def read_training_record(path: str | Path) -> dict[str, Any] | None:
 
 @cache
 def base_config(root: str, name: str) -> dict[str, Any]:
-    """A config of a bundle as its file has it; empty where there is no such file. Not to be changed by the caller."""
+    """Content of a bundle's config file, empty if there is no such file; it must not be changed by the caller."""
     from monai.bundle import ConfigParser  # here, as scripts that import this package need not wait for MONAI
 
     files = [Path(root) / "configs" / f"{name}{suffix}" for suffix in (".yaml", ".json")]
     return next((ConfigParser.load_config_file(path) for path in files if path.is_file()), {})
 
 
-def _in_order(names: Any) -> list[str] | None:
-    """Names by index as text, as a list."""
-    return [str(names[key]) for key in sorted(names, key=int)] if names else None
+def _in_order(names: Mapping[str, str]) -> list[str] | None:
+    return [str(names[str(index)]) for index in range(len(names))] or None
 
 
 def _subjects(rows: Sequence[Mapping[str, Any]]) -> list[str]:

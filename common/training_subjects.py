@@ -1,4 +1,4 @@
-"""Whether those who are scored have trained the classifier."""
+"""Check that evaluated subjects were not used for training."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _SHOWN = 5  # subjects named in a message
 
 
 def unseen_rows(rows: Rows, checkpoint: str | Path, allow_training_subjects: bool = False) -> Rows:
-    """The rows to score, all of subjects that have not trained the classifier.
+    """The rows to score, after a check that none of their subjects was used for training.
 
     Args:
         rows: rows of a datalist.
-        checkpoint: weights of the classifier, which say who trained it or chose its epoch.
-        allow_training_subjects: whether to score those all the same; the report says so, see
+        checkpoint: weights of the classifier, whose training record has the subjects of training and validation.
+        allow_training_subjects: whether to score subjects of the training too, which is noted in the report, see
             :func:`notes_on_subjects`.
 
     Returns:
         ``rows``.
 
     Raises:
-        InputError: subjects of the training are among them.
+        InputError: there are subjects of the training among them.
     """
     seen = _seen(rows, checkpoint)
     if seen and not allow_training_subjects:
@@ -41,7 +41,7 @@ def unseen_rows(rows: Rows, checkpoint: str | Path, allow_training_subjects: boo
 
 
 def notes_on_subjects(rows: Rows, checkpoint: str | Path) -> list[str]:
-    """Sentences for a report where the scores say little of new subjects, or nobody knows.
+    """Sentences for a report if subjects were used for training, or if this is not known.
 
     Args:
         rows: rows that were scored.

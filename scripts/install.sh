@@ -109,7 +109,8 @@ run_installer() { # its output is written to a file; larger downloads, errors an
              /^ *Building wheel for .*started/ { print "    building " $4 }
              /^Installing collected/ { print "    installing " NF - 3 " packages" }
              /^ *(Downloading|Building) [^ ]+( \([0-9.]+MiB\))?$/ || /^(Resolved|Prepared|Installed) / { sub(/^ */, ""); print "    " $0 }
-             /ERROR|error:/ { print }
+             /ERROR|error:/ { failed = 1 }
+             failed { print }
              { fflush() }' || stop "installation failed; the installer's output is in $venv/install.log"
 }
 

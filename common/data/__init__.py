@@ -7,6 +7,7 @@ from ..lazy import lazy_exports
 if TYPE_CHECKING:
     from .balance import balance_classes
     from .datalist import load_datalist
+    from .datalist_counts import by_modality, modality_names, number_of_classes, number_of_images
     from .datalist_parts import keep_label_fraction, mark_unlabelled
     from .datalist_writer import write_datalist
     from .folds import assign_folds, hold_out
@@ -24,6 +25,7 @@ __all__ = [
     "ModalityStatistics",
     "assign_folds",
     "balance_classes",
+    "by_modality",
     "cached_dataset",
     "class_names",
     "cluster_features",
@@ -33,6 +35,9 @@ __all__ = [
     "load_datalist",
     "mark_unlabelled",
     "measure_modalities",
+    "modality_names",
+    "number_of_classes",
+    "number_of_images",
     "reweight",
     "select_balanced",
     "selected_modalities",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 from ..images.facts_cache import FactsCache
 from .datalist_files import check_files
@@ -96,14 +96,14 @@ def load_datalist(
         InputError: the file, an argument or a row is invalid.
     """
     if not path:
-        raise InputError("datalist: found none, expected the path of a datalist; set --datalist")
+        read_datalist(path)  # which reports it
     path = Path(path)
     _check_choices(path, mask=mask, label=label, check=check, missing=missing, unlabelled=unlabelled)
     allowed_dims = [spatial_dims] if isinstance(spatial_dims, int) else sorted(spatial_dims)
     if allowed_dims not in ([2], [3], [2, 3]):
         raise InputError(f"{path}: spatial_dims is {spatial_dims!r}; expected one of 2, 3, [2, 3]")
-    content = _read_json(path, section)
-    labels, modality = _indexed_names(path, content, "labels"), _indexed_names(path, content, "modality")
+    content = _read_section(path, section)
+    labels, modality = indexed_names(path, content, "labels"), indexed_names(path, content, "modality")
     if modalities and modality:
         _check_modalities(path, list(modality.values()), list(modalities))
     num_classes = _num_classes(path, labels, num_classes)
@@ -166,29 +166,14 @@ def _check_modalities(path: Path, found: list[str], expected: list[str]) -> None
         )
 
 
-def _read_json(path: Path, section: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(
-            f"{path}: found no such file, expected a datalist; set --datalist or run scripts/make_datalist.py"
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: found no JSON ({error}), expected a datalist; correct the file") from error
-    sections = [key for key, value in content.items() if isinstance(value, list)] if isinstance(content, dict) else []
+def _read_section(path: Path, section: str) -> dict[str, Any]:
+    content = read_datalist(path)
+    sections = [key for key, value in content.items() if isinstance(value, list)]
     if section not in sections:
         raise InputError(f"{path}: found the sections {sections}, expected a list {section!r}; choose another section")
     if not content[section]:
         raise InputError(f"{path}: found no row in {section!r}, expected at least one; add rows or choose a section")
     return content
-
-
-def _indexed_names(path: Path, content: Mapping[str, Any], key: str) -> dict[str, str]:
-    """``labels`` or ``modality``: names by index as text, without gaps."""
-    names = content.get(key) or {}
-    if not isinstance(names, dict) or sorted(names) != sorted(str(index) for index in range(len(names))):
-        raise InputError(f'{path}: {key}: found {names!r}, expected {{"0": name, "1": name, ...}}; correct it')
-    return names
 
 
 def _num_classes(path: Path, labels: Mapping[str, str], num_classes: int | None) -> int | None:

@@ -62,6 +62,8 @@ def check_files(
     counts = {i: _num_images(row, facts) for i, row in rows.items()}
     if num_images is None:
         num_images = next((n for n, _ in Counter(n for n in counts.values() if n).most_common(1)), 1)
+    elif len(rows) > 1 and len(common := {number for number in counts.values() if number} - {num_images}) == 1:
+        num_images = _report_for_all(problems, counts, common.pop(), num_images)
     for position, row in rows.items():
         _check_images(problems, position, row, facts, spatial_dims, modality)
         found = counts[position]
@@ -73,6 +75,17 @@ def check_files(
                 problem = _mask_problem(region, mask_label) if key == "mask" else _map_problem(region, num_classes)
                 if problem:
                     problems.add(position, key, f"{row[key]}: {problem}")
+
+
+def _report_for_all(problems: Problems, counts: Mapping[int, int | None], found: int, expected: int) -> int:
+    """Report once that all rows have another number of modalities; the number that they are then checked against."""
+    if expected in counts.values():
+        return expected
+    text = (
+        f"found {found} image{'s' * (found > 1)} in every row, expected {expected} (one file or channel per modality)"
+    )
+    problems.add_for_all("image", f"{text}; correct the datalist, or in_channels where it was given")
+    return found
 
 
 def _has_paths(row: Any, maps: bool) -> bool:

@@ -29,6 +29,10 @@ class Problems:
         name = f"{self.section}[{position}]" + (f" (subject {subject})" if subject not in (None, "") else "")
         self._found.append((position, f"{name} {field}: {text}"))
 
+    def add_for_all(self, field: str, text: str) -> None:
+        """Add one problem of the section as a whole."""
+        self._found.append((len(self.rows), f"{self.section} {field}: {text}"))
+
     def lines(self) -> list[str]:
         """One line per problem."""
         return [text for _, text in sorted(self._found, key=lambda item: item[0])]
@@ -61,6 +65,8 @@ def check_rows(
         missing: "zeros" allows null in a list ``image``, "refuse" does not.
         need_label: whether rows without a label are a problem where ``label`` is "required" or "mask".
     """
+    if num_classes and not labels and label in ("required", "optional") and _has_more(problems, num_classes):
+        num_classes = None
     for position, row in enumerate(problems.rows):
         if not isinstance(row, Mapping):
             problems.add(position, "row", f"found {_kind(row)}, expected an object with 'image' and 'subject'")
@@ -79,6 +85,20 @@ def check_rows(
             text = f"found {_kind(fold)}, expected an integer from 0; assign folds with scripts/make_datalist.py"
             problems.add(position, "fold", text)
     _check_leaks(problems)
+
+
+def _has_more(problems: Problems, num_classes: int) -> bool:
+    """Whether the cohort has more classes than ``num_classes``, which is reported once."""
+    labels = [row.get("label") if isinstance(row, Mapping) else None for row in problems.rows]
+    known = sorted({label for label in labels if _is_integer(label)})
+    if not known or known[-1] < num_classes:
+        return False
+    problems.add_for_all(
+        "label",
+        f"found {', '.join(map(str, known))}, {known[-1]} first in row {labels.index(known[-1])}, expected "
+        f"0..{num_classes - 1}; correct the labels, or num_classes where it was given",
+    )
+    return True
 
 
 def _check_subject(problems: Problems, position: int, subject: Any, other_subjects: frozenset[str]) -> None:

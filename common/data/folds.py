@@ -78,7 +78,7 @@ def _check_class_sizes(groups: list, classes: list, num_folds: int, group: str, 
 
 
 def hold_out(
-    rows: Sequence[Mapping[str, Any]], fraction: float = 0.2, seed: int = 0
+    rows: Sequence[Mapping[str, Any]], fraction: float = 0.2, seed: int = 0, num_classes: int | None = None
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """Split training rows by subject, stratified, into rows for training and validation rows to select the epoch.
 
@@ -86,13 +86,15 @@ def hold_out(
         rows: training rows, each with ``subject`` and ``label``; label maps, which are paths, are not stratified.
         fraction: fraction of validation rows, at most 0.5, which is rounded to ``1 / n``; 0 for none.
         seed: random seed for the split.
+        num_classes: number of classes, of each of which a subject must be left to train on; ``None`` for any.
 
     Returns:
         Rows for training and validation rows, both in the given order.
 
     Raises:
-        InputError: a class has too few subjects.
+        InputError: a class has too few subjects, or none.
     """
+    _check_classes(rows, num_classes)
     if fraction == 0:
         return list(rows), []
     if not 0 < fraction <= 0.5:
@@ -105,3 +107,13 @@ def hold_out(
         raise InputError(f"validation_fraction {fraction:g} is one of {round(1 / fraction)} {error}") from None
     stay = [row for row, part in zip(rows, parts, strict=True) if part != 0]
     return stay, [row for row, part in zip(rows, parts, strict=True) if part == 0]
+
+
+def _check_classes(rows: Sequence[Mapping[str, Any]], num_classes: int | None) -> None:
+    found = sorted({row["label"] for row in rows if isinstance(row.get("label"), int)})
+    if num_classes is not None and (missing := sorted(set(range(num_classes)) - {*found})):
+        raise InputError(
+            f"label: found the classes {', '.join(map(str, found)) or 'none'} among the training subjects, expected "
+            f"{', '.join(map(str, missing))} too; add subjects, assign folds anew with scripts/make_datalist.py, or "
+            "set num_classes"
+        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 
 __all__ = ["class_names", "selected_modalities", "subject_index"]
@@ -18,11 +18,8 @@ def class_names(path: str | Path) -> list[str] | None:
     Raises:
         InputError: the file is missing or no JSON.
     """
-    try:
-        labels = json.loads(Path(path).read_text(encoding="utf-8")).get("labels")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no readable datalist ({error}); set --datalist") from error
-    return [labels[index] for index in sorted(labels, key=int)] if labels else None
+    names = indexed_names(path, read_datalist(path), "labels")
+    return [names[str(index)] for index in range(len(names))] or None
 
 
 def selected_modalities(modalities: Sequence[str], modality: str | None) -> list[int]:

@@ -33,16 +33,16 @@ Writer = Callable[[TrainedClassifier, Path, Mapping[str, Path]], None]
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of receiver, and what its archives hold.
+    """A kind of recipient, and the contents of its archives.
 
     Attributes:
         name: default name of an archive, in which ``{bundle}`` is the bundle's.
         formats: formats of the weights.
-        write_configs: function that writes configs, and code if any, from the classifier into the archive's folder; the
-            third argument holds the files that settings name, by their place in the archive.
-        runs_code: whether receivers run the archive's own Python, so that the scan for code does not apply.
+        write_configs: function that writes configs, and code if any, of the classifier into the archive's folder; its
+            third argument has the files given as settings, by their path in the archive.
+        runs_code: whether recipients run the archive's own Python, so that the scan for code does not apply.
         for_zoo: whether files above the zoo's limit are listed for download and ``model_info.json`` is written.
-        check_name: function that raises InputError for a name that the receiver would misread.
+        check_name: function that raises InputError for a name that the recipient would misinterpret.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Target:
     check_name: Callable[[str], None] | None = None
 
 
-#: All receivers, by the name that ``scripts/package.py --target`` takes. A new one is added here and nowhere else.
+#: All recipients, by the value of ``scripts/package.py --target``. A new one is added here and nowhere else.
 TARGETS = {
     "zoo": Target("{bundle}", tuple(FORMATS), write_configs, runs_code=True, for_zoo=True),
     "monailabel": Target(

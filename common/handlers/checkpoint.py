@@ -1,4 +1,4 @@
-"""Checkpoints from which a killed run goes on bit for bit."""
+"""Checkpoints from which a killed run is continued bit for bit."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ def save_with_checkpoint(engine: Engine, name: str, handler: Any) -> None:
 
 
 class ResumableCheckpoint:
-    """Save everything that training depends on, and go on from it when the same command is started again.
+    """Save the complete state of training, and continue from it when the same command is started again.
 
-    ``checkpoint.pt`` holds the state of each object, of the handlers that have one (:func:`save_with_checkpoint`), of
-    the engine and of all random generators; it is written under a temporary name and renamed, so that a kill at any
-    moment leaves a whole one. The loader's place is the epoch and
-    step, from which :class:`~common.data.CandidateBatchSampler` draws on. ``model.pt`` gets the state dict of
-    ``network`` alone: at the end, or, with a validator, of the epoch that it found best. Give this handler first, so
-    that the others start from the loaded state; it saves after all of them by itself.
+    ``checkpoint.pt`` has the state of each object, of the handlers with a state (:func:`save_with_checkpoint`), of the
+    engine and of all random generators; it is written under a temporary name and renamed, so that it is complete even
+    if the process is killed. The position of the loader is the epoch and step, from which
+    :class:`~common.data.CandidateBatchSampler` continues. ``model.pt`` is the state dict of ``network`` alone, at the
+    end, or, with a validator, of the best epoch. Put this handler first, so that the others start from the loaded
+    state; it saves after all of them.
 
     Args:
-        output_dir: folder of ``checkpoint.pt`` and ``model.pt``, made when missing.
-        objects: objects to save: anything with ``state_dict`` and ``load_state_dict``; ``network`` among them. Those
-            that are ``None`` are left out.
+        output_dir: folder of ``checkpoint.pt`` and ``model.pt``, created if missing.
+        objects: objects to save by name, including ``network``, with ``state_dict`` and ``load_state_dict``; ``None``
+            is ignored.
         sampler: batch sampler of the training loader.
-        generator: generator of the training loader, seeded anew for each epoch. Without it the loader draws from
-            torch's global generator when it starts, once more in a run that goes on within an epoch than in a whole.
-        interval: save after every so many iterations, beside each end of an epoch; ``None`` for epochs alone.
-        validator: evaluator whose key metric tells the best epoch.
-        resume: go on from ``checkpoint.pt`` where there is one.
-        identity: settings that change the results, as plain values (:func:`common.run_identity`): a checkpoint with
+        generator: generator of the training loader, seeded for each epoch. Without it the loader uses torch's global
+            generator at its start, once more in a run that is resumed within an epoch than in an uninterrupted one.
+        interval: number of iterations between checkpoints within an epoch; ``None`` for one after each epoch only.
+        validator: evaluator whose key metric determines the best epoch.
+        resume: whether to continue from an existing ``checkpoint.pt``.
+        identity: settings that change the results, as plain values (:func:`common.run_identity`); a checkpoint with
             others is refused.
-        record: what the weights are of (:func:`common.training_record`), to be written into ``model.pt``.
+        record: record of the training (:func:`common.training_record`) for ``model.pt``.
 
     Raises:
-        InputError: when the checkpoint is unreadable, of another architecture or of another cohort.
+        InputError: the checkpoint is unreadable, or belongs to another architecture or cohort.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class ResumableCheckpoint:
             engine.add_event_handler(Events.COMPLETED, self.save_model)
 
     def _save_after_all_others(self, engine: Engine) -> None:
-        # by now all handlers are attached, and Ignite calls those of one event in the order of attaching
+        # all handlers are attached by now, and Ignite calls those of an event in the order of attaching
         if not engine.has_event_handler(self.save, Events.EPOCH_COMPLETED):
             if self.validator is not None:
                 engine.add_event_handler(Events.EPOCH_COMPLETED, self._save_best_model)
@@ -102,14 +102,14 @@ class ResumableCheckpoint:
                 engine.add_event_handler(Events.ITERATION_COMPLETED(every=self.interval), self._save_within_epoch)
 
     def set_epoch(self, engine: Engine) -> None:
-        """Tell sampler and loader which epoch begins, and how much of it was done before a resume."""
+        """Set the epoch of sampler and loader, and the number of steps before a resume."""
         done = engine.state.iteration % engine.state.epoch_length
         self.sampler.set_epoch(engine.state.epoch, start=done)
         if self.generator is not None:
             self.generator.manual_seed(self.loader_seed + engine.state.epoch)
 
     def _save_within_epoch(self, engine: Engine) -> None:
-        if engine.state.iteration % engine.state.epoch_length:  # else the epoch's own handlers come first
+        if engine.state.iteration % engine.state.epoch_length:  # at its end the epoch's handlers come first
             self.save(engine)
 
     def _save_best_model(self, engine: Engine) -> None:
@@ -134,13 +134,13 @@ class ResumableCheckpoint:
         logger.info(f"Weights: {self.path.with_name('model.pt')}")
 
     def load(self, engine: Engine) -> None:
-        """Go on from ``checkpoint.pt``, if it is there and wanted."""
+        """Continue from ``checkpoint.pt`` if it exists and ``resume`` is set."""
         if not (self.resume and self.path.exists()):
             return
         states = read_checkpoint(self.path)
-        remedy = "name another output_dir, or start anew with --resume false"
+        remedy = "name another output_dir, or start again with --resume false"
         if changed := _changed(states.get("identity", {}), self.identity):
-            raise InputError(f"{self.path}: of another run: {changed}; {remedy}")
+            raise InputError(f"{self.path}: from another run: {changed}; {remedy}")
         progress = states.get("engine", {})
         if progress.get("epoch_length") != engine.state.epoch_length:
             raise InputError(
@@ -158,7 +158,7 @@ class ResumableCheckpoint:
         if self.validator is not None:
             self.validator.state.best_metric = states["best"]["metric"]
             self.validator.state.best_metric_epoch = states["best"]["epoch"]
-        logger.info(f"Going on from {self.path}: epoch {engine.state.epoch}, iteration {engine.state.iteration}.")
+        logger.info(f"Continuing from {self.path}: epoch {engine.state.epoch}, iteration {engine.state.iteration}.")
 
     def _all_objects(self, engine: Engine) -> dict[str, Any]:
         return self.objects | vars(engine).get("handlers_with_state", {})
@@ -171,5 +171,5 @@ def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
     """Settings that differ, with both values; those of options before those inside components."""
     names = [name for name in {**written, **now} if written.get(name) != now.get(name)]
     names.sort(key=lambda name: "#" in name)
-    told = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
-    return ", ".join(told) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    shown = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

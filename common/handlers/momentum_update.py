@@ -84,12 +84,12 @@ class MomentumUpdate:
 def fitted_momentum(num_steps: int) -> float:
     """Tau at the start of a run of K steps: ``1 - 10 / K``, at least 0.9 and at most 0.999 (**ours**).
 
-    The target then forgets its random start within a tenth of the run, whatever its length: 0.988 for 840 steps, and
+    The target then loses its random initialisation within a tenth of a run of any length: 0.988 for 840 steps, and
     the published values (0.996 to 0.999) for the runs of some thousand to tens of thousands of steps that they were
     published for.
 
     Args:
-        num_steps: K, of the whole run.
+        num_steps: number of steps K of the whole run.
 
     Example:
         >>> fitted_momentum(1000), fitted_momentum(20), fitted_momentum(1_000_000)

@@ -43,8 +43,8 @@ class RebalanceHandler:
 
     Args:
         encoder: network from ``B[C]HWD`` to ``B[F]``.
-        strategy: ``"re"``, ``"se"``, or ``"plain"`` for neither.
-        features: ``"fresh"`` or ``"bank"``.
+        strategy: name of the strategy, ``"re"``, ``"se"``, or ``"plain"`` for neither.
+        features: source of the features, ``"fresh"`` or ``"bank"``.
         bank: bank of the features; required for ``"bank"``.
         num_clusters: number of clusters, the paper's k.
         batch_size: number of samples of a training step in all processes, the paper's m; even for SE.

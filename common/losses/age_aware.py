@@ -25,7 +25,7 @@ class AgeAwareLoss(nn.Module):
     With several processes all vectors of the joined batch are compared, as in :class:`NTXentLoss`.
 
     Args:
-        temperature: T; 0.1 in the authors' code.
+        temperature: temperature T; 0.1 in the authors' code.
         sigma: width of the kernel, in years; 5 in the authors' code.
 
     Raises:

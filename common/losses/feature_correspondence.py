@@ -40,7 +40,7 @@ class FeatureCorrespondenceLoss(nn.Module):
 
     Args:
         bank: memory bank on the device of the network's output.
-        temperature: T; "the temperature is 0.07".
+        temperature: temperature T; "the temperature is 0.07".
         negatives: number K of negatives; ``None`` for the whole bank.
 
     Raises:

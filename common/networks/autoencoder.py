@@ -1,4 +1,4 @@
-"""Denoising autoencoder, a pretext task to compare with."""
+"""Denoising autoencoder, a pretext task for comparison."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["DenoisingAutoencoder"]
 
 
 class DenoisingAutoencoder(nn.Module):
-    """Tell the clean image from a corrupted one (Vincent et al. 2008; Zhao and Yang 2021, Table 1).
+    """Restore the clean image from a corrupted one (Vincent et al. 2008; Zhao and Yang 2021, Table 1).
 
     The corruption is :class:`~common.engines.PrepareRestoration`'s, the loss :class:`torch.nn.MSELoss`. The decoder
     (**ours**; Vincent's is one layer with the encoder's weights transposed) doubles the feature map once in each layer
-    and the last layer brings it to the image's size: bilinear, 3x3 convolution, batch norm, ReLU.
+    and the last layer resizes it to the image: bilinear, 3x3 convolution, batch norm, ReLU.
 
     Args:
         encoder: network from ``B[C]HW`` to a feature map ``BKhw`` with attributes ``num_features`` (K) and

@@ -1,4 +1,4 @@
-"""Calibrated probabilities of the classes, and a channel that says when none of them is to be trusted."""
+"""Calibrated probabilities of the classes, and a channel for abstention."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class CalibratedSoftmax(nn.Module):
     """Temperature scaling (Guo et al. 2017, section 4.2) with abstaining, as part of the exported network.
 
     "The simplest extension of Platt scaling, uses a single scalar parameter T > 0 for all classes": ``softmax(z / T)``.
-    It "does not affect the model's accuracy", since the order of the classes stays. A last channel "no call" is 1 where
-    the largest probability lies below the threshold, and 0 elsewhere; since no probability there reaches 1, the largest
-    of all channels is "no call" exactly where the network abstains.
+    It "does not affect the model's accuracy", since the order of the classes is kept. A last channel "no call" is 1 if
+    the largest probability is below the threshold, else 0; since no probability reaches 1 in that case, the largest
+    of all channels is "no call" exactly if the network abstains.
 
     Args:
         temperature: divisor of the logits; above 1 softens the probabilities, 1 leaves them unchanged.
         threshold: smallest probability of the likeliest class at which it is called; 0 never abstains.
 
     Raises:
-        InputError: the temperature is not a positive number, or the threshold outside ``[0, 1]``.
+        InputError: the temperature is not a positive number, or the threshold is outside ``[0, 1]``.
 
     Shape:
         ``B[K] -> B[K+1]``: the classes' probabilities, which add up to 1, and "no call".

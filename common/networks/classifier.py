@@ -19,11 +19,11 @@ class EncoderClassifier(nn.Module):
         num_classes: number of classes.
         dropout: probability of dropping a feature in training.
         probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
-            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
+            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, for cross-entropy. Both have
             the same weights.
 
     Shape:
-        ``B[C]HWD -> B[num_classes]``, or what ``probabilities`` makes of it.
+        ``B[C]HWD -> B[num_classes]``, or the output of ``probabilities``.
     """
 
     def __init__(

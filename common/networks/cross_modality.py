@@ -9,20 +9,20 @@ from ..errors import InputError
 
 __all__ = ["CrossModalityConv", "CrossModalityGroupConv"]
 
-_SHORTCUTS = {"each": 1, "pairs": 2, "none": 0}  # pointwise blocks that one shortcut goes round
+_SHORTCUTS = {"each": 1, "pairs": 2, "none": 0}  # number of pointwise blocks within one shortcut
 
 
 class CrossModalityConv(nn.Module):
-    """CMC, the peer: one dense Mx1x1 convolution over the modalities (Tseng et al. 2017; Chiang et al. 2023, Table 4).
+    """CMC, for comparison: one Mx1x1 convolution over the modalities (Tseng et al. 2017; Chiang et al. 2023, Table 4).
 
     5.947 M parameters and 291.4 MMAC for 1408 channels, three modalities and 7x7.
 
     Args:
-        channels: channels of each modality's feature map, and of the fused one.
-        num_modalities: M.
+        channels: number of channels of each modality's feature map, and of the fused one.
+        num_modalities: number M of modalities.
 
     Raises:
-        InputError: in ``forward``, for another number of modalities.
+        InputError: in ``forward``, the number of modalities is another.
 
     Shape:
         ``BCMHW -> BCHW``.
@@ -49,17 +49,17 @@ class CrossModalityGroupConv(nn.Module):
     MMAC; with one group, the dense equivalent, 11.906 M and 582.8.
 
     Args:
-        channels: channels of each modality's feature map, and of the fused one.
-        num_modalities: M.
+        channels: number of channels of each modality's feature map, and of the fused one.
+        num_modalities: number M of modalities.
         groups: number of groups of all convolutions; must divide ``channels``.
         num_pointwise: number of 1x1 convolutions.
-        shortcut: placement of the identity shortcuts. ``each`` (**ours**): round each 1x1 block; ``pairs``: round the
-            1x1 blocks two by two, an odd last one has none; ``none``. The paper's "between every two consecutive
-            convolution blocks" can't be drawn as written: the Mx1x1 block changes the size.
+        shortcut: placement of the identity shortcuts. ``each`` (**ours**): around each 1x1 block; ``pairs``: around
+            pairs of 1x1 blocks, without an odd last one; ``none``. The paper's "between every two consecutive
+            convolution blocks" is not possible as written: the Mx1x1 block changes the size.
 
     Raises:
-        InputError: when ``groups`` doesn't divide ``channels`` or ``shortcut`` is unknown; in ``forward``, for another
-            number of modalities.
+        InputError: ``groups`` doesn't divide ``channels``, or ``shortcut`` is unknown; in ``forward``, the number of
+            modalities is another.
 
     Shape:
         ``BCMHW -> BCHW``.
@@ -107,7 +107,7 @@ class CrossModalityGroupConv(nn.Module):
 
 
 def check_modalities(x: torch.Tensor, expected: int) -> None:
-    """Refuse feature maps ``BCMHW`` of another number of modalities than the network was built for."""
+    """Refuse feature maps ``BCMHW`` with another number of modalities than the network has."""
     if x.dim() != 5 or x.shape[2] != expected:
         raise InputError(
             f"num_modalities: feature maps of shape {list(x.shape)}; expected [B, C, {expected}, H, W]; "
@@ -118,8 +118,8 @@ def check_modalities(x: torch.Tensor, expected: int) -> None:
 def _cross_conv(channels: int, num_modalities: int, groups: int) -> nn.Conv2d:
     """The Mx1x1 convolution, as a 1x1 convolution of the ``C * M`` maps.
 
-    It computes the same with the same weights: a group has all modalities of its channels. A weight of four dimensions
-    lets the whole network be ``channels_last``.
+    The result is the same for the same weights: a group has all modalities of its channels. With weights of four
+    dimensions, the whole network can be ``channels_last``.
     """
     return nn.Conv2d(channels * num_modalities, channels, 1, groups=groups, bias=False)
 

@@ -1,4 +1,4 @@
-"""Features of each modality on its own, by one encoder."""
+"""Separate features of each modality, by one encoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["EachModality"]
 
 
 class EachModality(nn.Module):
-    """Encode every channel of an image alone, all in one pass, for linear evaluation (Chiang et al. 2023, Table 1).
+    """Encode every channel of an image separately, in one pass, for linear evaluation (Chiang et al. 2023, Table 1).
 
     Args:
         encoder: network from ``B[1]HW`` to ``B[F]``.

@@ -1,4 +1,4 @@
-"""EfficientNet as an encoder: images in, feature maps out."""
+"""EfficientNet as an encoder from images to feature maps."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class EfficientNetBackbone(EfficientNet):
     2023, 4.1.1).
 
     MONAI's EfficientNet up to the last feature map (1x1 convolution, batch norm, SiLU), without pooling and classifier.
-    An image of one channel is repeated to RGB, so that ImageNet weights fit every modality. Convolutions are padded as
-    TensorFlow's "same" does for the image that comes. MONAI pads by constants for one size, which is no part of the
-    weights: a network that is built for another size would load them, and compute something else without a word.
+    An image of one channel is repeated to RGB, so that ImageNet weights fit every modality. Convolutions are padded
+    like TensorFlow's "same" for the size of the image. MONAI pads by constants for one size, which are not part of the
+    weights: a network for another size would load them, and silently compute something else.
 
     The Lite networks (Google 2020, ``tpu/models/official/efficientnet/lite``) are those of the same number without
     squeeze-and-excitation, with ReLU6, and with the stem of 32, the head of 1280 channels and the first and last stage
@@ -43,13 +43,13 @@ class EfficientNetBackbone(EfficientNet):
 
     Args:
         model_name: ``efficientnet-b0`` to ``efficientnet-b8``, or ``efficientnet-lite0`` to ``efficientnet-lite4``.
-        drop_connect_rate: probability of dropping the last residual branch in training; it rises to it from 0 over the
-            blocks. Each process draws its own, so 0 makes two processes equal one.
+        drop_connect_rate: probability of dropping the last residual branch in training; it increases from 0 over the
+            blocks. Each process draws different branches, so only with 0 two processes are equivalent to one.
         norm_momentum: share of a new batch in the running statistics. **Ours**: torch's 0.1. TensorFlow's 0.01 would
-            keep half of the start's statistics through the 70 steps of a fine-tuning on 110 patients.
+            keep half of the initial statistics through the 70 steps of a fine-tuning on 110 patients.
 
     Raises:
-        InputError: for an unknown model.
+        InputError: the model is unknown.
 
     Shape:
         ``B[1 or 3]HW -> BFhw`` with ``F = num_features``; B2: 1408x7x7 for 200x200.
@@ -84,7 +84,7 @@ class EfficientNetBackbone(EfficientNet):
         for block in self.blocks:
             conv = block._depthwise_conv
             kernel_size, stride = conv.kernel_size[0], conv.stride[0]
-            if stride == 1:  # the same on both sides: the convolution pads as it goes, without a copy of the map
+            if stride == 1:  # symmetric: the convolution itself pads, without a copy of the map
                 conv.padding = (kernel_size // 2, kernel_size // 2)
                 block._depthwise_conv_padding = nn.Identity()
             else:
@@ -96,14 +96,14 @@ class EfficientNetBackbone(EfficientNet):
         self._swish = nn.ReLU6(inplace=True)
         for block in self.blocks:
             block._swish = self._swish
-            for name in _SQUEEZE_AND_EXCITATION:  # TorchScript compiles what is never called, too
+            for name in _SQUEEZE_AND_EXCITATION:  # TorchScript compiles unused modules too
                 setattr(block, name, nn.Identity())
 
     def _initialize_weights(self) -> None:
-        """MONAI's start, but with the fan-out of one group for depthwise convolutions, as timm counts it.
+        """MONAI's initialisation, but with the fan-out of one group for depthwise convolutions, as in timm.
 
         MONAI counts all groups. Its weights are then so small (variance 2 / 9C) that an untrained network in evaluation
-        mode says 0 everywhere, and stays there until the running variances have come down to 1e-3.
+        mode returns 0 everywhere until the running variances have decreased to 1e-3.
         """
         super()._initialize_weights()
         for module in self.modules():
@@ -112,7 +112,7 @@ class EfficientNetBackbone(EfficientNet):
 
     @property
     def blocks(self) -> list[Any]:
-        """The MBConv blocks of all stages in a row: ``blocks[10]`` is the 11th, where the paper looks (section 4.4)."""
+        """The MBConv blocks of all stages: ``blocks[10]`` is the 11th, the paper's target layer (section 4.4)."""
         return [block for stage in self._blocks for block in stage]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -124,7 +124,7 @@ class EfficientNetBackbone(EfficientNet):
 
 
 class SamePad(nn.Module):
-    """Zeros round an image as TensorFlow's "same" puts them: as many as the stride needs, an odd one at the end.
+    """TensorFlow's "same" padding with zeros: as many as the stride needs, an odd one at the end.
 
     Args:
         kernel_size: kernel size of the convolution that follows.
@@ -147,7 +147,7 @@ class SamePad(nn.Module):
 
 
 def _lite_stages(width: float, depth: float) -> list[str]:
-    """The stages scaled, so that what EfficientNet does not scale there, stem and head, can stay."""
+    """Scaled stages, for a network whose stem and head are not scaled."""
     stages = []
     for place, stage in enumerate(_STAGES):
         scale = 1.0 if place in (0, len(_STAGES) - 1) else depth

@@ -43,13 +43,13 @@ class BottleneckBlock(nn.Module):
 
 
 class BottleneckEncoder(nn.Module):
-    """Encoder of 3DSiam: volumes of any size in, one feature vector each out.
+    """Encoder of 3DSiam from volumes of any size to one feature vector each.
 
     "We build a 3D convolutional neural network with two bottleneck blocks as the encoder for all experiments" (Li et
     al. 2021, section 3). Supplement, Table 3: conv 3^3 (32); two bottleneck residual blocks of 32 at full size;
     max-pool 3; conv 64; pool; conv 128; pool; conv 256; global average pool; dense 324 with batch norm; dense 256. Its
     "stride 0" is a stride of the kernel's size with the remainder dropped (96 -> 32 -> 10 -> 3). 1.392 M parameters and
-    57.7 GMAC for 4x96^3. An axis shorter than the pooling kernel is pooled whole, so that any input size goes through.
+    57.7 GMAC for 4x96^3. An axis shorter than the pooling kernel is pooled completely, so that any input size is valid.
 
     Args:
         spatial_dims: number of spatial dimensions, 2 or 3.
@@ -57,8 +57,8 @@ class BottleneckEncoder(nn.Module):
         channels: widths of the first stage and of the three convolutions after it.
         hidden_features: width of the first dense layer.
         out_features: length of the feature vector.
-        checkpointing: keep only the output of each full-size layer for the backward pass and compute the rest again:
-            less memory for one more forward pass. Batch statistics are updated once, as without it.
+        checkpointing: whether to keep only the output of each full-size layer for the backward pass and recompute the
+            rest, for less memory at the cost of one more forward pass. Batch statistics are updated once, as without.
 
     Shape:
         ``B[C]HWD -> B[F]`` with ``F = out_features``.
@@ -118,8 +118,8 @@ class BottleneckEncoder(nn.Module):
     def _stage(self, stage: nn.Module, x: torch.Tensor) -> torch.Tensor:
         """A convolution after pooling.
 
-        On CPUs, torch 2.13's (oneDNN's) bfloat16 gradient of 3D weights reads memory that was never written when the
-        first axis has two voxels: now and then it holds NaN. Maps that small cost next to nothing in float32.
+        On CPUs, torch 2.13's (oneDNN's) bfloat16 gradient of 3D weights reads uninitialised memory when the first axis
+        has two voxels, which sometimes contains NaN. Such small maps cost next to nothing in float32.
         """
         if x.ndim == 5 and x.shape[2] == 2 and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
@@ -139,7 +139,7 @@ class BottleneckEncoder(nn.Module):
 
 
 class ShrinkingMaxPool(nn.Module):
-    """Max-pooling with kernel and stride 3 that takes an axis shorter than 3 whole (Table 3: "3x3x3, stride 0").
+    """Max-pooling with kernel and stride 3, or the length of a shorter axis (Table 3: "3x3x3, stride 0").
 
     Args:
         spatial_dims: number of spatial dimensions, 2 or 3.
@@ -160,7 +160,7 @@ class ShrinkingMaxPool(nn.Module):
 
 @contextmanager
 def _frozen_running_statistics(module: nn.Module) -> Iterator[None]:
-    """For the second forward pass: batch norms normalise by the batch and leave their running statistics alone."""
+    """For the second forward pass: batch norms use the batch and do not update their running statistics."""
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
     before = [(norm.momentum, copy.deepcopy(norm.num_batches_tracked)) for norm in norms]
     for norm in norms:

@@ -31,7 +31,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
             encoder and projector, ``encoder.`` for a :class:`~common.networks.RestorationNetwork`.
 
     Raises:
-        InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
+        InputError: the file can't be read, or keys or shapes are another architecture's; the message lists them.
     """
     if path is None:
         logger.info(f"{type(encoder).__name__} starts from random weights: no checkpoint was named.")

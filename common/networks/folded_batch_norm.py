@@ -1,4 +1,4 @@
-"""Batch norms as part of the convolutions before them, for passes in evaluation mode."""
+"""Folding of batch norms into the preceding convolutions, for passes in evaluation mode."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["folded_batch_norms"]
 @contextmanager
 @torch.no_grad()
 def folded_batch_norms(network: nn.Module) -> Iterator[None]:
-    """Within the block, let the convolutions of ``network`` do what its batch norms would.
+    """Within the block, fold the batch norms of ``network`` into its convolutions.
 
-    In evaluation mode a batch norm is a scale and a shift by channel, which the weights and the bias of the convolution
-    before it can hold: one pass over the activations less for each. It is done to MONAI's blocks of convolution and
-    batch norm (``adn_ordering`` that starts with ``N``); all else stays. Parameters and buffers are the same objects
-    again afterwards.
+    In evaluation mode a batch norm is a scale and a shift by channel, which can be part of the weights and the bias of
+    the preceding convolution: this saves a pass over the activations. It is applied to MONAI's blocks of convolution
+    and batch norm (``adn_ordering`` that starts with ``N``). Afterwards parameters and buffers are the same objects
+    again.
 
     Args:
         network: network in evaluation mode.
 
     Raises:
-        AssertionError: torch's own, for a network in training mode.
+        AssertionError: the network is in training mode.
     """
     blocks = [module for module in network.modules() if isinstance(module, Convolution) and _starts_with_norm(module)]
     before = [(block, block.conv, block.adn.N) for block in blocks]

@@ -16,7 +16,7 @@ class FusionClassifier(nn.Module):
     4.1.2).
 
     "The pre-trained model serves as a weight-sharing multi-modality encoder": each channel of the image is a modality
-    and encoded alone, all of them in one pass. Without fusion it classifies one modality, for Tables 1 and 2: "the base
+    and encoded separately, in one pass. Without fusion it classifies one modality, for Tables 1 and 2: "the base
     encoder f and projector g pre-trained from SimSiam networks and an extra MLP" (section 4.3).
 
     Args:
@@ -28,17 +28,17 @@ class FusionClassifier(nn.Module):
             classifier; ``None`` for none.
         dropout: probability of dropping a feature in training; "a dropout rate of 0.3".
         probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
-            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
+            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, for cross-entropy. Both have
             the same weights.
-        frozen: train the linear classifier alone, "on the top of the frozen base network" (section 4.2): all else keeps
-            its weights and batch statistics.
+        frozen: whether to train only the linear classifier, "on the top of the frozen base network" (section 4.2); all
+            other parts keep their weights and batch statistics.
 
     Raises:
-        InputError: when encoder and fusion differ in the number of channels; in ``forward``, for several modalities
+        InputError: encoder and fusion differ in the number of channels; in ``forward``, there are several modalities
             without fusion.
 
     Shape:
-        ``BMHW -> B[num_classes]``, or what ``probabilities`` makes of it.
+        ``BMHW -> B[num_classes]``, or the output of ``probabilities``.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FusionClassifier(nn.Module):
             self.head.requires_grad_(True)
 
     def train(self, mode: bool = True) -> FusionClassifier:
-        """Put into training mode what is trained."""
+        """Set the trained parts to training mode."""
         super().train(mode)
         if self.frozen:
             for name in ("encoder", "fusion", "projector"):

@@ -69,7 +69,7 @@ class SimSiamProjector(nn.Sequential):
     "BN applied to each fully-connected layer, including its output fc" (Chen & He 2021, section 3); the last
     one without affine parameters, as in the authors' code.
 
-    The batch norm at the end keeps every dimension's variance, which is what stops dimensional collapse: on 184 BraTS
+    The batch norm at the end keeps every dimension's variance, which prevents dimensional collapse: on 184 BraTS
     patients the features' effective rank is 6.6 without and 9.7 with it (32^3, batches of 24, Adam at 0.001).
 
     Args:

@@ -1,4 +1,4 @@
-"""Radiomics-deep feature correspondence: two encoders into one space."""
+"""Radiomics-deep feature correspondence: two encoders to one latent space."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HybridOutput(NamedTuple):
 
     @property
     def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image and radiomics, without gradient: what :class:`~common.handlers.CollapseMonitor` watches."""
+        """Image and radiomics, without gradient, for :class:`~common.handlers.CollapseMonitor`."""
         return self.image.detach(), self.radiomics.detach()
 
 
@@ -37,13 +37,13 @@ class HybridNetwork(nn.Module):
     Args:
         image_encoder: network from ``B[C]HW`` to a feature map ``BKhw`` with attribute ``num_features`` (K).
         radiomics_encoder: network from ``B[R]`` to ``B[F]`` with attribute ``out_features`` (F).
-        out_features: F.
-        frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` locks one with
-            ImageNet weights, while its projection and the radiomics learn to correspond (Zhai et al. 2022, "LiT"): some
-            hundred lesions are too few to better its features, and enough to spoil them.
+        out_features: length F of the vectors.
+        frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` freezes one
+            with ImageNet weights, while its projection and the radiomics learn to correspond (Zhai et al. 2022, "LiT"):
+            a few hundred lesions are too few to improve its features, and enough to degrade them.
 
     Raises:
-        InputError: when the radiomics encoder gives another length, or a name in ``frozen`` is no module.
+        InputError: the radiomics encoder has another output length, or a name in ``frozen`` is no module.
 
     Shape:
         - image: ``B[C]HW``.
@@ -73,7 +73,7 @@ class HybridNetwork(nn.Module):
         self.frozen = freeze(self, frozen)
 
     def train(self, mode: bool = True) -> HybridNetwork:
-        """Put into training mode what is trained: frozen batch norms keep their statistics and use them."""
+        """Set the trained parts to training mode; frozen batch norms keep and use their statistics."""
         super().train(mode)
         for name in self.frozen:
             self.get_submodule(name).eval()
@@ -85,7 +85,7 @@ class HybridNetwork(nn.Module):
 
     @torch.jit.export
     def pooled_features(self, image: torch.Tensor) -> torch.Tensor:
-        """Global average of the image's last feature map, ``BK``: what a classifier of images alone sees."""
+        """Global average of the image's last feature map, ``BK``, as in a classifier of images alone."""
         return self.global_pool(self.image_encoder(image)).flatten(1)
 
     @torch.jit.export
@@ -100,7 +100,7 @@ class HybridNetwork(nn.Module):
 
 
 def freeze(network: nn.Module, names: Sequence[str]) -> tuple[str, ...]:
-    """Let no gradient reach these modules of the network, and return their names; their mode is the caller's.
+    """Freeze the parameters of these modules, and return their names; the caller sets their mode.
 
     Raises:
         InputError: a name is no module.

@@ -1,4 +1,4 @@
-"""A hybrid network with a linear classifier, whole, in part or not at all frozen."""
+"""A hybrid network, optionally frozen, with a linear classifier."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ class HybridClassifier(nn.Module):
     view ``pooled``.
 
     Args:
-        hybrid: the network, with the weights to start from.
+        hybrid: hybrid network with its initial weights.
         num_classes: number of classes; 0 for the features themselves, without a linear layer.
-        view: input of the classifier: ``both``: the vectors of image and radiomics, one after the other; ``image`` or
+        view: input of the classifier: ``both``: the concatenated vectors of image and radiomics; ``image`` or
             ``radiomics``: one of them; ``pooled``: the image encoder's pooled feature map, before the projection, as in
-            a plain ResNet and where other pretext tasks trained the encoder alone; it is never normalised. Parts that
-            no class score depends on are frozen too.
+            a plain ResNet and after other pretext tasks that train the encoder alone; it is never normalised. Parts
+            without effect on class scores are frozen too.
         frozen: names of modules of ``hybrid`` that keep weights and batch statistics. The default is the paper's: "the
             best results were obtained without fine-tuning the last group of convolutions layers in ResNet-50 and the
             last two layers in fully connected network for processing radiomics" (section 3.4), read literally.
-        normalize: give the classifier vectors of length 1, as in pre-training. **Ours**: the paper normalises "before
-            calculating the contrastive loss" and does not say what the classifier sees; ``False`` leaves their lengths.
-        batch_norm: standardise each feature before the layer, by a batch norm that learns no weights (He et al. 2022,
-            appendix A.1). **Ours**: features of unit vectors are so small and unequal that few steps of a linear probe
-            hardly tell the informative ones.
+        normalize: whether to normalise the classifier's input to length 1, as in pre-training. **Ours**: the paper
+            normalises "before calculating the contrastive loss" and does not mention the classifier's input.
+        batch_norm: whether to standardise each feature before the layer, by a batch norm without weights (He et al.
+            2022, appendix A.1). **Ours**: features of unit vectors are so small and unequal that few steps of a linear
+            probe hardly find the informative ones.
         dropout: probability of dropping a feature in training.
         probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
-            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, which cross-entropy wants. Both have
+            :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, for cross-entropy. Both have
             the same weights.
 
     Raises:
-        InputError: for an unknown view, or a name in ``frozen`` that is no module; in ``forward``, when the view needs
-            radiomics and there are none.
+        InputError: the view is unknown, or a name in ``frozen`` is no module; in ``forward``, radiomics required by the
+            view are missing.
 
     Shape:
         - image: ``B[C]HW``.
-        - radiomics: ``B[R]``, standardised; may be missing where the view is of the image alone.
-        - result: ``B[num_classes]``, or what ``probabilities`` makes of it.
+        - radiomics: ``B[R]``, standardised; may be missing if the view is of the image alone.
+        - result: ``B[num_classes]``, or the output of ``probabilities``.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class HybridClassifier(nn.Module):
         self.normalize = normalize
         self.dropout = nn.Dropout(dropout)
         width = {"both": 2 * hybrid.out_features, "pooled": hybrid.num_features}.get(view, hybrid.out_features)
-        # weights that stay 1 and 0 instead of none, which the synchronised one of several processes does not know
+        # constant weights 1 and 0 instead of none, which synchronised batch norms of several processes do not support
         self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
         self.head = nn.Linear(width, num_classes) if num_classes else nn.Identity()
         self.probabilities = probabilities
         self.frozen = freeze(hybrid, [*frozen, *_unused(view)])
 
     def train(self, mode: bool = True) -> HybridClassifier:
-        """Put into training mode what is trained: frozen batch norms keep their statistics and use them."""
+        """Set the trained parts to training mode; frozen batch norms keep and use their statistics."""
         super().train(mode)
         for name in self.frozen:
             self.hybrid.get_submodule(name).eval()
@@ -95,7 +95,7 @@ class HybridClassifier(nn.Module):
 
     @torch.jit.export
     def features(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
-        """What the classifier sees, before its batch norm."""
+        """Input of the classifier, before its batch norm."""
         if self.view == "pooled":
             return self.hybrid.pooled_features(image)
         vectors = []
@@ -113,7 +113,7 @@ class HybridClassifier(nn.Module):
 
 
 def _unused(view: str) -> tuple[str, ...]:
-    """Parts of the network that no class score depends on."""
+    """Parts of the network without effect on class scores."""
     without = {"image": ("radiomics_encoder",), "radiomics": ("image_encoder", "image_projection")}
     without["pooled"] = ("image_projection", "radiomics_encoder")
     return without.get(view, ())

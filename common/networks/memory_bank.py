@@ -1,4 +1,4 @@
-"""Two memory banks: both views of every sample."""
+"""Two memory banks with both views of every sample."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class MemoryBank(nn.Module):
     """One vector of each view for every training sample (Zhao and Yang 2021, section 2.2; Wu et al. 2018).
 
     "We maintain two memory banks to store two views' feature embeddings for each training sample [...]. The memory
-    banks are dynamically updated with latent features computed on the fly." A row moves towards the new vector and back
-    to length 1: ``row = normalize(m * row + (1 - m) * new)``. Everything is a persistent buffer, so that a checkpoint
-    keeps it; every process holds the same banks.
+    banks are dynamically updated with latent features computed on the fly." A row is a moving average, normalised to
+    length 1: ``row = normalize(m * row + (1 - m) * new)``. All state is in persistent buffers, so that checkpoints
+    include it; all processes have the same banks.
 
     Args:
         num_samples: size of the training set; "the capacity of the memory bank is the size of the entire training
             data set".
         num_features: length of a vector.
-        momentum: m; "a momentum for memory update is 0.5".
+        momentum: momentum m; "a momentum for memory update is 0.5".
 
     Raises:
-        InputError: for a momentum outside [0, 1).
+        InputError: the momentum is outside [0, 1).
     """
 
     image: torch.Tensor
@@ -48,11 +48,11 @@ class MemoryBank(nn.Module):
         self.register_buffer("log_normalizers", torch.full((2,), torch.nan))  # log Z of sampled NCE, once it is known
 
     def update(self, index: torch.Tensor, output: Sequence[torch.Tensor]) -> None:
-        """Move the rows of this batch on all processes.
+        """Update the rows of this batch on all processes.
 
         Args:
-            index: samples of this process, ``B``; no sample is twice in the joined batch.
-            output: ``(image, radiomics)`` of them, each ``B[F]``, L2-normalised.
+            index: samples of this process, ``B``; each sample at most once in the joined batch.
+            output: vectors ``(image, radiomics)`` of the samples, each ``B[F]``, L2-normalised.
         """
         device = output[0].device
         rows = [gather_rows(view.detach().to(self.image.dtype)) for view in output]
@@ -60,7 +60,7 @@ class MemoryBank(nn.Module):
 
     @torch.no_grad()
     def move(self, index: torch.Tensor, output: Sequence[torch.Tensor]) -> None:
-        """Move the rows on this process alone; a row that was never filled takes the new vector as it is."""
+        """Update the rows on this process alone; an empty row is set to the new vector."""
         index = index.to(self.image.device)
         for bank, view in zip((self.image, self.radiomics), output, strict=True):
             bank[index] = normalize(torch.lerp(view.to(bank), bank[index], self.momentum), dim=1)

@@ -1,4 +1,4 @@
-"""MoCo: a query encoder, and a momentum encoder of keys."""
+"""MoCo: a query encoder, and a momentum encoder for keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MomentumContrastOutput(NamedTuple):
 
     @property
     def queue_keys(self) -> dict[str, torch.Tensor]:
-        """What goes into the queue, by view."""
+        """Keys for the queue, by view."""
         return {"image": self.k}
 
     @property
@@ -34,12 +34,12 @@ class MomentumContrastOutput(NamedTuple):
 class MomentumContrastNetwork(nn.Module):
     """MoCo: "the key encoder is a slowly progressing encoder", of one of two views (He et al. 2020, Algorithm 1).
 
-    The encoder ends in a 2-layer MLP, as MoCo v2's. :class:`~common.handlers.MomentumUpdate` moves the target, a
-    :class:`~common.handlers.KeyQueue` holds the keys. Batches are not shuffled among processes: over several, batch
-    norms are synchronised in all our bundles, and so no query shares its statistics with its own key alone.
+    The encoder ends in a 2-layer MLP, as in MoCo v2. :class:`~common.handlers.MomentumUpdate` updates the target, a
+    :class:`~common.handlers.KeyQueue` stores the keys. Batches are not shuffled among processes: batch norms are
+    synchronised in all bundles, so that a query does not share its statistics with its own key alone.
 
     Args:
-        encoder: network from ``B[C]HWD`` to ``B[F]``, with the projector and with the weights to start from.
+        encoder: network from ``B[C]HWD`` to ``B[F]``, with projector and initial weights.
 
     Shape:
         two views, each ``B[C]HWD``, to a :class:`MomentumContrastOutput` of two ``B[F]``.

@@ -1,4 +1,4 @@
-"""Two views through an encoder and through its slowly moving copy."""
+"""BYOL: an encoder and its slowly moving copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MomentumSiameseNetwork", "MomentumSiameseOutput"]
 
 
 class MomentumSiameseOutput(SiameseOutput):
-    """As :class:`~common.networks.SiameseOutput`; watched is the online network, not the target that lags behind."""
+    """As :class:`~common.networks.SiameseOutput`, but the online network is watched, not the lagging target."""
 
     @property
     def watched(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,13 +23,13 @@ class MomentumSiameseOutput(SiameseOutput):
 
 
 class MomentumSiameseNetwork(nn.Module):
-    """BYOL: the online encoder and predictor learn to predict what a target encoder says (Grill et al. 2020).
+    """BYOL: the online encoder and predictor learn to predict the output of a target encoder (Grill et al. 2020).
 
-    The target starts equal to the encoder and gets no gradient; :class:`~common.handlers.MomentumUpdate` moves it after
-    each step. Its batch norms are in training mode as the encoder's, as BYOL's are.
+    The target starts as a copy of the encoder and gets no gradient; :class:`~common.handlers.MomentumUpdate` updates it
+    after each step. Its batch norms are in training mode, as in BYOL.
 
     Args:
-        encoder: network from ``B[C]HW`` to ``B[F]``, with the projector and with the weights to start from.
+        encoder: network from ``B[C]HW`` to ``B[F]``, with projector and initial weights.
         predictor: network from ``B[F]`` to ``B[F]``.
 
     Shape:

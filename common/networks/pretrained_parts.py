@@ -1,4 +1,4 @@
-"""A network that starts from the weights of another, as far as they have parts in common."""
+"""Initialisation of parts of a network with the weights of another."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["load_parts"]
 def load_parts(
     network: nn.Module, path: str | Path | None, parts: Mapping[str, str], any_channels: bool = False
 ) -> nn.Module:
-    """Load parts of a network from a file and return the network; with no path, leave its random start.
+    """Load parts of a network from a file and return the network; without a path, keep random weights.
 
     Args:
         network: network to fill, in place.
-        path: state dict, or checkpoint that holds one under ``network``; ``None`` for none.
+        path: path of a state dict, or of a checkpoint with one under ``network``; ``None`` for none.
         parts: names of submodules, each with the prefix of its keys in the file: ``{"encoder": "encoder."}``.
-        any_channels: allow another number of modalities, see :func:`load_encoder_weights`.
+        any_channels: whether to allow another number of modalities, see :func:`load_encoder_weights`.
 
     Raises:
-        InputError: the file can't be read, or holds weights of another architecture.
+        InputError: the file can't be read, or has weights of another architecture.
 
     Example:
         >>> network = nn.Sequential(nn.Linear(2, 1))

@@ -1,4 +1,4 @@
-"""A U-Net over a pre-trained encoder."""
+"""A U-Net with a pre-trained encoder."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["PretrainedUNet", "SkipDecoder"]
 
 
 class SkipDecoder(nn.Module):
-    """The expanding half of a U-Net: from the smallest map upwards, each joined with the encoder's map of its size.
+    """The expanding half of a U-Net, from the smallest map upwards, with the encoder's maps as skip connections.
 
-    Maps are enlarged by trilinear interpolation to the size of the next one, whatever the strides were, then by two
-    convolutions made as wide as that one.
+    Maps are enlarged by trilinear interpolation to the size of the next one, for any strides; two convolutions then
+    give them its width.
 
     Args:
         feature_channels: widths of the encoder's maps, the largest map first.
-        out_channels: channels of the result.
+        out_channels: number of channels of the result.
         norm: normalisation layer, as for :class:`~common.networks.UNetEncoder`.
-        act: likewise.
+        act: activation, as for :class:`~common.networks.UNetEncoder`.
 
     Shape:
-        maps, the largest first, ``B[F_i]hwd`` each, to ``B[out_channels]HWD`` of the size asked for.
+        maps, the largest first, ``B[F_i]hwd`` each, to ``B[out_channels]HWD`` of the given size.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SkipDecoder(nn.Module):
         self.out = nn.Conv3d(upwards[-1], out_channels, kernel_size=1)
 
     def forward(self, maps: list[torch.Tensor], size: list[int]) -> torch.Tensor:
-        """The result at ``size``, to which the largest map is enlarged where the encoder's stem has shrunk it."""
+        """The result at ``size``, to which the largest map is enlarged if the encoder's stem reduced it."""
         x = maps[-1]
         for number, stage in enumerate(self.stages):
             skip = maps[-2 - number]
@@ -65,16 +65,16 @@ class SkipDecoder(nn.Module):
 
 
 class PretrainedUNet(nn.Module):
-    """A full U-Net whose first half was pre-trained.
+    """A full U-Net with a pre-trained first half.
 
-    "The backbone will be transferred to downstream tasks after pre-training" (Cao et al. 2022). The encoder is the very
-    class that pre-training trains, so its weights load by their own names
-    (:func:`~common.networks.load_encoder_weights`); only the decoder starts at random.
+    "The backbone will be transferred to downstream tasks after pre-training" (Cao et al. 2022). The encoder has the
+    same class as in pre-training, so its weights are loaded by their own names
+    (:func:`~common.networks.load_encoder_weights`); only the decoder starts from random weights.
 
     Args:
         encoder: network with ``feature_maps`` and ``feature_channels``: :class:`~common.networks.UNetEncoder` or
-            :class:`~common.networks.VolumeResNet`; its number of channels is that of the modalities.
-        out_channels: number of classes, background among them, or 1.
+            :class:`~common.networks.VolumeResNet`, with as many channels as modalities.
+        out_channels: number of classes including the background, or 1.
         norm: normalisation layer of the decoder, as for :class:`~common.networks.UNetEncoder`.
 
     Shape:

@@ -1,4 +1,4 @@
-"""A classifier that gives probabilities."""
+"""Classifiers with probabilities as output."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["with_probabilities"]
 
 
 def with_probabilities(network: nn.Module, probabilities: nn.Module) -> nn.Module:
-    """Let a classifier give probabilities instead of logits and return it, for evaluation and export.
+    """Make a classifier return probabilities instead of logits, for evaluation and export, and return it.
 
     Args:
         network: classifier with an attribute ``probabilities``, such as :class:`EncoderClassifier`; changed in place.
-        probabilities: module from logits to probabilities, such as ``torch.nn.Softmax``; it has no weights.
+        probabilities: module from logits to probabilities, such as ``torch.nn.Softmax``, without weights.
     """
     network.probabilities = probabilities
     return network

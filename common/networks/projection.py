@@ -1,4 +1,4 @@
-"""An encoder of images together with its projector."""
+"""An image encoder with its projector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ProjectedEncoder(nn.Module):
     """``g(f(x))``: feature map, global average pool, projector (Chiang et al. 2023, Algorithm 1 and section 4.1.1).
 
     Args:
-        encoder: network from ``B[C]HW`` to a feature map ``BFhw``, or, where it pools by itself, from images of any
+        encoder: network from ``B[C]HW`` to a feature map ``BFhw``, or, if it includes pooling, from images of any
             number of dimensions to ``B[F]``.
         projector: network from ``B[F]`` to ``B[out_features]``.
 

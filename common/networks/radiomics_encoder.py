@@ -14,14 +14,14 @@ class RadiomicsEncoder(nn.Sequential):
     """Fully connected layers: features "are standardized and processed by three fully connected layers to
     128-dimensional feature vectors" (Zhao and Yang 2021, section 2.3).
 
-    Its children ``0``, ``1`` and ``2`` are the layers, so that a list of what is frozen can name them:
+    Its children ``0``, ``1`` and ``2`` are the layers, by which a list of frozen modules can name them:
     ``radiomics_encoder.1``. Widths, ReLU and batch norm in the hidden layers and dropout are **ours**.
 
     Args:
         in_features: length of the standardised vector.
         hidden_features: widths of the hidden layers.
         out_features: length of the output.
-        batch_norm: normalise the hidden layers; then a batch needs two samples in training.
+        batch_norm: whether to normalise the hidden layers; training batches then need at least two samples.
         dropout: probability of dropping an input of a layer in training.
 
     Shape:

@@ -1,4 +1,4 @@
-"""ResNet as an encoder of 2D images: images in, feature maps out."""
+"""ResNet as an encoder from 2D images to feature maps."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from ..errors import InputError
 
 __all__ = ["ResNetBackbone"]
 
-_NARROW = 144  # pixels: below it four stages after the large stem leave less than 5 x 5 of the image
+_NARROW = 144  # pixels, below which four stages after the large stem leave less than 5 x 5 positions
 
 
 class ResNetBackbone(ResNet):
     """The image encoder: "2D ResNet-50 is used to extract deep features from each tumor area" (Zhao and Yang 2021,
     section 2.3).
 
-    MONAI's ResNet up to the last convolutions, without pooling and classifier, with the shortcuts and the names of
-    torchvision's, so that :func:`~common.networks.load_imagenet_weights` fits. Slices of a volume are the channels of
-    one image: "we resize these tumor slices to 10x64x64, and then send them to CNN as a whole" (section 3.1).
+    MONAI's ResNet up to the last convolutions, without pooling and classifier, with torchvision's shortcuts and names
+    for :func:`~common.networks.load_imagenet_weights`. Slices of a volume are the channels of one image: "we resize
+    these tumor slices to 10x64x64, and then send them to CNN as a whole" (section 3.1).
 
     Two stems (**ours**, the paper gives none). The large one, 7x7 of stride 2 and max pooling, is ResNet's for ImageNet
     and leaves 7x5 positions of 196x160 pixels, but 2x2 of 64x64. The small one, 3x3 of stride 1 without pooling, is
     ResNet's for CIFAR (He et al. 2016, section 4.2) and leaves 8x8 of 64x64.
 
     Args:
-        depth: 18, 34, 50, 101, 152 or 200.
-        in_channels: channels of the image; 10 for ten slices.
+        depth: number of layers, 18, 34, 50, 101, 152 or 200.
+        in_channels: number of channels of the image; 10 for ten slices.
         small_stem: whether to use the small stem; ``None`` uses it for an ``image_size`` that is narrower than 144
             pixels.
-        image_size: size of the images in pixels, which decides about the stem.
-        widen_factor: factor of all numbers of channels; 1 is ResNet, less is faster.
+        image_size: size of the images in pixels, which determines the stem.
+        widen_factor: factor for all numbers of channels; 1 is ResNet, less is faster.
 
     Raises:
-        InputError: for an unknown depth, or neither ``small_stem`` nor ``image_size``.
+        InputError: the depth is unknown, or neither ``small_stem`` nor ``image_size`` is given.
 
     Shape:
         ``B[in_channels]HW -> BFhw`` with ``F = num_features``: 2048 for ResNet-50.

@@ -14,8 +14,8 @@ __all__ = ["RestorationNetwork"]
 class RestorationNetwork(nn.Module):
     """Models Genesis: an encoder-decoder restores the original of a distorted image (Zhou et al. 2019, section 2).
 
-    "Trained to restore the original sub-volume by MSE loss"; as there, a sigmoid ends it, so images are in [0, 1]. Only
-    the encoder goes on to other tasks here, as in the paper's comparison (Cao et al. 2022, Tables 1 and 2).
+    "Trained to restore the original sub-volume by MSE loss"; as there, with a final sigmoid, for images in [0, 1].
+    Only the encoder is transferred to other tasks here, as in the comparison of Cao et al. 2022, Tables 1 and 2.
 
     Args:
         encoder: network with ``feature_maps`` and ``feature_channels``, see :class:`~common.networks.PretrainedUNet`.

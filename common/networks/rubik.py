@@ -1,4 +1,4 @@
-"""Rubik's cube, a pretext task to compare with."""
+"""Rubik's cube, a pretext task for comparison."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class RubikNetwork(nn.Module):
     Args:
         encoder: network from ``B[C]HWD`` to ``B[F]`` with the attribute ``out_features``, F; after training its weights
             are under ``encoder.``.
-        num_permutations: number of orders.
-        hidden_features: width of the layer that sees all cubes. **Ours**.
+        num_permutations: number of permutations.
+        hidden_features: width of the layer that combines all cubes. **Ours**.
 
     Raises:
-        InputError: in ``forward``, for another number of cubes than eight.
+        InputError: in ``forward``, the number of cubes is not eight.
 
     Shape:
         ``B8[C]hwd`` to a :class:`RubikOutput`.

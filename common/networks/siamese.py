@@ -28,7 +28,7 @@ class SiameseOutput(NamedTuple):
 
     @property
     def features(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the encoder gives for downstream tasks and for RE/SE."""
+        """Features of the encoder for downstream tasks and for RE/SE."""
         return (self.r1, self.r2) if self.f1 is None or self.f2 is None else (self.f1, self.f2)
 
 
@@ -42,8 +42,8 @@ class SiameseNetwork(nn.Module):
         encoder: network from ``B[C]HWD`` to ``B[F]``.
         predictor: network from ``B[F]`` to ``B[F]``.
         projector: network from ``B[F]`` to ``B[F]`` between encoder and predictor, such as
-            :class:`~common.networks.SimSiamProjector`. The paper has none (``None``); without it the very features that
-            go downstream become invariant and lose their rank.
+            :class:`~common.networks.SimSiamProjector`. The paper has none (``None``); without it the features for
+            downstream tasks themselves become invariant and lose their rank.
 
     Shape:
         two views, each ``B[C]HWD``, to a :class:`SiameseOutput` of four ``B[F]``.

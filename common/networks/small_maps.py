@@ -1,4 +1,4 @@
-"""A way round a defect of torch's CPU kernels in low precision."""
+"""Workaround for a defect of torch's CPU kernels in low precision."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _SMALL = 4  # voxels of the first axis before a stride of 2 leaves 2
 
 
 def in_float_where_small(stage: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Run a stage of 3D convolutions, in float32 where bfloat16's gradient can't be trusted.
+    """Run a stage of 3D convolutions, in float32 if bfloat16's gradient would be wrong.
 
-    On CPUs, torch 2.13's (oneDNN's) bfloat16 gradient of 3D weights reads memory that was never written when the first
-    axis of a map has two voxels or fewer: now and then it holds NaN. Clips of few slices come down to that. Maps that
-    small cost next to nothing in float32.
+    On CPUs, torch 2.13's (oneDNN's) bfloat16 gradient of 3D weights reads uninitialised memory, which sometimes
+    contains NaN, when the first axis of a map has at most two voxels, as in clips of few slices. Such small maps cost
+    next to nothing in float32.
 
     Args:
-        stage: layers, with strides of 2 at most.
-        x: ``B[C]HWD``, the stage's input.
+        stage: layers, with strides of at most 2.
+        x: input of the stage, ``B[C]HWD``.
 
     TorchScript can't compile it: modules call the stage themselves when scripted.
     """

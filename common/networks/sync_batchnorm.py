@@ -1,4 +1,4 @@
-"""Batch norm whose statistics span all processes, on any device."""
+"""Batch norm with statistics of all processes, on any device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["convert_sync_batchnorm"]
 
 
 class _CpuSyncBatchNorm(_BatchNorm):
-    """What :class:`torch.nn.SyncBatchNorm` does on GPU, by differentiable all-reduces: it refuses CPU tensors."""
+    """:class:`torch.nn.SyncBatchNorm`, which refuses CPU tensors, by differentiable all-reduces."""
 
     def _check_input_dim(self, input: torch.Tensor) -> None:
         if input.dim() < 2:
@@ -45,11 +45,11 @@ class _CpuSyncBatchNorm(_BatchNorm):
 
 
 def convert_sync_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
-    """Replace every batch norm in ``module`` by one that is synchronised over the processes.
+    """Replace every batch norm in ``module`` by a synchronised one.
 
     Args:
         module: network to convert, in place.
-        device: device that it will run on: CUDA takes :class:`torch.nn.SyncBatchNorm`, others (gloo) the same formula
+        device: device of the network: :class:`torch.nn.SyncBatchNorm` for CUDA, the same formula for others (gloo)
             by all-reduces.
 
     Returns:
@@ -62,7 +62,7 @@ def convert_sync_batchnorm(module: nn.Module, device: torch.device) -> nn.Module
             synced = _CpuSyncBatchNorm(child.num_features, child.eps, child.momentum, child.affine)
             synced = synced.to(child.weight if child.affine else child.running_mean)
             synced.load_state_dict(child.state_dict())
-            # a momentum target's stays without gradient
+            # a momentum target's parameters stay without gradient
             synced.requires_grad_(all(parameter.requires_grad for parameter in child.parameters()))
             setattr(module, name, synced.train(child.training))
         else:

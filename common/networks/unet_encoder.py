@@ -21,13 +21,13 @@ class UNetEncoder(nn.Module):
     size, max-pooling between the sizes, and a global average pool at the end.
 
     The blocks are those of :class:`monai.networks.nets.BasicUNet`. :class:`~common.networks.PretrainedUNet` has this
-    encoder as its first half. An axis of a single voxel is not halved any more, so that clips of few slices go through.
+    encoder as its first half. An axis of a single voxel is no longer halved, so that clips of few slices are valid.
 
     Args:
         in_channels: number of modalities.
-        channels: widths from the full size down. **Ours**.
-        norm: MONAI's name of the normalisation, or name and arguments. **Ours**: batch norm; instance norm takes away
-            each channel's mean, which is just what the global pool tells.
+        channels: widths of the stages from full size down. **Ours**.
+        norm: MONAI's name of the normalisation, or name and arguments. **Ours**: batch norm; instance norm removes each
+            channel's mean, which is the output of the global pool.
         act: MONAI's name of the activation, or name and arguments.
 
     Shape:
@@ -48,7 +48,7 @@ class UNetEncoder(nn.Module):
         super().__init__()
         self.feature_channels = tuple(channels)
         self.num_features: int = self.feature_channels[-1]
-        self.out_features: int = self.num_features  # what classifiers ask for
+        self.out_features: int = self.num_features  # for classifiers
         norm, act = (value if isinstance(value, str) else tuple(value) for value in (norm, act))
         self.stages = nn.ModuleList(
             TwoConv(3, before, after, act, norm, bias=True) for before, after in pairwise((in_channels, *channels))

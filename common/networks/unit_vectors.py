@@ -9,10 +9,10 @@ __all__ = ["unit_vectors"]
 
 
 def unit_vectors(vectors: torch.Tensor) -> torch.Tensor:
-    """L2-normalised vectors, in float32 at least: bfloat16 would leave their lengths up to 0.4 % off.
+    """L2-normalised vectors, in float32 at least: in bfloat16 their lengths would be up to 0.4 % off.
 
     Args:
-        vectors: ``BxF``.
+        vectors: vectors to normalise, ``BxF``.
     """
     if vectors.dtype == torch.bfloat16 or vectors.dtype == torch.float16:  # TorchScript has no promote_types
         vectors = vectors.float()

@@ -16,17 +16,17 @@ __all__ = ["VolumeResNet"]
 class VolumeResNet(ResNet):
     """MONAI's 3D ResNet up to the global average pool ("3D ResNet-18 as backbone", Cao et al. 2022, experiments).
 
-    Any size goes through, whole volumes as well as clips of few slices. Shortcuts have a 1x1 convolution (type B): type
-    A, which MONAI takes for ResNet-18, cuts the gradient there.
+    Any size is valid, whole volumes as well as clips of few slices. Shortcuts have a 1x1 convolution (type B): type A,
+    MONAI's default for ResNet-18, blocks the gradient there.
 
     Args:
-        depth: 10, 18, 34, 50, 101, 152 or 200.
+        depth: number of layers, 10, 18, 34, 50, 101, 152 or 200.
         in_channels: number of modalities.
         channels: widths of the four stages.
         stem_stride: stride of the first convolution, for all axes or for each. **Ours**: 2, as the 2D ResNet has.
 
     Raises:
-        InputError: for an unknown depth.
+        InputError: the depth is unknown.
 
     Shape:
         ``B[C]HWD -> B[F]`` with ``F = num_features``, for ResNet-18 512.
@@ -61,7 +61,7 @@ class VolumeResNet(ResNet):
         expansion = self.in_planes // channels[-1]
         self.feature_channels = (channels[0], *(width * expansion for width in channels))
         self.num_features: int = self.feature_channels[-1]
-        self.out_features: int = self.num_features  # what classifiers ask for
+        self.out_features: int = self.num_features  # for classifiers
 
     def feature_maps(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The maps of the stem and of the four stages, the largest first; widths are ``feature_channels``."""

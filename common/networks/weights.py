@@ -1,4 +1,4 @@
-"""Loading weights from a file that the user names."""
+"""Loading of weights from a file."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _SHOWN = 4  # keys named in an error message
 
 
 def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -> nn.Module:
-    """Load ``module``'s weights from a file and return it; with no path, leave the random start and say so in the log.
+    """Load ``module``'s weights from a file and return it; without a path, keep random weights, which is logged.
 
     Args:
         module: network to fill, in place.
-        path: a state dict, or a checkpoint that holds one under ``network``; ``None`` for none.
-        prefix: load the keys that start with it, without it: ``"encoder."`` takes the encoder of a Siamese network.
+        path: path of a state dict, or of a checkpoint with one under ``network``; ``None`` for none.
+        prefix: prefix of the keys in the file, such as ``"encoder."`` for the encoder of a Siamese network.
 
     Raises:
-        InputError: when the file can't be read, or keys or shapes are another architecture's; the message lists them.
+        InputError: the file can't be read, or keys or shapes are another architecture's; the message lists them.
     """
     name = type(module).__name__
     if path is None:
@@ -43,7 +43,7 @@ def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -
 
 
 def state_dict_in(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state dict of the network in a checkpoint that holds more, under ``network``; else the checkpoint itself."""
+    """The state dict of the network under ``network`` in a checkpoint, or else the checkpoint itself."""
     network = checkpoint.get("network")
     return network if isinstance(network, Mapping) else checkpoint
 
@@ -51,16 +51,16 @@ def state_dict_in(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 def check_architecture(
     expected: Mapping[str, torch.Tensor], state: Mapping[str, Any], module: nn.Module, path: str | Path
 ) -> None:
-    """Refuse weights that don't fit.
+    """Check that weights fit a network.
 
     Args:
-        expected: tensors of ``module``, under the names that the file should have for them.
+        expected: tensors of ``module`` by their expected names in the file.
         state: state dict of the file.
         module: network to fill.
         path: path of the file.
 
     Raises:
-        InputError: when keys or shapes differ; the message lists them.
+        InputError: keys or shapes differ; the message lists them.
     """
     other = [key for key in expected if key in state and _shape(state[key]) != expected[key].shape]
     problems = [

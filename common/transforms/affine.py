@@ -24,7 +24,7 @@ class BatchRandAffine(BatchRandTransform):
     "Random rotations in [-20, 20] degrees, random scale between [0.7, 1.3], and random shift between [-0.05, 0.05]"
     (Li et al. 2021, section 3). We read it as one angle about each axis, one isotropic factor (it speaks of *a* scale,
     and unequal factors would change a tumour's shape), and one shift along each axis as a fraction of its length.
-    Rotation is rigid in voxels, whatever the image's shape.
+    Rotation is rigid in voxels for any shape of the image.
 
     Args:
         prob: probability for each image.

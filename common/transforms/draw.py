@@ -57,12 +57,12 @@ def check_range(
     Args:
         owner: object with the field, for error messages.
         field: name of the field, for error messages.
-        value: ``[low, high]``, or one number ``v`` for ``[-v, v]``.
+        value: range ``[low, high]``, or one number ``v`` for ``[-v, v]``.
         minimum: smallest allowed number.
         maximum: largest allowed number.
 
     Raises:
-        InputError: it has not one or two finite numbers, is reversed, or exceeds minimum or maximum.
+        InputError: the range is not one or two finite numbers, is reversed, or exceeds minimum or maximum.
     """
     place = f"{type(owner).__name__}: {field} is {value!r}"
     limits = [-value, value] if isinstance(value, int | float) else value

@@ -65,7 +65,7 @@ def shuffle_windows(
     """Shuffle the voxels within windows, all channels alike.
 
     Args:
-        image: ``C x voxels``.
+        image: channels of flattened voxels, ``C x voxels``.
         starts: first voxel of each window, ``W x dims``.
         sizes: size of each window, ``W x dims``.
         shape: shape of the image, ``dims`` numbers.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from common.data.phantoms import BrainPhantoms, LiverPhantoms, LungPhantoms
+from common.deploy.prediction.classifier import Classifier, open_classifier
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
+from tests.common.deploy.made_studies import random_network
 from tests.python_commands import run_python
 from tests.two_processes import free_port
 
@@ -59,6 +62,17 @@ def train_once(made_once) -> Callable[..., Path]:
         return made_once(name, make) / "model.pt"
 
     return train_once
+
+
+@pytest.fixture(scope="module")
+def served(configs, tiny, tmp_path_factory) -> Iterator[Classifier]:
+    """The bundle's inference.json with a random network."""
+    size = "box_size" if "box_size" in tiny else "image_size"
+    inputs = json.loads((configs / "metadata.json").read_text())["network_data_format"]["inputs"]["image"]
+    shape = (inputs["num_channels"], *tiny[size])
+    weights = random_network(tmp_path_factory.mktemp("weights") / "model.ts", shape, 2)
+    with open_classifier(configs.parent, weights=weights, device="cpu", **{size: tiny[size]}) as classifier:
+        yield classifier
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def check_killed_run(configs: list[Path], folder: Path, **overrides: object) -> 
     kill_after(len(read_steps(whole)) // 2 + 2, killed, options)
     assert len(read_steps(killed)) < len(read_steps(whole))
     again = run_bundle(**options, output_dir=killed)
-    assert again.returncode == 0 and f"Going on from {killed}" in again.stdout, again.stderr[-2000:]
+    assert again.returncode == 0 and f"Continuing from {killed}" in again.stdout, again.stderr[-2000:]
     expected, found = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, killed))
     assert_equal(expected, found, ignore="seconds")
     assert_equal(*(torch.load(folder / "model.pt", weights_only=True) for folder in (whole, killed)))

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
 from common import InputError
-from common.options import converted_options
+from common.options import _EXAMPLES, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
 
@@ -26,6 +27,9 @@ DEFAULTS = {
     "spacing": None,
     "seeds": [0],
     "loss": {"_target_": "torch.nn.MSELoss"},
+    "save_interval": None,
+    "mask_label": None,
+    "optimizer": {"_target_": "torch.optim.SGD", "lr": "@learning_rate", "momentum": 0.9},
     "use": "$[@max_epochs, @learning_rate, @amp, @resume, @image_size]",
 }
 OVERLAY = {"spacing": [1.0, 1.0, 1.0], "box_size": [32, 32]}
@@ -39,7 +43,9 @@ def folder(tmp_path):
 
 
 def converted(folder, **options):
-    return converted_options({**DEFAULTS, **options}, folder)
+    parser = ConfigParser(copy.deepcopy(DEFAULTS))
+    parser.update(options)
+    return converted_options(parser.get(), folder)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +62,9 @@ def converted(folder, **options):
         ("dataset_dir", 2024, "2024"),
         ("spacing", "null", None),
         ("loss", "None", None),
+        ("save_interval", 5.0, 5),
+        ("mask_label", (1, 2), [1, 2]),
+        ("optimizer#lr", 1, 1.0),
     ],
 )
 def test_an_option_gets_the_type_of_its_default(folder, name, given, expected):
@@ -80,6 +89,11 @@ def test_an_option_gets_the_type_of_its_default(folder, name, given, expected):
         ("storage_dtype", "float16", r"an expression such as \$torch.float32"),
         ("loss", "mse", "a component with a _target_, or null"),
         ("spacing", "wide", "a list such as"),
+        ("spacing", 2.0, "a list such as"),
+        ("save_interval", "often", "a whole number, such as 1"),
+        ("mask_label", "lesion", "a whole number, such as 1"),
+        ("optimizer#lr", "ten", "a number, such as 0.01"),
+        ("optimizer#momentum", "high", "a number, such as 0.9"),
     ],
 )
 def test_another_type_is_refused_in_one_line(folder, name, given, expected):
@@ -137,3 +151,14 @@ def test_the_bundles_own_configs_and_overlays_are_right(bundle):
 def test_what_a_run_does_is_no_option_and_may_be_written_in_other_ways(tmp_path):
     (tmp_path / "train.yaml").write_text("max_epochs: 1\nrun: '%training'\ntraining: ['$1']\n")
     assert converted_options({"max_epochs": 1, "run": ["$2"], "training": ["$1"]}, tmp_path) == {}
+
+
+def test_every_id_without_another_default_than_null_has_a_type():
+    for bundle in BUNDLES:
+        values = {}
+        for path in config_files(bundle):
+            for name, value in read_config(path).items():
+                values.setdefault(name, []).append(value)
+        assert {
+            name for name, found in values.items() if set(map(str, found)) == {"None"} and "#" not in name
+        } <= _EXAMPLES.keys()

@@ -36,7 +36,7 @@ def archive_metadata(
         calibration: content of ``calibration.json``; with ``None``, the metadata say that nothing is calibrated.
         metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``.
         settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
-        record: what the weights say of their training: classes and modalities of its datalist, in their order.
+        record: training record of the weights, with classes and modalities of the datalist in order.
 
     Raises:
         InputError: the metadata name other channels or classes than the network has or was trained with, or lack an id

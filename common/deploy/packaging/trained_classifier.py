@@ -1,4 +1,4 @@
-"""A bundle's classifier with its weights, as it is to be packaged."""
+"""A bundle's classifier with its weights, for packaging."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _CALIBRATION = ("temperature", "threshold", "num_classes")
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """What an archive is made of.
+    """Contents for an archive.
 
     Attributes:
-        bundle: its folder.
+        bundle: folder of the bundle.
         weights: file of the state dict.
-        configs: all of the bundle's, set as the classifier was trained.
+        configs: all configs of the bundle with the settings of the training.
         inference: ``inference`` with the network itself and ``models/model.pt``.
-        metadata: of the bundle with these weights.
-        network: gives probabilities of the classes and "no call"; on the CPU, in evaluation mode.
+        metadata: metadata of the bundle with these weights.
+        network: network that returns probabilities of the classes and "no call", on the CPU, in evaluation mode.
         reference_inputs: inputs on which all exported formats must agree.
-        record: what the weights say of their training, without subjects and places; ``None`` where they say nothing.
+        record: training record of the weights, without subjects and paths; ``None`` if they have none.
         calibration: content of ``calibration.json``, if any.
         metrics: content of the ``metrics.json`` of an evaluation, if any.
     """
@@ -67,20 +67,20 @@ def read_classifier(
     settings: Mapping[str, Any] | None = None,
     recorded: Mapping[str, Any] | None = None,
 ) -> TrainedClassifier:
-    """Put a classifier together again, as its weights say that it was trained.
+    """Rebuild a classifier with the settings of its training.
 
     Args:
-        bundle: its name, or its folder.
+        bundle: name or folder of the bundle.
         weights: ``model.pt`` of ``train.yaml``; by default ``models/model.pt`` of the bundle.
-        overlays: of ``train.yaml``, with which it was trained.
-        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without one it never abstains.
+        overlays: overlays of ``train.yaml`` used in training.
+        calibration: ``calibration.json`` of ``scripts/calibrate.py``; without it the classifier never abstains.
         metrics: ``metrics.json`` of an evaluation.
-        settings: ids with which it was trained, and their values; those of metadata begin with ``_meta_#``.
-        recorded: see :func:`recorded_settings`.
+        settings: config ids set in training, and their values; ids of metadata begin with ``_meta_#``.
+        recorded: result of :func:`recorded_settings`.
 
     Raises:
-        InputError: there is no such bundle, overlay, id or file; the weights are another network's; the network takes
-            more than an image; metadata or calibration are of other classes or channels.
+        InputError: a bundle, overlay, id or file does not exist; the weights belong to another network; the network
+            needs more than an image; metadata or calibration have other classes or channels.
     """
     folder = BundleConfigs(bundle).root
     calibrated = _read(calibration, _CALIBRATION)
@@ -112,13 +112,13 @@ def read_classifier(
 def recorded_settings(
     bundle: str | Path, weights: str | Path, overlays: Sequence[str] = (), settings: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Ids of ``train.yaml`` with their values as the weights say that they were trained, beside those that are typed.
+    """Ids of ``train.yaml`` with their values in the weights' training record, except those in ``settings``.
 
     Args:
-        bundle: its name, or its folder.
+        bundle: name or folder of the bundle.
         weights: ``model.pt`` of ``train.yaml``.
-        overlays: of ``train.yaml``, where they are named once more.
-        settings: ids and values that are typed once more.
+        overlays: overlays of ``train.yaml``, if given again.
+        settings: config ids and their values, if given again.
 
     Raises:
         InputError: overlays or settings contradict the weights.
@@ -134,7 +134,7 @@ def recorded_settings(
 
 
 def _public(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record that may leave the house: no one's name, no folder, no component, which an archive's configs have."""
+    """A record for publication, without subjects' names, folders, and the components, which are in the configs."""
     settings = {name: value for name, value in record["settings"].items() if _is_portable(value)}
     left_out = ("options", "subjects", "settings")
     kept = {name: value for name, value in record.items() if name not in left_out}
@@ -148,7 +148,7 @@ def _is_portable(value: Any) -> bool:
 
 
 def weights_file(folder: Path, weights: str | Path | None) -> Path:
-    """``model.pt`` to package; by default that of the bundle.
+    """Path of the ``model.pt`` to package, by default the bundle's.
 
     Raises:
         InputError: there is no such file.
@@ -165,7 +165,7 @@ def _probabilities(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _shape(inference: Mapping[str, Any]) -> tuple[int, ...]:
-    """Of one input, channels first, after what preprocessing does to the order of the axes."""
+    """Shape of one input, channels first, after transpositions in preprocessing."""
     shape = (evaluated(inference, "in_channels"), *evaluated(inference, "image_size"))
     for transform in inference["preprocessing"]["transforms"]:
         if isinstance(transform, Mapping) and transform["_target_"] == "Transposed":

@@ -52,10 +52,10 @@ def read_configs(
 
 
 def put_recorded(configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The configs with the settings of a checkpoint: ``train`` with all, others with those plain ones that they have.
+    """Configs with the settings of a checkpoint: ``train`` with all, others with those plain ones whose ids they have.
 
     Args:
-        configs: as :func:`read_configs` gives them.
+        configs: result of :func:`read_configs`.
         recorded: ids of ``train`` and their values.
     """
     changed = {name: dict(config) for name, config in configs.items()}
@@ -68,7 +68,7 @@ def put_recorded(configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str
 
 
 def _is_own(key: str, value: Any) -> bool:
-    """Whether an id is ``train``'s own, as it is or refers to something that is not everywhere."""
+    """Whether a setting is only for ``train``, such as a reference to ids that other configs may lack."""
     return key in ("network_def", "transforms") or "common." in str(value) or bool(references(value))
 
 

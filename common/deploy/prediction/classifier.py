@@ -154,7 +154,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     metadata = json.loads((root / "configs/metadata.json").read_text())
     if rules is None and "dicom_rules" not in metadata:
         raise InputError(f"{root.name}: metadata.json has no dicom_rules; give a file with rules (--rules)")
-    known = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if rules is None else read_dicom_rules(rules)
+    known = _own_rules(metadata) if rules is None else read_dicom_rules(rules)
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     model = ModelIdentity(metadata["name"], metadata["version"], file_digest(weights, "sha256"))
     preprocessing = parser.get_parsed_content("preprocessing")
@@ -169,6 +169,16 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
         device=torch.device(parser.get_parsed_content("device")),
         digest=_digest(root, model, known, settings),
     )
+
+
+def _own_rules(metadata: Mapping[str, Any]) -> dict[str, DicomRule]:
+    """Rules of the metadata, which may have those of other cohorts too, for the network's channels and the mask."""
+    rules = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules")
+    names = metadata["network_data_format"]["inputs"]["image"]["channel_def"]
+    wanted = [names[key] for key in sorted(names, key=int)]
+    if not set(wanted) <= set(rules):
+        return rules
+    return {name: rules[name] for name in [*wanted, "mask"] if name in rules}
 
 
 def _digest(root: Path, model: ModelIdentity, rules: Mapping[str, DicomRule], settings: Mapping[str, Any]) -> str:

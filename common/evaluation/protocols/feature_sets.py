@@ -26,7 +26,7 @@ class FeatureSets:
     several; a table without it has a row for each subject, which is used for all its images.
 
     Args:
-        feature_sets: for each set, the tables whose columns are concatenated. A path with ``{fold}`` names one table
+        feature_sets: tables of each set, whose columns are concatenated. A path with ``{fold}`` names one table
             per fold, with features of all subjects by the encoder that was trained without that fold.
         num_classes: number of classes; by default the largest label plus 1.
 

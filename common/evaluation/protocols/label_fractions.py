@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,7 +16,7 @@ from ...errors import InputError, OptionError
 from ...files import file_digest, write_atomically
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
-from .repetitions import Repetition
+from .repetitions import Repetition, training_rows
 from .stages import Stages
 
 __all__ = ["LabelFractions"]
@@ -103,7 +102,7 @@ class LabelFractions(Stages):
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
         self.max_correlation, self.resamples = max_correlation, resamples
-        rows = json.loads(self.datalist.read_text(encoding="utf-8"))["training"]
+        rows = training_rows(self.datalist)
         self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
         self.rows = list(read_rows(self.configs, methods, self.modalities))
         self._check()

@@ -43,7 +43,7 @@ class LinearProbe:
     not used for fitting.
 
     Args:
-        feature_sets: for each row of the report, a name and the tables whose columns are concatenated, matched by
+        feature_sets: tables of each row of the report, by its name, whose columns are concatenated, matched by
             subject. A path with ``{fold}`` names one table per fold, with features by the encoder that was pre-trained
             without that fold; a path with ``{seed}`` one per seed, which may have different folds. If empty, only
             ``extra_predictions`` are reported.

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...datalist_json import indexed_names, read_datalist
 from ...errors import InputError
 from ...files import write_atomically
 from ..fold_files import SEED
 
-__all__ = ["Repetition", "deal_folds", "modality_names", "repetitions", "subjects_of"]
+__all__ = ["Repetition", "deal_folds", "modality_names", "repetitions", "subjects_of", "training_rows"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def repetitions(
     Raises:
         InputError: there is no datalist, or it has no folds and there are no seeds.
     """
-    rows = _read(datalist)["training"]
+    rows = training_rows(datalist)
     if seeds:
         known = {row["fold"] for row in rows if row.get("fold") is not None}
         folds = tuple(range(num_folds or len(known) or 5))
@@ -80,8 +81,8 @@ def deal_folds(datalist: Path, repetition: Repetition) -> None:
 
     if repetition.seed is None:
         return
-    content = _read(datalist)
-    dealt = assign_folds(content["training"], num_folds=len(repetition.folds), seed=repetition.seed)
+    content = read_datalist(datalist)
+    dealt = assign_folds(training_rows(datalist), num_folds=len(repetition.folds), seed=repetition.seed)
     base = Path(os.path.abspath(datalist)).parent
     for section, rows in (("training", dealt), ("testing", content.get("testing"))):
         if rows:
@@ -99,8 +100,8 @@ def modality_names(datalist: Path) -> list[str]:
     Raises:
         InputError: there is no datalist, or a name is not valid in a file name.
     """
-    names = _read(datalist).get("modality") or {}
-    found = [str(names[index]) for index in sorted(names, key=int)]
+    names = indexed_names(datalist, read_datalist(datalist), "modality")
+    found = [str(names[str(index)]) for index in range(len(names))]
     if wrong := [name for name in found if "/" in name or not name]:
         raise InputError(f"{datalist}: modality: found {', '.join(map(repr, wrong))}; expected names without a slash")
     return found
@@ -112,13 +113,19 @@ def subjects_of(datalist: Path) -> set[str]:
     Raises:
         InputError: there is no datalist.
     """
-    return {str(row.get("subject")) for row in _read(datalist)["training"]}
+    return {str(row.get("subject")) for row in training_rows(datalist)}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such datalist; name its folder as dataset_dir, or make one")
-    return json.loads(path.read_text(encoding="utf-8"))
+def training_rows(datalist: Path) -> list[dict[str, Any]]:
+    """Rows of a datalist's training section.
+
+    Raises:
+        InputError: the datalist cannot be read, or has no such rows.
+    """
+    rows = read_datalist(datalist).get("training")
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{datalist}: found no list of rows 'training'; expected one; run scripts/make_datalist.py")
+    return rows
 
 
 def _absolute(row: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Any]]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bundles.properties import check_evaluation, check_inference, check_training
+
 
 @pytest.mark.parametrize(("name", "epochs"), [("pretrain.yaml", 12), ("train.yaml", 10)])
 def test_training_configs_have_all_properties(name, epochs, open_bundle, configs, tiny, tmp_path):
     options = tiny | {"output_dir": tmp_path, "batch_size": 4}
     workflow = open_bundle(configs / name, workflow_type="train", **options)
-    workflow.initialize()
-    assert workflow.check_properties() == []
-    assert workflow.max_epochs == epochs and workflow.bundle_root == str(configs.parent)
-    workflow.max_epochs = 1  # what MONAI Label does
-    workflow.initialize()
-    assert workflow.trainer.state.max_epochs == 1
+    check_training(workflow, epochs, configs.parent)
 
 
 @pytest.mark.parametrize("name", ["extract_features.yaml", "evaluate.yaml"])
@@ -22,16 +19,9 @@ def test_evaluating_configs_have_all_properties(name, open_bundle, configs, tiny
     checkpoint = pretrained if name.startswith("extract") else classifier
     overrides = tiny | {"checkpoint": checkpoint, "output_dir": tmp_path}
     workflow = open_bundle(configs / name, workflow_type="infer", **overrides)
-    workflow.initialize()
-    assert workflow.check_properties() == []
+    check_evaluation(workflow)
 
 
 def test_inference_has_all_properties_without_a_network_file(open_bundle, configs, tmp_path):
-    """Before a classifier is trained there is no model.ts: what is checked then must not need one."""
     workflow = open_bundle(configs / "inference.json", workflow_type="infer", output_dir=tmp_path)
-    for name in ("bundle_root", "device", "dataset_dir", "dataset", "evaluator", "network_def", "inferer"):
-        assert name in workflow.parser
-    for name in ("handlers", "preprocessing"):
-        assert name in workflow.parser
-    workflow.initialize()
-    assert workflow.version == "0.1.0" and workflow.channel_def == {"0": "stage 1", "1": "stage 2"}
+    check_inference(workflow, ["stage 1", "stage 2"])

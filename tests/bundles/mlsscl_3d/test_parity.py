@@ -5,18 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from common.deploy.prediction.classifier import open_classifier
 from tests.bundles.parity import cases_of, dicom_case, predicted, served_image, validated_image
-from tests.common.deploy.made_studies import random_network
-
-
-@pytest.fixture(scope="module")
-def served(configs, tiny, tmp_path_factory):
-    """The bundle's inference.json with a random network."""
-    size = tiny["image_size"]
-    weights = random_network(tmp_path_factory.mktemp("weights") / "model.ts", (1, *size), 2)
-    with open_classifier(configs.parent, weights=weights, device="cpu", image_size=size) as classifier:
-        yield classifier
 
 
 @pytest.fixture

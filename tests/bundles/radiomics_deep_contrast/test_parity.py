@@ -16,15 +16,6 @@ from tests.bundles.parity import cases_of, predicted, served_image, validated_im
 from tests.common.deploy.made_studies import random_network, write_picture
 
 
-@pytest.fixture(scope="module")
-def served(configs, tiny, tmp_path_factory):
-    """The bundle's inference.json with a random network."""
-    size = tiny["image_size"]
-    weights = random_network(tmp_path_factory.mktemp("weights") / "model.ts", (1, *size), 2)
-    with open_classifier(configs.parent, weights=weights, device="cpu", image_size=size) as classifier:
-        yield classifier
-
-
 @pytest.fixture
 def cases(served, tiny):
     """The first images."""

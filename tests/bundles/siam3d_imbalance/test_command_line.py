@@ -6,16 +6,15 @@ import pandas as pd
 import pytest
 
 SMALL_CT = {"box_size": [54, 54, 54], "image_size": [27, 27, 27], "spacing": [5.0, 5.0, 5.0]}
+SMALL_CT |= {"num_clusters": 2, "num_workers": 2}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("overlays", "overrides"),
     [
-        (["plain.yaml"], {"num_workers": 2, "amp": "true"}),
-        (["re.yaml"], {"features": "bank", "activation_checkpointing": "true"}),
-        (["brats.yaml", "se.yaml"], {"candidates_per_cluster": 4}),
-        (["lung.yaml", "re.yaml"], {**SMALL_CT, "num_clusters": 2, "transductive": "true"}),
+        (["brats.yaml", "se.yaml"], {"candidates_per_cluster": 4, "activation_checkpointing": "true"}),
+        (["lung.yaml", "re.yaml"], {**SMALL_CT, "features": "bank", "transductive": "true"}),
     ],
 )
 def test_pretraining_runs_with_overlays(overlays, overrides, run_elsewhere, lung_phantoms):

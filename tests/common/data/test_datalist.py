@@ -79,7 +79,7 @@ def test_check_none_opens_no_file(cohort):
 
 def test_the_modality_of_the_datalist_states_how_many_images_a_row_has(cohort):
     cohort.content["modality"] = {"0": "T1", "1": "T2", "2": "FLAIR"}
-    with pytest.raises(InputError, match="6 problems"):
+    with pytest.raises(InputError, match="found 2 images in every row, expected 3"):
         load_datalist(cohort.save())
     assert len(load_datalist(cohort.path, num_images=2)) == 6
 
@@ -116,7 +116,7 @@ def test_wrong_arguments_are_reported_in_one_line_that_names_the_file(cohort, ar
     ("text", "message"),
     [
         ("{", "found no JSON"),
-        ("[1]", r"found the sections \[\]"),
+        ("[1]", r"found a list, expected an object"),
         ('{"training": []}', "found no row in 'training'"),
         ('{"training": [{}], "labels": ["a"]}', 'labels: found .* expected {"0": name'),
         ('{"training": [{}], "labels": {"1": "a"}}', "labels: found"),
@@ -147,5 +147,5 @@ def test_modalities_of_another_order_than_the_datalists_are_refused(cohort):
 
 def test_modalities_say_how_many_images_a_row_has_where_the_datalist_names_none(cohort):
     cohort.content.pop("modality", None)
-    with pytest.raises(InputError, match="6 problems"):
+    with pytest.raises(InputError, match="found 2 images in every row, expected 3"):
         load_datalist(cohort.save(), modalities=["T1", "T2", "OUT"])

@@ -92,3 +92,11 @@ def test_validation_rows_that_cannot_be_had_are_one_line_that_names_the_option(f
     with pytest.raises(InputError, match="validation_fraction") as error:
         hold_out(rows, fraction)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("fraction", [0, 0.2])
+def test_a_class_without_a_training_subject_is_reported_whatever_chooses_the_epoch(fraction):
+    rows = [{"subject": str(number), "label": number % 2} for number in range(20)]
+    assert sum(map(len, hold_out(rows, fraction, num_classes=2))) == 20
+    with pytest.raises(InputError, match="found the classes 0, 1 among the training subjects, expected 2 too"):
+        hold_out(rows, fraction, num_classes=3)

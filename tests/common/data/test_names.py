@@ -20,7 +20,7 @@ def test_a_datalist_without_names_has_none(tmp_path):
 
 
 def test_a_missing_datalist_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="no readable datalist"):
+    with pytest.raises(InputError, match="found no such file, expected a datalist"):
         class_names(tmp_path / "datalist.json")
 
 

@@ -128,7 +128,8 @@ def write_archive_folder(folder: Path, bundle: Path, weights: Path) -> Path:
 
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
-    shutil.copyfile(bundle / "configs/inference.json", folder / "configs/inference.json")
+    inference = json.loads((bundle / "configs/inference.json").read_text()) | {"bundle_root": "."}
+    (folder / "configs/inference.json").write_text(json.dumps(inference))
     shutil.copyfile(weights, folder / "models/model.ts")
     metadata = json.loads((bundle / "configs/metadata.json").read_text())
     output = metadata["network_data_format"]["outputs"]["pred"]

@@ -149,7 +149,7 @@ def test_an_archive_of_the_zoo_holds_what_the_zoo_asks_for(zoo):
         assert provenance["formats"]["largest_difference_below"] == TOLERANCE
         assert provenance["training_config"]["box_size"] == SETTINGS[SIAM]["box_size"]
         assert provenance["training_config"]["optimizer"]["_target_"] == "torch.optim.Adam"
-        assert provenance["formats"]["reference_inputs"] == [[1, 4, 27, 27, 27], [3, 4, 27, 27, 27]]
+        assert provenance["formats"]["reference_inputs"] == [[1, 1, 27, 27, 27], [3, 1, 27, 27, 27]]
     info = json.loads((zoo.parent / "model_info.json").read_text())
     assert list(info) == [f"{SIAM}_v0.1.0"]
 
@@ -306,7 +306,7 @@ def recorded(weights, tmp_path_factory) -> Path:
         "settings": {**SETTINGS[SIAM], "image_size": [27, 27, 27], "spacing": [2.0, 2.0, 2.0]},
         "options": {"datalist": "/home/someone/datalist.json"},
         "classes": ["control", "glioma"],
-        "modalities": ["T2", "T1", "T1ce", "FLAIR"],
+        "modalities": ["T2"],
         "fold": None,
         "datalist": "0" * 64,
         "subjects": {"training": ["Jane Doe"], "validation": []},
@@ -323,7 +323,7 @@ def test_an_archive_of_weights_that_know_their_training_needs_no_setting(quick, 
             json.loads((folder / f"configs/{name}.json").read_text()) for name in ("metadata", "inference", "train")
         )
         image, pred = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
-        assert image["image"]["channel_def"] == {"0": "T2", "1": "T1", "2": "T1ce", "3": "FLAIR"}
+        assert image["image"]["channel_def"] == {"0": "T2"}
         assert image["image"]["spatial_shape"] == [27, 27, 27]
         assert pred["pred"]["channel_def"] == {"0": "control", "1": "glioma", "2": "no call"}
         for config in (inference, train):

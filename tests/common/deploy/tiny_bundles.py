@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "hidden_features": [32, 16],
         "num_radiomics": 30,
     },
-    "siam3d_imbalance": {"box_size": [27, 27, 27], "channels": [4, 4, 4, 4]},
+    "siam3d_imbalance": {"in_channels": 1, "box_size": [27, 27, 27], "channels": [4, 4, 4, 4]},
 }
 OVERLAYS = {"radiomics_deep_contrast": ["image_view"]}
 SOFTMAX = {"_target_": "common.networks.CalibratedSoftmax", "temperature": 1.0, "threshold": 0.0}

@@ -149,7 +149,7 @@ def test_objects_that_a_method_does_not_have_are_left_out(tmp_path):
     [
         ({"width": 4}, "network does not fit this run"),
         ({"num_samples": 10}, "an epoch of 4 steps, and now one of 5"),
-        ({"identity": {"strategy": "se"}}, "of another run: strategy 're' \\(now 'se'\\)"),
+        ({"identity": {"strategy": "se"}}, "from another run: strategy 're' \\(now 'se'\\)"),
         (
             {"identity": {"loss#scale": 2, "lr": 0.1}},
             r"strategy 're' \(now None\), lr None \(now 0.1\), loss#scale None",

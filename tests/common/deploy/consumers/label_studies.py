@@ -26,7 +26,7 @@ def write_study(bundle: str, folder: Path, name: str, seed: int) -> dict[str, An
         image = 10 + 3 * seed + rng.normal(size=(40, 30, 20)) * np.linspace(1, 9, 40)[:, None, None]
         return {"image": write_volume(image, folder / f"{name}.nii.gz")}
     if bundle == "siam3d_imbalance":
-        images, mask = 5 + rng.random((4, 30, 34, 32)), np.zeros((30, 34, 32))
+        images, mask = 5 + rng.random((1, 30, 34, 32)), np.zeros((30, 34, 32))
         mask[8:15, 18 + seed : 31, 10:22] = 1
         write_volume(np.stack([*images, mask], axis=-1), folder / f"{name}.nii.gz")
         files = [write_volume(image, separate / f"{index}.nii.gz") for index, image in enumerate(images)]

@@ -75,7 +75,7 @@ def test_the_archive_s_configs_are_those_that_the_app_reads_and_hold_no_code(bun
 def test_a_switched_off_crop_needs_no_mask():
     bundle = "radiomics_deep_contrast"
     configs = tiny_configs(bundle)
-    configs["inference"]["crop"] = False
+    configs["inference"] |= {"crop": False, "apply_mask": False}
     config = label_inference(plain_inference(configs["inference"]), metadata_of(bundle), bundle)
     assert "SplitDimd" not in json.dumps(config) and "EnsureChannelFirstd" in json.dumps(config)
 

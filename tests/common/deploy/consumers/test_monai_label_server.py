@@ -26,9 +26,9 @@ from tests.common.networks.statistics import with_statistics
 pytestmark = pytest.mark.slow
 CLASSES = {
     "liver_cgc": ["stage 1", "stage 2"],
-    "mlsscl_3d": ["control", "ad"],  # MONAI Label writes names small
+    "mlsscl_3d": ["normal", "hyperplasia"],  # MONAI Label writes names small
     "radiomics_deep_contrast": ["benign", "malignant"],
-    "siam3d_imbalance": ["low grade", "high grade"],
+    "siam3d_imbalance": ["benign", "malignant"],
 }
 TRAINED = "mlsscl_3d"
 OTHER = "siam3d_imbalance"

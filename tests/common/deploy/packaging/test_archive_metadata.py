@@ -30,43 +30,43 @@ def metadata():
 
 def test_the_output_has_one_channel_more_which_says_no_call(metadata):
     before = json.dumps(metadata)
-    found = archive_metadata(metadata, shape=(4, 27, 28, 29), num_classes=2)
+    found = archive_metadata(metadata, shape=(1, 27, 28, 29), num_classes=2)
     image, pred = (found["network_data_format"][k][n] for k, n in (("inputs", "image"), ("outputs", "pred")))
-    assert (image["num_channels"], image["spatial_shape"]) == (4, [27, 28, 29])
+    assert (image["num_channels"], image["spatial_shape"]) == (1, [27, 28, 29])
     assert pred["num_channels"] == 3
-    assert pred["channel_def"] == {"0": "low grade", "1": "high grade", "2": "no call"}
+    assert pred["channel_def"] == {"0": "benign", "1": "malignant", "2": "no call"}
     assert json.dumps(metadata) == before
     jsonschema.validate(found, json.loads(METADATA_SCHEMA.read_text()))
 
 
 def test_calibration_and_scores_are_told_or_that_there_are_none(metadata):
-    found = archive_metadata(metadata, shape=(4, 27, 27, 27), num_classes=2)
+    found = archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=2)
     assert found["calibration"] == {"calibrated": False, "temperature": 1.0, "threshold": 0.0}
-    assert found["eval_metrics"] == {}
+    assert found["eval_metrics"] == metadata["eval_metrics"]
     options = {"calibration": CALIBRATION, "metrics": METRICS}
-    found = archive_metadata(metadata, shape=(4, 27, 27, 27), num_classes=2, **options)
+    found = archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=2, **options)
     assert found["calibration"] == {"calibrated": True, **CALIBRATION}
     assert found["eval_metrics"] == {"auc": 0.8}
 
 
 def test_other_classes_and_channels_must_be_named(metadata):
     with pytest.raises(
-        InputError, match=r"outputs#pred names 2 channels \(low grade, high grade\).*the network's 3.*--_meta_#"
+        InputError, match=r"outputs#pred names 2 channels \(benign, malignant\).*the network's 3.*--_meta_#"
     ):
-        archive_metadata(metadata, shape=(4, 27, 27, 27), num_classes=3)
-    with pytest.raises(InputError, match="inputs#image names 4 channels"):
-        archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=2)
+        archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=3)
+    with pytest.raises(InputError, match="inputs#image names 1 channels"):
+        archive_metadata(metadata, shape=(4, 27, 27, 27), num_classes=2)
     settings = {
         "_meta_#network_data_format#outputs#pred#channel_def": {0: "I", 1: "II", 2: "III"},
-        "_meta_#network_data_format#inputs#image#channel_def": ["CT"],
+        "_meta_#network_data_format#inputs#image#channel_def": ["PET"],
     }
     found = archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=3, settings=settings)["network_data_format"]
     assert found["outputs"]["pred"]["channel_def"] == {"0": "I", "1": "II", "2": "III", "3": "no call"}
-    assert found["inputs"]["image"]["channel_def"] == {"0": "CT"}
+    assert found["inputs"]["image"]["channel_def"] == {"0": "PET"}
 
 
 def test_a_calibration_of_other_classes_and_unknown_ids_are_refused(metadata):
     with pytest.raises(InputError, match="calibration: made for 3 classes; expected the network's 2"):
-        archive_metadata(metadata, shape=(4, 9, 9, 9), num_classes=2, calibration={**CALIBRATION, "num_classes": 3})
+        archive_metadata(metadata, shape=(1, 9, 9, 9), num_classes=2, calibration={**CALIBRATION, "num_classes": 3})
     with pytest.raises(InputError, match=r"_meta_#nothing#at: metadata\.json has no such id"):
-        archive_metadata(metadata, shape=(4, 9, 9, 9), num_classes=2, settings={"_meta_#nothing#at": 1})
+        archive_metadata(metadata, shape=(1, 9, 9, 9), num_classes=2, settings={"_meta_#nothing#at": 1})

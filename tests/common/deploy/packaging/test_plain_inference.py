@@ -23,7 +23,8 @@ def test_settings_become_values_and_what_they_switch_off_is_left_out():
     assert names == [
         "LoadImaged",
         "Orientationd",
-        "ScaleIntensityd",
+        "Spacingd",
+        "ScaleIntensityRanged",
         "BorderPadd",
         "Lambda",
         "ResizeWithPadOrCropd",

@@ -57,6 +57,7 @@ def test_inference_gets_the_network_of_evaluation_with_calibrated_probabilities(
     assert evaluated(eager, "checkpoint").endswith(f"bundles/{bundle}/models/model.pt")
     network = evaluated({**eager, "checkpoint": str(weights), "device": "cpu"}, "network").eval()
     whole = {**configs["train"], **configs["evaluate"], "checkpoint": str(weights)}
+    whole |= {name: eager[name] for name in ("in_channels", "num_classes")}  # no datalist is there to count them
     plain = evaluated(whole, "network_def").eval()
     plain.load_state_dict(torch.load(weights))
     channels, size = evaluated(eager, "in_channels"), evaluated(eager, "image_size")

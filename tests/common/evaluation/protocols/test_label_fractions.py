@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,27 +16,15 @@ from common.data import keep_label_fraction
 from common.errors import InputError
 from common.evaluation import LabelFractions
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
+from tests.common.evaluation.protocols.noted_stages import NotedStages
 
 METHODS = ["scratch+cgc", "radiomics", "simsiam+cgc", "pretrain+image+linear_probe", "radiomics+image"]
 NAMES = ["Scratch + CGC", "Radiomics", "SimSiam + CGC", "SimSiam+ + Image + linear probe", "Radiomics Image"]
 FRACTIONS, SEEDS, FOLDS = [1, 0.2], [0, 1], [0, 1]
 
 
-class Counted(LabelFractions):
+class Counted(NotedStages, LabelFractions):
     """Stages run and are noted."""
-
-    def _run(self, stage, overlays, **overrides):
-        overlays = list(overlays)
-        self.stages = [*getattr(self, "stages", []), (stage, [Path(file).stem for file in overlays], overrides)]
-        super()._run(stage, overlays, **overrides)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_garbage_collection():
-    """It would take most of the time, and there is nothing to collect."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.evaluation.protocols.stages.gc", SimpleNamespace(collect=lambda: 0))
-        yield
 
 
 def starter(folder: Path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -13,25 +12,13 @@ import pytest
 from common.errors import InputError
 from common.evaluation import CrossValidation
 from tests.common.evaluation.protocols.fake_bundle import write_bundle, write_cohort
+from tests.common.evaluation.protocols.noted_stages import NotedStages
 
 ROWS = ["mcl+cgc", "scl+single+linear", "imagenet+single", "scratch+cgc", "scratch"]
 
 
-class Counted(CrossValidation):
+class Counted(NotedStages, CrossValidation):
     """Stages run and are noted."""
-
-    def _run(self, stage, overlays, **overrides):
-        overlays = list(overlays)
-        self.stages = [*getattr(self, "stages", []), (stage, [Path(file).stem for file in overlays], overrides)]
-        super()._run(stage, overlays, **overrides)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_garbage_collection():
-    """It would take most of the time, and there is nothing to collect."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.evaluation.protocols.stages.gc", SimpleNamespace(collect=lambda: 0))
-        yield
 
 
 def starter(folder: Path):

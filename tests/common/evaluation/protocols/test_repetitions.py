@@ -71,7 +71,7 @@ def test_folds_that_are_dealt_already_are_kept_and_others_refused(datalist, tmp_
 def test_modalities_are_named_in_the_order_of_their_indices(datalist):
     assert modality_names(datalist) == ["T1", "T2"]
     content = json.loads(datalist.read_text())
-    datalist.write_text(json.dumps({**content, "modality": {"1": "b", "10": "c", "0": "a"}}))
+    datalist.write_text(json.dumps({**content, "modality": {"1": "b", "2": "c", "0": "a"}}))
     assert modality_names(datalist) == ["a", "b", "c"]
     del content["modality"]
     datalist.write_text(json.dumps(content))
