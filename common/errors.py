@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -49,13 +50,25 @@ def brief_input_errors() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         cause = root_cause(error)
-        if not isinstance(cause, InputError) or os.environ.get(TRACEBACK_VARIABLE):
+        line = str(cause) if isinstance(cause, InputError) else _of_the_disk(cause)
+        if not line or os.environ.get(TRACEBACK_VARIABLE):
             previous(kind, error, traceback)
         else:
-            print(f"error: {cause}", file=sys.stderr)
+            print(f"error: {line}", file=sys.stderr)
 
     if getattr(previous, "__module__", None) != __name__:
         sys.excepthook = hook
+
+
+def _of_the_disk(error: BaseException) -> str:
+    """One line for a full disk or a folder that must not be written; empty for other errors."""
+    remedies = {
+        **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space, then start the same command again"),
+        **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name another folder, or correct its permissions"),
+    }
+    if not isinstance(error, OSError) or error.errno not in remedies:
+        return ""
+    return str(InputError(f"{error.filename or 'output'}: {error.strerror}; {remedies[error.errno]}"))
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -12,8 +12,10 @@ from .options import UNKNOWN, calling_parser, plain_value
 from .references import is_plain, references
 from .training_record import SECTIONS, ids_of, is_counted
 
-__all__ = ["exported_inference"]
+__all__ = ["OWN_FOLDERS", "exported_inference"]
 
+#: Folders of an inference config that is used from its own folder, instead of the bundle's in this checkout.
+OWN_FOLDERS = {"bundle_root": ".", "dataset_dir": "$@bundle_root + '/data'"}
 #: Ids that inference shares with training and that no transform names.
 _MORE = ("in_channels", "num_classes", "roi_size", "overlap")
 
@@ -36,7 +38,7 @@ def exported_inference(torchscript: str | Path, name: str = "inference") -> byte
     content = parser.get()
     root = Path(str(parser.get_parsed_content("bundle_root")))
     config = json.loads((root / "configs" / f"{name}.json").read_text(encoding="utf-8"))
-    config["bundle_root"] = "."
+    config |= OWN_FOLDERS
     for key in (*ids_of(content, SECTIONS), *_MORE):
         if key not in config or key not in content or key in SECTIONS:
             continue

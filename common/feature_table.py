@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .csv_text import csv_text, original_cell
 from .errors import InputError, one_line
 from .files import write_atomically
 
@@ -29,6 +30,8 @@ def feature_columns(table: pd.DataFrame) -> list[str]:
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     """Write ``table`` atomically, key columns first; floats are written exactly.
 
+    In CSV, text that a spreadsheet would execute has an apostrophe in front, which :func:`read_table` removes.
+
     Args:
         table: table with a row per image, with ``subject``, features, and the other key columns if known.
         path: path that ends in ``.parquet``, for which pyarrow is required, or of a CSV file.
@@ -42,7 +45,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     keys = [column for column in KEY_COLUMNS if column in table.columns]
     table = table[keys + feature_columns(table)]
     if not is_parquet(path):
-        return write_atomically(path, table.to_csv(index=False))
+        return write_atomically(path, csv_text(table))
     check_pyarrow(path)
     return write_atomically(path, table.to_parquet(index=False, engine="pyarrow"))
 
@@ -80,7 +83,7 @@ def read_table(path: str | Path, text_columns: Collection[str] = ("subject", "se
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a feature table; extract the features first")
-    table = _read_parquet(path) if is_parquet(path) else _read_csv(path)
+    table = _read_parquet(path) if is_parquet(path) else _read_csv(path, text_columns)
     if "subject" not in table.columns:
         found = ", ".join(table.columns[:4])
         raise InputError(f"{path}: no column 'subject'; found {found}, ...; expected subject, fold, label, features")
@@ -95,16 +98,20 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: cannot be read as Parquet ({one_line(error)}); write it again") from error
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, text_columns: Collection[str]) -> pd.DataFrame:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header = next(csv.reader(file), [])
         # A subject may be called "NA": only the other columns have missing values. As text first, because not all
         # versions of pandas parse floats exactly.
         missing = {column: MISSING for column in header if column != "subject"}
-        return pd.read_csv(path, dtype=object, keep_default_na=False, na_values=missing)
+        table = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=missing)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as CSV ({one_line(error)}); write it again") from error
+    table = table.rename(columns=original_cell)
+    for name in table.columns.intersection(list(text_columns)):
+        table[name] = table[name].map(original_cell, na_action="ignore")
+    return table
 
 
 def _typed(path: Path, table: pd.DataFrame, text_columns: Collection[str]) -> pd.DataFrame:

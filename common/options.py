@@ -91,7 +91,8 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
         InputError: as :func:`check_options`.
     """
     defaults = _read_defaults(str(Path(folder).resolve()))
-    converted, problems = {}, list(_unknown(config, defaults))
+    converted: dict[str, Any] = {}
+    problems = list(_unknown(config, defaults))
     for name, value in config.items():
         known = defaults.get(name, [])
         if name in _OF_MONAI or _is_reference(value) or any(_same(value, default[name]) for default in known):
@@ -120,7 +121,8 @@ def _converted_parts(
     name: str, value: Mapping[str, Any], known: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
     """Values within a component that need another type, and a line for each that has a wrong one."""
-    converted, problems = {}, []
+    converted: dict[str, Any] = {}
+    problems: list[str] = []
     defaults = [(config, dict(_parts(name, config[name]))) for config in known]
     defaults = [(config, parts) for config, parts in defaults if _target(config[name]) == _target(value)]
     for place, part in _parts(name, value):

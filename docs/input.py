@@ -24,6 +24,9 @@ Collections of files that break readers, with thanks to pydicom, dcmqi, dicom2ni
 TESTS = {
     "Images": "tests/common/images/test_reported_inputs.py",
     "DICOM series": "tests/common/images/test_dicom_series.py",
+    "Tables": "tests/common/data/cohorts/test_table.py",
+    "BIDS": "tests/common/data/cohorts/test_bids.py",
+    "Arrays of MedMNIST": "tests/common/data/cohorts/test_npz.py",
     "Cohorts as their sites unpack them": "tests/common/data/cohorts/test_published_layouts.py",
 }
 

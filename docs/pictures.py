@@ -27,7 +27,7 @@ QUICKSTART = DOCS.parent / "quickstart"
 
 def draw_prediction(bundle: Path, subject: str, path: Path) -> None:
     """A volume as the network sees it, its probability of class 1, and how much of that hiding each part takes away."""
-    rows = load_datalist(bundle / "data/datalist.json", section="testing")
+    rows = load_datalist(bundle / "samples/datalist.json", section="testing")
     row = next(row for row in rows if row["subject"] == subject)
     with open_classifier(bundle, weights=bundle / "models/model.ts", device="cpu") as classifier:
         image = classifier.preprocessing(row)["image"]

@@ -1,4 +1,4 @@
-"""Measure a bundle's training (pipeline, RE and SE, peak memory), traditional radiomics and cross-modality fusion."""
+"""Measure training (pipeline, RE and SE, peak memory), radiomics, cross-modality fusion and the reading of images."""
 
 from __future__ import annotations
 
@@ -198,6 +198,52 @@ def radiomics(
     _print("radiomics", benchmark.radiomics_table(result), {"environment": environment, **result}, output)
 
 
+def loading(
+    datalist: str | None = None, num_images: int = 8, size: int = 96, rounds: int = 5, output: str | None = None
+) -> None:
+    """Loading for training by MONAI's own readers and by the project's reader, which checks what it reads.
+
+    The readers take turns in one process, image by image. All of the reading counts, but no other transform.
+
+    Args:
+        datalist: JSON of a cohort; default: phantoms as compressed NIfTI and as DICOM series.
+        num_images: number of phantoms.
+        size: number of voxels of a phantom along each axis.
+        rounds: number of measurements of all images.
+        output: JSON to write, with hardware, load, versions and all numbers.
+    """
+    from common import benchmark
+    from common.data import load_datalist
+
+    environment = benchmark.describe_environment()
+    with TemporaryDirectory() as folder:
+        if datalist is None:
+            images = benchmark.make_images(folder, num_images, size)
+        else:
+            rows = load_datalist(datalist, spatial_dims=[2, 3], check="header")
+            files = [row["image"] if isinstance(row["image"], list) else [row["image"]] for row in rows]
+            images = {"files": [file for row in files for file in row]}
+        result = benchmark.measure_loading(images, rounds)
+    _print("loading", benchmark.reading_table(result), {"environment": environment, **result}, output)
+
+
+def scan(num_files: int = 10_000, size: int = 64, output: str | None = None) -> None:
+    """Search for studies among DICOM files, as scripts/predict.py does; the files are made first and not timed.
+
+    Args:
+        num_files: number of slices, in series of 100.
+        size: number of rows and columns of a slice.
+        output: JSON to write, with hardware, load, versions and all numbers.
+    """
+    from common import benchmark
+
+    environment = benchmark.describe_environment()
+    with TemporaryDirectory() as folder:
+        result = benchmark.measure_scan(folder, num_files, size)
+    table = "{files} files of {studies} studies in {seconds:.1f} s, {unreadable} unreadable".format(**result)
+    _print("scan", f"load {environment['load']}\n{table}", {"environment": environment, **result}, output)
+
+
 def _configs(bundle: str, config_file: str, overlay: Sequence[str]) -> list[str]:
     from common import benchmark
 
@@ -254,5 +300,6 @@ def complexity(
 
 if __name__ == "__main__":
     run_commands(
-        {each.__name__: each for each in (pipeline, rebalance, memory, cohort, radiomics, complexity)}, help=__doc__
+        {each.__name__: each for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan)},
+        help=__doc__,
     )

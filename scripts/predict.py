@@ -20,6 +20,7 @@ def predict(
     weights: str | None = None,
     rules: str | None = None,
     key: str | None = None,
+    require: str | None = None,
     heat_map: bool = False,
     num_workers: int = 2,
     **settings: Any,
@@ -41,6 +42,8 @@ def predict(
         weights: TorchScript of a bundle; an archive contains its own.
         rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the archive.
         key: public Ed25519 key (PEM) of the signature that the archive must have.
+        require: name of the bundle and condition on its version that the archive must fulfil, such as
+            "siam3d_imbalance>=0.2.0".
         heat_map: whether to write a DICOM Secondary Capture with a heat map of the regions that the prediction depends
             on; it takes many passes of the network.
         num_workers: number of processes that read studies in parallel to the network.
@@ -53,7 +56,7 @@ def predict(
     if not source.exists():
         raise InputError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
     place = Path(output)
-    with open_classifier(source, weights=weights, rules=rules, key=key, **settings) as classifier:
+    with open_classifier(source, weights=weights, rules=rules, key=key, require=require, **settings) as classifier:
         cases, unreadable = find_cases(Path(folder), classifier, skip=place.resolve())
         batch = predict_cases(classifier, cases, place, failed=unreadable, heat_map=heat_map, num_workers=num_workers)
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")

@@ -6,12 +6,16 @@ from common import InputError
 from common.command_line import run_commands
 
 
-def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool = False) -> None:
+def verify(
+    archive: str, key: str | None = None, require: str | None = None, scan: bool = False, zoo: bool = False
+) -> None:
     """Compare an archive with its manifest, and run the requested checks; the exit code is 1 if one fails.
 
     Args:
         archive: zip file from scripts/package.py, or its unpacked folder.
         key: public Ed25519 key (PEM) of the maker; an archive without its signature is then refused.
+        require: name of the bundle and condition on its version that the archive must fulfil, such as
+            "siam3d_imbalance>=0.2.0".
         scan: whether to check that the archive contains no code: no Python, no pickles or expressions beyond an
             allow-list.
         zoo: whether to run the checks of the MONAI model zoo's continuous integration; they take minutes and run the
@@ -20,10 +24,13 @@ def verify(archive: str, key: str | None = None, scan: bool = False, zoo: bool =
     from common.deploy.consumers.zoo_checks import check_zoo
     from common.deploy.verification.archive import open_archive
     from common.deploy.verification.manifest import SIGNATURE, read_manifest
+    from common.deploy.verification.release import check_release
     from common.deploy.verification.scan import scan_folder
     from common.deploy.verification.scan.configs import read_json
 
     with open_archive(archive, key) as folder:
+        if require is not None:
+            check_release(folder, require)
         if key is not None:
             print(f"signature: made by {key}")
         elif (folder / SIGNATURE).is_file():

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .environment import describe_environment
     from .memory import measure_memory, smallest_cohort
     from .radiomics import make_radiomics_phantoms, measure_radiomics, prepare_cases, radiomics_table
+    from .reading import make_images, measure_loading, measure_scan, reading_table
     from .rebalance_cost import measure_rebalance_cost
     from .report import efficiency_table, hardware_line, memory_table, rebalance_table
     from .session import Session, find_configs, open_session
@@ -31,17 +32,21 @@ __all__ = [
     "efficiency_table",
     "find_configs",
     "hardware_line",
+    "make_images",
     "make_radiomics_phantoms",
     "measure_cohort_memory",
     "measure_complexity",
     "measure_efficiency",
+    "measure_loading",
     "measure_memory",
     "measure_radiomics",
     "measure_rebalance_cost",
+    "measure_scan",
     "memory_table",
     "open_session",
     "prepare_cases",
     "radiomics_table",
+    "reading_table",
     "rebalance_table",
     "smallest_cohort",
     "take_turns",

@@ -96,7 +96,7 @@ def load_datalist(
         InputError: the file, an argument or a row is invalid.
     """
     if not path:
-        read_datalist(path)  # which reports it
+        raise InputError("datalist: found none, expected the path of a datalist; set --datalist")
     path = Path(path)
     _check_choices(path, mask=mask, label=label, check=check, missing=missing, unlabelled=unlabelled)
     allowed_dims = [spatial_dims] if isinstance(spatial_dims, int) else sorted(spatial_dims)

@@ -29,7 +29,7 @@ def number_of_classes(path: str | os.PathLike | None, default: int = 2) -> int:
         InputError: the datalist cannot be read.
     """
     content = read_datalist(path)
-    if names := indexed_names(path, content, "labels"):
+    if names := indexed_names(str(path), content, "labels"):
         return len(names)
     labels = [row.get("label") for row in _rows(content)]
     found = [label for label in labels if isinstance(label, int) and not isinstance(label, bool)]
@@ -46,7 +46,7 @@ def number_of_images(path: str | os.PathLike | None) -> int:
         InputError: the datalist cannot be read.
     """
     content = read_datalist(path)
-    if names := indexed_names(path, content, "modality"):
+    if names := indexed_names(str(path), content, "modality"):
         return len(names)
     counts = Counter(len(row["image"]) for row in _rows(content) if isinstance(row.get("image"), list))
     files = [row["image"] for row in _rows(content) if isinstance(row.get("image"), str)]
@@ -73,7 +73,7 @@ def modality_names(path: str | os.PathLike | None, default: Sequence[str] = ()) 
     Raises:
         InputError: the datalist cannot be read.
     """
-    names = indexed_names(path, read_datalist(path), "modality")
+    names = indexed_names(str(path), read_datalist(path), "modality")
     return [names[str(index)] for index in range(len(names))] or list(default)
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from ..csv_text import csv_text
 from ..errors import InputError
 from ..files import replacing, write_atomically
 from .figures import Panel, comparison_figure, overlay_figure
@@ -122,7 +123,7 @@ class ExplainModels:
                     found += self._write(row, images[index].cpu().numpy(), own)
                     bar.update()
         table = pd.DataFrame(found)
-        write_atomically(self.output_dir / "explanations.csv", table.to_csv(index=False))
+        write_atomically(self.output_dir / "explanations.csv", csv_text(table))
         self._summarise(table)
         return table
 
@@ -186,7 +187,7 @@ class ExplainModels:
             return
         groups = measured.groupby(["model", "modality"], sort=False)
         summary = groups[list(PointingGame._fields)].mean().assign(subjects=groups.size()).reset_index()
-        write_atomically(self.output_dir / "explanations_summary.csv", summary.to_csv(index=False))
+        write_atomically(self.output_dir / "explanations_summary.csv", csv_text(summary))
         for line in summary.itertuples():
             logger.info(
                 f"{line.model}, {line.modality}: {line.energy_inside:.1%} of the map within the mask, which is "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import DiskSaver
@@ -13,6 +15,7 @@ from ignite.handlers import DiskSaver
 from ..checkpoints import read_checkpoint
 from ..data.samplers import CandidateBatchSampler
 from ..errors import InputError, one_line
+from ..locks import FolderLock
 from ..training_record import with_training_record
 from .random_state import RandomState
 
@@ -83,14 +86,26 @@ class ResumableCheckpoint:
         self.resume = resume
         self.identity = identity or {}
         self.record = record
+        self.lock = FolderLock(output_dir)
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, save at intervals and ends of epochs."""
-        engine.add_event_handler(Events.STARTED, self.load)
+        engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.EPOCH_STARTED, self.set_epoch)
         engine.add_event_handler(Events.STARTED, self._save_after_all_others)
         if self.validator is None:
             engine.add_event_handler(Events.COMPLETED, self.save_model)
+        engine.add_event_handler(Events.COMPLETED, self.lock.release)
+
+    def _start(self, engine: Engine) -> None:
+        """Take the folder, so that no second run writes there, and load."""
+        if idist.get_rank() == 0:
+            self.lock.acquire()
+        try:
+            self.load(engine)
+        except BaseException:
+            self.lock.release()
+            raise
 
     def _save_after_all_others(self, engine: Engine) -> None:
         # all handlers are attached by now, and Ignite calls those of an event in the order of attaching
@@ -126,14 +141,14 @@ class ResumableCheckpoint:
         if self.validator is not None:
             best = self.validator.state
             states["best"] = {"metric": float(best.best_metric), "epoch": best.best_metric_epoch}
-        self._saver()(states, self.path.name)
+        self._write(states, self.path.name)
 
     def save_model(self, engine: Engine) -> None:
         """Write ``model.pt``, the network's weights."""
         state = self.objects["network"].state_dict()
         for name, value in state.items():  # to the CPU, where MONAI's ckpt_export loads weights as they were saved
             state[name] = value.cpu() if isinstance(value, torch.Tensor) else value
-        self._saver()(with_training_record(state, self.record), "model.pt")
+        self._write(with_training_record(state, self.record), "model.pt")
         logger.info(f"Weights: {self.path.with_name('model.pt')}")
 
     def load(self, engine: Engine) -> None:
@@ -142,6 +157,8 @@ class ResumableCheckpoint:
             return
         states = read_checkpoint(self.path)
         remedy = "name another output_dir, or start again with --resume false"
+        if any(not isinstance(states.get(name, {}), Mapping) for name in ("identity", "engine", "best")):
+            raise InputError(f"{self.path}: no checkpoint of a training; {remedy}")
         if changed := _changed(states.get("identity", {}), self.identity):
             raise InputError(f"{self.path}: from another run: {changed}; {remedy}")
         progress = states.get("engine", {})
@@ -153,21 +170,28 @@ class ResumableCheckpoint:
         for name, obj in self._all_objects(engine).items():
             try:
                 obj.load_state_dict(states[name])
-            except (KeyError, RuntimeError, ValueError) as error:
+            except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
                 found = one_line(error, limit=300)
                 raise InputError(f"{self.path}: {name} does not fit this run ({found}); {remedy}") from error
         engine.state.iteration = progress["iteration"]
         engine.state.epoch = progress["iteration"] // engine.state.epoch_length
-        if self.validator is not None:
-            self.validator.state.best_metric = states["best"]["metric"]
-            self.validator.state.best_metric_epoch = states["best"]["epoch"]
+        if self.validator is not None and (best := states.get("best")):
+            self.validator.state.best_metric = best["metric"]
+            self.validator.state.best_metric_epoch = best["epoch"]
         logger.info(f"Continuing from {self.path}: epoch {engine.state.epoch}, iteration {engine.state.iteration}.")
 
     def _all_objects(self, engine: Engine) -> dict[str, Any]:
         return self.objects | vars(engine).get("handlers_with_state", {})
 
-    def _saver(self) -> DiskSaver:
-        return DiskSaver(self.path.parent, atomic=True, require_empty=False)
+    def _write(self, content: Mapping[str, Any], name: str) -> None:
+        path = self.path.with_name(name)
+        try:
+            DiskSaver(self.path.parent, atomic=True, require_empty=False)(content, name)
+        except (OSError, RuntimeError) as error:  # PyTorch raises the latter when a disk is full
+            raise InputError(
+                f"{path}: not written ({one_line(error)}); free space or correct the permissions, then start the same "
+                "command again"
+            ) from error
 
 
 def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:

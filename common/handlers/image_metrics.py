@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
+from ..csv_text import csv_text
 from ..errors import InputError
 from ..files import write_atomically
 
@@ -84,7 +85,7 @@ class ImageMetrics:
         means = {name: float(value) for name, value in subjects.mean().items()}
         engine.state.metrics |= {f"{self.prefix}{name}": value for name, value in means.items() if math.isfinite(value)}
         if self.path is not None and idist.get_rank() == 0:
-            write_atomically(self.path, table.drop(columns="index", errors="ignore").to_csv(index=False))
+            write_atomically(self.path, csv_text(table.drop(columns="index", errors="ignore")))
 
 
 def _label_map(image: torch.Tensor, key: str) -> np.ndarray:

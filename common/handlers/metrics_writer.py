@@ -15,6 +15,7 @@ from ignite.engine import Engine, Events
 from monai.utils import is_scalar
 from torch.optim import Optimizer
 
+from ..csv_text import csv_text
 from ..errors import InputError
 from ..files import write_atomically
 from .checkpoint import save_with_checkpoint
@@ -81,7 +82,7 @@ class MetricsWriter:
         row["seconds"] = round(time.perf_counter() - self._start, 3)
         self.rows.append(row)
         if idist.get_rank() == 0:
-            write_atomically(self.output_dir / "metrics.csv", pd.DataFrame(self.rows).to_csv(index=False))
+            write_atomically(self.output_dir / "metrics.csv", csv_text(pd.DataFrame(self.rows)))
             write_atomically(self.output_dir / "metrics.json", json.dumps(self.rows, indent=1))
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
+from ..csv_text import csv_text
 from ..feature_table import write_table
 from ..files import write_atomically
 
@@ -118,7 +119,7 @@ class PredictionWriter(_TableWriter):
             table[f"probability_{column}"] = values[:, column]
         if self.modalities is not None:
             table["missing"] = self._missing
-        write_atomically(self.path, table.to_csv(index=False))
+        write_atomically(self.path, csv_text(table))
         write_atomically(self.path.with_suffix(".json"), table.to_json(orient="records", indent=1))
 
 

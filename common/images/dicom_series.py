@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,10 @@ def _slices(source: str | os.PathLike | Sequence[Path], pixels: bool = False) ->
         if header is None:
             raise UnreadableImageError(f"found no pixels in {path.name}, expected a DICOM image")
         if header.get("SOPClassUID") in SEGMENTATION:
-            raise UnreadableImageError(f"found a DICOM segmentation ({path.name}), expected an image")
+            raise UnreadableImageError(
+                f"found a DICOM segmentation ({path.name}), expected an image, or a mask on its grid; convert it with "
+                "make_datalist.py dicom --convert, or drop the row"
+            )
         found.append(DicomSlice(path, header))
     return found
 
@@ -211,7 +215,7 @@ def _stored_values(item: DicomSlice) -> np.ndarray:
     except UnreadableImageError:
         raise
     except Exception as error:  # decoders raise many types
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UnreadableImageError(f"found unreadable pixels in {path.name} ({reason})") from error
     return values if int(data.get("NumberOfFrames") or 1) > 1 else values.reshape(1, *values.shape[-2:])
 
@@ -231,9 +235,13 @@ def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
         implicit, little = data.original_encoding
         known = ExplicitVRBigEndian if not little else ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         data.file_meta.TransferSyntaxUID = known
-    if data.file_meta.TransferSyntaxUID.is_encapsulated:
-        return names[0]
     frames, samples = int(data.get("NumberOfFrames") or 1), int(data.get("SamplesPerPixel") or 1)
+    if data.file_meta.TransferSyntaxUID.is_encapsulated:
+        if (number := _encoded_frames(data, names[0], frames)) != frames:
+            raise UnreadableImageError(
+                f"found {number} compressed frames in {path.name}, expected {frames} according to NumberOfFrames"
+            )
+        return names[0]
     bits = frames * samples * int(data.Rows) * int(data.Columns) * int(data.BitsAllocated)
     if data.get("PhotometricInterpretation") == "YBR_FULL_422":
         bits = bits * 2 // 3
@@ -243,3 +251,17 @@ def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
             f"found {found} bytes of pixels in {path.name}, expected {expected} for Rows x Columns x frames"
         )
     return names[0]
+
+
+def _encoded_frames(data: pydicom.Dataset, name: str, expected: int) -> int:
+    """Number of compressed frames, by the ends of fragments; pydicom relies on NumberOfFrames and offset tables."""
+    from pydicom.encaps import generate_fragments, parse_basic_offsets
+    from pydicom.uid import RLELossless
+
+    content = BytesIO(data[name].value)
+    parse_basic_offsets(content)
+    ends = [fragment[-10:] for fragment in generate_fragments(content) if fragment]
+    if data.file_meta.TransferSyntaxUID == RLELossless or len(ends) == expected:
+        return len(ends)
+    # A frame of JPEG, JPEG-LS or JPEG 2000 may have several fragments; the last one ends with this marker.
+    return max(sum(b"\xff\xd9" in end for end in ends), min(len(ends), 1))

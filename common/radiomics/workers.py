@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
 from tqdm import tqdm
 
 from ..errors import InputError, one_line
@@ -22,6 +25,7 @@ __all__ = ["measure_cases"]
 
 logger = logging.getLogger(__name__)
 
+THREADED = ("OMP", "OPENBLAS", "MKL")  # libraries that use as many threads as a variable <name>_NUM_THREADS says
 CONNECT_SECONDS = 10  # timeout for the connection to a Dask scheduler
 
 
@@ -70,9 +74,55 @@ def measure_cases(
 
 
 def _by_processes(measure: partial, todo: Mapping[str, Case], num_workers: int) -> Iterator[tuple[str, Measured | str]]:
-    """Results of processes on this machine, in order of completion."""
-    parallel = joblib.Parallel(n_jobs=num_workers, return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(measure)(key, case) for key, case in todo.items())
+    """Results of processes on this machine, in order of completion; of this process, if there is one worker.
+
+    The system may kill a process, for example when memory is full. Each case that was being measured then is measured
+    again, alone; a case whose process is killed again is reported, and the others go on.
+    """
+    if num_workers == 1:
+        yield from (measure(key, case) for key, case in todo.items())
+        return
+    left = dict(todo)
+    while left:
+        for key in (yield from _until_killed(measure, left, num_workers)):
+            case = {key: left.pop(key)}
+            if (yield from _until_killed(measure, dict(case), 1)):
+                found = "its process was killed twice, as happens when memory is full"
+                yield key, f"{case[key].image}: {found}; crop the image, or use a machine with more memory"
+
+
+def _until_killed(
+    measure: partial, left: dict[str, Case], num_workers: int
+) -> Generator[tuple[str, Measured | str], None, list[str]]:
+    """Results until all are there or a process is killed; finished cases are removed from ``left``.
+
+    Not by :class:`joblib.Parallel`, which does not tell which cases were being measured.
+
+    Returns:
+        Keys of the cases that were being measured when a process was killed.
+    """
+    threads = str(max(joblib.cpu_count() // num_workers, 1))
+    executor = get_reusable_executor(num_workers, env={f"{name}_NUM_THREADS": threads for name in THREADED})
+    waiting, running = iter(list(left.items())), {}
+    try:
+        while True:
+            for key, case in itertools.islice(waiting, num_workers - len(running)):
+                running[executor.submit(measure, key, case)] = key
+            if not running:
+                return []
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in [future for future in done if future.exception() is None]:
+                del left[running.pop(future)]
+                yield future.result()
+            for future in done & running.keys():
+                future.result()  # raises
+    except BrokenProcessPool:
+        if not running:  # no process can be started
+            raise
+        return list(running.values())
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
 
 
 def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> Iterator[tuple[str, Measured | str]]:

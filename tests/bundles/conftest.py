@@ -15,7 +15,7 @@ from monai.bundle import ConfigWorkflow
 from common.data.phantoms import BrainPhantoms, LiverPhantoms, LungPhantoms
 from common.deploy.prediction.classifier import Classifier, open_classifier
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
-from tests.common.deploy.made_studies import random_network
+from tests.common.deploy.made_studies import bundle_as_published, random_network
 from tests.python_commands import run_python
 from tests.two_processes import free_port
 
@@ -68,10 +68,11 @@ def train_once(made_once) -> Callable[..., Path]:
 def served(configs, tiny, tmp_path_factory) -> Iterator[Classifier]:
     """The bundle's inference.json with a random network."""
     size = "box_size" if "box_size" in tiny else "image_size"
-    inputs = json.loads((configs / "metadata.json").read_text())["network_data_format"]["inputs"]["image"]
+    bundle = bundle_as_published(tmp_path_factory.mktemp("published"), configs.parent)
+    inputs = json.loads((bundle / "configs/metadata.json").read_text())["network_data_format"]["inputs"]["image"]
     shape = (inputs["num_channels"], *tiny[size])
     weights = random_network(tmp_path_factory.mktemp("weights") / "model.ts", shape, 2)
-    with open_classifier(configs.parent, weights=weights, device="cpu", **{size: tiny[size]}) as classifier:
+    with open_classifier(bundle, weights=weights, device="cpu", **{size: tiny[size]}) as classifier:
         yield classifier
 
 

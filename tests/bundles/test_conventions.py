@@ -27,10 +27,10 @@ SAME = {
         weight_decay amp memory_format save_interval resume method stop_on_collapse quiet augment network_def
         network_start network loss optimizer prepare_batch cohort rows transforms train initialize run training""",
     "train": """imports bundle_root dataset_dir datalist output_dir cache_dir device pretrained_encoder fold
-        all_subjects part_name validation_fraction label_fraction num_classes in_channels image_size scale_intensity
-        cache_rate storage_dtype num_workers seed max_epochs val_interval batch_size learning_rate weight_decay dropout
-        amp memory_format save_interval resume quiet augment network_def network_start network loss optimizer cohort
-        rows split transforms train validate validator initialize run training""",
+        all_subjects part_name validation_fraction label_fraction label_seed num_classes in_channels image_size
+        scale_intensity cache_rate storage_dtype num_workers seed max_epochs val_interval batch_size learning_rate
+        weight_decay dropout amp memory_format save_interval resume quiet augment network_def network_start network
+        loss optimizer cohort rows split transforms train validate validator initialize run training""",
     "evaluate": """output_dir checkpoint allow_training_subjects predictions torchscript probabilities classifier
         trained scored preprocessing dataset dataloader inferer handlers evaluator report export run evaluating
         exporting""",

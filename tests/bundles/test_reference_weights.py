@@ -64,7 +64,7 @@ def validated_images(bundle: Path) -> dict[str, torch.Tensor]:
     parser.read_config([configs.path(name) for name in ("train", *OVERLAYS[bundle.name])])
     parser.update({"bundle_root": str(bundle), "device": "cpu"})
     prepare, images = parser.get_parsed_content("validate#preprocessing"), {}
-    for name, row in datalist_rows(bundle / "data/datalist.json"):
+    for name, row in datalist_rows(bundle / "samples/datalist.json"):
         image = torch.as_tensor(prepare({**row, "subject": name, "label": 0})["image"]).float()
         images[name] = parser.get_parsed_content("normalize")(image[None])[0] if "normalize" in parser else image
     return images
@@ -112,7 +112,7 @@ def test_the_metadata_describe_what_the_network_takes_and_gives(bundle):
 def test_the_archive_for_a_hospital_gives_their_calibrated_probabilities(bundle, tmp_path, logits):
     archive = package_bundle(bundle.name, "inference", tmp_path / "dist")
     verify(str(archive), scan=True)
-    predict(str(archive), str(bundle / "data/datalist.json"), str(tmp_path / "results"), num_workers=0, device="cpu")
+    predict(str(archive), str(bundle / "samples/datalist.json"), str(tmp_path / "results"), num_workers=0, device="cpu")
     expected = logits(bundle)
     temperature = json.loads((bundle / "models/calibration.json").read_text())["temperature"]
     results = json.loads((tmp_path / "results/results.json").read_text())["results"]
@@ -140,7 +140,7 @@ def test_no_sample_case_is_of_the_training(weights):
     record = read_training_record(weights)
     assert record["bundle"] == bundle.name and record["fold"] is None
     seen = record["subjects"]["training"] + record["subjects"]["validation"]
-    samples = [name for name, _ in datalist_rows(bundle / "data/datalist.json")]
+    samples = [name for name, _ in datalist_rows(bundle / "samples/datalist.json")]
     assert len(samples) == 3 and seen and not set(samples) & set(seen)
     if bundle.name == "siam3d_imbalance":  # subjects are nodules there: other nodules of a patient count as seen, too
         assert not {name[:14] for name in samples} & {name[:14] for name in seen}
@@ -148,7 +148,7 @@ def test_no_sample_case_is_of_the_training(weights):
 
 @EACH_BUNDLE
 def test_the_files_are_small_and_their_licence_is_named(bundle):
-    files = [path for folder in ("models", "data") for path in (bundle / folder).rglob("*") if path.is_file()]
+    files = [path for folder in ("models", "samples") for path in (bundle / folder).rglob("*") if path.is_file()]
     assert not [path for path in files if path.stat().st_size > 25_000_000]
     licence = (bundle / "docs/data_license.txt").read_text()
     assert "what ships" in licence and "CC BY" in licence and "ships no" not in licence

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 import subprocess
 import sys
 
 import pytest
 
-from common.errors import InputError, flag, one_line, root_cause
+from common.errors import InputError, brief_input_errors, flag, one_line, root_cause
 
 WRAPPED = """
 from common.errors import InputError, brief_input_errors
@@ -111,3 +113,17 @@ def test_what_would_control_a_terminal_is_escaped():
     error = InputError.of_rows("a\x1b[2J.json", ["caf\u00e9\u202e\udc80"])
     assert str(error) == "a\\x1b[2J.json: 1 problem\n  caf\u00e9\\u202e\\udc80"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ENOSPC, "free space"), (errno.EROFS, "name another folder"), (errno.EACCES, "name")]
+)
+def test_a_full_disk_and_a_folder_without_permission_are_one_line(number, remedy, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    brief_input_errors()
+    error = OSError(number, os.strerror(number), "out/metrics.csv")
+    wrapped = RuntimeError("MONAI's layer")
+    wrapped.__cause__ = error
+    sys.excepthook(RuntimeError, wrapped, None)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: out/metrics.csv: {os.strerror(number)}; {remedy}")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -29,6 +32,17 @@ def test_a_table_comes_back_bit_for_bit_with_subjects_as_text(tmp_path, name):
     assert back["subject"].tolist() == ["007", "NA", "nan", "8"]
     assert feature_columns(back) == ["b", "a"]
     pd.testing.assert_frame_equal(back, table[back.columns], check_exact=True, check_dtype=False)
+
+
+def test_text_is_no_formula_of_a_spreadsheet_and_comes_back_while_numbers_stay_numbers(tmp_path):
+    names = ["=1+1", "-7", "+x", "@x", "\t=x", "\rx", "a;=x", "'=x", "''-x", "007", "a-1", "plain"]
+    table = pd.DataFrame({"subject": names, "status": names[::-1], "-feature": np.arange(12.0) - 6})
+    path = write_table(table, tmp_path / "table.csv")
+    cells = [cell for line in csv.reader(io.StringIO(path.read_text(), newline="")) for cell in line]
+    numbers = {str(value) for value in table["-feature"]}
+    assert numbers <= {*cells}
+    assert not [cell for cell in cells if cell not in numbers and re.search(r"(^|[;|\t\r\n])\s*[=+\-@\t\r]", cell)]
+    pd.testing.assert_frame_equal(read_table(path), table)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,16 @@ def test_the_release_is_reported_because_a_signature_shows_who_but_not_which(fol
     assert capsys.readouterr().out.endswith("release: 'Tumours\\x1b[2J', version '0.1.0'\n")
 
 
+def test_an_old_signed_archive_does_not_pass_as_the_required_release(folder, key):
+    (folder / "docs").mkdir()
+    (folder / "docs/provenance.json").write_text('{"bundle": "liver_cgc", "version": "0.1.0"}')
+    write_manifest(folder)
+    sign(folder, key.with_name("private.pem"))
+    run_commands(verify.verify, [str(folder), "--key", str(key), "--require", "liver_cgc==0.1.0"])
+    with pytest.raises(InputError, match=r"liver_cgc 0\.1\.0; expected liver_cgc>=0\.2"):
+        run_commands(verify.verify, [str(folder), "--key", str(key), "--require", "liver_cgc>=0.2"])
+
+
 def test_an_unsigned_archive_is_refused_where_a_key_is_given(folder, key):
     with pytest.raises(InputError, match=r"manifest\.json\.sig: no such file"):
         run_commands(verify.verify, [str(folder), "--key", str(key)])

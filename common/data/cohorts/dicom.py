@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from ...errors import InputError
+from ...files import replacing
 from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
 from .collect import existing_folder, expect_choice, read_table, write_cohort
@@ -49,7 +50,8 @@ def dicom_datalist(
         class_names: names of the labels in the order of their index; default: sorted values of the column.
         missing: treatment of missing modalities: "zeros" keeps patients without some modality, with null instead of it;
             "refuse" treats them as incomplete.
-        convert: whether to write each series as ``<folder of output>/nifti/<subject>/<modality>.nii.gz``.
+        convert: whether to write each series as ``<folder of output>/nifti/<subject>/<modality>.nii.gz``, and a mask
+            that is a DICOM segmentation as ``mask.nii.gz`` beside them, whose labels are its segment numbers.
         incomplete: treatment of incomplete rows: "report" stops with a list of the patients with missing, ambiguous
             or irregular series; "drop" omits and logs them.
         num_folds: number of subject-wise stratified folds, if the CSV has no column ``fold``.
@@ -152,12 +154,35 @@ def _convert(
                     convert_series(series[subject][name], file)
             except ValueError as error:
                 reasons.append(f"{name}: {error}")
+        if not reasons and "mask" in row and _is_segmentation(row["mask"]):
+            reference = next(file for file in files if file is not None)
+            try:
+                row = {**row, "mask": str(_convert_mask(row["mask"], reference, output / subject / "mask.nii.gz"))}
+            except ValueError as error:
+                reasons.append(f"mask: {error}")
         if reasons:
             problems.append(f"patient {subject}: {'; '.join(reasons)}")
             continue
         paths = [None if file is None else str(file) for file in files]
         converted.append({**row, "image": paths[0] if len(paths) == 1 else paths})
     return converted
+
+
+def _is_segmentation(mask: str) -> bool:
+    from ...images.dicom_segmentation import is_segmentation  # here and below, as --help needs no SimpleITK
+
+    return is_segmentation(mask)
+
+
+def _convert_mask(mask: str, reference: Path, output: Path) -> Path:
+    """Write a DICOM segmentation as label map on the grid of a converted series."""
+    import SimpleITK as sitk  # noqa: N813
+
+    from ...images.dicom_segmentation import read_segmentation
+
+    with replacing(output) as temporary:
+        sitk.WriteImage(read_segmentation(mask, sitk.ReadImage(str(reference))), str(temporary))
+    return output
 
 
 def _bar(items: list[Any], what: str) -> Iterable[Any]:

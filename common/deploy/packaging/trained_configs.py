@@ -11,6 +11,7 @@ from monai.bundle.utils import merge_kv
 
 from ...bundle_configs import BASES, BundleConfigs
 from ...errors import InputError
+from ...exported_inference import OWN_FOLDERS
 from ...references import closure, evaluated, is_plain, references
 
 __all__ = ["eager_inference", "put_recorded", "read_configs", "with_known_sizes"]
@@ -46,7 +47,7 @@ def read_configs(
     for key, value in (settings or {}).items():
         _set(configs, key, list(value) if isinstance(value, tuple) else value, Path(bundle).name)
     for name in [name for name in configs if name.startswith("inference")]:
-        configs[name]["bundle_root"] = "."  # an archive is used from its own folder
+        configs[name] |= OWN_FOLDERS
     configs["inference"] = _without_foreign_ids(configs["inference"], {**configs["train"], **configs["evaluate"]})
     return configs
 

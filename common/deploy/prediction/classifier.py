@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,17 @@ from monai.transforms import Compose
 from ...errors import InputError, one_line, root_cause
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
+from ...temporary import temporary_folder
 from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
+from ..verification.release import check_release
+from ..verification.scan import scan_file, scan_folder
 from .input_format import InputFormat, read_input_format
 from .prediction import ModelIdentity, Prediction
 
 __all__ = ["Classifier", "open_classifier"]
 
+WEIGHTS = "models/model.ts"
 SHOWN = 5  # problems of an archive; one for another program has hundreds
 
 
@@ -81,49 +86,67 @@ def open_classifier(
     weights: str | Path | None = None,
     rules: str | Path | None = None,
     key: str | Path | None = None,
+    require: str | None = None,
     **settings: Any,
 ) -> Iterator[Classifier]:
     """Open the classifier of an archive, or of a bundle of a checkout; both are run by their own ``inference.json``.
 
     An archive, as zip or unpacked, is checked before anything of it is evaluated: each file against the manifest, the
-    signature if a key is given, and all of it for code.
+    signature if a key is given, and all of it for code. Weights for a bundle are scanned like those of an archive, and
+    loaded from a private copy, so that the scanned bytes are the ones used.
 
     Args:
         source: zip, its unpacked folder, or folder of a bundle.
         weights: TorchScript for a bundle; an archive has its own.
         rules: file that replaces the archive's rules.
         key: public key with which the signature is verified.
+        require: condition on name and version of the archive, see
+            :func:`~common.deploy.verification.release.check_release`.
         settings: ids of ``inference.json`` and their values; for an archive only the device.
 
     Raises:
-        InputError: the archive was changed or contains code; the bundle lacks weights; a setting is no id.
+        InputError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
+            weights contain code; a setting is no id.
     """
     source = Path(source)
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
-        yield _opened(source, _weights_of_bundle(source, weights, key), rules, settings)
+        with _copied_weights(source, weights, key, require, settings) as copy:
+            yield _opened(source, copy, rules, settings)
         return
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
         raise InputError(f"{names}: given with an archive, which is used as it was packaged; package it with them")
     with open_archive(source, key) as root:
-        _check_no_code(root, source)
-        yield _opened(root, root / "models/model.ts", rules, settings)
+        if require is not None:
+            check_release(root, require)
+        _check_no_code(source, scan_folder(root))
+        yield _opened(root, root / WEIGHTS, rules, settings)
 
 
-def _weights_of_bundle(root: Path, weights: str | Path | None, key: str | Path | None) -> Path:
+@contextmanager
+def _copied_weights(
+    root: Path, weights: str | Path | None, key: str | Path | None, require: str | None, settings: Mapping[str, Any]
+) -> Iterator[Path]:
+    """A private copy of the weights for a bundle, scanned for code."""
     if weights is None or not Path(weights).is_file():
         found = "no weights" if weights is None else f"no file {weights}"
         raise InputError(f"{root.name}: found {found}, expected TorchScript of a classifier; set --weights model.ts")
-    if key is not None:
-        raise InputError(f"{root.name}: a bundle of this checkout has no signature; give an archive, or no key")
-    return Path(weights)
+    if key is not None or require is not None:
+        raise InputError(
+            f"{root.name}: a bundle of this checkout has no signature and no release; give an archive, or neither "
+            "--key nor --require"
+        )
+    if fixed := sorted(settings.keys() & {"bundle_root", "checkpoint"}):
+        raise InputError(f"{', '.join(fixed)}: follows from the bundle and its weights; set --weights instead")
+    with temporary_folder() as folder:
+        copy = Path(shutil.copyfile(weights, folder / "model.ts"))
+        _check_no_code(weights, scan_file(copy, WEIGHTS))
+        yield copy
 
 
-def _check_no_code(root: Path, source: Path) -> None:
-    from ..verification.scan import scan_folder
-
-    if problems := scan_folder(root):
+def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
+    if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         heading = (
             f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"

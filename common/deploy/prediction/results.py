@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ...csv_text import plain_cell
 from ...files import write_atomically
 from .prediction import ModelIdentity, Prediction
 
@@ -22,8 +23,6 @@ __all__ = ["INTENDED_USE", "discard", "finished", "model_folder", "result_folder
 INTENDED_USE = "Research only, not for clinical use"
 TABLE, RESULT = "results.json", "result.json"
 _LONGEST = 200  # bytes of a file name; most systems allow 255, and temporary names are longer
-# beginnings of a cell, or of a part that is split off one, that a spreadsheet interprets as a formula
-_FORMULA = re.compile(r"(^|[;|\t\r\n]\s*)(?=[=+\-@\t\r])")
 
 
 def result_folder(output: Path, name: str) -> Path:
@@ -143,21 +142,16 @@ def write_results(
     text = io.StringIO()
     classes = list(dict.fromkeys(name for result in results for name in result["probabilities"]))
     table = csv.writer(text, lineterminator="\n")
-    probabilities = [_cell(f"probability of {name}") for name in classes]
+    probabilities = [plain_cell(f"probability of {name}") for name in classes]
     table.writerow(["study", "series", *probabilities, "call", "model", "version", "sha256", "time", "intended use"])
     for result in results:
         series = "; ".join(f"{name}={source}" for name, source in result["series"].items())
         numbers = [f"{result['probabilities'][name]:.6f}" for name in classes]
         identity = [result["model"][name] for name in ("name", "version", "sha256")]
-        texts = [_cell(value) for value in (result["study"], series, result["call"], *identity)]
+        texts = [plain_cell(value) for value in (result["study"], series, result["call"], *identity)]
         table.writerow([*texts[:2], *numbers, *texts[2:], result["time"], INTENDED_USE])
     write_atomically(files[0], _json(content))
     write_atomically(files[1], _bytes(text.getvalue()))
-
-
-def _cell(text: str) -> str:
-    """The text with an apostrophe in front where a spreadsheet would interpret it as a formula."""
-    return _FORMULA.sub(r"\1'", text)
 
 
 def _json(content: Any) -> bytes:

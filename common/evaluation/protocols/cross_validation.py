@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, OptionError
+from ...locks import locked
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
 from .repetitions import Repetition, deal_folds, repetitions
@@ -110,18 +111,34 @@ class CrossValidation(Stages):
         Returns:
             The report, ``<output_dir>/report/report.md``.
         """
-        self._keep_identity()
+        with locked(self.output_dir):
+            return self._run_all()
+
+    def _run_all(self) -> Path:
+        self._check_identity()
         for repetition in self.repetitions:
-            deal_folds(self.datalist, repetition)
+            deal_folds(self.datalist, repetition, claimed=self._claim.is_file())
+        self._check_stages()
         stages = [stage for repetition in self.repetitions for stage in self._stages(repetition)]
         for number, (what, stage) in enumerate(stages, 1):
             self._say(number, len(stages) + 1, what)
             stage()
+            self._keep_identity()
         self._say(len(stages) + 1, len(stages) + 1, "linear probe and report")
         report = self.output_dir / "report"
         self._run("linear_probe", [], **self._probe_settings(), output_dir=str(report))
         self._figures(report)
         return report / "report.md"
+
+    def _check_stages(self) -> None:
+        """Create one training of each method, on the smallest part of the cohort, before the first one runs."""
+        first = self.repetitions[0]
+        fold = self._largest_fold(first)
+        starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
+        for encoder in {**starts, **{encoder.folder: encoder for encoder in self.encoders}}.values():
+            self._check_pretraining(first, encoder, None if self.one_encoder else fold)
+        for row in self.fine_tunings:
+            self._check_training(row, first.output_dir, fold, **first.overrides)
 
     def _stages(self, repetition: Repetition) -> Iterator[tuple[str, Callable[[], None]]]:
         """Stages for one seed, in order: a line for the progress, and a call."""

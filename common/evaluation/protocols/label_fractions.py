@@ -12,8 +12,10 @@ from typing import Any
 from tqdm import tqdm
 
 from ...bundle_configs import PRETRAIN
+from ...csv_text import csv_text
 from ...errors import InputError, OptionError
 from ...files import file_digest, write_atomically
+from ...locks import locked
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
 from .repetitions import Repetition, training_rows
@@ -113,14 +115,29 @@ class LabelFractions(Stages):
         Returns:
             The report, ``<output_dir>/report/report.md``.
         """
-        self._keep_identity()
-        steps = list(self._steps())
-        with tqdm(steps, desc="label fractions", unit="run") as bar:
-            for what, step in bar:
-                bar.set_postfix_str(what)
-                logger.info(what)
-                step()
-        return self._report()
+        with locked(self.output_dir):
+            self._check_identity()
+            self._check_stages()
+            steps = list(self._steps())
+            with tqdm(steps, desc="label fractions", unit="run") as bar:
+                for what, step in bar:
+                    bar.set_postfix_str(what)
+                    logger.info(what)
+                    step()
+                    self._keep_identity()
+            return self._report()
+
+    def _check_stages(self) -> None:
+        """Create one training of each method, on the smallest part of the labels, before the first one runs."""
+        fold = self._largest_fold(self.repetition)
+        starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
+        for encoder in starts.values():
+            self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
+        fraction, seed = min(self.fractions), self.seeds[0]
+        labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
+        for row in self.rows:
+            if isinstance(row, FineTuning):
+                self._check_training(row, self._root(fraction, seed), fold, **labels)
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         """Steps, in order: a line for the progress, and a call."""
@@ -178,7 +195,7 @@ class LabelFractions(Stages):
             max_correlation=correlation,
             scaling=path.parent.with_name("scaling.json"),
         )
-        write_atomically(path, found.to_csv(index=False))
+        write_atomically(path, csv_text(found))
 
     def _root(self, fraction: float, seed: int | str) -> Path:
         return self.output_dir / f"labels{100 * fraction:g}" / f"seed{seed}"

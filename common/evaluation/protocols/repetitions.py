@@ -71,8 +71,13 @@ def repetitions(
     return [Repetition(output_dir, tuple(sorted({row["fold"] for row in rows})))], output_dir
 
 
-def deal_folds(datalist: Path, repetition: Repetition) -> None:
+def deal_folds(datalist: Path, repetition: Repetition, claimed: bool = True) -> None:
     """Write a repetition's datalist, with the folds of its seed and absolute paths.
+
+    Args:
+        datalist: datalist of the cohort.
+        repetition: repetition, whose folder receives the datalist.
+        claimed: whether there are results with the folds of a datalist that is there already; else it is replaced.
 
     Raises:
         InputError: the file exists and differs, or :func:`~common.data.assign_folds` fails.
@@ -89,7 +94,7 @@ def deal_folds(datalist: Path, repetition: Repetition) -> None:
             content[section] = [dict(_absolute(row, base)) for row in rows]
     path = repetition.output_dir / "datalist.json"
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if claimed and path.is_file() and path.read_text(encoding="utf-8") != text:
         raise InputError(f"{path}: has other folds or another cohort than {datalist} has now; name another output_dir")
     write_atomically(path, text)
 

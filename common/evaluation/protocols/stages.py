@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...bundle_configs import PRETRAIN, BundleConfigs
-from ...errors import InputError
+from ...errors import InputError, root_cause
 from ...files import write_atomically
+from ...temporary import temporary_folder
 from .methods import Encoder, FineTuning
-from .repetitions import Repetition, modality_names, subjects_of
+from .repetitions import Repetition, modality_names, subjects_of, training_rows
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigWorkflow
 
 __all__ = ["Stages"]
 
@@ -64,8 +68,49 @@ class Stages:
             if self.elsewhere:
                 cohort["datalist"] = str(self.elsewhere)
             overrides = {**cohort, **encoder.settings}
-            overlays = [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
-            self._run(PRETRAIN, overlays, **overrides, output_dir=str(checkpoint.parent))
+            self._run(PRETRAIN, self._overlays_of(encoder), **overrides, output_dir=str(checkpoint.parent))
+
+    def _overlays_of(self, encoder: Encoder) -> list[str]:
+        return [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
+
+    def _check_pretraining(self, repetition: Repetition, encoder: Encoder, fold: int | None) -> None:
+        """Check the sizes of a pre-training, such as SE's candidates, against its cohort."""
+        modality = encoder.runs[0]
+        if not encoder.checkpoint(repetition.output_dir, fold, modality).is_file():
+            elsewhere = {"datalist": str(self.elsewhere)} if self.elsewhere else {}
+            cohort = {**self._cohort(repetition, fold, modality), **elsewhere, **encoder.settings}
+            self._check_run(f"pre-training {encoder.name}", PRETRAIN, self._overlays_of(encoder), **cohort)
+
+    def _largest_fold(self, repetition: Repetition) -> int:
+        """The fold that leaves the fewest rows to train on."""
+        rows = training_rows(Path(repetition.overrides.get("datalist", self.datalist)))
+        folds = [row.get("fold") for row in rows]
+        return max(repetition.folds, key=folds.count)
+
+    def _check_training(self, row: FineTuning, root: Path, fold: int, **ids: Any) -> None:
+        """Check the labels of a fine-tuning: a subject of each class, enough of them to choose the epoch."""
+        if not row.predictions(root, fold).is_file():
+            ids |= {"fold": fold, **({"modality": row.modality} if row.modality else {})}
+            self._check_run(row.name, "train", [self.configs.path(name) for name in row.overlays], **ids)
+
+    def _check_run(self, what: str, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
+        """Create a training without loading voxels or weights, so that its problems are reported before the first run.
+
+        Raises:
+            InputError: it cannot be created.
+        """
+        with temporary_folder() as folder:
+            lazy = {"cache_rate": 0.0, "cache": "none", "pretrained_encoder": None, "pretrained_weights": None}
+            lazy |= {"device": "cpu", "quiet": True, "output_dir": str(folder)}
+            try:
+                workflow = self._workflow(stage, overlays, {**overrides, **lazy}, optional=lazy)
+                workflow.initialize()
+                if "train" in workflow.parser:
+                    workflow.parser.get_parsed_content("train#trainer")
+            except Exception as error:
+                if isinstance(cause := root_cause(error), InputError):
+                    raise InputError(f"{what}: {cause}") from None
+                raise
 
     def _extract(self, repetition: Repetition, encoder: Encoder, modality: str | None, fold: int | None) -> None:
         root = repetition.output_dir
@@ -97,6 +142,17 @@ class Stages:
 
     def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
         """Run one stage, as ``python -m monai.bundle run`` would, with the settings that its config has."""
+        workflow = self._workflow(stage, overlays, overrides)
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+        del workflow
+        gc.collect()  # frees the cohort in memory, to which the trainer's reference cycles refer
+
+    def _workflow(
+        self, stage: str, overlays: Iterable[str], overrides: Mapping[str, Any], optional: Container[str] = ()
+    ) -> ConfigWorkflow:
+        """One stage with its settings; overrides in ``optional`` are left out where its config does not have them."""
         from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
 
         files = [*self.configs.files(stage), *self.overlays, *overlays]
@@ -104,17 +160,13 @@ class Stages:
         wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
-        workflow = ConfigWorkflow(
+        overrides = {key: value for key, value in overrides.items() if key not in optional or key in known}
+        return ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
             workflow_type="train" if stage in (PRETRAIN, "train", "train_segmentation") else "infer",
             **{**settings, "dataset_dir": str(self.dataset_dir), **overrides},
         )
-        workflow.initialize()
-        workflow.run()
-        workflow.finalize()
-        del workflow
-        gc.collect()  # frees the cohort in memory, to which the trainer's reference cycles refer
 
     def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
         """Settings for the subjects of a pre-training."""
@@ -134,15 +186,25 @@ class Stages:
         elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
         return {"settings": self.settings, "overlays": self.overlays, **elsewhere}
 
-    def _keep_identity(self) -> None:
+    @property
+    def _claim(self) -> Path:
+        return self.output_dir / "settings.json"
+
+    def _check_identity(self) -> None:
         """Refuse to mix two comparisons in one folder."""
-        identity = json.loads(json.dumps(self._identity(), default=str))
-        path = self.output_dir / "settings.json"
+        identity, path = self._plain_identity(), self._claim
         found = json.loads(path.read_text()) if path.is_file() else identity
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
             changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
             raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")
-        write_atomically(path, json.dumps(identity, indent=1))
+
+    def _keep_identity(self) -> None:
+        """Claim the folder for this comparison, once its first result is there."""
+        if not self._claim.is_file():
+            write_atomically(self._claim, json.dumps(self._plain_identity(), indent=1))
+
+    def _plain_identity(self) -> dict[str, Any]:
+        return json.loads(json.dumps(self._identity(), default=str))
 
     def _check_elsewhere(self) -> None:
         """Check that pre-training and comparison have no subject in common."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...csv_text import csv_text
 from ...files import write_atomically
 from ..statistics.metrics import METRIC_NAMES
 from .table_lines import table_lines
@@ -34,7 +35,7 @@ def write_label_fraction_table(
     """
     folder = Path(folder)
     names = [name for name in COLUMNS if name in summary["majority_class"]]
-    write_atomically(folder / "label_fractions.csv", _table(summary, names, labelled).to_csv(index=False))
+    write_atomically(folder / "label_fractions.csv", csv_text(_table(summary, names, labelled)))
     lines = ["# Label fractions", "", *_explanation(summary)]
     for fraction in sorted(summary["fractions"]):
         rows = [["*Majority class*", *(_cell(summary["majority_class"][name], 1) for name in names)]]

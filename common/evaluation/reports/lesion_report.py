@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ...csv_text import csv_text
 from ...errors import InputError
 from ...feature_table import read_table
 from ...files import write_atomically
@@ -85,8 +86,8 @@ def write_lesion_report(
     _draw(values, folder / "figures" / "lesions.png")
     subjects = pd.concat(dict(values), names=["set", "subject"]).reset_index()
     rows = [{"set": row["set"], "metric": key, **found} for row in results for key, found in row["metrics"].items()]
-    write_atomically(folder / "subjects.csv", subjects.to_csv(index=False))
-    write_atomically(folder / "metrics.csv", pd.DataFrame(rows).drop(columns="std_over_seeds").to_csv(index=False))
+    write_atomically(folder / "subjects.csv", csv_text(subjects))
+    write_atomically(folder / "metrics.csv", csv_text(pd.DataFrame(rows).drop(columns="std_over_seeds")))
     write_atomically(folder / "metrics.json", json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n")
     write_atomically(folder / "report.md", "\n".join(_text(summary)) + "\n")
     return summary

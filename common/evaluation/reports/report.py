@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...csv_text import csv_text
 from ...errors import InputError
 from ...files import write_atomically
 from ..predictions import outcomes_of, read_predictions
@@ -77,8 +78,8 @@ def write_report(
     summary |= {"modalities": list(modalities), "notes": [*notes, *subject_notes(predictions)]}
     folder = Path(output_dir)
     drawn = draw_all(outcomes, summary, folder / "figures", positive) if figures else {}
-    write_atomically(folder / "predictions.csv", predictions.to_csv(index=False))
+    write_atomically(folder / "predictions.csv", csv_text(predictions))
     write_atomically(folder / "metrics.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    write_atomically(folder / "metrics.csv", metrics_table(summary).to_csv(index=False))
+    write_atomically(folder / "metrics.csv", csv_text(metrics_table(summary)))
     write_atomically(folder / "report.md", report_text(summary, {title: path.name for title, path in drawn.items()}))
     return summary

@@ -190,3 +190,8 @@ def test_a_final_model_trains_on_all_labelled_subjects(run_config, error_lines, 
         configs / "evaluate.yaml", checkpoint=tmp_path / "all/model.pt", dataset_dir=tiny["dataset_dir"]
     )
     assert "19 of 20 subjects to score were in its training" in line
+
+
+def test_the_encoder_of_another_fold_is_refused(error_lines, configs, tiny, pretrained):
+    (line,) = error_lines(configs / "train.yaml", **tiny | {"pretrained_encoder": pretrained, "fold": 2})
+    assert "its pre-training held out fold 0 and saw 5 of 5 subjects of fold 2" in line

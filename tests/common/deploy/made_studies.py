@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from monai.bundle import ConfigParser
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
     UID,
@@ -19,6 +21,16 @@ from pydicom.uid import (
 )
 from torch import nn
 
+CONFIGS = ("inference", "metadata")
+PREPROCESSING = (
+    *("scale_intensity", "spacing", "crop_foreground", "box_size", "image_size", "apply_mask", "lesion_share"),
+)
+#: Channels and classes of the papers' cohorts, where the weights that ship are of another.
+PUBLISHED = {
+    "siam3d_imbalance": (["FLAIR", "T1", "T1ce", "T2"], ["low grade", "high grade"]),
+    "mlsscl_3d": (["T1"], ["control", "AD"]),
+    "radiomics_deep_contrast": (["tumour"], ["benign", "malignant"]),
+}
 SOP_CLASSES = {"MR": MRImageStorage, "US": UltrasoundImageStorage, "OT": SecondaryCaptureImageStorage}
 
 
@@ -120,15 +132,36 @@ def random_network(
     return path
 
 
+def bundle_as_published(folder: Path, bundle: Path) -> Path:
+    """The bundle's inference for its paper's cohort, with the defaults of train.yaml, instead of the weights that ship.
+
+    Args:
+        folder: folder in which the copy of the bundle's configs is made.
+        bundle: folder of the bundle.
+    """
+    inference, metadata = (json.loads((bundle / f"configs/{name}.json").read_text()) for name in CONFIGS)
+    trained = ConfigParser.load_config_file(bundle / "configs/train.yaml")
+    inference |= {name: trained[name] for name in PREPROCESSING if name in inference and name in trained}
+    if bundle.name in PUBLISHED:
+        channels, classes = PUBLISHED[bundle.name]
+        inference |= {"in_channels": len(channels)}
+        inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
+        inputs["image"] |= {"num_channels": len(channels), "channel_def": {str(k): v for k, v in enumerate(channels)}}
+        outputs["pred"]["channel_def"] = {str(k): v for k, v in enumerate(classes)}
+    (folder / bundle.name / "configs").mkdir(parents=True)
+    for name, content in zip(CONFIGS, (inference, metadata), strict=True):
+        (folder / bundle.name / f"configs/{name}.json").write_text(json.dumps(content))
+    return folder / bundle.name
+
+
 def write_archive_folder(folder: Path, bundle: Path, weights: Path) -> Path:
     """The least that is an archive: configs of a bundle whose network may abstain, weights, a manifest."""
-    import json
-
     from common.deploy.verification.manifest import write_manifest
+    from common.exported_inference import OWN_FOLDERS
 
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
-    inference = json.loads((bundle / "configs/inference.json").read_text()) | {"bundle_root": "."}
+    inference = json.loads((bundle / "configs/inference.json").read_text()) | OWN_FOLDERS
     (folder / "configs/inference.json").write_text(json.dumps(inference))
     shutil.copyfile(weights, folder / "models/model.ts")
     metadata = json.loads((bundle / "configs/metadata.json").read_text())

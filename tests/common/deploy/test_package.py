@@ -151,7 +151,7 @@ def test_an_archive_of_the_zoo_holds_what_the_zoo_asks_for(zoo):
         assert provenance["training_config"]["optimizer"]["_target_"] == "torch.optim.Adam"
         assert provenance["formats"]["reference_inputs"] == [[1, 1, 27, 27, 27], [3, 1, 27, 27, 27]]
     info = json.loads((zoo.parent / "model_info.json").read_text())
-    assert list(info) == [f"{SIAM}_v0.1.0"]
+    assert list(info) == [f"{SIAM}_v0.2.0"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -182,3 +183,27 @@ def test_the_model_is_that_of_the_epoch_that_the_validator_found_best(tmp_path):
     validator.state.best_metric, validator.state.best_metric_epoch = -1, -1
     Run(tmp_path, validator=validator).go(epochs=3)
     assert (validator.state.best_metric, validator.state.best_metric_epoch) == (0.9, 2)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
+    Run(tmp_path).go(1)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(content, file, **_):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: not written \(.*No space left.*; free space") as caught:
+        Run(tmp_path).go(2)
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != ".lock"} == before
+
+
+@pytest.mark.parametrize("content", [{"engine": [1]}, {"identity": "x"}, {3: 4}, [1], {"network": "hello"}])
+def test_an_odd_checkpoint_is_one_line_and_stays(tmp_path, content):
+    torch.save(content, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"checkpoint\.pt: ") as caught:
+        Run(tmp_path).go(1)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -49,6 +52,36 @@ def test_an_image_is_read_or_refused_in_one_line(data, suffix, seeds, tmp_path_f
             assert "\n" not in str(error)
         else:
             assert np.prod(facts.spatial_shape) * facts.channels <= 1 << 20
+
+
+@pytest.fixture(scope="module")
+def reported(project, tmp_path_factory) -> list[Path]:
+    """The files of public bug reports, F1 to F18."""
+    script = project.parent / "shared" / "cases" / "reports" / "repro.py"
+    if not script.is_file():
+        pytest.skip(f"no {script}, which makes the files of public bug reports")
+    folder = tmp_path_factory.mktemp("reported")
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in (".csv", ".yaml")]
+    assert len(files) > 100
+    return files
+
+
+@given(data=st.data())
+def test_a_file_of_a_bug_report_is_read_or_refused_in_one_line_also_when_it_is_damaged(
+    data, reported, tmp_path_factory
+):
+    seed = data.draw(st.sampled_from(reported))
+    content = seed.read_bytes()
+    path = tmp_path_factory.getbasetemp() / f"damaged_{seed.name}"
+    path.write_bytes(data.draw(st.one_of(st.just(content), damaged([content]))))
+    try:
+        for is_mask in (False, True):
+            read_image_facts(str(path), is_mask=is_mask)
+    except UnreadableImageError as error:
+        assert "\n" not in str(error)
+    finally:
+        path.unlink()
 
 
 @given(data=st.data())

@@ -16,6 +16,7 @@ import pytest
 from monai.transforms import LoadImage
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import (
@@ -23,7 +24,9 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
+    JPEGLSLossless,
     MRImageStorage,
+    RLELossless,
     generate_uid,
 )
 
@@ -181,6 +184,37 @@ def test_frames_that_are_no_volume_are_refused(tmp_path, heights, content, reaso
 )
 def test_missing_or_surplus_frames_are_refused(tmp_path, change, reason):
     refused_everywhere(write_enhanced(tmp_path / "e.dcm", VOXELS, [*range(0, 24, 2)], change), reason)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
+@pytest.mark.parametrize("offsets", [True, False])
+@pytest.mark.parametrize(("stated", "stored"), [(12, 12), (12, 11), (12, 13), (1, 1), (1, 12), (2, 1)])
+def test_compressed_frames_are_as_many_as_numberofframes_says(tmp_path, syntax, offsets, stated, stored):
+    order = np.arange(max(stated, stored)) % 12
+
+    def compress(data):
+        data.compress(syntax)
+        frames = list(generate_frames(data.PixelData, number_of_frames=len(order)))
+        data.PixelData = encapsulate(frames[:stored], has_bot=offsets)
+        data.NumberOfFrames = stated
+        data.PerFrameFunctionalGroupsSequence = data.PerFrameFunctionalGroupsSequence[:stated]
+
+    path = write_enhanced(tmp_path / "e.dcm", VOXELS[order], [2 * number for number in range(len(order))], compress)
+    if stated == stored:
+        assert (VOXELS[:stored] == read_image(path).voxels.T).all()
+    else:
+        refused_everywhere(path, f"found {stored} compressed frames in e.dcm, expected {stated}")
+
+
+def test_a_compressed_frame_in_several_fragments_is_one_frame(tmp_path):
+    def compress(data):
+        data.compress(JPEGLSLossless)
+        (frame,) = generate_frames(data.PixelData, number_of_frames=1)
+        data.PixelData = encapsulate([frame], fragments_per_frame=3, has_bot=False)
+
+    assert (
+        VOXELS[0] == read_image(write_enhanced(tmp_path / "e.dcm", VOXELS[:1], [0], compress)).voxels[..., 0].T
+    ).all()
 
 
 def test_a_tilted_frame_and_a_rescaled_frame_are_seen(tmp_path):

@@ -80,3 +80,11 @@ def test_a_file_with_no_dictionary_in_it_is_one_line(tmp_path):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(InputError, match="no such checkpoint"):
         read_checkpoint(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("content", [{1: torch.zeros(1)}, {"0.weight": "hello"}, {"network": [1]}, {}])
+def test_odd_content_is_one_line(tmp_path, content):
+    torch.save(content, tmp_path / "w.pt")
+    with pytest.raises(InputError, match=r"w\.pt: ") as refused:
+        load_weights(net(), tmp_path / "w.pt")
+    assert "\n" not in str(refused.value)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -106,6 +108,30 @@ def test_one_and_two_workers_give_the_same_table(make_rows, tmp_path):
     one = extract(rows, tmp_path)
     two = extract(rows, tmp_path, cache_dir=tmp_path / "other", num_workers=2)
     pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def kill_by_name(key, case, cache, settings):
+    """In place of ``_measure_one``: ``1_0`` kills its process once, ``2_0`` always."""
+    before = Path(f"{case.image}.killed")
+    if "2_0" in case.image or ("1_0" in case.image and not before.exists()):
+        before.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return workers._measure_one(key, case, cache, settings)
+
+
+@pytest.mark.slow
+def test_a_killed_process_costs_its_case_a_retry_and_the_second_time_its_row(make_rows, tmp_path, monkeypatch, caplog):
+    rows = make_rows(5)
+    expected = extract(rows, tmp_path)
+    monkeypatch.setattr(workers, "_measure_one", kill_by_name)
+    table = extract(rows, tmp_path, cache_dir=tmp_path / "other", num_workers=2)
+    assert Path(f"{rows[1]['image']}.killed").exists()
+    others = [0, 1, 3, 4]
+    pd.testing.assert_frame_equal(table.loc[others], expected.loc[others], check_exact=True)
+    assert (
+        "its process was killed twice" in table.loc[2, "status"] and table.loc[2, feature_columns(table)].isna().all()
+    )
+    assert f"02: {rows[2]['image']}: its process" in caplog.text
 
 
 def test_bad_cases_are_all_listed_and_the_rest_is_kept(make_rows, tmp_path, caplog):

@@ -14,7 +14,7 @@ from .onnx_graph import scan_onnx
 from .safe_tensors import scan_safetensors
 from .torchscript import scan_torchscript
 
-__all__ = ["scan_folder"]
+__all__ = ["scan_file", "scan_folder"]
 
 
 def scan_folder(folder: str | Path) -> list[str]:
@@ -36,10 +36,16 @@ def scan_folder(folder: str | Path) -> list[str]:
         names = files_of(folder)
     except InputError as error:
         return [str(error)]
-    return [f"{name}: {problem}" for name in names for problem in _scan_file(folder / name, name)]
+    return [f"{name}: {problem}" for name in names for problem in scan_file(folder / name, name)]
 
 
-def _scan_file(path: Path, name: str) -> list[str]:
+def scan_file(path: Path, name: str) -> list[str]:
+    """Problems of one file, as :func:`scan_folder` reports them, by the rules for its name in an archive.
+
+    Args:
+        path: path of the file.
+        name: name of the file in an archive, such as ``models/model.ts``.
+    """
     for pattern, scan in KINDS:
         if re.fullmatch(pattern, name):
             try:

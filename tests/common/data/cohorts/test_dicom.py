@@ -8,12 +8,15 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from monai.transforms import LoadImaged
+from pydicom.uid import generate_uid
 
 from common.data import load_datalist
 from common.data.cohorts import dicom_datalist
 from common.errors import InputError
-from common.transforms import LoadModalitiesd
+from common.transforms import CheckedReader, LoadModalitiesd
 from tests.common.data.cohorts import dicom_studies as studies
+from tests.common.deploy.made_studies import write_dicom, write_segmentation
 
 RULES = """
 T1: {SeriesDescription: "(?i)t1", EchoTime: [4, 5]}
@@ -66,6 +69,24 @@ def assert_modalities(row: dict, names=tuple(VALUES)) -> None:
     for name, image in voxels(row).items():
         expected = studies.expected_voxels(VALUES[name]) if name in names else np.zeros_like(image)
         assert sorted(image.ravel()) == sorted(expected.ravel()), name
+
+
+def test_segmentations_become_masks_of_training_on_conversion_and_are_refused_without(tmp_path):
+    volume = np.arange(6 * 5 * 4).reshape(6, 5, 4)
+    mask = (volume % 7 == 0).astype(np.uint8)
+    affine = np.array([[0, -1.5, 0, 3], [-1, 0, 0, 4], [0, 0, 2, -5], [0, 0, 0, 1.0]])
+    for subject in ("p0", "p1"):
+        files = write_dicom(tmp_path / "dicom" / subject / "t1", volume, affine, "T1", generate_uid())
+        write_segmentation(tmp_path / f"{subject}.dcm", files, mask)
+    (tmp_path / "rules.yaml").write_text("T1: {SeriesDescription: T1}")
+    (tmp_path / "labels.csv").write_text("subject,mask\np0,p0.dcm\np1,p1.dcm\n")
+    words = [tmp_path / name for name in ("dicom", "list.json", "rules.yaml", "labels.csv")]
+    with pytest.raises(InputError, match=r"found a DICOM segmentation \(p0.dcm\).*make_datalist.py dicom --convert"):
+        load_datalist(dicom_datalist(*words, num_folds=2))
+    row = load_datalist(dicom_datalist(*words, num_folds=2, convert=True))[0]
+    row = LoadImaged(("image", "mask"), image_only=True, reader=CheckedReader())(row)
+    image, found = row["image"], row["mask"]
+    assert ((found > 0) == (image % 7 == 0)).all() and found.max() == 1
 
 
 def test_series_in_folders_of_their_own_become_rows_of_folders(dicom):

@@ -10,6 +10,7 @@ from monai.transforms import Compose
 from common.deploy.consumers.monai_label import label_inference, loading_of_one_file, write_monai_label
 from common.deploy.consumers.monai_label_training import label_training
 from common.deploy.packaging.plain_inference import plain_inference
+from common.deploy.packaging.trained_configs import with_known_sizes
 from common.deploy.verification.scan.configs import scan_config
 from common.errors import InputError
 from common.references import evaluated
@@ -112,7 +113,8 @@ def test_classes_that_the_app_would_lose_or_confuse_are_refused(classes, message
 
 @pytest.mark.parametrize("bundle", ["mlsscl_3d", "siam3d_imbalance"])
 def test_training_sees_the_images_of_a_datalist_and_the_class_that_a_label_file_holds(bundle, studies, tmp_path):
-    train = tiny_configs(bundle)["train"]
+    configs = tiny_configs(bundle)
+    train = with_known_sizes(configs["train"], configs["inference"])
     row = write_study(bundle, studies, "study", seed=1)
     (file,) = studies.iterdir()
     values = np.zeros((3, 3, 2))

@@ -17,13 +17,12 @@ def test_what_is_left_is_on_the_allow_list(bundle):
 
 
 def test_settings_become_values_and_what_they_switch_off_is_left_out():
-    inference = tiny_configs("siam3d_imbalance")["inference"]
+    inference = {**tiny_configs("siam3d_imbalance")["inference"], "spacing": None}
     found = plain_inference(inference)["preprocessing"]["transforms"]
     names = [transform["_target_"] for transform in found]
     assert names == [
         "LoadImaged",
         "Orientationd",
-        "Spacingd",
         "ScaleIntensityRanged",
         "BorderPadd",
         "Lambda",

@@ -13,7 +13,13 @@ from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES
-from tests.common.deploy.made_studies import random_network, write_dicom, write_picture, write_segmentation
+from tests.common.deploy.made_studies import (
+    bundle_as_published,
+    random_network,
+    write_dicom,
+    write_picture,
+    write_segmentation,
+)
 
 BUNDLE = {bundle.name: bundle for bundle in BUNDLES}
 AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
@@ -31,7 +37,7 @@ def served(tmp_path_factory):
     weights = random_network(folder / "model.ts", (1, 8, 8, 8), 2)
     options = {"in_channels": 1, "box_size": [8, 8, 8], "device": "cpu"}
     with open_classifier(
-        BUNDLE["siam3d_imbalance"], weights=weights, rules=folder / "rules.yaml", **options
+        bundle_as_published(folder, BUNDLE["siam3d_imbalance"]), weights=weights, rules=folder / "rules.yaml", **options
     ) as classifier:
         yield classifier
 
@@ -172,7 +178,9 @@ def test_a_picture_in_false_colours_is_told(tmp_path):
     data = pydicom.dcmread(path)
     data.PhotometricInterpretation = "PALETTE COLOR"
     data.save_as(path)
-    with open_classifier(BUNDLE["radiomics_deep_contrast"], weights=weights, device="cpu") as served:
+    with open_classifier(
+        bundle_as_published(tmp_path / "bundle", BUNDLE["radiomics_deep_contrast"]), weights=weights, device="cpu"
+    ) as served:
         (case,), _ = find_cases(tmp_path / "us", served)
         with pytest.raises(InputError, match=r"tumour: found unreadable pixels in 1.dcm"):
             case.row(tmp_path)

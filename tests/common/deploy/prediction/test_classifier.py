@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -10,11 +11,13 @@ from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.input_format import InputFormat
 from common.deploy.verification.archive import write_archive
 from common.deploy.verification.manifest import write_manifest
+from common.deploy.verification.scan import scan_file
 from common.errors import InputError
 from common.files import file_digest
 from common.networks import CalibratedSoftmax
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import random_network, write_archive_folder
+from tests.common.deploy.verification.scan.twins import script_twins
 
 BUNDLE = {bundle.name: bundle for bundle in BUNDLES}
 SIAM = BUNDLE["siam3d_imbalance"]
@@ -114,6 +117,8 @@ def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
         ({"weights": "/nowhere/model.ts"}, "found no file /nowhere/model.ts"),
         ({"weights": True, "box_sise": [8, 8, 8]}, "box_sise: no id of siam3d_imbalance's inference.json"),
         ({"weights": True, "key": "public.pem"}, "has no signature"),
+        ({"weights": True, "require": "siam3d_imbalance==0.1.0"}, "has no signature and no release"),
+        ({"weights": True, "checkpoint": "model.ts"}, "checkpoint: follows from the bundle and its weights"),
         ({"weights": True, "in_channels": 3}, "found 1 (CT), expected one for each of the network's 3"),
     ],
 )
@@ -123,23 +128,70 @@ def test_what_a_bundle_lacks_is_told(weights, options, message):
         pass
 
 
-@pytest.mark.parametrize("damage", ["weights", "metadata"])
-def test_files_that_give_no_classifier_are_told_in_one_line(damage, archive, tmp_path):
-    if damage == "weights":
-        torch.save({"weight": torch.rand(2)}, tmp_path / "model.pt")
-        source, options = SIAM, {"weights": tmp_path / "model.pt"}
-    else:
-        source, options = archive, {}
-        (archive / "configs/metadata.json").write_text(
-            json.dumps({"dicom_rules": {"T1": {"SeriesDescription": "T1"}}, "network_data_format": 1})
-        )
-        write_manifest(archive)
-    with (
-        pytest.raises(InputError, match=r"no classifier \(") as refused,
-        open_classifier(source, device="cpu", **options),
-    ):
+def test_metadata_that_give_no_classifier_are_reported_in_one_line(archive):
+    (archive / "configs/metadata.json").write_text(
+        json.dumps({"dicom_rules": {"T1": {"SeriesDescription": "T1"}}, "network_data_format": 1})
+    )
+    write_manifest(archive)
+    with pytest.raises(InputError, match=r"no classifier \(") as refused, open_classifier(archive, device="cpu"):
         pass
     assert "\n" not in str(refused.value) and "weights_only" not in str(refused.value)
+
+
+class Saves(torch.nn.Module):
+    """Probabilities, and a file that is written on the side."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.save(x, self.path)
+        return torch.softmax(torch.flatten(x, 1)[:, :2], 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("operator", "source with the operator aten::save"),
+        ("twins", "two zip files behind one another"),
+        ("state dict", "no member of this name belongs in TorchScript"),
+        ("text", "zip"),
+    ],
+)
+def test_weights_beside_a_bundle_are_scanned_before_they_are_loaded(kind, message, tmp_path):
+    path, sentinel = tmp_path / "model.ts", tmp_path / "it_ran"
+    if kind == "operator":
+        torch.jit.script(Saves(str(sentinel))).save(str(path))
+    elif kind == "twins":
+        path.write_bytes(script_twins(tmp_path / "made", sentinel))
+    elif kind == "state dict":
+        torch.save({"weight": torch.rand(2)}, path)
+    else:
+        path.write_text("weights")
+    with pytest.raises(InputError, match=message) as refused, open_classifier(SIAM, weights=path, device="cpu"):
+        pass
+    assert str(refused.value).startswith(f"{path}: not used, as it holds what could be code")
+    assert not sentinel.exists()
+    if kind in ("operator", "twins"):  # so the test could fail
+        torch.jit.load(path)(torch.rand(1, 1, 8, 8, 8))
+        assert sentinel.exists()
+
+
+def test_weights_that_change_after_the_scan_are_not_the_ones_loaded(weights, tmp_path, monkeypatch):
+    path, sentinel = tmp_path / "model.ts", tmp_path / "it_ran"
+    shutil.copyfile(weights, path)
+
+    def scan_and_swap(*arguments):
+        problems = scan_file(*arguments)
+        torch.jit.script(Saves(str(sentinel))).save(str(path))
+        return problems
+
+    monkeypatch.setattr("common.deploy.prediction.classifier.scan_file", scan_and_swap)
+    with open_classifier(SIAM, weights=path, device="cpu") as classifier:
+        assert classifier.model.sha256 == file_digest(weights, "sha256") != file_digest(path, "sha256")
+        classifier.network(torch.rand(1, 1, 8, 8, 8))
+    assert not sentinel.exists()
 
 
 def test_weights_of_other_classes_are_told(weights):
@@ -180,7 +232,7 @@ def test_the_config_of_another_program_is_told(archive):
         ("radiomics_deep_contrast", {}, InputFormat(("US",), 2, mask="required")),
         ("radiomics_deep_contrast", {"crop": False}, InputFormat(("US",), 2, mask="required")),
         ("radiomics_deep_contrast", {"crop": False, "apply_mask": False}, InputFormat(("US",), 2, mask="optional")),
-        ("radiomics_deep_contrast", {"in_channels": 3}, InputFormat(("US",), 2, 3, "required")),
+        ("radiomics_deep_contrast", {"in_channels": 3}, InputFormat(("US",), 2, 3, "required", apply_mask=True)),
     ],
 )
 def test_what_a_bundle_takes_is_read_from_its_own_config(weights, bundle, settings, expected):

@@ -18,7 +18,7 @@ from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases, predict_cases
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES
-from tests.common.deploy.made_studies import random_network, write_dicom
+from tests.common.deploy.made_studies import bundle_as_published, random_network, write_dicom
 
 hd = pytest.importorskip("highdicom")
 BUNDLE = {bundle.name: bundle for bundle in BUNDLES}
@@ -36,7 +36,8 @@ def volume(seed: int) -> np.ndarray:
 def served(tmp_path_factory):
     """A classifier of volumes of one modality."""
     weights = random_network(tmp_path_factory.mktemp("weights") / "model.ts", (1, *SIZE), 2)
-    with open_classifier(BUNDLE["mlsscl_3d"], weights=weights, image_size=SIZE, device="cpu") as classifier:
+    bundle = bundle_as_published(tmp_path_factory.mktemp("bundle"), BUNDLE["mlsscl_3d"])
+    with open_classifier(bundle, weights=weights, image_size=SIZE, device="cpu") as classifier:
         yield classifier
 
 
@@ -268,7 +269,8 @@ def test_any_name_has_its_own_folder_among_the_results_and_is_no_formula(run, ho
 def test_two_models_with_one_folder_of_results_keep_them_apart(served, hospital, tmp_path):
     root, output = hospital[0], tmp_path / "results"
     weights = random_network(tmp_path / "other.ts", (1, *SIZE), 2, nn.Sequential(nn.Softmax(1)))
-    with open_classifier(BUNDLE["mlsscl_3d"], weights=weights, image_size=SIZE, device="cpu") as other:
+    bundle = bundle_as_published(tmp_path / "bundle", BUNDLE["mlsscl_3d"])
+    with open_classifier(bundle, weights=weights, image_size=SIZE, device="cpu") as other:
         runs = [predict_cases(each, find_cases(root, each)[0], output) for each in (served, other, served, other)]
     assert [batch.skipped for batch in runs] == [0, 0, 3, 3]
     assert runs[0].results == runs[2].results and runs[1].results == runs[3].results
@@ -292,7 +294,7 @@ def test_a_real_study_is_predicted_and_its_results_are_valid_dicom(bundle, share
     channels, size = (1, "image_size") if bundle == "mlsscl_3d" else (4, "box_size")
     weights = random_network(tmp_path / "model.ts", (channels, *SIZE), 2)
     options = {"weights": weights, "device": "cpu", size: [32, 32, 16]}
-    with open_classifier(BUNDLE[bundle], **options) as served:
+    with open_classifier(bundle_as_published(tmp_path / "bundle", BUNDLE[bundle]), **options) as served:
         cases, unreadable = find_cases(shared_data / "pgbm_dicom", served)
         batch = predict_cases(served, cases, tmp_path / "results", failed=unreadable, heat_map=channels == 1)
     (result,) = batch.results

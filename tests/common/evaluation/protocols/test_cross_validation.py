@@ -30,6 +30,9 @@ class Recorded(CrossValidation):
         if stage == "evaluate":
             (folder / "predictions.csv").touch()
 
+    def _check_run(self, what, stage, overlays, **overrides):
+        pass  # the cohort has no images
+
     def _figures(self, report):
         pass
 
@@ -111,6 +114,17 @@ def test_another_comparison_in_the_same_folder_is_refused(dataset):
     recorded(dataset, methods=["se"], max_epochs=2).run()
     with pytest.raises(InputError, match="from another comparison"):
         recorded(dataset, methods=["se"], max_epochs=3).run()
+
+
+def test_a_failed_first_try_does_not_claim_the_folder(dataset, monkeypatch):
+    def fail(*args, **kwargs):
+        raise InputError("no")
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="no"):
+        patch.setattr(Recorded, "_run", fail)
+        recorded(dataset, methods=["se"], max_epochs=2, seeds=[0], folds=2).run()
+    recorded(dataset, methods=["se"], max_epochs=3, seeds=[0], folds=3).run()
+    assert json.loads((dataset.parent / "out/settings.json").read_text())["settings"] == {"max_epochs": 3}
 
 
 def test_an_unknown_method_is_one_line_that_names_the_known(dataset):

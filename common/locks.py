@@ -1,0 +1,73 @@
+"""One run per folder of outputs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+__all__ = ["FolderLock", "locked"]
+
+
+class FolderLock:
+    """Exclusive use of a folder by this process; the system ends it when the process ends for any reason.
+
+    It is a record lock, which no process of a data loader inherits: a killed run frees its folder at once.
+
+    Args:
+        folder: folder of outputs; created if missing.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.path = Path(folder) / ".lock"
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the folder.
+
+        Raises:
+            InputError: another process uses the folder, or nothing can be written there.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"{self.path.parent}: not writable ({error.strerror}); name another output_dir, or correct "
+                "the permissions"
+            ) from error
+        try:
+            fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._close()
+            raise InputError(
+                f"{self.path.parent}: another run writes there at present; wait for its end, or name another output_dir"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+
+    def release(self) -> None:
+        """Free the folder; nothing happens if it is not taken."""
+        if self._handle is not None:
+            self.path.unlink(missing_ok=True)
+            self._close()
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = None
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Exclusive use of a folder in a ``with`` block, see :class:`FolderLock`."""
+    lock = FolderLock(folder)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

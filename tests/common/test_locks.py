@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from common import InputError
+from common.locks import FolderLock, locked
+
+HOLD = """
+import sys, time
+from common.locks import FolderLock
+FolderLock(sys.argv[1]).acquire()
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_process_is_refused_in_one_line_until_the_first_is_killed(tmp_path, project):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, cwd=project, text=True
+    ) as first:
+        assert first.stdout.readline() == "locked\n"
+        with pytest.raises(InputError, match="another run writes there at present; wait") as caught:
+            FolderLock(tmp_path).acquire()
+        assert "\n" not in str(caught.value)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    with locked(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="not writable"), locked(tmp_path / "file" / "folder"):
+        pass
