@@ -47,6 +47,7 @@ def logits(made_once):
                 meta_file=str(bundle / "configs/metadata.json"),
                 config_file=[configs.path(name) for name in ("train", *OVERLAYS[bundle.name])],
                 bundle_root=str(bundle),
+                dataset_dir=str(bundle / "samples"),
             )
             network = torch.jit.load(exported, map_location="cpu").eval()
             with torch.inference_mode():
@@ -62,7 +63,7 @@ def validated_images(bundle: Path) -> dict[str, torch.Tensor]:
     """The sample cases as the training with the cohort's overlays prepares images to validate."""
     parser, configs = ConfigParser(), BundleConfigs(bundle)
     parser.read_config([configs.path(name) for name in ("train", *OVERLAYS[bundle.name])])
-    parser.update({"bundle_root": str(bundle), "device": "cpu"})
+    parser.update({"bundle_root": str(bundle), "dataset_dir": str(bundle / "samples"), "device": "cpu"})
     prepare, images = parser.get_parsed_content("validate#preprocessing"), {}
     for name, row in datalist_rows(bundle / "samples/datalist.json"):
         image = torch.as_tensor(prepare({**row, "subject": name, "label": 0})["image"]).float()
