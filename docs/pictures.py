@@ -1,4 +1,7 @@
-"""Pictures of the pages, of phantoms and of what scripts/quickstart.sh left. Run: .venv/bin/python docs/pictures.py"""
+"""Pictures of the pages: a prediction of reference weights, and, after scripts/quickstart.sh, phantoms and its results.
+
+Run: .venv/bin/python docs/pictures.py
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,39 @@ from monai.transforms import LoadImage
 
 from common.data import load_datalist
 from common.data.phantoms import DementiaPhantoms, LiverPhantoms
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.heat_map import occlusion_map
 from common.plotting import figure
 
 DOCS = Path(__file__).resolve().parent
 BUNDLES = DOCS.parent / "bundles"
 QUICKSTART = DOCS.parent / "quickstart"
+
+
+def draw_prediction(bundle: Path, subject: str, path: Path) -> None:
+    """A volume as the network sees it, its probability of class 1, and how much of that hiding each part takes away."""
+    rows = load_datalist(bundle / "samples/datalist.json", section="testing")
+    row = next(row for row in rows if row["subject"] == subject)
+    with open_classifier(bundle, weights=bundle / "models/model.ts", device="cpu") as classifier:
+        image = classifier.preprocessing(row)["image"]
+        name, probability = list(classifier(image).probabilities.items())[1]
+        heat = occlusion_map(classifier.network, image, channel=1)
+        truth = classifier.channels[row["label"]]
+    peak = np.unravel_index(heat.argmax(), heat.shape)
+    with figure(path, 5.6, 2, 3) as (drawing, axes):
+        for along, view in enumerate(("sagittal", "coronal", "transverse")):
+            plane, warm = (volume.take(peak[along], along).T for volume in (image[0].numpy(), heat))
+            for axis in axes[:, along]:
+                axis.imshow(plane, cmap="gray", origin="lower", vmin=0, vmax=255)
+                axis.set(xticks=[], yticks=[])
+                axis.grid(False)
+                axis.spines[:].set_visible(False)
+            axes[0, along].set_title(view)
+            shown = axes[1, along].imshow(warm, cmap="inferno", origin="lower", vmin=0, vmax=heat.max(), alpha=0.5)
+            for axis in axes[:, along]:
+                axis.invert_xaxis()  # as radiologists look at it
+        drawing.colorbar(shown, ax=list(axes[1]), label="Fall of the probability")
+        drawing.suptitle(f"{subject}: {name} {probability:.2f}; readers say {truth}")
 
 
 def draw_phantoms(datalist: Path, path: Path) -> None:
@@ -62,6 +93,7 @@ def draw_views(datalist: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    draw_prediction(BUNDLES / "siam3d_imbalance", "LIDC-IDRI-0262_R_1", DOCS / "nodule.png")
     draw_phantoms(QUICKSTART / "phantoms" / "datalist.json", DOCS / "phantoms.png")
     shutil.copyfile(DOCS / "phantoms.png", BUNDLES / "siam3d_imbalance" / "docs" / "input.png")
     shutil.copyfile(QUICKSTART / "results" / "report" / "figures" / "roc.png", DOCS / "roc.png")

@@ -145,7 +145,10 @@ class ResumableCheckpoint:
 
     def save_model(self, engine: Engine) -> None:
         """Write ``model.pt``, the network's weights."""
-        self._write(with_training_record(self.objects["network"].state_dict(), self.record), "model.pt")
+        state = self.objects["network"].state_dict()
+        for name, value in state.items():  # to the CPU, where MONAI's ckpt_export loads weights as they were saved
+            state[name] = value.cpu() if isinstance(value, torch.Tensor) else value
+        self._write(with_training_record(state, self.record), "model.pt")
         logger.info(f"Weights: {self.path.with_name('model.pt')}")
 
     def load(self, engine: Engine) -> None:

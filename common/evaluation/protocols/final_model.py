@@ -44,7 +44,7 @@ class FinalModel(Stages):
         bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``<method>/fold<k>/``, ``report/`` and ``final/`` with ``model.pt``,
-            ``metrics.json`` and, for classifiers, ``calibration.json``.
+            ``metrics.json`` and, for classifiers that can be calibrated, ``calibration.json``.
         method: row ``<start>[+<overlay>...]``: the start is ``scratch``, ``imagenet``, ``pretrain`` or an overlay of
             ``pretrain.yaml``; overlays are those of ``train.yaml``.
         task: "classification", or "segmentation" by ``train_segmentation.yaml``.
@@ -163,8 +163,12 @@ class FinalModel(Stages):
             note = "The encoder was pre-trained on the images, not the labels, of all subjects, held-out ones too."
             notes = [note] if self.transductive and isinstance(self.row.start, Encoder) else []
             write_report(pooled, report, classes=class_names(self.datalist), notes=notes)
-            judged = judge_calibration(read_calibration_rows(held_out), self.target_accuracy)
-            write_calibration(judged, final / "calibration.json")
+            try:
+                judged = judge_calibration(read_calibration_rows(held_out), self.target_accuracy)
+            except InputError as error:  # such as a classifier at chance level: its weights and scores are still of use
+                logger.warning(f"without a calibration.json: {error}")
+            else:
+                write_calibration(judged, final / "calibration.json")
         else:
             import pandas as pd
 

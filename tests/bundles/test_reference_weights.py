@@ -1,0 +1,155 @@
+"""Weights that ship do on a fresh checkout what the pages promise, and are what the metadata say of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from monai.bundle import ConfigParser, ckpt_export, verify_net_in_out
+
+from common.bundle_configs import BundleConfigs
+from common.deploy.package import package_bundle
+from common.images.image_files import datalist_rows
+from common.training_record import read_training_record
+from scripts.predict import predict
+from scripts.verify import verify
+from tests.bundles.bundle_files import BUNDLES, read_config
+from tests.bundles.commands import environment
+from tests.python_commands import run_python
+
+WITH_WEIGHTS = [bundle for bundle in BUNDLES if (bundle / "models/model.pt").is_file()]
+EACH_BUNDLE = pytest.mark.parametrize("bundle", WITH_WEIGHTS, ids=lambda bundle: bundle.name)
+WEIGHTS = [path for bundle in WITH_WEIGHTS for path in sorted(bundle.glob("models/*.pt"))]
+OVERLAYS = {
+    "mlsscl_3d": ["adrenal"],
+    "radiomics_deep_contrast": ["imagenet", "image_view"],
+    "siam3d_imbalance": ["lidc"],
+}
+CLASSES = ["0", "1"]
+
+
+@pytest.fixture(scope="module")
+def logits(made_once):
+    """``logits(bundle)``: table of the stored network's logits for the sample cases, prepared as in training."""
+
+    def logits(bundle: Path) -> pd.DataFrame:
+        def make(folder: Path) -> None:
+            exported, configs = folder / "logits.ts", BundleConfigs(bundle)
+            ckpt_export(
+                net_id="network_def",
+                filepath=str(exported),
+                ckpt_file=str(bundle / "models/model.pt"),
+                meta_file=str(bundle / "configs/metadata.json"),
+                config_file=[configs.path(name) for name in ("train", *OVERLAYS[bundle.name])],
+                bundle_root=str(bundle),
+                dataset_dir=str(bundle / "samples"),
+            )
+            network = torch.jit.load(exported, map_location="cpu").eval()
+            with torch.inference_mode():
+                rows = {name: network(image[None])[0].tolist() for name, image in validated_images(bundle).items()}
+            pd.DataFrame.from_dict(rows, "index", columns=CLASSES).to_csv(folder / "logits.csv")
+
+        return pd.read_csv(made_once(f"logits_{bundle.name}", make) / "logits.csv", index_col=0)
+
+    return logits
+
+
+def validated_images(bundle: Path) -> dict[str, torch.Tensor]:
+    """The sample cases as the training with the cohort's overlays prepares images to validate."""
+    parser, configs = ConfigParser(), BundleConfigs(bundle)
+    parser.read_config([configs.path(name) for name in ("train", *OVERLAYS[bundle.name])])
+    parser.update({"bundle_root": str(bundle), "dataset_dir": str(bundle / "samples"), "device": "cpu"})
+    prepare, images = parser.get_parsed_content("validate#preprocessing"), {}
+    for name, row in datalist_rows(bundle / "samples/datalist.json"):
+        image = torch.as_tensor(prepare({**row, "subject": name, "label": 0})["image"]).float()
+        images[name] = parser.get_parsed_content("normalize")(image[None])[0] if "normalize" in parser else image
+    return images
+
+
+def probabilities(logits: pd.DataFrame, temperature: float = 1.0) -> np.ndarray:
+    """Softmax of the logits over a temperature."""
+    scaled = np.exp(logits.to_numpy() / temperature)
+    return scaled / scaled.sum(1, keepdims=True)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """``checkout(bundle)``: root of a checkout that has this bundle alone, and no outputs."""
+
+    def checkout(bundle: Path) -> Path:
+        copy = tmp_path / "checkout" / "bundles" / bundle.name
+        shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("outputs", "cache", "docs", "*.pt"))
+        return copy.parents[1]
+
+    return checkout
+
+
+@pytest.mark.slow
+@EACH_BUNDLE
+def test_a_fresh_checkout_predicts_the_sample_cases_as_the_stored_network_does(bundle, checkout, logits):
+    root = checkout(bundle)
+    config = f"bundles/{bundle.name}/configs/inference.json"
+    result = run_python(["-m", "monai.bundle", "run", "evaluating", "--config_file", config], root, environment())
+    assert result.returncode == 0, result.stderr
+    expected = logits(bundle)
+    table = pd.read_csv(root / f"bundles/{bundle.name}/outputs/inference/predictions.csv", index_col=0, header=None)
+    assert sorted(table.index) == sorted(expected.index)
+    np.testing.assert_allclose(table.loc[expected.index], probabilities(expected), atol=1e-3)
+
+
+@EACH_BUNDLE
+def test_the_metadata_describe_what_the_network_takes_and_gives(bundle):
+    files = {"config_file": str(bundle / "configs/inference.json"), "meta_file": str(bundle / "configs/metadata.json")}
+    verify_net_in_out(net_id="network_def", **files, bundle_root=str(bundle), device="cpu")
+
+
+@pytest.mark.slow
+@EACH_BUNDLE
+def test_the_archive_for_a_hospital_gives_their_calibrated_probabilities(bundle, tmp_path, logits):
+    archive = package_bundle(bundle.name, "inference", tmp_path / "dist")
+    verify(str(archive), scan=True)
+    predict(str(archive), str(bundle / "samples/datalist.json"), str(tmp_path / "results"), num_workers=0, device="cpu")
+    expected = logits(bundle)
+    temperature = json.loads((bundle / "models/calibration.json").read_text())["temperature"]
+    results = json.loads((tmp_path / "results/results.json").read_text())["results"]
+    found = {row["study"]: list(row["probabilities"].values()) for row in results}
+    assert sorted(found) == sorted(expected.index)
+    assert list(results[0]["probabilities"]) == read_training_record(bundle / "models/model.pt")["classes"]
+    scaled = probabilities(expected, temperature)
+    np.testing.assert_allclose([found[name] for name in expected.index], scaled, atol=1e-3)
+
+
+@EACH_BUNDLE
+def test_the_metadata_hold_the_scores_of_the_cross_validation(bundle):
+    metrics = json.loads((bundle / "models/metrics.json").read_text())
+    (result,) = metrics["results"]
+    scores = {name: round(score["value"], 3) for name, score in result["metrics"].items()}
+    assert read_config(bundle / "configs/metadata.json")["eval_metrics"] == scores
+    record = read_training_record(bundle / "models/model.pt")
+    assert metrics["subjects"] == len(record["subjects"]["training"])
+    assert [entry["name"] for entry in metrics["classes"]] == record["classes"]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: f"{path.parents[1].name}-{path.stem}")
+def test_no_sample_case_is_of_the_training(weights):
+    bundle = weights.parents[1]
+    record = read_training_record(weights)
+    assert record["bundle"] == bundle.name and record["fold"] is None
+    seen = record["subjects"]["training"] + record["subjects"]["validation"]
+    samples = [name for name, _ in datalist_rows(bundle / "samples/datalist.json")]
+    assert len(samples) == 3 and seen and not set(samples) & set(seen)
+    if bundle.name == "siam3d_imbalance":  # subjects are nodules there: other nodules of a patient count as seen, too
+        assert not {name[:14] for name in samples} & {name[:14] for name in seen}
+
+
+@EACH_BUNDLE
+def test_the_files_are_small_and_their_licence_is_named(bundle):
+    files = [path for folder in ("models", "samples") for path in (bundle / folder).rglob("*") if path.is_file()]
+    assert not [path for path in files if path.stat().st_size > 25_000_000]
+    licence = (bundle / "docs/data_license.txt").read_text()
+    assert "what ships" in licence and "CC BY" in licence and "ships no" not in licence
