@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from monai.bundle import ConfigParser, ckpt_export, verify_net_in_out
+from monai.bundle import ConfigWorkflow, ckpt_export, verify_net_in_out
 
 from common.bundle_configs import BundleConfigs
 from common.deploy.package import package_bundle
+from common.deploy.prediction.cases import FileCase
 from common.images.image_files import datalist_rows
 from common.training_record import read_training_record
 from scripts.predict import predict
 from scripts.verify import verify
 from tests.bundles.bundle_files import BUNDLES, read_config
 from tests.bundles.commands import environment
+from tests.bundles.parity import validated_image
 from tests.python_commands import run_python
 
 WITH_WEIGHTS = [bundle for bundle in BUNDLES if (bundle / "models/model.pt").is_file()]
@@ -48,6 +50,7 @@ def logits(made_once):
                 config_file=[configs.path(name) for name in ("train", *OVERLAYS[bundle.name])],
                 bundle_root=str(bundle),
                 dataset_dir=str(bundle / "samples"),
+                **counted(bundle),
             )
             network = torch.jit.load(exported, map_location="cpu").eval()
             with torch.inference_mode():
@@ -59,16 +62,28 @@ def logits(made_once):
     return logits
 
 
+def counted(bundle: Path) -> dict[str, int]:
+    """What the training counted on its cohort and the network depends on."""
+    settings = read_training_record(bundle / "models/model.pt")["settings"]
+    return {name: settings[name] for name in ("num_radiomics",) if name in settings}
+
+
 def validated_images(bundle: Path) -> dict[str, torch.Tensor]:
     """The sample cases as the training with the cohort's overlays prepares images to validate."""
-    parser, configs = ConfigParser(), BundleConfigs(bundle)
-    parser.read_config([configs.path(name) for name in ("train", *OVERLAYS[bundle.name])])
-    parser.update({"bundle_root": str(bundle), "dataset_dir": str(bundle / "samples"), "device": "cpu"})
-    prepare, images = parser.get_parsed_content("validate#preprocessing"), {}
-    for name, row in datalist_rows(bundle / "samples/datalist.json"):
-        image = torch.as_tensor(prepare({**row, "subject": name, "label": 0})["image"]).float()
-        images[name] = parser.get_parsed_content("normalize")(image[None])[0] if "normalize" in parser else image
-    return images
+    configs = BundleConfigs(bundle)
+    workflow = ConfigWorkflow(
+        config_file=[configs.path(name) for name in ("train", "evaluate", *OVERLAYS[bundle.name])],
+        meta_file=str(bundle / "configs/metadata.json"),
+        logging_file=False,
+        workflow_type="infer",
+        bundle_root=str(bundle),
+        dataset_dir=str(bundle / "samples"),
+        checkpoint=str(bundle / "models/model.pt"),
+        device="cpu",
+    )
+    workflow.initialize()
+    cases = [FileCase(name, row, None) for name, row in datalist_rows(bundle / "samples/datalist.json")]
+    return {case.name: validated_image(workflow, case) for case in cases}
 
 
 def probabilities(logits: pd.DataFrame, temperature: float = 1.0) -> np.ndarray:
