@@ -110,6 +110,6 @@ def test_the_archive_of_the_example_of_a_consumer_is_one_that_the_consumer_loads
     with zipfile.ZipFile(tmp_path / f"{bundle}_mlflow.zip") as archive:
         archive.extractall(tmp_path)
     model = import_module("mlflow.pyfunc").load_model(str(tmp_path / f"{bundle}_mlflow/models"))
-    images = np.random.default_rng(0).random((3, 4, 27, 27, 27), np.float32)
+    images = np.random.default_rng(0).random((3, 1, 27, 27, 27), np.float32)
     (probabilities,) = model.predict(images).values()
     assert np.allclose(probabilities[:, :2].sum(1), 1, atol=1e-5) and len(probabilities) == len(images)
