@@ -86,7 +86,7 @@ monai_bundle("run", "evaluating", "--config_file", f"{root}/configs/inference.js
 exported = f"{root}/models/exported.ts"
 export = ["--config_file", f"{root}/configs/inference.json", "--bundle_root", root, "--filepath", exported]
 monai_bundle("ckpt_export", *export)
-image = torch.rand(2, 4, 27, 27, 27)
+image = torch.rand(2, 1, 27, 27, 27)
 with torch.no_grad():
     found = of_inference(image)
     logits = of_training(image)
@@ -103,9 +103,13 @@ def weights(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def brains(tmp_path_factory) -> Path:
-    """Eight brains, half of them of each grade, two folds."""
+    """One modality of eight brains, half of them of each grade, two folds."""
     folder = tmp_path_factory.mktemp("brains")
     BrainPhantoms(num_subjects=8, shape=(32, 32, 32), num_folds=2, centres={"A": (4, 4)}).make(folder, num_workers=1)
+    path = folder / "datalist.json"
+    datalist = json.loads(path.read_text())
+    rows = [row | {"image": row["image"][0]} for row in datalist["training"]]
+    path.write_text(json.dumps(datalist | {"training": rows, "modality": {"0": "FLAIR"}}))
     return folder
 
 
