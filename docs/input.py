@@ -26,6 +26,8 @@ TESTS = {
     "DICOM series": "tests/common/images/test_dicom_series.py",
     "Tables": "tests/common/data/cohorts/test_table.py",
     "BIDS": "tests/common/data/cohorts/test_bids.py",
+    "Tasks of the Decathlon, and folders of images and label maps": "tests/common/data/cohorts/test_decathlon.py",
+    "Nodules of LIDC-IDRI": "tests/common/data/cohorts/test_lidc.py",
     "Arrays of MedMNIST": "tests/common/data/cohorts/test_npz.py",
     "Cohorts as their sites unpack them": "tests/common/data/cohorts/test_published_layouts.py",
 }

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from .bids import bids_datalist
     from .brats import brats_datalist
     from .busi import busi_datalist
+    from .decathlon import decathlon_datalist
     from .dicom import dicom_datalist
     from .isbi import isbi_datalist
     from .kits import kits_datalist
     from .lgg import lgg_datalist
+    from .lidc import lidc_datalist
     from .npz import npz_datalist
     from .nsclc import nsclc_datalist
     from .oasis import oasis_datalist
@@ -24,10 +26,12 @@ __all__ = [
     "bids_datalist",
     "brats_datalist",
     "busi_datalist",
+    "decathlon_datalist",
     "dicom_datalist",
     "isbi_datalist",
     "kits_datalist",
     "lgg_datalist",
+    "lidc_datalist",
     "npz_datalist",
     "nsclc_datalist",
     "oasis_datalist",

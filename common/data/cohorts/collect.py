@@ -14,7 +14,15 @@ from ...errors import InputError
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
 
-__all__ = ["existing_folder", "expect_choice", "missing_files", "read_age", "read_table", "write_cohort"]
+__all__ = [
+    "existing_folder",
+    "expect_choice",
+    "missing_files",
+    "read_age",
+    "read_table",
+    "visible_files",
+    "write_cohort",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +86,14 @@ def missing_files(paths: Sequence[Path]) -> list[str]:
     return [path.name for path in paths if not path.exists()]
 
 
+def visible_files(folder: Path) -> list[Path]:
+    """Sorted entries of a folder; the number of hidden ones, such as ``._a.nii.gz`` from macOS, is logged."""
+    found = sorted(folder.iterdir())
+    if hidden := [path.name for path in found if path.name.startswith(".")]:
+        logger.warning("%s: left out %d hidden files, such as %s", folder, len(hidden), hidden[0])
+    return [path for path in found if not path.name.startswith(".")]
+
+
 def read_age(column: str, text: str) -> tuple[dict[str, float], list[str]]:
     """The key ``age`` of a row in years, if ``text`` is not empty, and reasons why it cannot be read.
 
@@ -103,6 +119,7 @@ def write_cohort(
     modality: Sequence[str],
     num_folds: int,
     seed: int,
+    group: str = "subject",
     testing: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """Write the datalist of the complete patients.
@@ -115,9 +132,10 @@ def write_cohort(
         incomplete: "report" raises an error that lists all incomplete patients; "drop" logs and omits them.
         labels: names of the classes, or of the values of label maps; only classes are stratified.
         name: name of the cohort.
-        modality: names of the modalities in the order of ``image``.
-        num_folds: number of subject-wise stratified folds, unless the rows have folds.
+        modality: names of the modalities in the order of ``image``; may be empty.
+        num_folds: number of stratified folds by ``group``, unless the rows have folds.
         seed: random seed for the folds.
+        group: key of the rows whose values are never split between folds.
         testing: rows of a test set, without folds.
 
     Returns:
@@ -136,8 +154,8 @@ def write_cohort(
         raise InputError(f"{source}: found no complete patient, expected at least one; correct the path or the layout")
     maps = any(isinstance(row.get("label"), str) for row in rows)
     if not all("fold" in row for row in rows):
-        rows = assign_folds(rows, num_folds, seed, stratify="label" if labels and not maps else None)
-    path = write_datalist(output, rows, testing, labels=labels or None, name=name, modality=modality)
+        rows = assign_folds(rows, num_folds, seed, group, stratify="label" if labels and not maps else None)
+    path = write_datalist(output, rows, testing, labels=labels or None, name=name, modality=modality or None)
     counts = Counter(row.get("label") for row in rows)
     shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)
     shares = shares or ("label maps" if maps else "no labels")

@@ -36,6 +36,7 @@ def cohort(shared_data, tmp_path_factory):
 def options(cohort, tiny, tmp_path):
     """Overrides for the gliomas: the mask is a tumour's, so it chooses the slice and hides nothing."""
     own = {"dataset_dir": cohort, "cache_dir": tmp_path / "cache", "modalities": MODALITIES, "apply_mask": "false"}
+    own |= {"mean": [0.25, 0.25, 0.25], "std": [0.2, 0.2, 0.2]}  # those of the config are of T1, T2 and OUT
     return tiny | own
 
 
