@@ -8,7 +8,7 @@ from types import ModuleType
 
 from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
-from .exported_inference import exported_inference
+from .exported_inference import exported_inference, exported_metadata
 from .options import check_options
 from .run_identity import run_identity
 from .training_record import training_record
@@ -21,6 +21,7 @@ __all__ = [
     "bundle_root",
     "check_options",
     "exported_inference",
+    "exported_metadata",
     "flag",
     "notes_on_subjects",
     "run_identity",

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .files import write_atomically
+from .files import file_digest, write_atomically
 from .options import UNKNOWN, calling_parser, plain_value
-from .references import is_plain, references
-from .training_record import SECTIONS, ids_of, is_counted
+from .references import evaluated, is_plain, references
+from .training_record import SECTIONS, ids_of, input_names, is_counted, read_training_record
 
-__all__ = ["OWN_FOLDERS", "exported_inference"]
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+__all__ = [
+    "OF_OTHER_WEIGHTS",
+    "OWN_FOLDERS",
+    "exported_inference",
+    "exported_metadata",
+    "input_shape",
+    "is_other",
+    "named_classes",
+]
 
 #: Folders of an inference config that is used from its own folder, instead of the bundle's in this checkout.
 OWN_FOLDERS = {"bundle_root": ".", "dataset_dir": "$@bundle_root + '/data'"}
 #: Ids that inference shares with training and that no transform names.
 _MORE = ("in_channels", "num_classes", "roi_size", "overlap")
+#: Metadata in place of those that say something of the weights that ship, and nothing of others.
+OF_OTHER_WEIGHTS: Mapping[str, Any] = {
+    "data_source": "the cohort that these weights were trained on",
+    "eval_metrics": {},
+    "failure_modes": ["Not recorded for these weights."],
+    "image_classes": "as inference.json prepares them",
+    "limitations": ["Not recorded for these weights, which are not the ones that ship with the bundle."],
+}
 
 
 def exported_inference(torchscript: str | Path, name: str = "inference") -> bytes:
@@ -35,6 +55,84 @@ def exported_inference(torchscript: str | Path, name: str = "inference") -> byte
     """
     parser = calling_parser()
     assert parser is not None, "called outside a config"
+    text = json.dumps(_set_as_trained(parser, name), indent=4) + "\n"
+    write_atomically(Path(torchscript).with_name(f"{name}.json"), text)
+    return text.encode()
+
+
+def exported_metadata(checkpoint: str | Path, name: str = "inference", part: str | None = None) -> dict[str, Any]:
+    """Metadata of the network that the run whose config calls this exports.
+
+    The bundle's ``metadata.json`` describes the weights that ship. For others, channels, classes and shapes are those
+    of their training, and scores, limitations and the like are replaced by :data:`OF_OTHER_WEIGHTS`.
+
+    Args:
+        checkpoint: file of the weights.
+        name: name of the inference config in the bundle's ``configs``.
+        part: id of the metadata whose content replaces the classifier's, such as ``segmentation``.
+    """
+    parser = calling_parser()
+    assert parser is not None, "called outside a config"
+    metadata = copy.deepcopy(parser["_meta_"])
+    metadata |= metadata.pop(part) if part else {}
+    if not is_other(str(parser.get_parsed_content("bundle_root")), checkpoint):
+        return metadata
+    config, record = _set_as_trained(parser, name), read_training_record(checkpoint) or {}
+    channels, classes = (int(parser.get_parsed_content(key)) for key in ("in_channels", "num_classes"))
+    inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
+    shape = [*map(int, input_shape({**config, "in_channels": channels}))]
+    for form, names in (
+        (inputs["image"], input_names(record, channels) or [f"channel {key}" for key in range(channels)]),
+        (outputs["pred"], record.get("classes") or [f"class {key}" for key in range(classes)]),
+    ):
+        form |= {"num_channels": len(names), "channel_def": {str(key): name for key, name in enumerate(names)}}
+        form["spatial_shape"] = shape[1:] if form["spatial_shape"] else []  # none of a classifier's probabilities
+    inputs["image"]["modality"] = "n/a"
+    return metadata | OF_OTHER_WEIGHTS | named_classes(outputs["pred"])
+
+
+def is_other(bundle: str | Path, checkpoint: str | Path) -> bool:
+    """Whether the weights are others than those that ship with their bundle, if it ships any.
+
+    Args:
+        bundle: folder of the bundle.
+        checkpoint: file of the weights.
+    """
+    shipped = [file_digest(path, "sha256") for path in Path(bundle, "models").glob("*.pt")]
+    return bool(shipped) and file_digest(checkpoint, "sha256") not in shipped
+
+
+def named_classes(pred: Mapping[str, Any]) -> dict[str, str]:
+    """Texts of the metadata on labels and outputs.
+
+    Args:
+        pred: ``pred`` of the metadata's ``outputs``, with the names of its channels.
+    """
+    names = pred["channel_def"]
+    return {
+        "label_classes": ", ".join(f"{key}: {name}" for key, name in names.items()),
+        "pred_classes": ", ".join(
+            f"{'logit' if pred['type'] == 'image' else 'probability'} of {name}" for name in names.values()
+        ),
+    }
+
+
+def input_shape(inference: Mapping[str, Any]) -> tuple[int, ...]:
+    """Shape of one input, channels first, after transpositions in preprocessing.
+
+    Args:
+        inference: content of an inference config.
+    """
+    size = "roi_size" if "roi_size" in inference else "image_size"
+    shape = (evaluated(inference, "in_channels"), *evaluated(inference, size))
+    for transform in inference["preprocessing"]["transforms"]:
+        if isinstance(transform, Mapping) and transform["_target_"] == "Transposed":
+            shape = tuple(shape[axis] for axis in transform["indices"])
+    return shape
+
+
+def _set_as_trained(parser: ConfigParser, name: str) -> dict[str, Any]:
+    """The bundle's inference config with the values that the calling run's config has."""
     content = parser.get()
     root = Path(str(parser.get_parsed_content("bundle_root")))
     config = json.loads((root / "configs" / f"{name}.json").read_text(encoding="utf-8"))
@@ -45,9 +143,7 @@ def exported_inference(torchscript: str | Path, name: str = "inference") -> byte
         value = parser.get_parsed_content(key) if is_counted(content, key) else _plain(content, key)
         if is_plain(value) and value is not UNKNOWN and not references(value) and "common." not in str(value):
             config[key] = value
-    text = json.dumps(config, indent=4) + "\n"
-    write_atomically(Path(torchscript).with_name(f"{name}.json"), text)
-    return text.encode()
+    return config
 
 
 def _plain(content: Mapping[str, Any], key: str) -> Any:

@@ -25,6 +25,7 @@ __all__ = [
     "base_config",
     "described",
     "ids_of",
+    "input_names",
     "is_counted",
     "names_in",
     "read_training_record",
@@ -124,6 +125,18 @@ def names_in(datalist: str | Path) -> dict[str, list[str] | None]:
     content = read_datalist(path) if path.is_file() else {}
     keys = {"classes": "labels", "modalities": "modality"}
     return {kind: _in_order(indexed_names(path, content, key)) for kind, key in keys.items()}
+
+
+def input_names(record: Mapping[str, Any], channels: int) -> list[str] | None:
+    """Names of a network's input channels, where they are the modalities of the datalist, or one of them.
+
+    Args:
+        record: result of :func:`training_record`, or nothing.
+        channels: number of channels.
+    """
+    chosen = record.get("settings", {}).get("modality")
+    names = [chosen] if chosen else record.get("modalities")
+    return names if names and len(names) == channels else None
 
 
 def with_training_record(state: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:

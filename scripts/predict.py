@@ -39,7 +39,7 @@ def predict(
         folder: folder of DICOM studies at any depth, folder with a subfolder of NIfTI files for each case, or JSON of
             a datalist.
         output: folder for the results.
-        weights: TorchScript of a bundle; an archive contains its own.
+        weights: TorchScript for a bundle of this checkout, by default its models/model.ts; an archive contains its own.
         rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the archive.
         key: public Ed25519 key (PEM) of the signature that the archive must have.
         require: name of the bundle and condition on its version that the archive must fulfil, such as

@@ -43,7 +43,7 @@ def test_the_readme_lists_every_choice_that_a_config_marks_as_ours(bundle):
 def test_each_command_of_the_readme_sets_only_ids_of_its_configs(bundle):
     assert len(commands(READMES[bundle.name])) >= 5
     for words in commands(READMES[bundle.name]):
-        files = re.findall(r"CONFIGS/([\w.]+)", words[words.index("--config_file") + 1])
+        files = re.findall(r"(?:CONFIGS|O)/([\w.]+)", words[words.index("--config_file") + 1])
         known = set().union(*(read_config(bundle / "configs" / name) for name in files))
         assert words[words.index("run") + 1] in known
         options = {word[2:].split("#")[0] for word in words[words.index("run") :] if word.startswith("--")}

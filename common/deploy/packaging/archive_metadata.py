@@ -9,6 +9,8 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from ...errors import InputError
+from ...exported_inference import OF_OTHER_WEIGHTS, named_classes
+from ...training_record import input_names
 from ..prediction.prediction import NO_CALL
 
 __all__ = ["META", "archive_metadata"]
@@ -26,6 +28,7 @@ def archive_metadata(
     metrics: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     record: Mapping[str, Any] | None = None,
+    other: bool = False,
 ) -> dict[str, Any]:
     """The bundle's metadata, completed for a trained network.
 
@@ -34,20 +37,22 @@ def archive_metadata(
         shape: shape of the network's input, channels first, without the batch axis.
         num_classes: number of classes, without "no call".
         calibration: content of ``calibration.json``; with ``None``, the metadata say that nothing is calibrated.
-        metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``.
+        metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``,
+            which other weights do not have.
         settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
         record: training record of the weights, with classes and modalities of the datalist in order.
+        other: whether the weights are not those that ship with the bundle, which its metadata describe.
 
     Raises:
         InputError: the metadata name other channels or classes than the network has or was trained with, or lack an id
             that is set, or the calibration is of another number of classes.
     """
-    metadata = _set(copy.deepcopy(dict(metadata)), settings or {})
+    metadata = _set(copy.deepcopy({**metadata, **(OF_OTHER_WEIGHTS if other else {})}), settings or {})
     inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
     image, pred = inputs["image"], outputs["pred"]
     image |= {"num_channels": shape[0], "spatial_shape": list(shape[1:])}
     for place, channels, names in (
-        ("inputs#image", image, _modalities(record or {}, shape[0])),
+        ("inputs#image", image, input_names(record or {}, shape[0])),
         ("outputs#pred", pred, (record or {}).get("classes")),
     ):
         if names:
@@ -60,6 +65,9 @@ def archive_metadata(
             channels["channel_def"] = names
     image["channel_def"] = _names(image["channel_def"], shape[0], "inputs#image")
     classes = _names(pred["channel_def"], num_classes, "outputs#pred")
+    if other:
+        texts = named_classes({**pred, "channel_def": classes})
+        metadata |= {key: text for key, text in texts.items() if f"{META}#{key}" not in (settings or {})}
     pred |= {"num_channels": num_classes + 1, "channel_def": {**classes, str(num_classes): NO_CALL}}
     if calibration is not None and calibration["num_classes"] != num_classes:
         raise InputError(
@@ -72,13 +80,6 @@ def archive_metadata(
         found = metrics["results"][0]["metrics"]
         metadata["eval_metrics"] = {name: values["value"] for name, values in found.items()}
     return metadata
-
-
-def _modalities(record: Mapping[str, Any], channels: int) -> list[str] | None:
-    """Names of the input's channels, where they are the modalities of the datalist, or one of them."""
-    chosen = record.get("settings", {}).get("modality")
-    names = [chosen] if chosen else record.get("modalities")
-    return names if names and len(names) == channels else None
 
 
 def _set(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch import nn
 from ...as_trained import agreed_settings
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
+from ...exported_inference import input_shape, is_other
 from ...networks.weights import load_weights
 from ...references import evaluated
 from ...training_record import read_training_record
@@ -92,7 +93,7 @@ def read_classifier(
     weights = weights_file(folder, weights)
     record = read_training_record(weights)
     inference = eager_inference(configs, _probabilities(calibrated), weights)
-    shape = _shape(inference)
+    shape = input_shape(inference)
     metadata = archive_metadata(
         json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8")),
         shape=shape,
@@ -101,6 +102,7 @@ def read_classifier(
         metrics=judged,
         settings=of_metadata,
         record=record,
+        other=is_other(folder, weights),
     )
     network = load_weights(evaluated(inference, "network_def"), weights).cpu().eval()
     value_range = metadata["network_data_format"]["inputs"]["image"]["value_range"]
@@ -162,15 +164,6 @@ def weights_file(folder: Path, weights: str | Path | None) -> Path:
 def _probabilities(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
     values = {key: calibration[key] for key in ("temperature", "threshold")} if calibration else {}
     return {"_target_": "common.networks.CalibratedSoftmax", "temperature": 1.0, "threshold": 0.0} | values
-
-
-def _shape(inference: Mapping[str, Any]) -> tuple[int, ...]:
-    """Shape of one input, channels first, after transpositions in preprocessing."""
-    shape = (evaluated(inference, "in_channels"), *evaluated(inference, "image_size"))
-    for transform in inference["preprocessing"]["transforms"]:
-        if isinstance(transform, Mapping) and transform["_target_"] == "Transposed":
-            shape = tuple(shape[axis] for axis in transform["indices"])
-    return shape
 
 
 def _read(path: str | Path | None, names: Sequence[str]) -> dict[str, Any] | None:

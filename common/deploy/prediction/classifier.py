@@ -97,7 +97,7 @@ def open_classifier(
 
     Args:
         source: zip, its unpacked folder, or folder of a bundle.
-        weights: TorchScript for a bundle; an archive has its own.
+        weights: TorchScript for a bundle, by default its ``models/model.ts``; an archive has its own.
         rules: file that replaces the archive's rules.
         key: public key with which the signature is verified.
         require: condition on name and version of the archive, see
@@ -129,9 +129,11 @@ def _copied_weights(
     root: Path, weights: str | Path | None, key: str | Path | None, require: str | None, settings: Mapping[str, Any]
 ) -> Iterator[Path]:
     """A private copy of the weights for a bundle, scanned for code."""
-    if weights is None or not Path(weights).is_file():
-        found = "no weights" if weights is None else f"no file {weights}"
-        raise InputError(f"{root.name}: found {found}, expected TorchScript of a classifier; set --weights model.ts")
+    weights = root / WEIGHTS if weights is None else Path(weights)
+    if not weights.is_file():
+        raise InputError(
+            f"{root.name}: found no file {weights}, expected TorchScript of a classifier; set --weights model.ts"
+        )
     if key is not None or require is not None:
         raise InputError(
             f"{root.name}: a bundle of this checkout has no signature and no release; give an archive, or neither "

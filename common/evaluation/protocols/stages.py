@@ -184,7 +184,12 @@ class Stages:
     def _identity(self) -> dict[str, Any]:
         """Settings that must be equal in all runs of one comparison."""
         elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
-        return {"settings": self.settings, "overlays": self.overlays, **elsewhere}
+        return {"settings": self.settings, "overlays": self._names(self.overlays), **elsewhere}
+
+    def _names(self, overlays: Iterable[str]) -> list[str]:
+        """Overlays of the bundle by name, so that its folder may be another one later; others by their path."""
+        paths = [Path(path) for path in overlays]
+        return [path.stem if path.parent == self.configs.folder else str(path) for path in paths]
 
     @property
     def _claim(self) -> Path:
@@ -194,6 +199,7 @@ class Stages:
         """Refuse to mix two comparisons in one folder."""
         identity, path = self._plain_identity(), self._claim
         found = json.loads(path.read_text()) if path.is_file() else identity
+        found |= {"overlays": self._names(found.get("overlays", ()))}  # earlier versions wrote paths
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
             changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
             raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")

@@ -133,13 +133,16 @@ def test_the_exported_segmenter_gives_the_logits_of_the_eager_one(exported, open
             torch.testing.assert_close(scripted(image), eager(image), rtol=1e-4, atol=1e-5)
 
 
-def test_the_exported_segmenter_tells_its_own_data_format_and_keeps_it(exported, configs, patches):
+def test_the_exported_segmenter_has_the_data_format_of_its_own_training_and_keeps_it(exported, configs, patches):
     _, metadata, files = load_net_with_metadata(str(exported), more_extra_files=("inference_segmentation.json",))
-    own = json.loads((configs / "metadata.json").read_text())["segmentation"]["network_data_format"]
-    assert metadata["network_data_format"] == own
+    own = metadata["network_data_format"]
+    image, pred = own["inputs"]["image"], own["outputs"]["pred"]
+    assert (image["num_channels"], pred["num_channels"], pred["format"]) == (3, 2, "segmentation")
+    assert image["spatial_shape"] == pred["spatial_shape"] == list(patches["roi_size"])
+    assert metadata["task"].startswith("Segmentation") and metadata["eval_metrics"] == {}
     assert json.loads(files["inference_segmentation.json"])["roi_size"] == list(patches["roi_size"])
-    own["inputs"]["image"] |= {"num_channels": 3, "spatial_shape": [32, 32, 32]}  # the phantoms'
-    own["outputs"]["pred"] |= {"num_channels": 2, "spatial_shape": [32, 32, 32]}
+    for form in (image, pred):
+        form["spatial_shape"] = [32, 32, 32]  # instance normalisation needs more than one voxel at the bottom
     files = {"config_file": str(configs / "inference_segmentation.json"), "meta_file": str(configs / "metadata.json")}
     override = {"_meta_#network_data_format": own, "checkpoint": str(exported)}
     verify_net_in_out(net_id="network_def", **files, device="cpu", **override)

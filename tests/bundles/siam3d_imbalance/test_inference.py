@@ -12,6 +12,7 @@ import torch
 from monai.data import load_net_with_metadata
 from monai.transforms import LoadImage, Orientation
 
+from common.training_record import read_training_record
 from tests.bundles.commands import export_classifier, run_bundle
 
 
@@ -59,6 +60,22 @@ def test_the_exported_file_holds_metadata_and_inference_config(exported, configs
     assert metadata["version"] == json.loads((configs / "metadata.json").read_text())["version"]
     assert files["inference.json"].decode() == exported.with_name("inference.json").read_text()
     assert not files["evaluate.json"]  # it names our Python, which hospitals don't want
+
+
+def test_the_exported_metadata_are_those_of_the_weights_and_not_of_the_ones_that_ship(
+    exported, configs, tiny, classifier
+):
+    _, metadata, _ = load_net_with_metadata(str(exported))
+    record = read_training_record(classifier)
+    inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
+    assert list(inputs["image"]["channel_def"].values()) == record["modalities"]
+    assert list(outputs["pred"]["channel_def"].values()) == record["classes"]
+    assert (inputs["image"]["num_channels"], outputs["pred"]["num_channels"]) == (4, 2)
+    assert inputs["image"]["spatial_shape"] == list(tiny["box_size"]) and outputs["pred"]["spatial_shape"] == []
+    ours = json.loads((configs / "metadata.json").read_text())
+    assert metadata["eval_metrics"] == {} and ours["eval_metrics"] and "LIDC" not in str(metadata["data_source"])
+    assert metadata["label_classes"] == ", ".join(f"{key}: {name}" for key, name in enumerate(record["classes"]))
+    assert "LIDC" in str(ours["limitations"]) and "LIDC" not in str(metadata["limitations"])
 
 
 def test_the_exported_inference_config_is_set_as_the_classifier_was_trained(exported, configs, tiny):

@@ -103,13 +103,13 @@ def weights(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def brains(tmp_path_factory) -> Path:
-    """One modality of eight brains, half of them of each class, two folds."""
+    """One modality of eight brains, half of them of each grade, two folds."""
     folder = tmp_path_factory.mktemp("brains")
     BrainPhantoms(num_subjects=8, shape=(32, 32, 32), num_folds=2, centres={"A": (4, 4)}).make(folder, num_workers=1)
-    datalist = json.loads((folder / "datalist.json").read_text())
-    one = [{**row, "image": row["image"][0]} for row in datalist["training"]]
-    changed = {"training": one, "modality": {"0": "CT"}, "labels": {"0": "benign", "1": "malignant"}}
-    (folder / "datalist.json").write_text(json.dumps(datalist | changed))
+    path = folder / "datalist.json"
+    datalist = json.loads(path.read_text())
+    rows = [row | {"image": row["image"][0]} for row in datalist["training"]]
+    path.write_text(json.dumps(datalist | {"training": rows, "modality": {"0": "FLAIR"}}))
     return folder
 
 

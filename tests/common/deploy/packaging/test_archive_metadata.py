@@ -49,6 +49,18 @@ def test_calibration_and_scores_are_told_or_that_there_are_none(metadata):
     assert found["eval_metrics"] == {"auc": 0.8}
 
 
+def test_other_weights_get_nothing_that_is_known_of_those_that_ship(metadata):
+    metadata |= {"eval_metrics": {"auc": 0.9}, "limitations": ["LIDC"]}
+    record = {"classes": ["I", "II", "III"]}
+    options = {"shape": (1, 27, 27, 27), "num_classes": 3, "record": record, "other": True}
+    found = archive_metadata(metadata, **options, settings={"_meta_#failure_modes": ["Haste."]})
+    assert found["eval_metrics"] == {} and "LIDC" not in str(found["limitations"])
+    assert found["label_classes"] == "0: I, 1: II, 2: III" and found["failure_modes"] == ["Haste."]
+    assert found["pred_classes"] == "probability of I, probability of II, probability of III"
+    jsonschema.validate(found, json.loads(METADATA_SCHEMA.read_text()))
+    assert archive_metadata(metadata, **options, metrics=METRICS)["eval_metrics"] == {"auc": 0.8}
+
+
 def test_other_classes_and_channels_must_be_named(metadata):
     with pytest.raises(
         InputError, match=r"outputs#pred names 2 channels \(benign, malignant\).*the network's 3.*--_meta_#"

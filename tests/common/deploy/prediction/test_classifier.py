@@ -113,7 +113,6 @@ def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "found no weights, expected TorchScript"),
         ({"weights": "/nowhere/model.ts"}, "found no file /nowhere/model.ts"),
         ({"weights": True, "box_sise": [8, 8, 8]}, "box_sise: no id of siam3d_imbalance's inference.json"),
         ({"weights": True, "key": "public.pem"}, "has no signature"),
@@ -125,6 +124,16 @@ def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
 def test_what_a_bundle_lacks_is_told(weights, options, message):
     options = options | ({"weights": weights} if options.get("weights") is True else {})
     with pytest.raises(InputError, match=re.escape(message)), open_classifier(SIAM, **options):
+        pass
+
+
+def test_a_bundle_uses_the_weights_that_ship_by_default():
+    with open_classifier(SIAM, device="cpu") as classifier:
+        assert classifier.model.sha256 == file_digest(SIAM / "models/model.ts", "sha256")
+    with (
+        pytest.raises(InputError, match=r"found no file .*models/model.ts, expected"),
+        open_classifier(BUNDLE["liver_cgc"]),
+    ):
         pass
 
 

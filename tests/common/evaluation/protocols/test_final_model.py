@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -131,3 +132,16 @@ def test_another_method_is_not_mixed_into_a_folder(start):
     start().run()
     with pytest.raises(InputError, match="from another comparison: method supervised"):
         start(method="simsiam_mda").run()
+
+
+def test_a_folder_belongs_to_the_comparison_of_a_moved_bundle_too(start, tmp_path):
+    run = start(overlays=["cgc", str(tmp_path / "bundle/configs/simsiam.yaml")])
+    run.run()
+    assert json.loads((run.output_dir / "settings.json").read_text())["overlays"] == ["cgc", "simsiam"]
+    moved = shutil.move(tmp_path / "bundle", tmp_path / "moved")
+    again = Noted(moved, tmp_path / "data", run.output_dir, overlays=["cgc", "simsiam"])
+    again.run()
+    assert not hasattr(again, "stages")
+    (tmp_path / "simsiam.yaml").write_text("{}")  # of no bundle
+    with pytest.raises(InputError, match="from another comparison: overlays"):
+        Noted(moved, tmp_path / "data", run.output_dir, overlays=["cgc", str(tmp_path / "simsiam.yaml")]).run()
