@@ -50,7 +50,7 @@ def number_of_images(path: str | os.PathLike | None) -> int:
         return len(names)
     counts = Counter(len(row["image"]) for row in _rows(content) if isinstance(row.get("image"), list))
     files = [row["image"] for row in _rows(content) if isinstance(row.get("image"), str)]
-    (most, rows) = counts.most_common(1)[0] if counts else (1, 0)
+    most, rows = counts.most_common(1)[0] if counts else (1, 0)
     if rows >= len(files) and most != 1:
         return most
     folder = Path(os.path.abspath(str(path))).parent
