@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ __all__ = [
     "named_classes",
 ]
 
+logger = logging.getLogger(__name__)
 #: Folders of an inference config that is used from its own folder, instead of the bundle's in this checkout.
 OWN_FOLDERS = {"bundle_root": ".", "dataset_dir": "$@bundle_root + '/data'"}
 #: Ids that inference shares with training and that no transform names.
@@ -88,6 +90,7 @@ def exported_metadata(checkpoint: str | Path, name: str = "inference", part: str
         form |= {"num_channels": len(names), "channel_def": {str(key): name for key, name in enumerate(names)}}
         form["spatial_shape"] = shape[1:] if form["spatial_shape"] else []  # none of a classifier's probabilities
     inputs["image"]["modality"] = "n/a"
+    metadata.pop("calibration", None)  # of an archive
     return metadata | OF_OTHER_WEIGHTS | named_classes(outputs["pred"])
 
 
@@ -138,11 +141,13 @@ def _set_as_trained(parser: ConfigParser, name: str) -> dict[str, Any]:
     config = json.loads((root / "configs" / f"{name}.json").read_text(encoding="utf-8"))
     config |= OWN_FOLDERS
     for key in (*ids_of(content, SECTIONS), *_MORE):
-        if key not in config or key not in content or key in SECTIONS:
+        if key not in config or key not in content or key in (*SECTIONS, "checkpoint"):  # that is the TorchScript here
             continue
         value = parser.get_parsed_content(key) if is_counted(content, key) else _plain(content, key)
         if is_plain(value) and value is not UNKNOWN and not references(value) and "common." not in str(value):
             config[key] = value
+        else:
+            logger.warning(f"{name}.json: {key} is not that of the training, which needs Python; correct it there")
     return config
 
 

@@ -48,7 +48,10 @@ class FolderLock:
                 f"{self.path.parent}: another run writes there at present; wait for its end, or name another output_dir"
             ) from None
         except OSError:  # a file system without locks
-            pass
+            return
+        if os.fstat(self._handle).st_nlink == 0:  # another run ended after this one had opened its file
+            self._close()
+            self.acquire()
 
     def release(self) -> None:
         """Free the folder; nothing happens if it is not taken."""

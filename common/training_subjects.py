@@ -52,8 +52,8 @@ def notes_on_subjects(rows: Rows, checkpoint: str | Path) -> list[str]:
         return ["The checkpoint does not say which subjects trained it: these may be among them."]
     if seen:
         return [
-            f"{len(seen)} of {_count(rows)} subjects were in the training of this classifier: the figures say nothing "
-            "of new subjects."
+            f"{len(seen)} of {_count(rows)} subjects were in the training of this classifier: these scores do not "
+            "apply to new subjects."
         ]
     return []
 

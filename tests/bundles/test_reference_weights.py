@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,21 @@ def test_the_archive_for_a_hospital_gives_their_calibrated_probabilities(bundle,
     assert list(results[0]["probabilities"]) == read_training_record(bundle / "models/model.pt")["classes"]
     scaled = probabilities(expected, temperature)
     np.testing.assert_allclose([found[name] for name in expected.index], scaled, atol=1e-3)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: f"{path.parents[1].name}-{path.stem}")
+def test_the_torchscript_holds_the_config_and_the_data_format_of_its_own_weights(weights):
+    folder = weights.parents[1] / "configs"
+    name, part = ("inference_segmentation", "segmentation") if weights.stem == "segmenter" else ("inference", None)
+    with zipfile.ZipFile(weights.with_suffix(".ts")) as file:
+        held = {name: json.loads(file.read(f"{weights.stem}/extra/{name}.json")) for name in (name, "metadata")}
+    metadata, places = read_config(folder / "metadata.json"), ("bundle_root", "dataset_dir")
+    form = (metadata[part] if part else metadata)["network_data_format"]
+    assert held["metadata"]["network_data_format"] == form
+    expected = read_config(folder / f"{name}.json")
+    assert {key: value for key, value in held[name].items() if key not in places} == {
+        key: value for key, value in expected.items() if key not in places
+    }
 
 
 @EACH_BUNDLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ from ..verification.manifest import MANIFEST
 from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
 from .input_format import InputFormat, read_input_format
-from .prediction import ModelIdentity, Prediction
+from .prediction import NO_CALL, ModelIdentity, Prediction
 
 __all__ = ["Classifier", "open_classifier"]
 
 WEIGHTS = "models/model.ts"
+OPERATION = ("amp", "batch_size", "num_workers", "section")  # ids without effect on a prediction
 SHOWN = 5  # problems of an archive; one for another program has hundreds
 
 
@@ -106,7 +108,7 @@ def open_classifier(
 
     Raises:
         InputError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
-            weights contain code; a setting is no id.
+            weights contain code or were trained with other settings; a setting is no id.
     """
     source = Path(source)
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
@@ -144,7 +146,52 @@ def _copied_weights(
     with temporary_folder() as folder:
         copy = Path(shutil.copyfile(weights, folder / "model.ts"))
         _check_no_code(weights, scan_file(copy, WEIGHTS))
+        if differing := sorted(_differences(root, copy, settings)):
+            raise InputError(
+                f"{weights}: trained with other {', '.join(differing)} than inference.json and metadata.json of "
+                f"{root.name} have; set these ids, or package the weights: scripts/package.py {root.name} --target "
+                "inference --weights model.pt"
+            )
         yield copy
+
+
+def _differences(root: Path, weights: Path, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Settings and names that an exported TorchScript has with other values than the bundle; it need not have any."""
+    own = {}
+    with zipfile.ZipFile(weights) as file:
+        for name in file.namelist():
+            if name.split("/")[1:] in (["extra", "inference.json"], ["extra", "metadata.json"]):
+                try:
+                    own[Path(name).stem] = json.loads(file.read(name))
+                    if not isinstance(own[Path(name).stem], dict):
+                        raise ValueError("no object")
+                except ValueError as error:
+                    raise InputError(
+                        f"{weights.name}: {name}: {error}; expected JSON; export the weights again"
+                    ) from None
+    typed = {name.split("#")[0] for name in settings}
+    config = json.loads((root / "configs/inference.json").read_text())
+    for key, value in own.get("inference", {}).items():
+        is_fixed = not any(mark in str([value, config.get(key)]) for mark in "$@%")
+        if key in config and is_fixed and key not in (*typed, *OPERATION) and value != config[key]:
+            yield key
+    found, ours = ([*_names_in(data)] for data in (own.get("metadata", {}), _read_metadata(root)))
+    for place, names, expected in zip(("channels", "classes"), found, ours, strict=False):
+        if names and names != expected:
+            yield place
+
+
+def _read_metadata(root: Path) -> Any:
+    return json.loads((root / "configs/metadata.json").read_text())
+
+
+def _names_in(metadata: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Names of the input's channels and of the classes, without "no call"."""
+    for kind, tensor in (("inputs", "image"), ("outputs", "pred")):
+        form: Any = metadata
+        for key in ("network_data_format", kind, tensor, "channel_def"):
+            form = form.get(key) if isinstance(form, Mapping) else None
+        yield [str(name) for name in form.values() if name != NO_CALL] if isinstance(form, Mapping) else []
 
 
 def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
@@ -176,7 +223,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     if unknown := [name for name in settings if name.split("#")[0] not in parser.config]:
         raise InputError(f"{', '.join(unknown)}: no id of {root.name}'s inference.json; correct the name")
     parser.update({"bundle_root": str(root), "checkpoint": str(weights.absolute()), **settings})
-    metadata = json.loads((root / "configs/metadata.json").read_text())
+    metadata = _read_metadata(root)
     if rules is None and "dicom_rules" not in metadata:
         raise InputError(f"{root.name}: metadata.json has no dicom_rules; give a file with rules (--rules)")
     known = _own_rules(metadata) if rules is None else read_dicom_rules(rules)

@@ -198,8 +198,11 @@ class Stages:
     def _check_identity(self) -> None:
         """Refuse to mix two comparisons in one folder."""
         identity, path = self._plain_identity(), self._claim
-        found = json.loads(path.read_text()) if path.is_file() else identity
-        found |= {"overlays": self._names(found.get("overlays", ()))}  # earlier versions wrote paths
+        try:
+            found = json.loads(path.read_text()) if path.is_file() else identity
+            found |= {"overlays": self._names(found.get("overlays", ()))}  # earlier versions wrote paths
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error}); delete it, or name another output_dir") from None
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
             changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
             raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")

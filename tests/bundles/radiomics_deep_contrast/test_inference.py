@@ -59,6 +59,8 @@ def test_the_exported_file_holds_metadata_and_inference_config(exported, configs
     assert metadata["version"] == json.loads((configs / "metadata.json").read_text())["version"]
     assert files["inference.json"].decode() == exported.with_name("inference.json").read_text()
     assert not files["evaluate.json"]  # it names our Python, which hospitals don't want
+    own = json.loads(files["inference.json"])
+    assert own["checkpoint"] == json.loads((configs / "inference.json").read_text())["checkpoint"]  # not model.pt
 
 
 def test_inference_gives_the_predictions_of_evaluation(infer, evaluation):

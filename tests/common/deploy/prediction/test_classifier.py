@@ -137,6 +137,37 @@ def test_a_bundle_uses_the_weights_that_ship_by_default():
         pass
 
 
+@pytest.mark.parametrize(
+    ("inference", "metadata", "message"),
+    [
+        (
+            {"box_size": [8, 8, 8], "spacing": [1.0, 1.0, 1.0], "batch_size": 7},
+            {"name": "x"},
+            "trained with other box_size than",
+        ),
+        (
+            {},
+            {"outputs": {"pred": {"channel_def": {"0": "I", "1": "II", "2": "no call"}}}},
+            "trained with other classes",
+        ),
+        ({}, {"inputs": {"image": {"channel_def": {"0": "PET"}}}}, "trained with other channels than"),
+        ({}, [], "metadata.json: "),
+    ],
+)
+def test_weights_that_were_trained_with_other_settings_than_the_bundles_are_refused(
+    weights, tmp_path, inference, metadata, message
+):
+    path, network = tmp_path / "model.ts", torch.jit.load(weights)
+    metadata = {"network_data_format": metadata} if metadata else metadata
+    extra = {"inference.json": json.dumps(inference), "metadata.json": json.dumps(metadata)}
+    torch.jit.save(network, str(path), _extra_files=extra)
+    with pytest.raises(InputError, match=message), open_classifier(SIAM, weights=path, device="cpu"):
+        pass
+    if "box_size" in inference:
+        with open_classifier(SIAM, weights=path, device="cpu", box_size=[8, 8, 8]) as classifier:
+            assert classifier.channels == ("benign", "malignant")
+
+
 def test_metadata_that_give_no_classifier_are_reported_in_one_line(archive):
     (archive / "configs/metadata.json").write_text(
         json.dumps({"dicom_rules": {"T1": {"SeriesDescription": "T1"}}, "network_data_format": 1})

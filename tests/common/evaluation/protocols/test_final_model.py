@@ -145,3 +145,12 @@ def test_a_folder_belongs_to_the_comparison_of_a_moved_bundle_too(start, tmp_pat
     (tmp_path / "simsiam.yaml").write_text("{}")  # of no bundle
     with pytest.raises(InputError, match="from another comparison: overlays"):
         Noted(moved, tmp_path / "data", run.output_dir, overlays=["cgc", str(tmp_path / "simsiam.yaml")]).run()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"overlays": 3}'])
+def test_a_damaged_settings_file_is_one_line(start, text):
+    run = start()
+    run.output_dir.mkdir()
+    (run.output_dir / "settings.json").write_text(text)
+    with pytest.raises(InputError, match=r"settings\.json: damaged"):
+        run.run()
