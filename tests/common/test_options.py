@@ -52,7 +52,13 @@ def converted(folder, **options):
     ("name", "given", "expected"),
     [
         *(("resume", text, False) for text in ("false", "False", "FALSE", "fAlSe")),
-        ("amp", "true", True),
+        *(
+            (
+                ("amp", text, value)
+                for value, texts in ((True, ("true", "True", "TRUE")), (False, ("false", "False", "FALSE")))
+                for text in texts
+            )
+        ),
         ("max_epochs", 3.0, 3),
         ("learning_rate", 1, 1.0),
         ("box_size", (16, 16, 16), [16, 16, 16]),
