@@ -49,10 +49,10 @@ def test_a_zip_predicts_and_bad_studies_are_reported_at_the_end_with_the_others_
     with pytest.raises(InputError) as error:  # which ends the process with exit code 1
         run_commands(predict.predict, list(map(str, words)))
     first, second = str(error.value).splitlines()
-    assert first == f"{folder}: 1 problem" and second.startswith(f"  {study}: no series matches T1 (")
+    assert first == f"{folder}: 1 problem" and second.startswith(f"  {study}: no series matches image (")
     assert "1 predicted, 1 failed" in capsys.readouterr().out
     (line,) = (tmp_path / "out" / "results.csv").read_text().splitlines()[1:]
-    assert line.startswith("007,T1=") and ",no call," in line
+    assert line.startswith("007,image=") and ",no call," in line
 
 
 def test_what_is_neither_archive_nor_bundle_is_reported(tmp_path):

@@ -47,7 +47,7 @@ def test_slices_of_a_lesion_are_those_of_validation(apply_mask, open_bundle, con
     workflow.initialize()
     window = workflow.parser["scale_intensity"]
     weights = random_network(tmp_path / "model.ts", (3, 32, 32), 2)
-    options |= {"scale_intensity": window, "in_channels": 3, "device": "cpu"}
+    options |= {"scale_intensity": window, "in_channels": 3, "lesion_share": None, "device": "cpu"}
     with open_classifier(configs.parent, weights=weights, **options) as served:
         row = {name: str(tmp_path / f"{name}.nii.gz") for name in ("image", "mask")}
         case = FileCase("kidney", row, served.input)
