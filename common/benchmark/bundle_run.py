@@ -12,8 +12,10 @@ from monai.engines import SupervisedTrainer
 
 from ..data.phantoms import BrainPhantoms, DementiaPhantoms, KidneyPhantoms, LiverPhantoms, ThyroidPhantoms
 from ..data.phantoms.brain_mr import MR_MODALITIES
+from ..data.phantoms.liver_mr import LIVER_MODALITIES
 from ..errors import InputError
 from ..references import evaluated
+from ..training_record import is_counted
 
 __all__ = ["BundleRun", "merged_config", "phantom_overrides", "read_setting"]
 
@@ -77,10 +79,10 @@ def read_setting(config_files: Sequence[str], overrides: Mapping[str, Any], name
         config_files: config and its overlays.
         overrides: config ids and their values.
         name: config id.
-        default: value if the config does not have the id.
+        default: value if the config does not have the id, or reads it from the cohort's datalist.
     """
     config = merged_config(config_files, overrides)
-    return evaluated(config, name) if name in config else default
+    return evaluated(config, name) if name in config and not is_counted(config, name) else default
 
 
 def phantom_overrides(
@@ -111,10 +113,11 @@ def phantom_overrides(
             ThyroidPhantoms(num_subjects=num_subjects, num_folds=2).make(folder)
     elif read_setting(config_files, overrides, "num_slices"):
         DementiaPhantoms(num_subjects=num_subjects, num_folds=2, visits=1).make(folder)
-    elif modalities := read_setting(config_files, overrides, "modalities"):
+    elif "modalities" in merged_config(config_files, overrides):
+        modalities = read_setting(config_files, overrides, "modalities", LIVER_MODALITIES)
         LiverPhantoms(num_subjects=num_subjects, num_folds=2, modalities=modalities).make(folder)
     else:
-        channels = read_setting(config_files, overrides, "in_channels")
+        channels = read_setting(config_files, overrides, "in_channels", len(MR_MODALITIES))
         if channels not in range(1, len(MR_MODALITIES) + 1):
             raise InputError(
                 f"in_channels: {channels!r}; phantoms have 1 to {len(MR_MODALITIES)} modalities; set --dataset_dir "

@@ -14,7 +14,7 @@ def test_the_command_line_packages_the_same_bytes_as_another_process(project, tm
     weights = random_weights(SIAM, tmp_path / "weights")
     here = package_bundle(SIAM, "monailabel", tmp_path / "here", weights, **SETTINGS[SIAM])
     words = [project / "scripts/package.py", SIAM, "--target", "monailabel", "--weights", "weights/model.pt"]
-    words += ["--box_size", "[27,27,27]", "--channels", "[4,4,4,4]"]
+    words += ["--in_channels", "1", "--box_size", "[27,27,27]", "--channels", "[4,4,4,4]"]
     result = run_python(words, tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"dist/{SIAM}_classification.zip (")

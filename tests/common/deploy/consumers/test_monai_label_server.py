@@ -20,6 +20,7 @@ from common.references import evaluated
 from tests.common.deploy.consumers.environments import consumer_environment
 from tests.common.deploy.consumers.label_server import LabelServer
 from tests.common.deploy.consumers.label_studies import write_study, write_volume
+from tests.common.deploy.made_studies import PREPROCESSING
 from tests.common.deploy.tiny_bundles import OVERLAYS, SETTINGS, random_weights
 from tests.common.networks.statistics import with_statistics
 
@@ -94,7 +95,11 @@ def servers(folder, classifiers):
 
 def preprocessed(classifier, row) -> torch.Tensor:
     """The network's input for a row of a datalist, as ``evaluate.yaml`` over ``train.yaml`` makes it."""
-    config = {**classifier.configs["train"], **classifier.configs["evaluate"]}
+    config, served = {**classifier.configs["train"], **classifier.configs["evaluate"]}, classifier.configs["inference"]
+    config |= {name: served[name] for name in (*PREPROCESSING, "in_channels", "num_classes") if name in served}
+    if "modalities" in config:  # counted on a cohort otherwise
+        channels = classifier.metadata["network_data_format"]["inputs"]["image"]["channel_def"]
+        config["modalities"] = list(channels.values())
     image = torch.as_tensor(evaluated(config, "preprocessing")(row)["image"])[None].float()
     return evaluated(config, "normalize")(image) if "normalize" in config else image
 
