@@ -77,6 +77,9 @@ def label_inference(config: Mapping[str, Any], metadata: Mapping[str, Any], name
     transforms = config["preprocessing"]["transforms"]
     rest = [transform for transform in transforms if _target(transform) not in _LEFT_OUT]
     loading = loading_of_one_file(form["inputs"]["image"], with_mask=_needs_mask(transforms))
+    if any(_target(transform) == "Spacingd" for transform in rest):
+        # MONAI takes every key that begins with image_ for metadata of a NIfTI image, this text of the app too
+        loading.append({"_target_": "DeleteItemsd", "keys": "image_path"})
     changed = {
         **config,
         "preprocessing": {"_target_": "Compose", "transforms": [*loading, *rest]},
