@@ -125,8 +125,9 @@ def _converted_parts(
     problems: list[str] = []
     defaults = [(config, dict(_parts(name, config[name]))) for config in known]
     defaults = [(config, parts) for config, parts in defaults if _target(config[name]) == _target(value)]
-    for place, part in _parts(name, value):
-        same = [(config, parts[place]) for config, parts in defaults if place in parts]
+    for key, part in _parts(name, value):
+        place, _ = key
+        same = [(config, parts[key]) for config, parts in defaults if key in parts]
         if _is_reference(part) or any(_same(part, default) for _, default in same):
             continue
         values = [plain_value({**config, "_part": default}, "_part") for config, default in same]
@@ -142,17 +143,20 @@ def _converted_parts(
     return converted, problems
 
 
-def _parts(place: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The values in a component by their places, but those that MONAI reads itself, such as ``_target_``."""
+def _parts(place: str, value: Any, within: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[str, tuple[Any, ...]], Any]]:
+    """The values in a component by their places, but those that MONAI reads itself, such as ``_target_``.
+
+    A place has the components around it, as a handler that was added or taken out moves the others in their list.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not str(key).startswith("_"):
-                yield from _parts(f"{place}#{key}", item)
+                yield from _parts(f"{place}#{key}", item, (*within, _target(value)))
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         for number, item in enumerate(value):
-            yield from _parts(f"{place}#{number}", item)
+            yield from _parts(f"{place}#{number}", item, within)
     else:
-        yield place, value
+        yield (place, within), value
 
 
 def _target(value: Any) -> Any:

@@ -168,3 +168,11 @@ def test_every_id_without_another_default_than_null_has_a_type():
         assert {
             name for name, found in values.items() if set(map(str, found)) == {"None"} and "#" not in name
         } <= _EXAMPLES.keys()
+
+
+def test_a_handler_that_another_program_takes_out_moves_the_others_and_changes_no_type(tmp_path):
+    handlers = [{"_target_": "A", "log": 10}, {"_target_": "B", "log": False}]
+    (tmp_path / "train.yaml").write_text(json.dumps({"train": {"handlers": handlers}}))
+    assert converted_options({"train": {"handlers": handlers[1:]}}, tmp_path) == {}
+    with pytest.raises(InputError, match=r"train#handlers#0#log: found 'maybe'; expected a whole number"):
+        converted_options({"train": {"handlers": [{**handlers[0], "log": "maybe"}]}}, tmp_path)
