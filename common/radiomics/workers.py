@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import joblib
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 from tqdm import tqdm
 
 from ..errors import InputError, one_line
@@ -102,7 +102,7 @@ def _until_killed(
         Keys of the cases that were being measured when a process was killed.
     """
     threads = str(max(joblib.cpu_count() // num_workers, 1))
-    executor = get_reusable_executor(num_workers, env={f"{name}_NUM_THREADS": threads for name in THREADED})
+    executor = ProcessPoolExecutor(num_workers, env={f"{name}_NUM_THREADS": threads for name in THREADED})
     waiting = iter(list(left.items()))
     running: dict[Future, str] = {}
     try:
@@ -121,9 +121,8 @@ def _until_killed(
         if not running:  # no process can be started
             raise
         return list(running.values())
-    except BaseException:
+    finally:  # an executor of its own, as joblib cannot take over loky's shared one
         executor.shutdown(kill_workers=True)
-        raise
 
 
 def _by_cluster(measure: partial, todo: Mapping[str, Case], scheduler: str) -> Iterator[tuple[str, Measured | str]]:

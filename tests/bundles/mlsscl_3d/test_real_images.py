@@ -39,7 +39,7 @@ def test_pretraining_on_t1_of_oasis_gives_a_segmenter_of_ms_lesions(
     patches = {"dataset_dir": cohort, "roi_size": [16, 16, 16], "in_channels": 4, "validation_fraction": 0}
     start = {"pretrained_encoder": tmp_path / "pretrain/model.pt", "max_epochs": 2, "batch_size": 1}
     run_config(configs / "train_segmentation.yaml", output_dir=tmp_path / "train", **volumes | patches | start)
-    judge = {"dataset_dir": cohort, "roi_size": [32, 32, 32], "in_channels": 4}
+    judge = {"dataset_dir": cohort, "in_channels": 4}
     judge |= {"checkpoint": tmp_path / "train/model.pt", "output_dir": tmp_path / "evaluate", "overlap": 0.0}
     run_config(configs / "evaluate_segmentation.yaml", workflow_type="infer", **volumes | judge)
     table = pd.read_csv(tmp_path / "evaluate/lesions.csv")
