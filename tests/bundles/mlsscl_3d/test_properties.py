@@ -33,4 +33,4 @@ def test_evaluating_configs_have_all_properties(
 @pytest.mark.parametrize("name", ["inference.json", "inference_segmentation.json"])
 def test_inference_has_all_properties_without_a_network_file(name, open_bundle, configs, tmp_path):
     workflow = open_bundle(configs / name, workflow_type="infer", output_dir=tmp_path)
-    check_inference(workflow, ["normal", "hyperplasia"])
+    check_inference(workflow, ["normal", "hyperplasia"], "0.2.0")

@@ -24,4 +24,4 @@ def test_evaluating_configs_have_all_properties(name, open_bundle, configs, tiny
 
 def test_inference_has_all_properties_without_a_network_file(open_bundle, configs, tmp_path):
     workflow = open_bundle(configs / "inference.json", workflow_type="infer", output_dir=tmp_path)
-    check_inference(workflow, ["benign", "malignant"])
+    check_inference(workflow, ["benign", "malignant"], "0.2.0")
