@@ -33,8 +33,8 @@ def study(
 
     Start the same command again to continue, also after a kill: nothing that is finished is repeated. The plan is
     <output_dir>/plan.yaml: edit it after --until plan, then "study.py finish <output_dir>" does the rest. The steps
-    alone: study.py compare <output_dir>, conclude, finish; each runs what is missing before it. Further options override
-    ids of the configs, as everywhere: --image_size "[96,96]" --device cpu.
+    alone: study.py compare <output_dir>, conclude, finish; each runs what is missing before it. Further options
+    override ids of the configs, as everywhere: --image_size "[96,96]" --device cpu.
 
     Args:
         bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
@@ -53,7 +53,7 @@ def study(
         overlays: further config files of the bundle for all stages.
         seeds: random seeds of the trainings.
         fractions: parts of the labels, e.g. 0.1,0.5,1 for a curve of label efficiency.
-        incomplete: rows with problems: report refuses them, all at once; drop leaves them out and says so in the report.
+        incomplete: rows with problems: report refuses them, all at once; drop leaves them out and reports it.
         pretrain: ids of pretrain.yaml alone, e.g. "{max_epochs: 100}".
         train: ids of the training alone.
         **settings: ids of the configs and their values.

@@ -45,7 +45,7 @@ class Journal:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Note the seconds of a step; those of runs that were interrupted are added as far as a step ended by itself."""
+        """Note the seconds of a step, and add them to those of earlier runs of it that were interrupted."""
         start = time.monotonic()
         finished = None
         try:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,8 @@ def _time_steps(built: Any, device: Any) -> dict[str, float]:
 
     trainer.add_event_handler(Events.ITERATION_COMPLETED, stop)
     trainer.run()
-    steps = [end - begin for (a, begin), (b, end) in zip(marks, marks[1:], strict=False) if (a, b) == ("batch", "step")]
-    ends = [end - begin for (a, begin), (b, end) in zip(marks, marks[1:], strict=False) if (a, b) == ("step", "epoch")]
+    steps = [end - begin for (a, begin), (b, end) in pairwise(marks) if (a, b) == ("batch", "step")]
+    ends = [end - begin for (a, begin), (b, end) in pairwise(marks) if (a, b) == ("step", "epoch")]
     timed = sorted(steps[1:] or steps)
     return {"step": timed[len(timed) // 2], "epoch_end": min(ends, default=0.0)}
 

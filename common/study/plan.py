@@ -140,7 +140,7 @@ def _problems(found: Any) -> Iterator[str]:
 
 def _lines(study: Path, plan: Plan) -> Iterator[str]:
     cohort = plan.cohort
-    yield f"# Plan of a study of {cohort.get('subjects')} subjects with {Path(plan.bundle).name}. Everything later reads it."
+    yield f"# Plan of a study: {cohort.get('subjects')} subjects, {Path(plan.bundle).name}. Everything later reads it."
     yield f"# Edit it, then: python scripts/study.py finish {study}"
     content = asdict(plan)
     for name in ("bundle", "dataset_dir", "datalist", "test_datalist", "task"):

@@ -19,17 +19,16 @@ def describe_plan(study: Path, plan: Plan) -> str:
         study: folder of the study.
         plan: its plan.
     """
-    return "\n".join(
-        [*_sentences(plan), "", *_table(plan), "", *_settings(plan), *_warnings(plan), *_next(study, plan)]
-    )
+    parts = (_sentences(plan), _table(plan), [*_settings(plan), *_warnings(plan)], _next(study, plan))
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def _sentences(plan: Plan) -> Iterator[str]:
     cohort = plan.cohort
-    classes = ", ".join(
-        f"{number} {name.partition(' ')[2] or 'class ' + name}" for name, number in cohort["classes"].items()
-    )
-    what = f"structures {', '.join(name for name in cohort['classes'])}" if plan.task == "segmentation" else classes
+    names = {name: name.partition(" ")[2] or f"class {name}" for name in cohort["classes"]}
+    what = ", ".join(f"{number} {names[name]}" for name, number in cohort["classes"].items())
+    if plan.task == "segmentation":
+        what = f"label maps of {', '.join(list(names.values())[1:])}"
     size = "x".join(map(str, cohort["shape"]))
     channels = cohort["modalities"]
     images = f"{cohort['images']} images of {cohort['subjects']} subjects ({what})"
@@ -46,8 +45,8 @@ def _sentences(plan: Plan) -> Iterator[str]:
     estimate, machine = plan.estimate, plan.machine
     cores = "" if machine["device"] != "cpu" else f" with {machine['cores']} cores"
     yield (
-        f"It takes about {duration(estimate['seconds'])} on {machine['device']}{cores}, {estimate['memory_gb']:.1f} GB of "
-        f"memory and {estimate['disk_gb']:.2f} GB of disk."
+        f"It takes about {duration(estimate['seconds'])} on {machine['device']}{cores}, {estimate['memory_gb']:.1f} GB "
+        f"of memory and {estimate['disk_gb']:.2f} GB of disk."
     )
 
 
@@ -74,7 +73,7 @@ def _warnings(plan: Plan) -> Iterator[str]:
     if estimate["left_out"]:
         yield f"Left out to fit the budget: {', '.join(estimate['left_out'])}."
     if not estimate["fits"]:
-        yield f"WARNING: even the shortest study takes longer than the budget; --budget {_minutes(estimate['seconds'])}m"
+        yield f"WARNING: the shortest study takes longer than the budget; --budget {_minutes(estimate['seconds'])}m"
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
     if estimate["disk_gb"] > machine["disk_gb"]:
@@ -84,7 +83,6 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 
 def _next(study: Path, plan: Plan) -> Iterator[str]:
-    yield ""
     yield f"Edit {study / PLAN} as you like, then: python scripts/study.py finish {study}"
 
 

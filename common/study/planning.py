@@ -178,19 +178,12 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
 def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float]:
     """Costs of the trainings, and seconds of the traditional features of an image."""
     radiomics = _measure_radiomics(table, study) if any("radiomics" in text for text in table.plan.methods) else 0.0
+    names = {key: found for key in ("labels", "modality") if (found := _names(study, key))}
+    cache = {"cache_dir": str(study / "cache")}
+    runs = [replace(run, overrides={**run.overrides, **cache}) for run in table.to_measure(machine.device)]
+    rows = [{**row, "fold": 0} for row in table.for_measurement()]
     with temporary_folder() as folder:
-        rows = table.for_measurement()
-        rows = [{**row, "fold": 0} for row in rows]
-        runs = [
-            replace(run, overrides={**run.overrides, "cache_dir": str(study / "cache")})
-            for run in table.to_measure(machine.device)
-        ]
-        content = {
-            name: names
-            for name, names in (("labels", _names(study, "labels")), ("modality", _names(study, "modality")))
-            if names
-        }
-        return measure_stages(runs, rows, folder, content), radiomics
+        return measure_stages(runs, rows, folder, names), radiomics
 
 
 def _names(study: Path, key: str) -> Any:
@@ -217,7 +210,7 @@ def _fit(table: StageTable, costs: Mapping[str, StageCost], radiomics: float, se
     plan = table.plan
     stages = list(table.stages(costs, radiomics))
     allowed = None if seconds is None else max(seconds * (1 - RESERVE), CONSTANT)
-    fitted = fitbudget_seconds(stages, plan.methods, allowed)
+    fitted = fit_budget(stages, plan.methods, allowed)
     if seconds is not None:
         plan = _shortened(plan, fitted)
     stages = list(replace(table, plan=plan).stages(costs, radiomics))
@@ -243,25 +236,18 @@ def _estimate(plan: Plan, stages: Sequence[Stage], costs: Mapping[str, StageCost
         "left_out": list(fitted.dropped),
         "memory_gb": round(max((cost.memory for cost in costs.values()), default=0) / 1e9, 2),
         "disk_gb": round(disk / 1e9 + 0.01, 2),
-        "stages": [
-            {
-                "what": stage.what,
-                "runs": stage.runs,
-                "seconds": round(stage.runs * stage.one_run()),
-                "epochs": stage.epochs,
-            }
-            for stage in needed
-        ],
-        "measured": {
-            key: {
-                "step": round(cost.step, 4),
-                "images": cost.images,
-                "load": round(cost.load, 4),
-                "setup": round(cost.setup, 2),
-            }
-            for key, cost in costs.items()
-        },
+        "stages": [{**_entry(stage), "runs": stage.runs} for stage in needed],
+        "measured": {key: _rounded(cost) for key, cost in costs.items()},
     }
+
+
+def _entry(stage: Stage) -> dict[str, Any]:
+    return {"what": stage.what, "seconds": round(stage.runs * stage.one_run()), "epochs": stage.epochs}
+
+
+def _rounded(cost: StageCost) -> dict[str, Any]:
+    numbers = {name: round(value, 4) for name, value in asdict(cost).items() if name in ("setup", "load", "step")}
+    return {**numbers, "images": cost.images}
 
 
 def _summary(cohort: Cohort) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +145,6 @@ def _check_apart(
     if both:
         shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
         raise InputError(
-            f"{os.fspath(test_datalist)}: {len(both)} test subjects are in {datalist} too: {shown}; expected none; take "
-            "them out of one"
+            f"{test_datalist}: {len(both)} test subjects are in {datalist} too: {shown}; expected none; take them out of "
+            "one"
         )

@@ -1,8 +1,8 @@
 """Rules that choose the settings of a study by the cohort's fingerprint and the machine.
 
 A rule is a function of :class:`~common.study.rules.facts.Facts` that yields a
-:class:`~common.study.rules.facts.Choice` for each id that it sets. A bundle's ``study.yaml`` names its rules; later ones
-see the choices of earlier ones. A choice is a default: what the user sets counts.
+:class:`~common.study.rules.facts.Choice` for each id that it sets. A bundle's ``study.yaml`` names its rules; later
+ones see the choices of earlier ones. A choice is a default: what the user sets counts.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def lesion_slices(facts: Facts) -> Iterator[Choice]:
 
 
 def lesion_picture(facts: Facts) -> Iterator[Choice]:
-    """Size of the lesion's picture: the median box, as the paper resizes to "the average size", and a smaller network."""
+    """The lesion's picture: the median box, as the paper resizes to "the average size", and a smaller network."""
     sample = facts.cohort.sample
     where = "gpu" if facts.machine.is_gpu else "cpu"
     if facts.setting("lesion_share") is not None or "pretrained_weights" in facts.chosen:  # undistorted, square
