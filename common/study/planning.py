@@ -13,7 +13,7 @@ from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
 from ..files import write_atomically
 from ..temporary import temporary_folder
-from .budget import RESERVE, Fitted, Stage, read_duration
+from .budget import RESERVE, Fitted, Stage, fit_budget, read_duration
 from .cohort import Cohort, describe_cohort
 from .image_sample import measure_images
 from .machine import Machine, describe_machine

@@ -145,6 +145,6 @@ def _check_apart(
     if both:
         shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
         raise InputError(
-            f"{test_datalist}: {len(both)} test subjects are in {datalist} too: {shown}; expected none; take them out of "
-            "one"
+            f"{test_datalist}: {len(both)} test subjects are in {datalist} too: {shown}; expected none; take them "
+            "out of one"
         )

@@ -13,7 +13,8 @@ def intensities(facts: Facts) -> Iterator[Choice]:
     """A window for CT and for 8-bit volumes; other images keep the config's scaling of each image on its own.
 
     CT: the 0.5 % and 99.5 % of the voxels in the lesions' masks, as nnU-Net clips (Isensee et al. 2021, "intensity
-    normalization"); -1000 to 400 HU without masks. Volumes of 8 bits have been scaled together already: each image's own minimum and maximum would take away how bright a lesion is.
+    normalization"); -1000 to 400 HU without masks. Volumes of 8 bits have been scaled together already: each one's own
+    minimum and maximum would take away how bright a lesion is.
     """
     sample, default = facts.cohort.sample, facts.default("scale_intensity")
     if default is None:

@@ -13,7 +13,7 @@ SHARE = 0.5  # of the memory for preprocessed images
 
 
 def memory(facts: Facts) -> Iterator[Choice]:
-    """bfloat16 where the processor has it; for a cohort that does not fit in memory half precision, a part, or a disk."""
+    """bfloat16 where the processor has it; for cohorts larger than the memory half precision, a part, or the disk."""
     if not facts.machine.is_gpu and facts.machine.bfloat16 and facts.default("amp") is not None:
         yield Choice("amp", True, "the processor computes in bfloat16")
     size = facts.setting("image_size") or facts.cohort.sample.shape
