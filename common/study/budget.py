@@ -102,7 +102,7 @@ def fit_budget(stages: Sequence[Stage], methods: Sequence[str], seconds: float |
         for epochs in _shorter(full):
             shortened = [replace(stage, epochs=epochs.get(stage.kind, stage.epochs)) for stage in stages]
             needed = total_seconds(shortened, kept)
-            least = all(value <= LEAST_EPOCHS or value == full[kind] for kind, value in epochs.items())
+            least = all(value <= LEAST_EPOCHS for value in epochs.values())
             if needed <= seconds or (least and number == min(2, len(methods))):
                 return Fitted(tuple(kept), tuple(methods[number:]), epochs, needed, needed <= seconds)
     raise AssertionError("the shortest study is returned above")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..evaluation.protocols.label_fractions import LabelFractions
-from ..evaluation.protocols.methods import FineTuning, Probe
+from ..evaluation.protocols.methods import Encoder, FineTuning, Probe
 from .plan import Plan
 from .progress import Watched
+from .runs import Run
 from .segmentations import Segmentations
 
-__all__ = ["COMPARE", "comparison_of", "row_entries", "shared_options", "watched_runs"]
+__all__ = ["COMPARE", "comparison_of", "row_entries", "runs_of", "shared_options", "watched_runs"]
 
 COMPARE = "compare"
 SHORT = 3.0  # seconds of a run that the estimate does not list
@@ -45,15 +47,31 @@ def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentations:
     return LabelFractions(output_dir=folder, methods=plan.methods, **options, **shared)
 
 
-def watched_runs(runs: Sequence[Any], plan: Plan) -> list[Watched]:
+def runs_of(comparison: LabelFractions | Segmentations) -> Iterator[Run]:
+    """All runs of a comparison by the files that they make."""
+    if isinstance(comparison, Segmentations):
+        yield from comparison.runs()
+        return
+    root, folds = comparison.output_dir, comparison.repetition.folds
+    for row in comparison.rows:
+        if isinstance(encoder := row.start, Encoder):
+            for modality, fold in itertools.product(encoder.runs, folds):
+                yield Run(f"pre-training {encoder.name}, fold {fold}", encoder.checkpoint(root, fold, modality))
+    for fraction, seed, row, fold in itertools.product(comparison.fractions, comparison.seeds, comparison.rows, folds):
+        labels = root / f"labels{100 * fraction:g}" / f"seed{seed}"
+        yield Run(f"{row.name}, fold {fold}", row.predictions(labels, fold))
+
+
+def watched_runs(runs: Iterable[Run], plan: Plan) -> list[Watched]:
     """Runs with the seconds that the plan expects of them.
 
     Args:
-        runs: runs with ``name`` and ``makes``.
+        runs: runs of the study.
         plan: plan with an estimate of each stage.
     """
     stages = [stage for stage in plan.estimate.get("stages", []) if stage["runs"]]
-    return [Watched(run.name, run.makes, _expected(run.name, stages)) for run in runs]
+    once = {run.makes: run for run in runs}  # rows share their pre-training
+    return [Watched(run.name, run.makes, _expected(run.name, stages)) for run in once.values()]
 
 
 def _expected(name: str, stages: Sequence[Mapping[str, Any]]) -> float:

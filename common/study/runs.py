@@ -19,12 +19,12 @@ class Run:
     Args:
         name: words for the bar and the log.
         makes: file that is there once the run is done.
-        call: function that does it; it goes on where it was killed.
+        call: function that does it; it goes on where it was killed. By default nothing: another protocol does it.
     """
 
     name: str
     makes: Path
-    call: Callable[[], object]
+    call: Callable[[], object] = lambda: None
 
 
 def run_all(runs: Iterable[Run], after_each: Callable[[], object] = lambda: None) -> None:
