@@ -86,6 +86,18 @@ class FinalTraining(Stages):
             run_all(self.runs(), self._keep_identity)
             return self.folder / "model.pt"
 
+    def export(self, evaluation: str, overlays: Sequence[str], weights: Path, torchscript: Path) -> None:
+        """Export weights as TorchScript with their inference config beside it.
+
+        Args:
+            evaluation: config with ``run exporting``.
+            overlays: overlays of the row.
+            weights: ``model.pt`` of the training, or of one with the same settings.
+            torchscript: file to write.
+        """
+        paths = {"checkpoint": str(weights), "torchscript": str(torchscript), "output_dir": str(torchscript.parent)}
+        self._run(evaluation, [self.configs.path(name) for name in overlays], **paths, run_id="exporting")
+
     def _train(self) -> None:
         overlays = [self.configs.path(name) for name in self.row.overlays]
         start = self._start(self.repetition, self.row, 0)

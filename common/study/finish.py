@@ -20,7 +20,7 @@ from .final_training import FinalTraining
 from .plan import Plan
 from .stage_table import training_config
 
-__all__ = ["FINAL", "calibrate", "collect_weights", "final_training_of", "package", "read_row"]
+__all__ = ["FINAL", "calibrate", "collect_weights", "final_training_of", "package", "read_row", "training_settings"]
 
 FINAL = "final"
 logger = logging.getLogger(__name__)
@@ -39,6 +39,11 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
     """
     if plan.final["kind"] == "ensemble" or plan.test_datalist is not None:
         return None
+    return training_settings(study, plan, text)
+
+
+def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
+    """The training of a method with the settings of the plan."""
     options = {"method": text, "training": training_config(plan.task)}
     return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
 

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from ..errors import InputError
 from .compare import COMPARE, watched_runs
-from .finish import FINAL, calibrate, collect_weights, final_entry, final_training_of, package
+from .finish import FINAL, calibrate, collect_weights, final_entry, final_training_of, package, training_settings
 from .plan import Plan
 from .progress import watching
 from .trial import choose_cases, try_archive
@@ -42,17 +42,18 @@ def finish(study: Path, plan: Plan, method: str, terminal: TextIO) -> Mapping[st
     shutil.copyfile(study / COMPARE / "report" / "metrics.json", metrics)
     rows = json.loads((study / "datalist.json").read_text(encoding="utf-8"))["training"]
     cases = choose_cases([_absolute(row, study) for row in rows])
+    device = str(plan.settings.get("device", "cpu"))
     if plan.task == "segmentation":
         from .segmenter import export_segmenter, try_segmenter
 
-        archive = export_segmenter(study, plan, overlays)
-        tried = try_segmenter(study, plan, archive, cases)
-        return final_entry(study, plan, archive, None, tried)
+        settings = training or training_settings(study, plan, method)
+        archive = export_segmenter(study / FINAL, settings, settings.row.overlays)
+        return final_entry(study, plan, archive, None, try_segmenter(archive, cases, study / FINAL / "trial", device))
     calibration = calibrate(study, plan, method)
     archive = package(study, plan, overlays, calibration, metrics)
     if not cases:
         raise InputError(f"{study / 'datalist.json'}: no labelled case to try the archive on; expected some")
-    tried = try_archive(archive, cases, study / FINAL / "trial", str(plan.settings.get("device", "cpu")))
+    tried = try_archive(archive, cases, study / FINAL / "trial", device)
     return final_entry(study, plan, archive, calibration, tried)
 
 
