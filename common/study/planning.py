@@ -26,6 +26,7 @@ from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 
 __all__ = ["Wishes", "budget_seconds", "make_plan"]
 
+SLOWER = "three steps in bfloat16 took longer"
 DISK = 3.0  # checkpoints and weights of a run, in sizes of its network: optimizer with momentum
 
 
@@ -74,7 +75,10 @@ def make_plan(wishes: Wishes) -> Plan:
     _check_options(configs, plan)
     write_study_datalist(study / "datalist.json", found)
     table = StageTable(configs, plan, found.rows, list(cohort.modalities) if found.modality else [])
-    costs, radiomics = _measure(table, machine, study)
+    costs, radiomics, faster = _measure(table, machine, study)
+    if faster:
+        plan = replace(plan, settings={**plan.settings, "amp": False}, reasons={**plan.reasons, "amp": SLOWER})
+        table = replace(table, plan=plan)
     plan = _fit(table, costs, radiomics, None if seconds is None else seconds - (time.monotonic() - start))
     write_atomically(study / "cohort.json", json.dumps(asdict(cohort), indent=1) + "\n")
     write_plan(study, plan)
@@ -175,15 +179,24 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
         raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
 
 
-def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float]:
-    """Costs of the trainings, and seconds of the traditional features of an image."""
+def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float, bool]:
+    """Costs of the trainings, seconds of the traditional features of an image, and whether float32 is faster.
+
+    Depthwise convolutions, for one, are slower in bfloat16 on a processor: where a rule has chosen it, both are timed.
+    """
     radiomics = _measure_radiomics(table, study) if any("radiomics" in text for text in table.plan.methods) else 0.0
     names = {key: found for key in ("labels", "modality") if (found := _names(study, key))}
     cache = {"cache_dir": str(study / "cache")}
     runs = [replace(run, overrides={**run.overrides, **cache}) for run in table.to_measure(machine.device)]
     rows = [{**row, "fold": 0} for row in table.for_measurement()]
+    both = "amp" in table.plan.reasons and not machine.is_gpu
+    plain = [replace(run, key=f"{run.key} in float32", overrides={**run.overrides, "amp": False}) for run in runs]
     with temporary_folder() as folder:
-        return measure_stages(runs, rows, folder, names), radiomics
+        found = measure_stages([*runs, *(plain if both else [])], rows, folder, names)
+    costs = {run.key: found[run.key] for run in runs}
+    in_float32 = {run.key: found[f"{run.key} in float32"] for run in runs} if both else costs
+    faster = sum(cost.step for cost in in_float32.values()) < sum(cost.step for cost in costs.values())
+    return in_float32 if faster else costs, radiomics, faster
 
 
 def _names(study: Path, key: str) -> Any:
