@@ -89,7 +89,7 @@ def check_with_zoo(folder: str | Path, checkout: str | Path) -> Iterator[tuple[s
         yield "verify_bundle", _run(work, [*python, "ci/verify_bundle.py", "--b", name, "--mode", "full"])
         shutil.rmtree(work / "models")
         shutil.copytree(folder, work / "models" / name)
-        yield from _style(work, checkout)
+        yield "code_format", _style(work, checkout)
         yield "hooks", _hooks(work, checkout, name)
         yield "release", _release(work, folder)
 
@@ -102,16 +102,16 @@ def _copy(folder: Path, checkout: Path, work: Path) -> None:
     (work / "site/sitecustomize.py").write_text(_BLOCK)
 
 
-def _style(work: Path, checkout: Path) -> Iterator[tuple[str, str | None]]:
-    """The zoo's ``runtests.sh`` on the archive alone."""
+def _style(work: Path, checkout: Path) -> str | None:
+    """The zoo's ``runtests.sh`` on the archive alone; it stops at the first of its tools that fails."""
+    if missing := [tool for tool in _STYLE if not find_spec(tool)]:  # the script would install them
+        return f"not installed; run: pip install {' '.join(missing)}"
     place = work / "style"
     place.mkdir()
     for name in _SETTINGS:
         shutil.copyfile(checkout / name, place / name)
     shutil.copytree(work / "models", place / "models")
-    for tool in _STYLE:
-        missing = None if find_spec(tool) else f"not installed; run: pip install {tool}"
-        yield tool, missing or _run(place, ["bash", "runtests.sh", f"--{tool}"], site=work / "site")
+    return _run(place, ["bash", "runtests.sh", *(f"--{tool}" for tool in _STYLE)], site=work / "site")
 
 
 def _hooks(work: Path, checkout: Path, name: str) -> str | None:
@@ -172,7 +172,7 @@ def _run(place: Path, command: Sequence[str], site: Path | None = None) -> str |
     """Run a script of the zoo; the last lines of its output if it fails."""
     site = site or place / "site"
     environment = {**os.environ, "PYTHONPATH": str(site), "MONAI_MODEL_ZOO_PY_EXE": sys.executable}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
+    environment["PYTHONWARNINGS"] = "ignore"
     try:
         result = subprocess.run(
             command, cwd=place, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False

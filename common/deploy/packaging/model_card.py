@@ -42,7 +42,11 @@ def render_model_card(metadata: Mapping[str, Any], metrics: Mapping[str, Any] | 
 
 
 def render_template(
-    template: str, metadata: Mapping[str, Any], metrics: Mapping[str, Any] | None, hashes: Mapping[str, str], **more: Any
+    template: str,
+    metadata: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None,
+    hashes: Mapping[str, str],
+    **more: Any,
 ) -> str:
     """Markdown of a template that is or extends the one of the card.
 
