@@ -16,7 +16,7 @@ __all__ = ["curve_figures", "forest_figure", "subgroup_figure"]
 
 ROW = 0.27  # inches
 #: Columns of ``metrics.csv`` by what the page calls them, and a bound that a collapsed training crosses.
-CURVES = {
+CURVES: dict[str, dict[str, tuple[str, float | None]]] = {
     "pretraining": {
         "loss": ("Loss of the pre-training", None),
         "knn_balanced_accuracy": ("kNN: balanced accuracy of the features", None),

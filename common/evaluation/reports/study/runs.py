@@ -46,7 +46,7 @@ def read_curves(compare: Path) -> pd.DataFrame:
 
 def collapsed(curves: pd.DataFrame) -> list[str]:
     """A line for each pre-training whose last epoch is beyond a bound of the collapse monitor."""
-    found = []
+    found: list[str] = []
     if curves.empty:
         return found
     for run, rows in curves[curves["pretraining"]].groupby("run", sort=False):
