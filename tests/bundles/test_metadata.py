@@ -1,4 +1,4 @@
-"""metadata.json of every bundle tells the truth and passes MONAI's check offline."""
+"""metadata.json of every bundle describes the bundle correctly and passes MONAI's check offline."""
 
 from __future__ import annotations
 

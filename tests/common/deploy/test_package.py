@@ -286,7 +286,7 @@ def test_code_that_someone_wrote_into_a_config_does_not_leave_the_house(quick, w
         (SIAM, "zoo", {"dataset_dir": "/some/where"}, "dataset_dir: /some/where is a place on this machine"),
     ],
 )
-def test_bad_input_is_told_in_one_line_before_anything_is_written(weights, tmp_path, bundle, target, options, message):
+def test_bad_input_is_reported_before_anything_is_written(weights, tmp_path, bundle, target, options, message):
     with pytest.raises(InputError, match=message) as caught:
         package_bundle(bundle, target, tmp_path / "out", **{"weights": weights, **SETTINGS[SIAM], **options})
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()

@@ -29,7 +29,7 @@ def test_a_good_bundle_passes_all_checks_and_is_left_as_it_was(archive):
 
 
 @pytest.mark.slow
-def test_each_check_tells_its_own_problem_and_the_others_go_on(archive):
+def test_each_check_reports_its_own_problem_and_the_others_go_on(archive):
     change(archive, "train", run=["$1 / 0"])
     change(archive, "evaluate", initialize=["$__import__('common')"])
     unlinked = {**dataset("testing"), "transform": "@other"}
@@ -71,13 +71,13 @@ def test_structure_names_and_versions_of_a_good_bundle_are_right(archive):
         ),
     ],
 )
-def test_what_is_wrong_with_files_ids_and_versions_is_told(damage, expected, archive):
+def test_what_is_wrong_with_files_ids_and_versions_is_reported(damage, expected, archive):
     damage(archive)
     (problem,) = static_problems(archive)
     assert problem.startswith(expected)
 
 
-def test_a_name_that_no_folder_of_the_zoo_has_is_told(archive):
+def test_a_name_that_no_folder_of_the_zoo_has_is_reported(archive):
     (problem,) = static_problems(archive.rename(archive.with_name("Tiny-Bundle")))
     assert problem.startswith("Tiny-Bundle: a bundle's name is")
 

@@ -39,7 +39,7 @@ def test_the_output_has_one_channel_more_which_says_no_call(metadata):
     jsonschema.validate(found, json.loads(METADATA_SCHEMA.read_text()))
 
 
-def test_calibration_and_scores_are_told_or_that_there_are_none(metadata):
+def test_calibration_and_scores_are_reported_or_that_there_are_none(metadata):
     found = archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=2)
     assert found["calibration"] == {"calibrated": False, "temperature": 1.0, "threshold": 0.0}
     assert found["eval_metrics"] == metadata["eval_metrics"]

@@ -52,7 +52,7 @@ def test_a_changed_missing_or_added_file_is_named(folder, damage, expected):
     assert str(refused.value).startswith(expected) and "\n" not in str(refused.value)
 
 
-def test_of_several_the_first_by_name_is_told(folder):
+def test_of_several_the_first_by_name_is_reported(folder):
     (folder / "models/model.ts").write_text("other")
     (folder / "configs/a.json").write_text("added")
     (folder / "configs/metadata.json").unlink()
