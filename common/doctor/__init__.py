@@ -9,11 +9,6 @@ if TYPE_CHECKING:
     from .findings import Finding, Findings
     from .installation_findings import examine_installation
 
-__all__ = [
-    "Finding",
-    "Findings",
-    "examine_bundle",
-    "examine_installation",
-]
+__all__ = ["Finding", "Findings", "examine_bundle", "examine_installation"]
 
 __getattr__ = lazy_exports(__name__)
