@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -122,10 +120,11 @@ class Study:
         return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
 
     def _write_report(self) -> Path:
-        module = f"{__name__.split('.')[0]}.evaluation.reports.study_report"
-        if find_spec(module) is None:
+        if read_plan(self.folder).task == "segmentation":  # the page has ROC curves and the like
             return self.folder / COMPARE / "report" / "report.md"
-        return import_module(module).write_study_report(self.folder)
+        from ..evaluation.reports.study_report import write_study_report
+
+        return write_study_report(self.folder)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[TextIO]:
