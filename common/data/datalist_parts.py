@@ -87,6 +87,6 @@ def mark_unlabelled(rows: Sequence[dict[str, Any]]) -> Rows:
 
 
 def rows_to_probe(rows: Sequence[dict[str, Any]]) -> Rows:
-    """Rows with a label if some have one, else all: features of a partly labelled cohort are for classifiers of them."""
+    """Rows with a label if some have one, else all: a classifier of features needs both."""
     labelled = [row for row in rows if row.get("label") is not None]
     return labelled or list(rows)
