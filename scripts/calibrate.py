@@ -16,7 +16,7 @@ def calibrate(
     """Write calibration.json for scripts/package.py, and beside it a page and figures on the cost of abstention.
 
     Args:
-        predictions: predictions.csv of evaluate.yaml, one per held-out fold; "{fold}" in a name stands for all folds.
+        predictions: predictions.csv of evaluate.yaml, one per held-out fold; "{fold}" in a name means all folds.
         output: calibration.json to write.
         target_accuracy: minimum accuracy of called cases, e.g. 0.9; by default all cases are called.
         resamples: number of bootstrap samples of the subjects.

@@ -91,7 +91,7 @@ def without_record(tmp_path) -> Callable[[Path], Path]:
 
 @pytest.fixture
 def open_bundle(cache_dir) -> Callable[..., ConfigWorkflow]:
-    """Gives a workflow of config files, ready to ``initialize``; ``__`` in an override's name stands for ``#``."""
+    """Gives a workflow of config files, ready to ``initialize``; ``__`` in an override's name means ``#``."""
 
     def open_bundle(*configs: Path, workflow_type: str | None = "train", **overrides: object) -> ConfigWorkflow:
         values = {key.replace("__", "#"): plain(value) for key, value in overrides.items()}
@@ -139,15 +139,15 @@ def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture
 def one_process_group(monkeypatch) -> None:
-    """What torchrun tells the only process that it starts."""
-    told = {
+    """Environment variables that torchrun sets for a single process."""
+    variables = {
         "RANK": "0",
         "LOCAL_RANK": "0",
         "WORLD_SIZE": "1",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
     }
-    for name, value in told.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
 

@@ -1,4 +1,4 @@
-"""Batches in double precision, in which two ways to the same number can be told from two numbers."""
+"""Batches in double precision, precise enough to distinguish rounding from a different result."""
 
 from __future__ import annotations
 

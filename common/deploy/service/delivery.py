@@ -44,7 +44,7 @@ def display_name(destination: str) -> str:
     """
     url = urlsplit(destination)
     place = f"{url.hostname}:{url.port}" if url.port else str(url.hostname)
-    return f"{url.scheme}://{url.username + '@' if url.scheme.startswith('dicom') else ''}{place}{url.path}"
+    return f"{url.scheme}://{f'{url.username}@' if url.scheme.startswith('dicom') else ''}{place}{url.path}"
 
 
 def send(destination: str, files: Sequence[Path], settings: ServiceSettings) -> None:

@@ -65,10 +65,11 @@ class DicomListener:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_PDU_RECV, self._received),
         ]
-        context = server_context(self.settings)
         address = (self.settings.host, self.settings.port)
-        server = entity.start_server(address, block=False, ssl_context=context, evt_handlers=handlers)
-        assert server is not None  # as it does not block
+        server = entity.start_server(
+            address, block=False, ssl_context=server_context(self.settings), evt_handlers=handlers
+        )
+        assert server is not None and server.socket is not None  # as it does not block
         self.port = server.socket.getsockname()[1]
         try:
             yield
@@ -84,7 +85,8 @@ class DicomListener:
     def _requested(self, event: Event) -> None:
         """Reject whoever is not on the list."""
         sender = event.assoc.requestor
-        title, address = str(sender.primitive.calling_ae_title).strip(), sender.address
+        request, address = sender.primitive, sender.address
+        title = "" if request is None else str(request.calling_ae_title).strip()
         networks = self.networks.get(title, ())
         if any(ipaddress.ip_address(address) in network for network in networks):
             return

@@ -32,7 +32,7 @@ def logging_to(path: Path, size: float, files: int) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     form = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    handlers = [
+    handlers: list[logging.Handler] = [
         RotatingFileHandler(path, maxBytes=int(size * (1 << 20)), backupCount=files, encoding="utf-8"),
         logging.StreamHandler(),
     ]

@@ -269,7 +269,7 @@ class StudyQueue:
                    ORDER BY deliveries.due, id LIMIT 1""",
                 (time.time(),),
             ).fetchone()
-        return None if row is None else Delivery(*row[:3], Path(row[3]), row[4])
+        return None if row is None else Delivery(row[0], row[1], row[2], Path(row[3]), row[4])
 
     def delivered(self, delivery: Delivery) -> None:
         """A destination has confirmed all files; the study is done when all have.

@@ -26,7 +26,7 @@ BAD_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
+def test_a_bad_option_is_reported_in_one_line(case, error_lines, configs, tiny):
     options, expected = BAD_OPTIONS[case]
     first, *others = error_lines(configs / "pretrain.yaml", **tiny | {"batch_size": 4} | options)
     assert re.search(expected, first), first
@@ -58,14 +58,14 @@ def damaged(tiny, tmp_path, change) -> str:
     ],
     ids=["another size", "NaN", "constant"],
 )
-def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(change, expected, error_lines, configs, tiny, tmp_path):
+def test_a_bad_file_is_reported_with_row_and_file(change, expected, error_lines, configs, tiny, tmp_path):
     datalist = damaged(tiny, tmp_path, change)
     count, *lines = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4})
     assert count.startswith(f"error: {datalist}: ") and lines
     assert all("training[3]" in line for line in lines) and re.search(expected, " ".join(lines)), lines
 
 
-def test_a_volume_that_nothing_says_the_slice_of_is_told(error_lines, configs, tiny, liver_volumes, tmp_path):
+def test_a_volume_that_nothing_says_the_slice_of_is_reported(error_lines, configs, tiny, liver_volumes, tmp_path):
     content = json.loads((liver_volumes / "datalist.json").read_text())
     for row in content["training"]:
         row["image"] = [str(liver_volumes / name) for name in row["image"]]
@@ -86,7 +86,7 @@ def test_a_volume_that_nothing_says_the_slice_of_is_told(error_lines, configs, t
         ("pretrain.yaml", {"pretrained_weights": "classifier", "batch_size": 4}),
     ],
 )
-def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
+def test_a_checkpoint_of_another_architecture_is_reported_in_one_line(
     config, options, error_lines, configs, tiny, pretrained, classifier
 ):
     files = {"pretrained": pretrained, "classifier": classifier}
@@ -96,7 +96,7 @@ def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
 
 
 @pytest.mark.slow
-def test_the_command_line_tells_a_missing_modality_and_fails(without_t2, configs, tiny, tmp_path):
+def test_the_command_line_reports_a_missing_modality_and_fails(without_t2, configs, tiny, tmp_path):
     overrides = tiny | {"datalist": without_t2, "output_dir": tmp_path / "output", "quiet": False}
     result = run_bundle("training", [configs / "pretrain.yaml"], **overrides)
     assert result.returncode == 1

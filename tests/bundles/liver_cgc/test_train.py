@@ -107,12 +107,12 @@ def test_the_learning_rate_rises_linearly_over_the_warm_up(train, tmp_path):
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.006) and scheduler.last_epoch == 6
 
 
-def test_groups_that_do_not_divide_the_channels_are_told_in_one_line(error_lines, configs, tiny):
+def test_groups_that_do_not_divide_the_channels_are_reported_in_one_line(error_lines, configs, tiny):
     (line,) = error_lines(configs / "train.yaml", **tiny | {"fusion__groups": 7, "batch_size": 4})
     assert "groups: 7 does not divide the 1280 channels" in line
 
 
-def test_several_modalities_without_fusion_are_told(open_bundle, configs, tiny, tmp_path):
+def test_several_modalities_without_fusion_are_reported(open_bundle, configs, tiny, tmp_path):
     options = tiny | {"output_dir": tmp_path, "batch_size": 4}
     workflow = open_bundle(configs / "train.yaml", configs / "single.yaml", **options)
     workflow.initialize()

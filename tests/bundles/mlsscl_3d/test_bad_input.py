@@ -28,7 +28,7 @@ BAD_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, clips):
+def test_a_bad_option_is_reported_in_one_line(case, error_lines, configs, clips):
     options, expected = BAD_OPTIONS[case]
     (line,) = error_lines(configs / "pretrain.yaml", **clips | {"cache": "none"} | options)
     assert re.search(expected, line), line
@@ -64,7 +64,7 @@ def with_nan(row, tmp_path) -> None:
     ],
     ids=["NaN", "no file", "no label", "unknown class", "classes for maps"],
 )
-def test_a_bad_row_is_told_with_its_place(
+def test_a_bad_row_is_reported_with_its_place(
     config, change, expected, error_lines, configs, tiny, clips, patches, tmp_path
 ):
     options = {"pretrain.yaml": clips, "train.yaml": tiny, "train_segmentation.yaml": patches}[config]
@@ -74,7 +74,7 @@ def test_a_bad_row_is_told_with_its_place(
     assert re.search(expected, line), line
 
 
-def test_a_row_without_age_is_told_where_ages_weigh(run_config, configs, clips, tmp_path):
+def test_a_row_without_age_is_reported_where_ages_weigh(run_config, configs, clips, tmp_path):
     datalist = damaged(clips["dataset_dir"], tmp_path, lambda row, _: row.pop("age"))
     with pytest.raises(RuntimeError) as caught:
         files = [configs / "pretrain.yaml", configs / "age_aware.yaml"]
@@ -94,7 +94,7 @@ def test_a_row_without_age_is_told_where_ages_weigh(run_config, configs, clips, 
         ("train_segmentation.yaml", "pretrained_encoder"),
     ],
 )
-def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
+def test_a_checkpoint_of_another_architecture_is_reported_in_one_line(
     config, key, error_lines, configs, tiny, patches, pretrained
 ):
     options = patches if "segmentation" in config else tiny | {"channels": [4, 8, 8, 8]}
@@ -103,7 +103,7 @@ def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
     assert ("another architecture" in line or "trained with [4, 4, 8, 8]" in line) and str(pretrained) in line
 
 
-def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, error_lines, configs, clips, tmp_path):
+def test_another_run_in_the_output_folder_is_reported_and_kept(run_config, error_lines, configs, clips, tmp_path):
     options = clips | {"max_epochs": 1}
     run_config(configs / "pretrain.yaml", output_dir=tmp_path / "output", **options)
     (line,) = error_lines(configs / "pretrain.yaml", **options | {"beta": 2.0})

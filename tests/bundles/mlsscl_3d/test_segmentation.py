@@ -41,7 +41,7 @@ def held_out(patches) -> list[dict]:
     return [row for row in rows if row["fold"] == 0]
 
 
-def test_training_tells_the_lesion_metrics_of_the_validation_subjects(train):
+def test_training_logs_the_lesion_metrics_of_the_validation_subjects(train):
     workflow, output_dir = train(max_epochs=2, val_interval=2)
     metrics = pd.read_csv(output_dir / "metrics.csv")
     assert metrics["loss"].between(0, 3).all() and metrics["val_dice"].iloc[1:].between(0, 1).all()

@@ -1,4 +1,4 @@
-"""Batches of images and radiomics in double precision, in which two ways to one number can be told from two numbers."""
+"""Images and radiomics in double precision, precise enough to distinguish rounding from a different result."""
 
 from __future__ import annotations
 

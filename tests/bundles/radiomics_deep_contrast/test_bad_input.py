@@ -28,7 +28,7 @@ LATER_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
+def test_a_bad_option_is_reported_in_one_line(case, error_lines, configs, tiny):
     options, expected = BAD_OPTIONS[case]
     first, *others = error_lines(configs / "pretrain.yaml", **tiny | {"batch_size": 4} | options)
     assert re.search(expected, first), first
@@ -36,7 +36,7 @@ def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
 
 
 @pytest.mark.parametrize("case", LATER_OPTIONS)
-def test_an_option_that_needs_the_cohort_is_told_before_training(case, run_config, configs, tiny, tmp_path):
+def test_an_option_that_needs_the_cohort_is_reported_before_training(case, run_config, configs, tiny, tmp_path):
     options, expected = LATER_OPTIONS[case]
     with pytest.raises(RuntimeError) as caught:  # MONAI wraps the InputError
         run_config(configs / "pretrain.yaml", output_dir=tmp_path, **tiny | {"batch_size": 4} | options)
@@ -67,14 +67,14 @@ def damaged(tiny, tmp_path, change) -> str:
     ],
     ids=["empty mask", "another size", "constant"],
 )
-def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(change, expected, error_lines, configs, tiny, tmp_path):
+def test_a_bad_file_is_reported_with_row_and_file(change, expected, error_lines, configs, tiny, tmp_path):
     datalist = damaged(tiny, tmp_path, change)
     count, *lines = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "batch_size": 4})
     assert count.startswith(f"error: {datalist}: ") and lines
     assert all("training[3]" in line for line in lines) and re.search(expected, " ".join(lines)), lines
 
 
-def test_a_lesion_too_small_to_measure_is_told_by_its_subject(error_lines, configs, tiny, tmp_path):
+def test_a_lesion_too_small_to_measure_is_reported_by_its_subject(error_lines, configs, tiny, tmp_path):
     def shrink(image, mask):
         few = np.zeros_like(mask)
         few[20:22, 20:22] = 255
@@ -97,7 +97,7 @@ def test_a_lesion_too_small_to_measure_is_told_by_its_subject(error_lines, confi
         ("train.yaml", {"pretrained_encoder": "pretrained", "hidden_features": [8, 8]}),
     ],
 )
-def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
+def test_a_checkpoint_of_another_architecture_is_reported_in_one_line(
     config, options, run_config, configs, tiny, pretrained, classifier, tmp_path
 ):
     files = {"pretrained": pretrained, "classifier": classifier}
@@ -108,7 +108,7 @@ def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
     assert "another architecture" in message and ".pt" in message
 
 
-def test_weights_without_their_scaling_are_told(error_lines, configs, tiny, classifier, tmp_path):
+def test_weights_without_their_scaling_are_reported(error_lines, configs, tiny, classifier, tmp_path):
     lonely = tmp_path / "model.pt"
     lonely.write_bytes(classifier.read_bytes())
     (line,) = error_lines(configs / "evaluate.yaml", workflow_type="infer", **tiny | {"checkpoint": lonely})
@@ -116,7 +116,7 @@ def test_weights_without_their_scaling_are_told(error_lines, configs, tiny, clas
 
 
 @pytest.mark.slow
-def test_the_command_line_tells_an_empty_mask_and_fails(configs, tiny, tmp_path):
+def test_the_command_line_reports_an_empty_mask_and_fails(configs, tiny, tmp_path):
     datalist = damaged(tiny, tmp_path, lambda image, mask: (image, np.zeros_like(mask)))
     overrides = tiny | {"datalist": datalist, "output_dir": tmp_path / "output", "quiet": False}
     result = run_bundle("training", [configs / "pretrain.yaml"], **overrides)

@@ -113,7 +113,7 @@ def test_the_learning_rate_falls_by_a_factor_of_ten_after_seventy_percent(train,
     assert list(rates) == [0.01] * 7 + [0.001] * 3
 
 
-def test_an_unknown_layer_to_freeze_is_told(run_config, configs, tiny, pretrained, tmp_path):
+def test_an_unknown_layer_to_freeze_is_reported(run_config, configs, tiny, pretrained, tmp_path):
     options = tiny | {"pretrained_encoder": pretrained, "frozen_layers": ["layer9"], "output_dir": tmp_path}
     with pytest.raises(RuntimeError) as caught:  # MONAI wraps the InputError
         run_config(configs / "train.yaml", **options)

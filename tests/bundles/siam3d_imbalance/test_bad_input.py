@@ -91,7 +91,7 @@ def damaged(tiny, tmp_path) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
-def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(case, damaged, error_lines, configs, tiny):
+def test_a_bad_file_is_reported_with_row_and_file(case, damaged, error_lines, configs, tiny):
     key, damage, expected = BAD_FILES[case]
     datalist = damaged(key, damage)
     count, line = error_lines(configs / "pretrain.yaml", **tiny | {"datalist": datalist, "strategy": "plain"})
@@ -101,7 +101,7 @@ def test_a_bad_file_is_told_in_one_line_that_names_row_and_file(case, damaged, e
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
+def test_a_bad_option_is_reported_in_one_line(case, error_lines, configs, tiny):
     options, expected = BAD_OPTIONS[case]
     values = tiny | {"batch_size": 2, "candidates_per_cluster": 4} | options
     first, *others = error_lines(configs / "pretrain.yaml", **values)
@@ -119,7 +119,7 @@ def test_a_bad_option_is_told_in_one_line(case, error_lines, configs, tiny):
         ("train.yaml", {"pretrained_encoder": "pretrained", "channels": [4, 8, 4, 4]}),
     ],
 )
-def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
+def test_a_checkpoint_of_another_architecture_is_reported_in_one_line(
     config, options, error_lines, configs, tiny, pretrained, classifier
 ):
     files = {"pretrained": pretrained, "classifier": classifier}
@@ -130,7 +130,7 @@ def test_a_checkpoint_of_another_architecture_is_told_in_one_line(
 
 @pytest.mark.parametrize("config", ["extract_features.yaml", "evaluate.yaml", "train.yaml"])
 @pytest.mark.parametrize("content", [None, b"", b"PK not a checkpoint"])
-def test_an_unreadable_checkpoint_is_told_in_one_line(config, content, error_lines, configs, tiny, tmp_path):
+def test_an_unreadable_checkpoint_is_reported_in_one_line(config, content, error_lines, configs, tiny, tmp_path):
     path = tmp_path / "model.pt"
     if content is not None:
         path.write_bytes(content)
@@ -139,7 +139,7 @@ def test_an_unreadable_checkpoint_is_told_in_one_line(config, content, error_lin
     assert str(path) in line
 
 
-def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, error_lines, configs, tiny, tmp_path):
+def test_another_run_in_the_output_folder_is_reported_and_kept(run_config, error_lines, configs, tiny, tmp_path):
     options = tiny | {"batch_size": 4, "max_epochs": 1, "strategy": "plain"}
     run_config(configs / "pretrain.yaml", output_dir=tmp_path / "output", **options)
     (line,) = error_lines(configs / "pretrain.yaml", **options | {"seed": 1, "max_epochs": 2})
@@ -148,7 +148,7 @@ def test_another_run_in_the_output_folder_is_told_and_left_as_it_is(run_config, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["empty mask", "truncated image"])
-def test_the_command_line_tells_a_bad_file_and_fails(case, damaged, configs, tiny, tmp_path):
+def test_the_command_line_reports_a_bad_file_and_fails(case, damaged, configs, tiny, tmp_path):
     key, damage, _ = BAD_FILES[case]
     overrides = tiny | {"datalist": damaged(key, damage), "output_dir": tmp_path / "output", "quiet": False}
     result = run_bundle("training", [configs / "pretrain.yaml"], **overrides)
@@ -159,7 +159,7 @@ def test_the_command_line_tells_a_bad_file_and_fails(case, damaged, configs, tin
 
 
 @pytest.mark.slow
-def test_the_command_line_tells_a_bad_option_and_fails(configs, tiny, tmp_path):
+def test_the_command_line_reports_a_bad_option_and_fails(configs, tiny, tmp_path):
     overrides = tiny | {"batch_size": 3, "output_dir": tmp_path / "output", "quiet": False}
     result = run_bundle("training", [configs / "pretrain.yaml"], **overrides)
     assert result.returncode == 1

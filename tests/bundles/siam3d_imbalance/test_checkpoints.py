@@ -95,8 +95,8 @@ def test_fine_tuning_takes_the_network_and_warns_once_of_other_preprocessing(
     workflow.initialize()
     assert workflow.parser.get_parsed_content("channels") == [4, 4, 4, 4]
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    told = [text for text in warnings if "preprocessing" in text]
-    assert len(told) == 1 and "box_size [32, 32, 32], trained with [27, 27, 27]" in told[0]
+    reported = [text for text in warnings if "preprocessing" in text]
+    assert len(reported) == 1 and "box_size [32, 32, 32], trained with [27, 27, 27]" in reported[0]
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ def test_without_pyradiomics_the_learnt_features_stand_alone(
     run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides)
     assert (tmp_path / "features/learnt_fold0.csv").is_file()
     assert not (tmp_path / "features/traditional.csv").exists()
-    told = [record.message for record in caplog.records if "radiomics" in record.message.lower()]
-    assert len(told) == 1 and "\n" not in told[0]
+    reported = [record.message for record in caplog.records if "radiomics" in record.message.lower()]
+    assert len(reported) == 1 and "\n" not in reported[0]
 
 
 def test_the_probe_reports_each_set_beside_the_majority(features, run_config, configs, tiny, tmp_path):
@@ -107,7 +107,7 @@ def test_the_probe_of_learnt_features_alone_runs_from_one_transductive_table(
     assert "transductive" in (output_dir / "report.md").read_text()
 
 
-def test_shuffled_labels_are_told_as_a_negative_control(features, run_config, configs, tiny, tmp_path):
+def test_shuffled_labels_are_reported_as_a_negative_control(features, run_config, configs, tiny, tmp_path):
     overrides = {"dataset_dir": tiny["dataset_dir"], "features_dir": features, "num_workers": 1, "quiet": True}
     overrides["c_grid"] = [0.01, 1.0]  # a quarter of the time
     options = {"shuffle_labels": "true", "traditional_table": tmp_path / "none.csv"}

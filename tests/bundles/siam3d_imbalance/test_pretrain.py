@@ -24,7 +24,7 @@ def pretrain(run_config, configs, tiny, tmp_path):
 
 
 @pytest.mark.parametrize(("strategy", "features"), list(itertools.product(["plain", "re", "se"], ["fresh", "bank"])))
-def test_each_strategy_runs_and_tells_what_it_did(pretrain, strategy, features):
+def test_each_strategy_runs_and_logs_what_it_did(pretrain, strategy, features):
     workflow, output_dir = pretrain(f"{strategy}.yaml", features=features)
     assert workflow.parser["strategy"] == strategy
     metrics = pd.read_csv(output_dir / "metrics.csv")
@@ -32,10 +32,10 @@ def test_each_strategy_runs_and_tells_what_it_did(pretrain, strategy, features):
     assert list(metrics["iteration"]) == [4, 8]  # 15 subjects, 4 at a time
     assert metrics["loss"].between(-1, 1 if strategy != "re" else 4).all()
     assert {"feature_std", "effective_rank", "knn_accuracy", "learning_rate", "seconds"} <= set(metrics)
-    told = {"cluster_share_1", "cluster_share_2", "cluster_share_3", "cluster_purity"}
-    assert (told & set(metrics)) == (set() if strategy == "plain" else told)
+    reported = {"cluster_share_1", "cluster_share_2", "cluster_share_3", "cluster_purity"}
+    assert (reported & set(metrics)) == (set() if strategy == "plain" else reported)
     if strategy != "plain":
-        warm, balanced = metrics[sorted(told)].iloc[0], metrics[sorted(told)].iloc[1]
+        warm, balanced = metrics[sorted(reported)].iloc[0], metrics[sorted(reported)].iloc[1]
         assert warm.isna().all()  # nothing is clustered while warming up
         assert balanced.filter(like="share").sum() == pytest.approx(1)
     assert json.loads((output_dir / "metrics.json").read_text())[-1]["loss"] == pytest.approx(metrics["loss"].iloc[-1])

@@ -164,17 +164,17 @@ def test_stored_half_precision_becomes_single_and_the_memory_format_is_kept():
         ({"pairs": "same", "modality": 3}, "modality is 3 .* an index from 0 to 2"),
     ],
 )
-def test_arguments_that_make_no_pairs_are_told(settings, message):
+def test_arguments_that_make_no_pairs_are_reported(settings, message):
     with pytest.raises(InputError, match=f"PrepareModalityViews: {message}"):
         prepare(**settings)
 
 
-def test_a_batch_of_other_channels_is_told():
+def test_a_batch_of_other_channels_is_reported():
     with pytest.raises(InputError, match="the batch has 2 channels; expected 3, one for each mean"):
         prepare()({"image": constant_batch(4, 2)}, "cpu")
 
 
-def test_patients_without_the_fixed_modality_are_told():
+def test_patients_without_the_fixed_modality_are_reported():
     missing = torch.tensor([[False, True, False], [False, False, True]])
     with pytest.raises(InputError, match=r"1 patients of a batch lack modality 1, .*drop their rows"):
         prepare(pairs="same", modality=1)({"image": constant_batch(2), "missing": missing}, "cpu")

@@ -17,7 +17,7 @@ def test_a_path_with_fold_stands_for_one_file_per_fold(tmp_path):
     assert found[10] == tmp_path / "[x] fold10" / "features_10.csv"
 
 
-def test_seed_and_fold_are_told_apart_and_sorted_as_numbers(tmp_path):
+def test_seed_and_fold_are_reported_apart_and_sorted_as_numbers(tmp_path):
     for seed, fold in ((10, 1), (2, 0), (2, 1)):
         (tmp_path / f"seed{seed}").mkdir(exist_ok=True)
         (tmp_path / f"seed{seed}" / f"fold{fold}_{seed}.csv").touch()

@@ -139,7 +139,7 @@ def test_the_figure_of_a_patient_has_the_map_in_colour_over_the_grey_image(tmp_p
         assert picture.width == 640 and picture.height == 960
 
 
-def test_models_that_do_not_fit_are_told_in_one_line(models, tmp_path):
+def test_models_that_do_not_fit_are_reported_in_one_line(models, tmp_path):
     with pytest.raises(InputError, match="a: found modalities T1; expected T1, T2"):
         explain({"a": {"T1": encoder(1, 0)}}, tmp_path)
     with pytest.raises(InputError, match="expected names that differ in letters or digits"):

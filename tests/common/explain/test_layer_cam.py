@@ -79,7 +79,7 @@ def test_blocks_are_counted_as_the_paper_counts_them():
     assert layer_name(wrapped, 1) == "encoder._blocks.0.0" and layer_name(wrapped, 23) == "encoder._blocks.6.22"
 
 
-def test_a_wrong_layer_a_missing_class_and_probabilities_are_told():
+def test_a_wrong_layer_a_missing_class_and_probabilities_are_reported():
     network = SharedEncoder(1)
     with pytest.raises(InputError, match="found 11; expected 1 to 0, the MBConv blocks of SharedEncoder"):
         LayerCAM(network, 11)

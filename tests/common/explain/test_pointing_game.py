@@ -28,7 +28,7 @@ def test_an_even_map_has_the_masks_area_inside_and_a_map_on_the_mask_all():
     assert pointing_game(np.float32(mask == 0), mask)[:2] == (0, 0)
 
 
-def test_a_map_or_mask_of_zeros_tells_nothing():
+def test_a_map_or_mask_of_zeros_reports_nothing():
     zeros, ones = np.zeros((3, 3)), np.ones((3, 3))
     assert np.isnan(pointing_game(zeros, ones)[:2]).all() and pointing_game(zeros, ones).area == 1
     assert np.isnan(pointing_game(ones, zeros)).all()

@@ -75,7 +75,7 @@ def test_a_config_names_the_metric_and_its_connectivity():
     assert handler.function(other, mask)["ltpr"] == 1 != partial(lesion_metrics, connectivity=2)(other, mask)["ltpr"]
 
 
-def test_a_prediction_of_several_channels_is_told():
+def test_a_prediction_of_several_channels_is_reported():
     engine = evaluator(ImageMetrics(lesion_metrics), postprocessing=Compose([]))
     with pytest.raises(InputError, match="pred: found 2 channels, expected one of labels"):
         engine.run()
@@ -96,7 +96,7 @@ def measure_share(rank: int, folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_tell_what_one_tells_of_all_images(tmp_path):
+def test_two_processes_report_what_one_reports_of_all_images(tmp_path):
     run_two_processes(measure_share, tmp_path)
     assert [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)] == [0.5, 0.5]
     assert list(pd.read_csv(tmp_path / "lesions.csv")["dsc"]) == [1, 1, 0]

@@ -27,7 +27,7 @@ def test_all_generators_repeat_after_a_checkpoint(tmp_path):
     assert draw() == expected
 
 
-def test_another_number_of_processes_is_told(caplog):
+def test_another_number_of_processes_is_reported(caplog):
     state = RandomState().state_dict()
     RandomState().load_state_dict({"processes": state["processes"] * 2})
     assert "not bit for bit" in caplog.text

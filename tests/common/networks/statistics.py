@@ -1,4 +1,4 @@
-"""Running statistics that fit, so that an untrained network in evaluation mode tells its inputs apart."""
+"""Running statistics that fit, so that an untrained network in evaluation mode distinguishes its inputs."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def test_the_image_comes_back_in_its_size_and_range(small_stem, size):
     assert image.shape == (2, 3, *size) and image.min() >= 0 and image.max() <= 1
 
 
-def test_it_learns_to_tell_the_clean_image_from_the_corrupted():
+def test_it_learns_to_distinguish_the_clean_image_from_the_corrupted():
     torch.manual_seed(0)
     rows, columns = torch.arange(16)[:, None], torch.arange(16)
     clean = torch.stack([((rows * i + columns * (3 - i)) / 45) for i in range(4)])[:, None]

@@ -78,7 +78,7 @@ def test_every_parameter_gets_a_gradient():
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in encoder.parameters())
 
 
-def test_an_untrained_network_in_evaluation_mode_tells_images_apart():
+def test_an_untrained_network_in_evaluation_mode_distinguishes_images():
     with torch.no_grad():
         ours = small().eval()(images())
         monai = small()

@@ -40,7 +40,7 @@ def exported(kind, network) -> torch.export.ExportedProgram:
     return torch.export.export(network, (images(kind, 6),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
 
 
-def test_the_network_tells_the_images_apart(kind, network):
+def test_the_network_distinguishes_the_images(kind, network):
     assert network(images(kind, 4))[:, 0].std() > 1e-3
 
 

@@ -72,7 +72,7 @@ def test_probabilities_are_the_softmax_of_the_logits(network):
     logits = network(images())
     network.probabilities = softmax
     torch.testing.assert_close(probabilities, logits.softmax(dim=1))
-    assert probabilities[:, 0].std() > 1e-3  # the network tells the images apart
+    assert probabilities[:, 0].std() > 1e-3  # the network distinguishes the images
 
 
 def test_without_fusion_one_modality_is_encoded_pooled_and_projected():

@@ -37,7 +37,7 @@ def encoder(channels: int = 3, small_stem: bool = False) -> ResNetBackbone:
 
 
 def test_the_layout_is_torchvision_s_own(torchvision):
-    assert sum(p.numel() for p in torchvision.parameters()) == 25_557_032  # as torchvision tells of resnet50
+    assert sum(p.numel() for p in torchvision.parameters()) == 25_557_032  # as torchvision documents for resnet50
 
 
 @torch.no_grad()

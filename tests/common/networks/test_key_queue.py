@@ -12,7 +12,7 @@ VIEWS = ["axial", "coronal"]
 
 
 def batch(size: int, number: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Keys that tell step and row, and subjects."""
+    """Keys that encode step and row, and subjects."""
     rows = torch.arange(size) + 100.0 * number
     keys = {view: torch.stack([rows, rows + 0.25 * place], dim=1) for place, view in enumerate(VIEWS, start=1)}
     return keys, torch.arange(size) * 7 + number

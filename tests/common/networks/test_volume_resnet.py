@@ -25,14 +25,14 @@ def test_it_is_monai_s_resnet_18_without_the_classifier():
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 7), (4, 16, 16), (16, 33, 20), (32, 32, 32)])
-def test_any_size_goes_through_and_the_maps_have_the_widths_told(shape):
+def test_any_size_goes_through_and_the_maps_have_the_widths_reported(shape):
     net = VolumeResNet(10, in_channels=2, channels=CHANNELS).eval()
     x = torch.rand(2, 2, *shape)
     assert net(x).shape == (2, 32)
     assert [m.shape[1] for m in net.feature_maps(x)] == list(net.feature_channels) == [4, 4, 8, 16, 32]
 
 
-def test_bottleneck_depths_tell_their_features():
+def test_bottleneck_depths_report_their_features():
     net = VolumeResNet(50, channels=CHANNELS).eval()
     x = torch.rand(1, 1, 8, 16, 16)
     assert net.num_features == 128 and net(x).shape == (1, 128)

@@ -1,4 +1,4 @@
-"""torchvision's EfficientNet-B0 and B2 (``torchvision/models/efficientnet.py``), as far as its checkpoints tell."""
+"""torchvision's EfficientNet-B0 and B2 (``torchvision/models/efficientnet.py``), as far as its checkpoints show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torchvision's ResNet-50 (``torchvision/models/resnet.py``), as far as its checkpoints tell."""
+"""torchvision's ResNet-50 (``torchvision/models/resnet.py``), as far as its checkpoints show."""
 
 from __future__ import annotations
 

@@ -86,6 +86,6 @@ def test_processes_together_make_the_views_of_one_process(grey, play_process):
 
 @pytest.mark.parametrize("field", ["brightness", "contrast"])
 @pytest.mark.parametrize("value", [[-0.1, 1], [1.2, 0.8], "0.4"])
-def test_impossible_factors_are_told(field, value):
+def test_impossible_factors_are_reported(field, value):
     with pytest.raises(InputError, match=f"BatchRandColorJitter: {field} is"):
         BatchRandColorJitter(1.0, **{field: value})

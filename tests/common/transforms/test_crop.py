@@ -88,6 +88,6 @@ def test_a_background_of_zeros_stays_zero():
     ("arguments", "message"),
     [({"scale": [0, 1]}, "scale is"), ({"scale": [0.5, 1.5]}, "scale is"), ({"ratio": [2, 1]}, "ratio is")],
 )
-def test_impossible_ranges_are_told(arguments, message):
+def test_impossible_ranges_are_reported(arguments, message):
     with pytest.raises(InputError, match=f"BatchRandResizedCrop: {message}"):
         BatchRandResizedCrop(1.0, **arguments)

@@ -50,7 +50,7 @@ def test_processes_together_make_the_views_of_one_process(images, play_process):
         assert torch.equal(BatchRandFlip(0.5)(images[rank::2]), joined[rank::2])
 
 
-def test_impossible_axes_are_told():
+def test_impossible_axes_are_reported():
     with pytest.raises(InputError, match="BatchRandFlip: spatial_axis is -1; expected 0, 1 or"):
         BatchRandFlip(0.5, -1)
     with pytest.raises(InputError, match="spatial_axis is 2; the images have 2 axes"):

@@ -67,7 +67,7 @@ def test_selected_modalities_come_alone_and_in_their_order(write, select):
     assert torch.equal(several, LoadModalitiesd("image")({"image": write("all.nii.gz", (6, 5, 4, 3))})["image"][select])
 
 
-def test_a_selected_modality_that_is_missing_or_not_listed_is_told(write):
+def test_a_selected_modality_that_is_missing_or_not_listed_is_reported(write):
     files = [write("a.nii.gz"), None]
     with pytest.raises(InputError, match="found no file, expected at least one of 1 modalities"):
         LoadModalitiesd("image", select=[1])({"image": files})
@@ -90,13 +90,13 @@ def test_dicom_series_load_as_modalities(shared_data):
 
 
 @pytest.mark.parametrize(("other", "shape"), [("other.nii.gz", (12, 8)), ("other.nii.gz", (12, 9, 1))])
-def test_files_that_cannot_be_stacked_are_told_by_name(write, other, shape):
+def test_files_that_cannot_be_stacked_are_reported_by_name(write, other, shape):
     files = [write("first.nii.gz"), write(other, shape)]
     with pytest.raises(InputError, match=rf"image of subject p1: .*{other}: found shape .*, expected one channel of"):
         LoadModalitiesd("image")({"image": files, "subject": "p1"})
 
 
-def test_a_row_without_any_file_is_told():
+def test_a_row_without_any_file_is_reported():
     with pytest.raises(InputError, match="subject p1: found no file, expected at least one of 2 modalities"):
         LoadModalitiesd("image")({"image": [None, None], "subject": "p1"})
 

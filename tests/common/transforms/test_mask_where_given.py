@@ -33,7 +33,7 @@ def test_a_row_without_mask_passes_as_it_is():
 
 
 @pytest.mark.parametrize(("value", "labels"), [(0, None), (2, 1)])
-def test_a_mask_that_keeps_nothing_is_told(value, labels):
+def test_a_mask_that_keeps_nothing_is_reported(value, labels):
     row = {"image": torch.rand(3, 6, 5), "mask": torch.full((1, 6, 5), float(value)), "subject": "p1"}
     with pytest.raises(InputError, match="mask of subject p1: found nothing to keep"):
         MaskWhereGivend("image", select_labels=labels)(row)

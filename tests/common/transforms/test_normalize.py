@@ -51,11 +51,11 @@ def test_no_gradient_graph_is_built():
 @pytest.mark.parametrize(
     ("mean", "std"), [([0.1], [0.1, 0.2]), ([0.1], [0.0]), ([0.1], [-1.0]), ([], []), ([float("nan")], [1.0])]
 )
-def test_impossible_figures_are_told(mean, std):
+def test_impossible_figures_are_reported(mean, std):
     with pytest.raises(InputError, match=r"BatchNormalize: mean is .*, std is .*; expected as many finite numbers"):
         BatchNormalize(mean, std)
 
 
-def test_another_number_of_channels_is_told():
+def test_another_number_of_channels_is_reported():
     with pytest.raises(InputError, match="the batch has 1 channels; expected 3, one for each mean"):
         BatchNormalize(MEAN, STD)(torch.rand(2, 1, 4, 4))

@@ -57,7 +57,7 @@ def test_the_loss_is_half_of_each_cross_entropy():
     torch.testing.assert_close(RubikLoss()(output, moves), 0.5 * order + 0.5 * turned)
 
 
-def test_the_encoder_learns_to_tell_turned_cubes_and_its_weights_load_as_those_of_other_rows():
+def test_the_encoder_learns_to_recognise_turned_cubes_and_its_weights_load_as_those_of_other_rows():
     torch.manual_seed(0)
     net = RubikNetwork(BottleneckEncoder(3, 1, (4, 8, 8, 16)), num_permutations=2, hidden_features=32)
     image = torch.linspace(0, 1, 16)[:, None, None] ** 2 + torch.linspace(0, 2, 16)[None, :, None] ** 2

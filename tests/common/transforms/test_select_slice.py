@@ -105,20 +105,20 @@ def test_the_slice_does_not_hold_the_volumes_memory(row):
         ({"mask": torch.ones(1, 7, 6, 8)}, r"found a mask of shape \(7, 6, 8\), expected \(7, 6, 9\)"),
     ],
 )
-def test_what_names_no_slice_is_told_with_subject_and_file(row, changes, message):
+def test_what_names_no_slice_is_reported_with_subject_and_file(row, changes, message):
     with pytest.raises(InputError, match=r"image of subject p1 \(t1\.nii\.gz\): " + message) as error:
         SelectSliced("image")(row | changes)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("mask_key", ["mask", None])
-def test_a_volume_with_neither_mask_nor_index_is_told_what_to_add(row, mask_key):
+def test_a_volume_with_neither_mask_nor_index_is_reported_what_to_add(row, mask_key):
     del row["mask"]
     with pytest.raises(InputError, match=r"nothing that names one, expected a mask .* or an index .*; add one"):
         SelectSliced("image", mask_key=mask_key)(row)
 
 
-def test_an_impossible_axis_is_told():
+def test_an_impossible_axis_is_reported():
     with pytest.raises(InputError, match="axis is 3; expected 0, 1 or 2"):
         SelectSliced("image", axis=3)
 

@@ -108,7 +108,7 @@ def test_cropping_to_the_mask_keeps_the_region_of_every_slice():
         (lambda row: row.update(mask=row["mask"][..., 4]), r"found shape \(1, 7, 6\), expected one channel and three"),
     ],
 )
-def test_bad_rows_are_told(change, message):
+def test_bad_rows_are_reported(change, message):
     row = make_row([4, 5])
     change(row)
     with pytest.raises(InputError, match=message):
@@ -116,7 +116,7 @@ def test_bad_rows_are_told(change, message):
 
 
 @pytest.mark.parametrize("options", [{"axis": 3}, {"num_slices": 0}, {"num_slices": 2.5}, {"num_slices": True}])
-def test_options_that_make_no_sense_are_told(options):
+def test_options_that_make_no_sense_are_reported(options):
     with pytest.raises(InputError, match=r"SelectUniformSlicesd: (axis|num_slices) is"):
         SelectUniformSlicesd(KEYS, **options)
 

@@ -18,7 +18,7 @@ def consumer_environment(name: str, make: bool) -> Path:
 
     Args:
         name: ``monai-label`` or ``monai-deploy``. The variable ``MONAI_LABEL`` or ``MONAI_DEPLOY`` may name its folder;
-            by default it stands in the project's environment.
+            by default it is in the project's environment.
         make: make it where it is missing, which takes about a minute.
     """
     folder = Path(os.environ.get(name.replace("-", "_").upper()) or Path(sys.prefix) / name)

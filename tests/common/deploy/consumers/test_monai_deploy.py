@@ -1,4 +1,4 @@
-"""The operators, on stand-ins for the SDK's classes; docs/monai_deploy.md tells what was run with the SDK itself."""
+"""The operators, on stand-ins for the SDK's classes; docs/monai_deploy.md describes what was run with the SDK."""
 
 from __future__ import annotations
 

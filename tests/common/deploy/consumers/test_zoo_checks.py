@@ -18,7 +18,7 @@ def archive(tmp_path, project):
 
 def change(archive, name, **ids):
     path = archive / f"configs/{name}.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | ids))
+    path.write_text(json.dumps(json.loads(path.read_text()) | ids, indent=4) + "\n")
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_a_good_bundle_passes_all_checks_and_is_left_as_it_was(archive):
 
 
 @pytest.mark.slow
-def test_each_check_tells_its_own_problem_and_the_others_go_on(archive):
+def test_each_check_reports_its_own_problem_and_the_others_go_on(archive):
     change(archive, "train", run=["$1 / 0"])
     change(archive, "evaluate", initialize=["$__import__('common')"])
     unlinked = {**dataset("testing"), "transform": "@other"}
@@ -64,32 +64,35 @@ def test_structure_names_and_versions_of_a_good_bundle_are_right(archive):
             "configs/train.json: /home/me/weights.pt: a folder of one machine",
         ),
         (lambda archive: change(archive, "metadata", version="9"), "metadata: the changelog does not list version 9"),
-        (lambda archive: change(archive, "metadata", monai_version="1.0"), "metadata: monai 1.0, constraints.txt has"),
+        (lambda archive: change(archive, "metadata", monai_version="1.0"), "metadata: monai 1.0, expected 1."),
         (
             lambda archive: change(archive, "metadata", required_packages_version={"nibabel": "0"}),
-            "metadata: nibabel 0, constraints.txt has",
+            "metadata: nibabel 0, expected 5.",
+        ),
+        (
+            lambda archive: (archive / "configs/extra.json").write_text('{"a": 1}'),
+            "configs/extra.json: not indented by 4",
         ),
     ],
 )
-def test_what_is_wrong_with_files_ids_and_versions_is_told(damage, expected, archive):
+def test_what_is_wrong_with_files_ids_and_versions_is_reported(damage, expected, archive):
     damage(archive)
     (problem,) = static_problems(archive)
     assert problem.startswith(expected)
 
 
-def test_a_name_that_no_folder_of_the_zoo_has_is_told(archive):
+def test_a_name_that_no_folder_of_the_zoo_has_is_reported(archive):
     (problem,) = static_problems(archive.rename(archive.with_name("Tiny-Bundle")))
     assert problem.startswith("Tiny-Bundle: a bundle's name is")
 
 
 def test_a_large_file_must_be_listed_with_its_own_hash(archive, monkeypatch):
-    monkeypatch.setattr("common.deploy.consumers.zoo_checks.ZOO_LIMIT", 1000)
-    (archive / "LICENSE").write_text("short")
-    (archive / "configs/metadata.json").unlink()  # is long too
-    named = {problem.split(":")[0] for problem in static_problems(archive)}
-    assert "models/model.pt" in named
-    write_large_files(archive, limit=1000)
-    named = {problem.split(":")[0] for problem in static_problems(archive)}
-    assert named == {"configs/metadata.json"}
+    limit = 20_000
+    monkeypatch.setattr("common.deploy.consumers.zoo_checks.ZOO_LIMIT", limit)
+    (archive / "models/model.pt").write_bytes(b"w" * (limit + 1))
+    (problem,) = static_problems(archive)
+    assert problem.startswith(f"models/model.pt: {limit + 1} bytes, more than {limit}")
+    write_large_files(archive, "1.0", limit=limit)
+    assert static_problems(archive) == []
     (archive / "models/model.pt").write_bytes(b"other")
-    assert "models/model.pt: differs from the hash in large_files.yml" in static_problems(archive)
+    assert static_problems(archive) == ["models/model.pt: differs from the hash in large_files.yml"]

@@ -92,7 +92,7 @@ def test_torchscript_is_numbered_anew(tmp_path):
     torch.testing.assert_close(torch.jit.load(tmp_path / "model.ts")(image), classifier()(image))
 
 
-def test_no_form_tells_where_it_was_made(written, project):
+def test_no_format_reveals_where_it_was_made(written, project):
     for path in written[0].iterdir():
         parts = [path.read_bytes()]
         if zipfile.is_zipfile(path):

@@ -13,7 +13,7 @@ EACH_BUNDLE = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bund
 
 
 def section(card: str, title: str) -> str:
-    """What stands under a heading."""
+    """The text under a heading."""
     return card.split(f"## {title}\n")[1].split("\n## ")[0]
 
 
@@ -40,7 +40,12 @@ def test_a_card_says_all_that_a_user_must_know(bundle):
     reported = [
         metadata[name] for name in ("name", "version", "intended_use", "data_source", "image_classes", "pred_classes")
     ]
-    reported += [*metadata["limitations"], *metadata["failure_modes"], *metadata["references"]]
+    reported += [
+        *metadata["reference_limitations"],
+        *metadata["limitations"],
+        *metadata["failure_modes"],
+        *metadata["references"],
+    ]
     reported += metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values()
     for text in reported:
         assert " ".join(text.split()) in words
@@ -59,7 +64,7 @@ def test_channels_shapes_and_no_call_are_those_of_the_metadata(metadata):
     assert '"no call", is 1 where the largest' in " ".join(card.split())
 
 
-def test_a_calibration_is_told_with_its_threshold_and_what_is_left(metadata):
+def test_a_calibration_is_reported_with_its_threshold_and_what_is_left(metadata):
     metadata["calibration"] = {
         "temperature": 1.7321,
         "threshold": 0.8125,
@@ -77,7 +82,7 @@ def test_a_calibration_is_told_with_its_threshold_and_what_is_left(metadata):
     assert "asked of the calls" not in card and "Accuracy of the calls" not in card and "| 1.732 |" in card
 
 
-def test_uncalibrated_packaging_is_told_as_such(metadata):
+def test_uncalibrated_packaging_is_reported_as_such(metadata):
     metadata["calibration"] = {"temperature": 1.0, "threshold": 0.0}
     assert "Not calibrated" in section(render_model_card(metadata, None, {}), "Calibration and abstaining")
 
@@ -96,7 +101,7 @@ def test_scores_come_with_intervals_beside_the_majority_class(metadata):
     assert "| AUC | 0.812 (0.700 to 0.900); majority class 0.500 |" in card
 
 
-def test_the_metadata_s_own_scores_are_told_where_there_is_no_report(metadata):
+def test_the_metadata_s_own_scores_are_reported_where_there_is_no_report(metadata):
     metadata["eval_metrics"] = {"auc": 0.8, "folds seen": "three"}
     card = section(render_model_card(metadata, None, {}), "Scores")
     assert "| AUC | 0.800 |" in card and "three" not in card

@@ -39,7 +39,7 @@ def written(path, **options):
     return json.loads(write_provenance(path, **options).read_text())
 
 
-def test_the_training_is_told_by_settings_optimizer_and_the_best_epochs_metrics(run, tmp_path):
+def test_the_training_is_reported_by_settings_optimizer_and_the_best_epochs_metrics(run, tmp_path):
     content = written(tmp_path / "p.json", training_run=run, weights=run / "model.pt")
     training = content["training"]
     assert training["settings"] == {
@@ -53,7 +53,7 @@ def test_the_training_is_told_by_settings_optimizer_and_the_best_epochs_metrics(
     assert (training["best_epoch"], training["iterations"], training["metrics"]) == (1, 4, expected)
 
 
-def test_files_are_told_by_their_hash_and_by_null_where_they_are_gone(run, tmp_path):
+def test_files_are_reported_by_their_hash_and_by_null_where_they_are_gone(run, tmp_path):
     content = written(tmp_path / "p.json", training_run=run, weights=run / "model.pt")
     files = content["training"]["files"]
     assert files["datalist"]["sha256"] == hashlib.sha256(b'{"training": []}').hexdigest()
@@ -68,7 +68,7 @@ def test_it_has_the_same_bytes_each_time(run, tmp_path):
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
-def test_without_a_run_only_what_is_known_is_told(tmp_path):
+def test_without_a_run_only_what_is_known_is_reported(tmp_path):
     content = written(tmp_path / "p.json", calibration={"temperature": 1.5}, metrics={"auc": 0.8})
     assert content["training"] is None and content["weights"] is None
     assert content["calibration"] == {"temperature": 1.5} and content["metrics"] == {"auc": 0.8}
@@ -87,7 +87,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         written(tmp_path / "p.json", training_run=tmp_path)
 
 
-def test_the_commit_is_told_and_whether_the_sources_changed_since(tmp_path):
+def test_the_commit_is_reported_and_whether_the_sources_changed_since(tmp_path):
     project = tmp_path / "project"
     (project / "common").mkdir(parents=True)
     (project / "common/a.py").write_text("a = 1\n")

@@ -49,7 +49,7 @@ def test_an_installed_project_without_its_checkout_says_so_in_one_line(tmp_path)
     assert "\n" not in str(refused.value) and not list(tmp_path.iterdir())
 
 
-def test_all_lines_that_are_no_pins_are_told_at_once(tmp_path):
+def test_all_lines_that_are_no_pins_are_reported_at_once(tmp_path):
     (tmp_path / "constraints.txt").write_text("# pins\ntorch>=2\nmonai==1.6.1\n-r other.txt\n")
     with pytest.raises(InputError, match=r"2 problems\n  line 2: 'torch>=2'.*\n  line 4: '-r other.txt'"):
         write_sbom(tmp_path / "sbom.json", project=tmp_path)

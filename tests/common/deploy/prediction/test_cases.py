@@ -105,7 +105,7 @@ def test_of_two_segmentations_the_rule_chooses(study, image_of, expected):
     torch.testing.assert_close(image_of(folder), expected, rtol=0, atol=0)
 
 
-def test_two_masks_are_told(study, image_of):
+def test_two_masks_are_reported(study, image_of):
     pytest.importorskip("highdicom")
     folder, _, files = study
     for name in ("a", "b"):
@@ -114,12 +114,12 @@ def test_two_masks_are_told(study, image_of):
         image_of(folder)
 
 
-def test_a_study_without_mask_is_told(study, image_of):
+def test_a_study_without_mask_is_reported(study, image_of):
     with pytest.raises(InputError, match="mask"):
         image_of(study[0])
 
 
-def test_a_mask_on_another_grid_is_told_without_the_names_of_temporary_files(study, image_of):
+def test_a_mask_on_another_grid_is_reported_without_the_names_of_temporary_files(study, image_of):
     folder, uid, _ = study
     write_dicom(folder / "mask", MASK, np.diag([-1.0, -1.0, 2.5, 1.0]), "mask", uid)
     with pytest.raises(InputError, match=r"^mask: mask\.nii\.gz: found a grid up to .* resample") as error:
@@ -127,7 +127,7 @@ def test_a_mask_on_another_grid_is_told_without_the_names_of_temporary_files(stu
     assert "\n" not in str(error.value)
 
 
-def test_missing_and_double_series_and_two_patients_are_told_at_once(served, tmp_path):
+def test_missing_and_double_series_and_two_patients_are_reported_at_once(served, tmp_path):
     uid = generate_uid()
     for number, name in enumerate(("T1 a", "T1 b")):
         write_dicom(tmp_path / name, VOLUME, AFFINE, name, uid, PatientID=str(number))
@@ -143,7 +143,7 @@ def test_missing_and_double_series_and_two_patients_are_told_at_once(served, tmp
         case.files()
 
 
-def test_a_missing_slice_is_told(study, image_of):
+def test_a_missing_slice_is_reported(study, image_of):
     folder, _, files = study
     files[2].unlink()
     save(folder / "mask.nii.gz", MASK)
@@ -151,7 +151,7 @@ def test_a_missing_slice_is_told(study, image_of):
         image_of(folder)
 
 
-def test_a_row_whose_file_does_not_exist_is_told(served):
+def test_a_row_whose_file_does_not_exist_is_reported(served):
     case = FileCase("p", {"image": "/nowhere/T1.nii.gz"}, served.input)
     with pytest.raises(InputError, match=r"found no /nowhere/T1.nii.gz; correct the path"):
         case.files()
@@ -159,7 +159,7 @@ def test_a_row_whose_file_does_not_exist_is_told(served):
         FileCase("p", {"mask": "m.nii.gz"}, served.input).files()
 
 
-def test_a_slice_that_nothing_chooses_is_told(tmp_path):
+def test_a_slice_that_nothing_chooses_is_reported(tmp_path):
     weights = random_network(tmp_path / "model.ts", (3, 32, 32), 2)
     with open_classifier(BUNDLE["liver_cgc"], weights=weights, device="cpu") as liver:
         for name in ("T1", "T2", "OUT"):
@@ -170,7 +170,7 @@ def test_a_slice_that_nothing_chooses_is_told(tmp_path):
             prepare(case, liver.input, tmp_path / "work")
 
 
-def test_a_picture_in_false_colours_is_told(tmp_path):
+def test_a_picture_in_false_colours_is_reported(tmp_path):
     import pydicom
 
     weights = random_network(tmp_path / "model.ts", (1, 32, 32), 2)
@@ -192,7 +192,7 @@ def test_cases_whose_folders_share_a_name_stay_apart(served, tmp_path):
     assert [case.name for case in find_cases(tmp_path, served)[0]] == ["a b", "a_b-2"]
 
 
-def test_an_empty_folder_is_told(served, tmp_path):
+def test_an_empty_folder_is_reported(served, tmp_path):
     with pytest.raises(InputError, match="found neither DICOM images nor NIfTI files"):
         find_cases(tmp_path, served)
     with pytest.raises(InputError, match="found no such folder"):

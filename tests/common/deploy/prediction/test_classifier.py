@@ -37,7 +37,7 @@ def archive(weights, tmp_path):
 
 
 @pytest.mark.parametrize("as_zip", [True, False])
-def test_an_archive_tells_its_model_and_may_abstain(archive, weights, as_zip, tmp_path):
+def test_an_archive_names_its_model_and_may_abstain(archive, weights, as_zip, tmp_path):
     source = write_archive(archive, tmp_path / "toy.zip") if as_zip else archive
     with open_classifier(source, device="cpu") as classifier:
         metadata = json.loads((SIAM / "configs/metadata.json").read_text())
@@ -121,7 +121,7 @@ def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
         ({"weights": True, "in_channels": 3}, "found 1 (CT), expected one for each of the network's 3"),
     ],
 )
-def test_what_a_bundle_lacks_is_told(weights, options, message):
+def test_what_a_bundle_lacks_is_reported(weights, options, message):
     options = options | ({"weights": weights} if options.get("weights") is True else {})
     with pytest.raises(InputError, match=re.escape(message)), open_classifier(SIAM, **options):
         pass
@@ -234,7 +234,7 @@ def test_weights_that_change_after_the_scan_are_not_the_ones_loaded(weights, tmp
     assert not sentinel.exists()
 
 
-def test_weights_of_other_classes_are_told(weights):
+def test_weights_of_other_classes_are_reported(weights):
     with (
         open_classifier(SIAM, weights=weights, device="cpu") as classifier,
         pytest.raises(InputError, match=r"gives \(3,\) numbers, expected 2, for benign, malignant"),
@@ -252,7 +252,7 @@ def test_metadata_without_rules_ask_for_a_file(archive, tmp_path):
         pass
 
 
-def test_the_config_of_another_program_is_told(archive):
+def test_the_config_of_another_program_is_reported(archive):
     path = archive / "configs/inference.json"
     config = json.loads(path.read_text())
     del config["in_channels"]
@@ -303,7 +303,7 @@ def test_a_bundles_rules_name_the_channels_of_its_metadata(bundle):
         ("Mask_Tumor", ["mask"]),
     ],
 )
-def test_the_rules_of_brain_tumours_tell_usual_descriptions_apart(description, expected):
+def test_the_rules_of_brain_tumours_distinguish_usual_descriptions(description, expected):
     rules = json.loads((SIAM / "configs/metadata.json").read_text())["dicom_rules"]
     of_mr = {name: rule for name, rule in rules.items() if re.search(rule.get("Modality", ""), "MR")}
     assert [name for name, rule in of_mr.items() if re.search(rule["SeriesDescription"], description)] == expected

@@ -68,7 +68,7 @@ def run(served, tmp_path):
     return run
 
 
-def test_good_studies_are_predicted_and_bad_ones_told(run, hospital):
+def test_good_studies_are_predicted_and_bad_ones_reported(run, hospital):
     root, uids = hospital
     batch, output = run(root)
     assert [result["study"] for result in batch.results] == [uids[0], uids[1], "nifti/p4"]
@@ -167,7 +167,7 @@ def test_processes_that_read_ahead_give_the_same(run, hospital, tmp_path):
     assert one.failed == two.failed
 
 
-def test_an_interrupted_run_tells_what_it_did_and_goes_on(run, hospital, served, monkeypatch):
+def test_an_interrupted_run_reports_what_it_did_and_goes_on(run, hospital, served, monkeypatch):
     count = 0
 
     def stop(self, image):

@@ -121,7 +121,7 @@ def test_dciodvfy_finds_no_error(written, abstains):
     assert not [line for line in result.stderr.splitlines() if line.startswith(("Error", "Abort"))]
 
 
-def test_without_highdicom_one_is_told_what_to_install(monkeypatch):
+def test_without_highdicom_one_is_reported_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(InputError, match=r"need highdicom; run: pip install"):
         check_highdicom()

@@ -113,7 +113,7 @@ def test_links_are_refused(folder, tmp_path):
             pass
 
 
-def test_what_is_no_archive_is_told_in_one_line(folder, tmp_path):
+def test_what_is_no_archive_is_reported_in_one_line(folder, tmp_path):
     whole = write_archive(folder, tmp_path / "bundle.zip")
     (tmp_path / "cut.zip").write_bytes(whole.read_bytes()[:-40])
     (tmp_path / "text.zip").write_text("not a zip")
@@ -169,7 +169,7 @@ def test_an_archive_that_would_fill_the_disk_is_refused(folder, tmp_path, monkey
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_every_flipped_byte_is_told_with_the_name_of_a_file(packed, folder, tmp_path):
+def test_every_flipped_byte_is_reported_with_the_name_of_a_file(packed, folder, tmp_path):
     (folder / "a/c.bin").write_bytes(bytes(range(256)))
     write_manifest(folder)
     whole = write_archive(folder, tmp_path / "bundle.zip")

@@ -154,7 +154,7 @@ def test_two_members_of_one_name_are_refused_whatever_the_case_as_miniz_ignores_
 
 
 @pytest.mark.parametrize("name", ["a/\x1b[2Jx", "a/x\n", "a/\x7f"])
-def test_a_name_with_control_characters_is_refused_and_told_without_them(name):
+def test_a_name_with_control_characters_is_refused_and_reported_without_them(name):
     with pytest.raises(ValueError) as refused:
         zip_layout(packed(files={name: b""}))
     assert str(refused.value).isprintable()

@@ -137,7 +137,7 @@ def extract(
     table: str,
     **_: Any,
 ) -> None:
-    """One table per modality with features that tell the classes in T2 only, and the folds of the datalist."""
+    """One table per modality with features that separate the classes in T2 only, and the folds of the datalist."""
     assert json.loads(Path(checkpoint).read_text())["modality"] == modality
     rows = pd.DataFrame(json.loads(Path(datalist).read_text())["training"])
     for name in [modality] if modality else modalities:

@@ -65,7 +65,7 @@ def evaluate(datalist: str, output_dir: str, fold: int, checkpoint: str, **_: An
 
 
 def measure(datalist: str, path: str) -> None:
-    """A table of ten features, the first of which tells the classes, the second of which is nearly the same."""
+    """A table of ten features; the first separates the classes, and the second is nearly equal to it."""
     rows = pd.DataFrame(json.loads(Path(datalist).read_text())["training"])
     x = np.random.default_rng(0).normal(size=(len(rows), 10))
     x[:, 0] += 2 * rows["label"]

@@ -61,7 +61,7 @@ def test_each_fold_is_pre_trained_without_itself_and_probed_with_its_own_feature
     assert probe["transductive"] is False
 
 
-def test_transductive_pre_training_happens_once_and_the_report_is_told(dataset):
+def test_transductive_pre_training_happens_once_and_the_report_is_reported(dataset):
     run = recorded(dataset, methods=["plain", "re"], transductive=True)
     run.run()
     assert [s["transductive"] for name, _, s in run.stages if name == "pretrain"] == [True, True]

@@ -107,7 +107,7 @@ def test_several_images_of_a_subject_are_matched_by_their_place_in_the_datalist(
         np.testing.assert_array_equal(features[line, 12:], person)
 
 
-def test_images_that_a_table_lacks_or_has_twice_are_told(make_table):
+def test_images_that_a_table_lacks_or_has_twice_are_reported(make_table):
     images = make_table("a", edit=visits)
     with pytest.raises(InputError, match=r"b.csv: lacks 2 of 50 images, of sub-000, sub-009"):
         FeatureSets({"a": [images, make_table("b", edit=lambda table: visits(table).drop(index=[40, 9]))]})

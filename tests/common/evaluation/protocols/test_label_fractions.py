@@ -210,7 +210,7 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),
     ],
 )
-def test_what_cannot_be_run_is_told_before_anything_runs(start, tmp_path, options, message):
+def test_what_cannot_be_run_is_reported_before_anything_runs(start, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         start(**options)
     assert not (tmp_path / "out").exists()
@@ -227,7 +227,7 @@ def test_runs_of_other_settings_or_another_cohort_are_not_mixed(start, tmp_path)
         start(**options).run()
 
 
-def test_a_bundle_that_measures_no_radiomics_is_told_so(start, tmp_path):
+def test_a_bundle_that_measures_no_radiomics_is_reported_so(start, tmp_path):
     config = tmp_path / "bundle/configs/extract_features.yaml"
     config.write_text(
         "\n".join(line for line in config.read_text().splitlines() if not line.startswith("traditional:"))

@@ -25,7 +25,7 @@ def run(tmp_path):
     return run
 
 
-def test_separable_classes_are_told_apart_and_noise_is_not(make_table, run):
+def test_separable_classes_are_reported_apart_and_noise_is_not(make_table, run):
     good, noise = make_table("good", n=80, strength=6.0), make_table("noise", n=80, seed=3)
     found, _ = run({"good": [good], "noise": [noise], "both": [good, noise]})
     for name in ("good", "both"):
@@ -34,7 +34,7 @@ def test_separable_classes_are_told_apart_and_noise_is_not(make_table, run):
     assert found["noise", 1.0]["auc"]["low"] < 0.5 < found["noise", 1.0]["auc"]["high"]
 
 
-def test_three_classes_are_told_apart(make_table, run):
+def test_three_classes_are_reported_apart(make_table, run):
     def apart(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(**{f"a_00{k}": table[f"a_00{k}"] + 6 * (table["label"] == k) for k in range(3)})
 

@@ -152,7 +152,7 @@ def test_transductive_encoders_are_trained_once_for_each_seed_and_start_all_fold
         ({"seeds": [], "folds": 3}, "folds: found 3 without seeds"),
     ],
 )
-def test_what_cannot_be_run_is_told_before_anything_runs(start, tmp_path, options, message):
+def test_what_cannot_be_run_is_reported_before_anything_runs(start, tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         start(**options)
     assert not (tmp_path / "out").exists()

@@ -54,7 +54,7 @@ def test_correlations_are_pearsons_without_constant_features():
     assert found[0, 3] == pytest.approx(-1)
 
 
-def test_the_density_tells_correlated_from_independent_features(tmp_path):
+def test_the_density_distinguishes_correlated_from_independent_features(tmp_path):
     rng = np.random.default_rng(0)
     independent = rng.normal(size=(200, 20))
     shared = independent + 3 * rng.normal(size=(200, 1))

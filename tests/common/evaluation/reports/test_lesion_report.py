@@ -60,7 +60,7 @@ def test_methods_are_compared_subject_by_subject(tmp_path):
     assert set(pd.read_csv(tmp_path / "report" / "metrics.csv")["metric"]) == set(NAMES)
 
 
-def test_other_subjects_or_missing_columns_are_told(tmp_path):
+def test_other_subjects_or_missing_columns_are_reported(tmp_path):
     with pytest.raises(InputError, match="B: found other subjects than A has, such as 011"):
         write_lesion_report({"A": table(0), "B": table(0, subjects=11)}, tmp_path)
     with pytest.raises(InputError, match="found no column lfpr"):

@@ -77,7 +77,7 @@ def test_without_a_target_and_where_all_reach_it_nothing_is_left_uncalled():
     assert choose_threshold(labels, softmax(logits, axis=1), 0.01) == 0
 
 
-def test_a_target_out_of_reach_is_told_with_what_can_be_reached():
+def test_a_target_out_of_reach_is_reported_with_what_can_be_reached():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
     with pytest.raises(InputError, match=r"target_accuracy: 0.9; the 3 most confident of 4 cases reach at most 0.667"):
         choose_threshold(np.array([1, 0, 0, 0]), probabilities, 0.9)

@@ -93,7 +93,7 @@ def test_tensors_and_slices_are_taken_too():
     assert lesion_metrics(truth.bool(), truth)["dsc"] == 1
 
 
-def test_other_shapes_and_connectivities_are_told():
+def test_other_shapes_and_connectivities_are_reported():
     with pytest.raises(InputError, match=r"found shape \(2, 3\), expected \(3, 2\)"):
         lesion_metrics(np.zeros((2, 3)), np.zeros((3, 2)))
     with pytest.raises(InputError, match="connectivity: found 18, expected 1 to 3"):
