@@ -8,7 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
 from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
+from .calibrated_network import CalibratedNetwork
 from .input_format import InputFormat, read_input_format
 from .prediction import NO_CALL, ModelIdentity, Prediction
 
 __all__ = ["Classifier", "open_classifier"]
 
 WEIGHTS = "models/model.ts"
+CALIBRATION = "models/calibration.json"  # of a bundle; an archive's network has it in it
 OPERATION = ("amp", "batch_size", "num_workers", "section")  # ids without effect on a prediction
 SHOWN = 5  # problems of an archive; one for another program has hundreds
 
@@ -93,6 +95,8 @@ def open_classifier(
 ) -> Iterator[Classifier]:
     """Open the classifier of an archive, or of a bundle of a checkout; both are run by their own ``inference.json``.
 
+    The probabilities of a bundle's own weights are calibrated as those of its archive, by ``models/calibration.json``.
+
     An archive, as zip or unpacked, is checked before anything of it is evaluated: each file against the manifest, the
     signature if a key is given, and all of it for code. Weights for a bundle are scanned like those of an archive, and
     loaded from a private copy, so that the scanned bytes are the ones used.
@@ -114,7 +118,8 @@ def open_classifier(
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
         with _copied_weights(source, weights, key, require, settings) as copy:
-            yield _opened(source, copy, rules, settings)
+            calibration = source / CALIBRATION if weights is None else None  # that of the bundle's own weights
+            yield _opened(source, copy, rules, settings, calibration)
         return
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
@@ -203,10 +208,13 @@ def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
         raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
 
 
-def _opened(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:
+def _opened(
+    root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any], calibration: Path | None = None
+) -> Classifier:
     """The classifier, or one line about what is wrong with its files: MONAI and torch raise arbitrary errors."""
     try:
-        return _read(root, weights, rules, settings)
+        classifier = _read(root, weights, rules, settings)
+        return _with_calibration(classifier, calibration) if calibration and calibration.is_file() else classifier
     except Exception as error:
         cause = root_cause(error)
         if isinstance(cause, InputError):
@@ -240,6 +248,18 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
         inferer=parser.get_parsed_content("inferer"),
         device=torch.device(parser.get_parsed_content("device")),
         digest=_digest(root, model, known, settings),
+    )
+
+
+def _with_calibration(classifier: Classifier, path: Path) -> Classifier:
+    """A classifier of plain probabilities with those of a ``calibration.json``, and with "no call"."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    values = {name: float(found[name]) for name in ("temperature", "threshold")}
+    return replace(
+        classifier,
+        network=CalibratedNetwork(classifier.network, **values),
+        channels=(*classifier.channels, NO_CALL),
+        digest=hashlib.sha256(repr([classifier.digest, values]).encode()).hexdigest(),
     )
 
 
