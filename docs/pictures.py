@@ -17,7 +17,7 @@ from monai.transforms import LoadImage
 from common.data import load_datalist
 from common.data.phantoms import DementiaPhantoms, LiverPhantoms
 from common.deploy.prediction.classifier import open_classifier
-from common.deploy.prediction.heat_map import occlusion_map
+from common.explain import occlusion_map
 from common.plotting import figure
 
 DOCS = Path(__file__).resolve().parent

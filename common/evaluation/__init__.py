@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from .protocols.final_model import FinalModel
     from .protocols.label_fractions import LabelFractions
     from .protocols.probe import LinearProbe
+    from .protocols.segmentation import Segmentation
     from .reports.feature_figures import feature_correlation_density, parameter_sweep
     from .reports.lesion_report import write_lesion_report
     from .reports.report import write_report
+    from .reports.study_report import write_study_report
     from .statistics.compare import corrected_resampled_t_test, delong_test, mcnemar_test
     from .statistics.lesion_metrics import LESION_METRIC_NAMES, lesion_metrics
     from .statistics.metrics import METRIC_NAMES, Estimate, classification_metrics
@@ -29,6 +31,7 @@ __all__ = [
     "FittedProbe",
     "LabelFractions",
     "LinearProbe",
+    "Segmentation",
     "classification_metrics",
     "corrected_resampled_t_test",
     "delong_test",
@@ -43,6 +46,7 @@ __all__ = [
     "with_traditional",
     "write_lesion_report",
     "write_report",
+    "write_study_report",
 ]
 
 __getattr__ = lazy_exports(__name__)

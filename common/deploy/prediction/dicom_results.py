@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ...explain.occlusion import occlusion_map, upright
 from ...files import write_atomically
 from ...temporary import temporary_folder
 from .cases import DicomCase
 from .classifier import Classifier
-from .heat_map import draw_heat_map, occlusion_map, upright
+from .heat_map import draw_heat_map
 from .prediction import Prediction
 from .results import INTENDED_USE
 from .secondary_capture import secondary_capture

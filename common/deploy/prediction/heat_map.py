@@ -8,50 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from monai.transforms import Compose, Transposed
-from monai.visualize import OcclusionSensitivity
 
 from ...plotting import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_heat_map", "occlusion_map", "upright"]
+__all__ = ["draw_heat_map"]
 
-# Parts of each axis, one of which is hidden at a time, by the number of axes: in steps of half a part, 15^2 or 5^3
-# passes of the network.
-PARTS = {2: 8, 3: 3}
-BATCH = 4
 LEAST_PEAK = 0.01  # smallest maximum of the colour scale: smaller differences are noise
-
-
-def occlusion_map(network: torch.nn.Module, image: torch.Tensor, channel: int) -> np.ndarray:
-    """Occlusion sensitivity (Zeiler and Fergus 2014, section 4.2), which needs no gradients: it works on TorchScript.
-
-    A box with soft edges fades a part of all channels at a time to 0: an eighth of each axis of a slice, a third of a
-    volume's, in steps of half a box.
-
-    Args:
-        network: network that returns probabilities.
-        image: input of the network, ``[C, ...]``.
-        channel: output channel to explain.
-
-    Returns:
-        For each pixel or voxel, decrease of the probability when it is hidden; negative where it increases.
-    """
-    occlusion = OcclusionSensitivity(
-        network,
-        mask_size=[max(size // PARTS[image.ndim - 1], 1) for size in image.shape[1:]],
-        n_batch=BATCH,
-        overlap=0.5,
-        activate=False,
-        verbose=False,
-    )
-    with torch.inference_mode():
-        whole = float(network(image[None])[0, channel])
-        hidden, _ = occlusion(image[None])
-    return whole - hidden[0, channel].float().cpu().numpy()
 
 
 def draw_heat_map(
@@ -63,7 +28,7 @@ def draw_heat_map(
 
     Args:
         image: input of the network, ``[C, ...]``; axes of volumes and their slices are right, anterior, superior.
-        heat: result of :func:`occlusion_map`, on the same axes.
+        heat: result of :func:`~common.explain.occlusion_map`, on the same axes.
         names: names of the channels.
         caption: title of the figure.
         path: path of the PNG file.
@@ -87,21 +52,6 @@ def draw_heat_map(
         drawing.colorbar(shown, ax=list(axes.flat), label="Fall of the probability", shrink=0.8)
         drawing.suptitle("\n".join(line for part in caption.splitlines() for line in textwrap.wrap(part, 60)))
     return np.asarray(Image.open(path).convert("RGB"))
-
-
-def upright(array: np.ndarray, preprocessing: Compose) -> np.ndarray:
-    """Undo the transposition of axes at the end of preprocessing, if there is one.
-
-    Args:
-        array: array with the axes of the network's input, ``[C, ...]``.
-        preprocessing: transforms that made the input.
-    """
-    orders = [
-        transform.transform.indices for transform in preprocessing.transforms if isinstance(transform, Transposed)
-    ]
-    for order in orders[::-1]:
-        array = array.transpose(np.argsort(order))
-    return array
 
 
 def _draw(axis: Axes, plane: np.ndarray, heat: np.ndarray, peak: float, picture: bool) -> Any:

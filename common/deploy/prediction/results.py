@@ -18,7 +18,16 @@ from ...csv_text import plain_cell
 from ...files import write_atomically
 from .prediction import ModelIdentity, Prediction
 
-__all__ = ["INTENDED_USE", "discard", "finished", "model_folder", "result_folder", "write_result", "write_results"]
+__all__ = [
+    "INTENDED_USE",
+    "discard",
+    "finished",
+    "model_folder",
+    "model_name",
+    "result_folder",
+    "write_result",
+    "write_results",
+]
 
 INTENDED_USE = "Research only, not for clinical use"
 TABLE, RESULT = "results.json", "result.json"
@@ -45,7 +54,16 @@ def model_folder(output: Path, model: ModelIdentity) -> Path:
     known = _models(output)
     if not known or asdict(model) in known:
         return output
-    return output / _file_name(f"{model.name}_{model.version}_{model.sha256[:8]}")
+    return output / model_name(model)
+
+
+def model_name(model: ModelIdentity) -> str:
+    """Name of a folder for the results of one model.
+
+    Args:
+        model: identity of the model.
+    """
+    return _file_name(f"{model.name}_{model.version}_{model.sha256[:8]}")
 
 
 def _models(output: Path) -> list[Any]:

@@ -10,13 +10,13 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from ...plotting import GREY, figure, line_style
+from ...plotting import GREY, NARROW, WIDTH, figure, line_style, place_legend
 from ..predictions import Outcome
 from ..statistics.metrics import headline_metrics
 from ..statistics.resampling import resample_counts
 from .label_fraction_figure import label_fraction_figure
 
-__all__ = ["confusion_matrices", "draw_all", "reliability_diagram", "roc_curves"]
+__all__ = ["confusion_matrices", "draw_all", "reliability_diagram", "roc_curves", "subject_confusion"]
 
 GRID = np.linspace(0, 1, 101)
 
@@ -50,23 +50,25 @@ def roc_curves(
     confidence: float = 0.95,
     resamples: int = 500,
     bands: int = 2,
+    width: float = WIDTH,
 ) -> Path:
     """ROC of each method, averaged over seeds (and over classes, one against the rest, if there are more than two).
 
     Args:
         outcomes: outcomes, one per method.
-        path: path of the PNG file.
+        path: path of the PNG or SVG file.
         auc: AUC of each method, for the legend.
         positive: index of the positive class of two.
         confidence: pointwise confidence level of the bands, from a bootstrap over subjects.
         resamples: number of bootstrap resamples.
         bands: number of methods with bands, the first one and those with the largest AUC; more would overlap.
+        width: width in inches.
     """
     counts = resample_counts(outcomes[0].labels, resamples)
     curves = [_roc(outcome, np.ones((1, len(outcome.labels))), positive)[0] for outcome in outcomes]
     areas = [auc[outcome.name] for outcome in outcomes]
     banded = {0, *np.argsort(areas)[::-1][: max(bands - 1, 0)].tolist()}
-    with figure(path, 5.6) as (_, axes):
+    with figure(path, _height(5.6, width, len(outcomes)), width=width) as (drawing, axes):
         axis = axes[0, 0]
         axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="Chance")
         for index, outcome in enumerate(outcomes):
@@ -80,20 +82,29 @@ def roc_curves(
         axis.set(xlabel="1 - specificity", ylabel="Sensitivity")
         n = len(outcomes[0].labels)
         axis.set_title(f"ROC, {n} subjects, bands: {confidence:.0%} over subjects", loc="left")
-        axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=min(10, 230 / len(outcomes)))
+        place_legend(drawing, axis, **_legend_size(width, len(outcomes)))
     return Path(path)
 
 
+def subject_confusion(outcome: Outcome) -> np.ndarray:
+    """Number of subjects of each true (rows) and predicted class (columns), each subject once.
+
+    With several seeds, a subject's class is the one with the largest mean probability over them.
+    """
+    several = len(outcome.predictions) > 1
+    predicted = outcome.probabilities.mean(0).argmax(-1) if several else outcome.predictions[0]
+    return confusion_matrix(outcome.labels, predicted, labels=range(outcome.num_classes))
+
+
 def confusion_matrices(outcomes: Sequence[Outcome], classes: Sequence[str], path: str | Path) -> Path:
-    """Confusion matrix of each method: subjects (mean over seeds), coloured by the share of the true class."""
+    """Confusion matrix of each method, see :func:`subject_confusion`, coloured by the share of the true class."""
     columns = 3 if len(classes) == 2 else 2
     rows = -(-len(outcomes) // columns)
     with figure(path, 9 / columns * rows + 0.5, rows, columns) as (_, axes):
         for axis in axes.flat[len(outcomes) :]:
             axis.set_axis_off()
         for axis, outcome in zip(axes.flat, outcomes, strict=False):
-            indices = range(outcome.num_classes)
-            matrix = np.mean([confusion_matrix(outcome.labels, p, labels=indices) for p in outcome.predictions], axis=0)
+            matrix = subject_confusion(outcome)
             shares = matrix / matrix.sum(1, keepdims=True)
             display = ConfusionMatrixDisplay(shares, display_labels=classes)
             display.plot(ax=axis, cmap="Blues", colorbar=False, im_kw={"vmin": 0, "vmax": 1})
@@ -101,17 +112,17 @@ def confusion_matrices(outcomes: Sequence[Outcome], classes: Sequence[str], path
             for label in axis.get_yticklabels():
                 label.set_verticalalignment("center")
             for text, number, share in zip(display.text_.flat, matrix.flat, shares.flat, strict=True):
-                text.set_text(f"{number:.3g}\n{share:.0%}")
+                text.set_text(f"{number}\n{share:.0%}")
             axis.grid(False)
             axis.set_title(outcome.name)
             axis.set(xlabel="Predicted", ylabel="True")
     return Path(path)
 
 
-def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int = 5) -> Path:
+def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int = 5, width: float = WIDTH) -> Path:
     """Accuracy of the most probable class over its probability, in bins with equal numbers of subjects."""
     low = 1 / outcomes[0].num_classes
-    with figure(path, 5.2) as (_, axes):
+    with figure(path, _height(5.2, width, len(outcomes)), width=width) as (drawing, axes):
         axis = axes[0, 0]
         axis.plot([low, 1], [low, 1], color=GREY, linestyle=":", linewidth=1.2, label="Perfect")
         for index, outcome in enumerate(outcomes):
@@ -122,8 +133,17 @@ def reliability_diagram(outcomes: Sequence[Outcome], path: str | Path, bins: int
         axis.set(xlim=(low - 0.02, 1.02), ylim=(-0.02, 1.02))
         axis.set(xlabel="Probability of the predicted class", ylabel="Share of correct predictions")
         axis.set_title(f"Calibration, {bins} bins with equal numbers of subjects", loc="left")
-        axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=min(10, 230 / len(outcomes)))
+        place_legend(drawing, axis, **_legend_size(width, len(outcomes)))
     return Path(path)
+
+
+def _height(wide: float, width: float, entries: int) -> float:
+    """Height in inches, with the legend of a narrow figure below it."""
+    return wide if width > NARROW else 0.9 * width + 0.19 * entries
+
+
+def _legend_size(width: float, entries: int) -> dict[str, float]:
+    return {"fontsize": min(10, 230 / entries)} if width > NARROW else {}
 
 
 def _roc(outcome: Outcome, counts: np.ndarray, positive: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...plotting import COLOURS, GREY, figure, line_style
+from ...plotting import COLOURS, GREY, NARROW, WIDTH, figure, line_style
 from ..statistics.metrics import METRIC_NAMES
 
 __all__ = ["label_fraction_figure"]
@@ -21,6 +21,7 @@ def label_fraction_figure(
     path: str | Path,
     metrics: Sequence[str] = ("auc", "f1_weighted"),
     baselines: Collection[str] = (),
+    width: float = WIDTH,
 ) -> Path:
     """Curves of all methods with intervals over subjects, one panel for each metric.
 
@@ -28,15 +29,18 @@ def label_fraction_figure(
 
     Args:
         summary: result of :func:`~common.evaluation.statistics.summary.summarise`.
-        path: path of the PNG file.
+        path: path of the PNG or SVG file.
         metrics: metrics, one panel each.
         baselines: methods without pre-training, drawn dashed like the majority class.
+        width: width in inches.
     """
     fractions = sorted(summary["fractions"])
     methods = list(dict.fromkeys(entry["set"] for entry in summary["results"]))
     found = {(entry["set"], entry["fraction"]): entry["metrics"] for entry in summary["results"]}
     offsets = (np.arange(len(methods)) - (len(methods) - 1) / 2) * min(0.08, 0.7 / len(methods))
-    with figure(path, 3.7 * len(metrics) + 0.25 * -(-len(methods) // 3), len(metrics)) as (drawing, axes):
+    columns = 3 if width > NARROW else 1
+    height = 0.41 * max(width, 6.5) * len(metrics) + 0.25 * -(-(len(methods) + 1) // columns)
+    with figure(path, height, len(metrics), width=width) as (drawing, axes):
         for axis, metric in zip(axes.flat, metrics, strict=True):
             majority = summary["majority_class"][metric]["value"]
             axis.axhline(majority, color=GREY, linestyle="--", linewidth=1.5, label="Majority class")
@@ -67,5 +71,5 @@ def label_fraction_figure(
         )
         axes[-1, 0].set_xlabel("Training subjects with a label")
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
+        drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), columns))
     return Path(path)

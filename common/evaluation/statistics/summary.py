@@ -15,7 +15,7 @@ from ..predictions import Outcome, majority_baseline
 from .compare import combine_p_values, corrected_resampled_t_test, delong_test, mcnemar_test
 from .metrics import bootstrap_metrics, estimate
 
-__all__ = ["metrics_table", "summarise"]
+__all__ = ["compare_outcomes", "metrics_table", "summarise"]
 
 
 def summarise(
@@ -105,7 +105,7 @@ def _comparisons(
             done = {here[0].name, reference.name}
             for outcome in (outcome for outcome in here if outcome.name not in done):
                 difference = _difference(aucs[outcome.name, fraction], aucs[reference.name, fraction], confidence)
-                found.append({**_compare(outcome, reference, positive), "auc_difference": difference})
+                found.append({**compare_outcomes(outcome, reference, positive), "auc_difference": difference})
     return found
 
 
@@ -115,8 +115,19 @@ def _difference(first: Sequence[np.ndarray], second: Sequence[np.ndarray], confi
     return {"value": float(first[0].mean() - second[0].mean()), "low": float(low), "high": float(high)}
 
 
-def _compare(first: Outcome, second: Outcome, positive: int) -> dict[str, Any]:
-    """Two methods at the same label fraction; p-values of several seeds are combined, see :func:`combine_p_values`."""
+def compare_outcomes(first: Outcome, second: Outcome, positive: int = 1) -> dict[str, Any]:
+    """Tests of two methods at the same label fraction.
+
+    Args:
+        first: predictions of the method.
+        second: predictions of the reference, for the same subjects.
+        positive: index of the positive class of two.
+
+    Returns:
+        ``set``, ``reference``, ``fraction``, ``mcnemar_p``, ``delong_p``, ``balanced_accuracy_difference`` and
+        ``resampled_t_p``, ``None`` where a test does not apply; p-values of several seeds are combined by
+        :func:`combine_p_values`.
+    """
     labels = first.labels
     pairs = list(itertools.product(range(len(first.seeds)), range(len(second.seeds))))
     if first.seeds == second.seeds:

@@ -1,0 +1,217 @@
+"""An installation: versions against what is required, devices, memory, compiler, PyRadiomics."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..errors import one_line
+from .findings import Findings
+
+__all__ = ["examine_installation"]
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALL = "bash scripts/install.sh"
+LEAST_MEMORY, LEAST_DISK = 8.0, 5.0  # GB
+#: What the extras are for, by their name in setup.cfg.
+EXTRAS = {
+    "radiomics": "traditional radiomics",
+    "dicom": "DICOM segmentations as masks",
+    "parquet": "tables as Parquet",
+    "deploy": "packaging and prediction",
+    "imagenet": "ImageNet weights without a download",
+    "mlflow": "--tracking mlflow",
+}
+
+
+def examine_installation() -> Findings:
+    """Examine this Python environment and machine."""
+    findings = Findings("installation")
+    _python(findings)
+    _packages(findings)
+    _bundles(findings)
+    _radiomics(findings)
+    _machine(findings)
+    _devices(findings)
+    return findings
+
+
+def _python(findings: Findings) -> None:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] != (3, 11):
+        findings.warning("Python", f"found {found}; the tests ran with 3.11 only", f"PYTHON=python3.11 {INSTALL}")
+    else:
+        findings.note("Python", f"{found}, {sys.executable}")
+
+
+def _packages(findings: Findings) -> None:
+    """Required packages, and those of the extras, against their lower bounds."""
+    required, extras = _requirements()
+    wrong = [text for requirement in required if (text := _wrong(requirement))]
+    for text in wrong:
+        findings.error("packages", text, INSTALL)
+    if not wrong:
+        findings.note("packages", f"all {len(required)} required ones are there, in versions that are supported")
+    for name, purpose in EXTRAS.items():
+        missing = [text for requirement in extras.get(name, ()) if (text := _wrong(requirement))]
+        state = "is there" if not missing else f"is incomplete ({'; '.join(missing)}); {INSTALL} {name}"
+        findings.note(f"extra {name}", f"for {purpose}: {state}")
+
+
+def _requirements() -> tuple[list[str], dict[str, list[str]]]:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    if not parser.has_section("options"):
+        return [], {}
+
+    def lines(section: str, option: str) -> list[str]:
+        return [line for line in parser.get(section, option, fallback="").splitlines() if line and line[0] not in "#;"]
+
+    section = "options.extras_require"
+    return lines("options", "install_requires"), {name: lines(section, name) for name in parser.options(section)}
+
+
+def _wrong(text: str) -> str:
+    """What is wrong with the installed version of a requirement; empty if nothing is, or it is not for this Python."""
+    from packaging.requirements import Requirement
+
+    requirement = Requirement(text)
+    if requirement.marker and not requirement.marker.evaluate():
+        return ""
+    try:
+        found = version(requirement.name)
+    except PackageNotFoundError:
+        return f"{requirement.name} is missing, expected {requirement.specifier}"
+    return (
+        ""
+        if requirement.specifier.contains(found, prereleases=True)
+        else f"{requirement.name} {found}, expected {requirement.specifier}"
+    )
+
+
+def _bundles(findings: Findings) -> None:
+    """Versions against the metadata of each bundle, which says with which it was tested."""
+    for path in sorted((ROOT / "bundles").glob("*/configs/metadata.json")):
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        expected = {"monai": metadata.get("monai_version"), "torch": metadata.get("pytorch_version")}
+        expected |= metadata.get("required_packages_version") or {}
+        older = [
+            f"{name} {found}, tested with {wanted}"
+            for name, wanted in expected.items()
+            if wanted and (found := _installed(name)) and _parts(found) < _parts(wanted)
+        ]
+        if older:
+            findings.warning(path.parents[1].name, f"metadata.json: {'; '.join(older)}", INSTALL)
+        else:
+            findings.note(path.parents[1].name, "versions are those of its metadata.json or later")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _parts(text: str) -> tuple[int, ...]:
+    """A version without its local part, for comparison."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(text).release
+    except InvalidVersion:
+        return ()
+
+
+def _radiomics(findings: Findings) -> None:
+    """Whether PyRadiomics can be imported, is compiled, and is not hidden by a folder of the same name."""
+    spec = importlib.util.find_spec("radiomics")
+    if spec is None or spec.origin is None:
+        where = list(getattr(spec, "submodule_search_locations", None) or [])
+        if where:
+            findings.error(
+                "PyRadiomics", f"'import radiomics' finds the folder {where[0]}", "rename it, or start elsewhere"
+            )
+            return
+        compiler = "a C compiler is there" if _compiler() else "there is no C compiler either: apt install gcc"
+        findings.warning(
+            "PyRadiomics", f"not installed: traditional features are left out ({compiler})", f"{INSTALL} radiomics"
+        )
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", "import radiomics; from radiomics import cMatrices; print(radiomics.__version__)"],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        reason = one_line(RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message"))
+        findings.error("PyRadiomics", f"{spec.origin}: cannot be imported ({reason})", f"{INSTALL} radiomics")
+    else:
+        findings.note("PyRadiomics", f"version {done.stdout.strip().splitlines()[-1]}, compiled")
+
+
+def _compiler() -> str | None:
+    return next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
+
+
+def _machine(findings: Findings) -> None:
+    memory = min(_memory(), default=0.0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    disk = shutil.disk_usage(".").free / 1e9
+    text = f"{cores} cores, {memory:.0f} GB of memory, {disk:.0f} GB free in this folder"
+    if memory and memory < LEAST_MEMORY:
+        findings.warning(
+            "memory", text, "train with --cache_rate 0, a smaller --batch_size, or --storage_dtype '$torch.float16'"
+        )
+    elif disk < LEAST_DISK:
+        findings.warning("disk", text, "free space, or name an output_dir on another disk")
+    else:
+        findings.note("machine", text)
+    shared = Path("/dev/shm")
+    if shared.is_dir() and shutil.disk_usage(shared).total < 1e9:
+        size = shutil.disk_usage(shared).total / 1e6
+        findings.warning(
+            "/dev/shm",
+            f"{size:.0f} MB of shared memory, little for loading processes",
+            "keep --num_workers 0, or start the container with --shm-size=2g",
+        )
+    if not os.access(tempfile.gettempdir(), os.W_OK):
+        findings.error("temporary folder", f"{tempfile.gettempdir()} cannot be written", "set TMPDIR to another folder")
+
+
+def _memory() -> Iterator[float]:
+    """Memory of the machine and the limit of the container, in GB."""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+        yield int(text) / 1e9
+
+
+def _devices(findings: Findings) -> None:
+    try:
+        import torch
+    except ImportError as error:  # reported with the packages
+        findings.error("torch", f"cannot be imported ({one_line(error)})", INSTALL)
+        return
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            findings.note(f"cuda:{index}", f"{properties.name}, {properties.total_memory / 1e9:.0f} GB")
+    elif shutil.which("nvidia-smi"):
+        findings.warning(
+            "GPU",
+            f"nvidia-smi is there, but torch {torch.__version__} finds no CUDA device",
+            f"run nvidia-smi; with a CPU build of torch: TORCH_INDEX=https://download.pytorch.org/whl/cu128 {INSTALL}",
+        )
+    else:
+        findings.note("GPU", "none: training runs on the CPU; --amp true is faster with AVX512-BF16")

@@ -1,0 +1,87 @@
+"""The page itself: a template, a style sheet, and pictures within it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from ....images.thumbnail import encoded_picture
+from .inline_svg import inline_svg
+from .worst_cases import Case
+
+__all__ = ["case_items", "figure_item", "rendered"]
+
+FOLDER = Path(__file__).parent
+SECTIONS = {
+    "verdict": "Verdict",
+    "settings": "Settings",
+    "subjects": "Subjects",
+    "methods": "Methods",
+    "differences": "Differences",
+    "classification": "ROC, calibration, confusion",
+    "labels": "Label efficiency",
+    "curves": "Learning curves",
+    "subgroups": "Subgroups",
+    "cases": "Worst cases",
+    "reading": "How to read this",
+}
+
+
+def rendered(context: Mapping[str, Any]) -> str:
+    """The page as one HTML file without references to other files on which it depends.
+
+    Args:
+        context: variables of ``report.html.j2``, but for the style sheet and the contents.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((FOLDER / "report.html.j2").read_text(encoding="utf-8"))
+    style = (FOLDER / "report.css").read_text(encoding="utf-8").replace("\n", "")
+    page = template.render(style=Markup(style), contents=[], **context)
+    contents = [(name, title) for name, title in SECTIONS.items() if f'id="{name}"' in page]
+    return template.render(style=Markup(style), contents=contents, **context).strip() + "\n"
+
+
+def figure_item(path: Path, title: str, root: Path, caption: str = "") -> dict[str, str]:
+    """A figure for the template.
+
+    Args:
+        path: SVG file.
+        title: text for readers who do not see the figure.
+        root: folder of the page.
+        caption: sentence below the figure.
+    """
+    return {"svg": inline_svg(path, title), "file": path.relative_to(root).as_posix(), "caption": caption}
+
+
+def case_items(cases: Sequence[Case], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Cases for the template, with their pictures within the page."""
+    return [
+        {
+            "subject": case.subject,
+            "text": f"{classes[case.true]}, called {classes[case.predicted]}: probability of {classes[case.true]} "
+            f"{case.probability:.2f}, fold {case.fold}",
+            "facts": ", ".join(f"{name} {_short(value)}" for name, value in (case.facts or {}).items()),
+            "files": case.files,
+            "picture": _embedded(case.picture),
+            "heat": _embedded(case.heat),
+        }
+        for case in cases
+    ]
+
+
+def _short(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _embedded(picture: np.ndarray | None) -> str:
+    """A picture as an address that holds it; empty without one."""
+    if picture is None:
+        return ""
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded_picture(picture)).decode()}"

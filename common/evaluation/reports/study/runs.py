@@ -1,0 +1,101 @@
+"""The trainings of a comparison: their curves, their weights, and what went wrong in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ....errors import InputError
+from ....feature_table import read_table
+from ...predictions import Outcome
+
+__all__ = ["collapsed", "read_curves", "trained_networks"]
+
+LEAST_STD, LEAST_RANK, MOST_RANK_OF_OWN = 0.05, 3.0, 0.4  # bounds of CollapseMonitor
+_PLACES = re.compile(r"(labels[\d.]+|seed\d+|fold\d+|all)$")
+
+
+def read_curves(compare: Path) -> pd.DataFrame:
+    """Metrics of each epoch of all trainings, from their ``metrics.csv``.
+
+    Args:
+        compare: output folder of the comparison.
+
+    Returns:
+        The files' columns, with ``run`` (folder below ``compare``), ``method`` (its part that names the method),
+        ``labels`` (percent of labels, if they vary) and ``pretraining``; empty without any training.
+    """
+    tables = []
+    for path in sorted(compare.rglob("metrics.csv")):
+        parts = path.parent.relative_to(compare).parts
+        if not parts or parts[0] in ("report", "logs") or not _PLACES.match(parts[-1]):
+            continue
+        table = pd.read_csv(path)
+        if not {"epoch", "loss"} <= set(table.columns):
+            continue
+        labels = next((float(part[6:]) for part in parts if re.fullmatch(r"labels[\d.]+", part)), np.nan)
+        method = "/".join(part for part in parts if not _PLACES.match(part))
+        pretraining = "own_key_rank" in table or "feature_std" in table or not (path.parent / "evaluate").is_dir()
+        tables.append(table.assign(run="/".join(parts), method=method, labels=labels, pretraining=pretraining))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def collapsed(curves: pd.DataFrame) -> list[str]:
+    """A line for each pre-training whose last epoch is beyond a bound of the collapse monitor."""
+    found: list[str] = []
+    if curves.empty:
+        return found
+    for run, rows in curves[curves["pretraining"]].groupby("run", sort=False):
+        last = rows.iloc[-1]
+        if last.get("feature_std", np.nan) < LEAST_STD:
+            found.append(f"{run}: all features are nearly equal (standard deviation {last['feature_std']:.2f} of 1)")
+        elif last.get("effective_rank", np.nan) < LEAST_RANK:
+            found.append(f"{run}: the features span few dimensions (effective rank {last['effective_rank']:.1f})")
+        elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN:
+            found.append(f"{run}: images hardly find their second view (rank {last['own_key_rank']:.2f}, chance 0.5)")
+    return found
+
+
+def trained_networks(compare: Path, outcome: Outcome, predictions: pd.DataFrame) -> dict[int, Path]:
+    """Weights of a fine-tuned method by fold, of its first seed and the largest fraction of labels.
+
+    The folders of a comparison do not name its rows, so the weights are those beside the predictions that the report
+    has for the method.
+
+    Args:
+        compare: output folder of the comparison.
+        outcome: predictions of the method.
+        predictions: predictions of all methods as in the report.
+
+    Returns:
+        Empty for a method without a network of its own, such as a linear probe.
+    """
+    rows = predictions[(predictions["set"] == outcome.name) & (predictions["fraction"] == outcome.fraction)]
+    rows = rows[rows["seed"] == outcome.seeds[0]]
+    found: dict[int, Path] = {}
+    for path, table in _evaluated(compare):
+        expected = rows[rows["subject"].isin(table["subject"])]
+        if len(expected) == len(table) and _same(table, expected):
+            found.setdefault(int(expected["fold"].iloc[0]), path)
+    return found
+
+
+def _evaluated(compare: Path) -> Iterator[tuple[Path, pd.DataFrame]]:
+    for path in sorted(compare.rglob("evaluate/predictions.csv")):
+        weights = path.parent.parent / "model.pt"
+        if weights.is_file():
+            try:
+                yield weights, read_table(path, ("subject", "session", "set", "missing"))
+            except InputError:
+                continue
+
+
+def _same(table: pd.DataFrame, expected: pd.DataFrame) -> bool:
+    """Whether two tables have the same probabilities for the same images."""
+    keys = ["subject", *(["row"] if "row" in table and "row" in expected else [])]
+    one, two = (each.sort_values(keys)["probability_0"].to_numpy(dtype=float) for each in (table, expected))
+    return bool(np.allclose(one, two, atol=1e-9))

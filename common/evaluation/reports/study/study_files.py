@@ -1,0 +1,148 @@
+"""What the folder of a study, or the output folder of a comparison, holds for a report."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from ....datalist_json import read_datalist
+from ....errors import InputError
+from ...predictions import Outcome, outcomes_of, read_predictions
+
+__all__ = ["StudyFiles", "read_study"]
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """A finished comparison and what is known of its study.
+
+    Attributes:
+        folder: folder of the study.
+        compare: folder of the comparison's runs.
+        plan: content of ``plan.yaml``; empty for a comparison without a study.
+        record: content of ``study.json``; empty for a comparison without a study.
+        summary: content of the comparison's ``metrics.json``.
+        predictions: its ``predictions.csv``, see :func:`~common.evaluation.read_predictions`.
+        outcomes: predictions of each method by name, at the largest fraction of labels.
+        datalist: datalist of the cohort, ``None`` if unknown.
+        rows: rows of the datalist with absolute paths; ``section`` is ``training`` or ``testing``.
+    """
+
+    folder: Path
+    compare: Path
+    plan: Mapping[str, Any]
+    record: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    predictions: pd.DataFrame
+    outcomes: Mapping[str, Outcome]
+    datalist: Path | None
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names by label."""
+        return [str(entry["name"]) for entry in self.summary["classes"]]
+
+    @property
+    def positive(self) -> int:
+        """Index of the positive class of two; of more, the last one."""
+        name = self.summary.get("positive")
+        return self.classes.index(name) if name in self.classes else len(self.classes) - 1
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Kind of each method, as far as known: radiomics, scratch, imagenet, pretrained or probe."""
+        known = {row["name"]: row["kind"] for row in self.record.get("rows", ())}
+        return {name: known.get(name) or _kind_of(name) for name in self.outcomes}
+
+
+def read_study(folder: str | Path, datalist: str | Path | None = None) -> StudyFiles:
+    """Read a study, or the output folder of ``cross_validate.py`` or ``label_fractions.py``.
+
+    Args:
+        folder: folder with ``compare/report`` or ``report``.
+        datalist: datalist of the cohort; default: that of the study.
+
+    Raises:
+        InputError: there is no comparison in the folder, or a file is damaged.
+    """
+    folder = Path(os.path.abspath(folder))
+    compare = folder / "compare" if (folder / "compare" / "report").is_dir() else folder
+    report = compare / "report"
+    if not (report / "metrics.json").is_file() or not (report / "predictions.csv").is_file():
+        raise InputError(
+            f"{report}: no metrics.json and predictions.csv of a comparison; expected the folder of a study or the "
+            "output_dir of cross_validate.py or label_fractions.py; run the comparison to its end first"
+        )
+    summary = _read_json(report / "metrics.json")
+    predictions = read_predictions(report / "predictions.csv", "method")
+    names = [str(entry["name"]) for entry in summary["classes"]]
+    positive = names.index(summary["positive"]) if summary.get("positive") in names else len(names) - 1
+    full = predictions["fraction"].max()
+    outcomes = outcomes_of(predictions[predictions["fraction"] == full], positive)
+    path = _datalist(folder, compare, datalist)
+    plan = folder / "plan.yaml"
+    return StudyFiles(
+        folder,
+        compare,
+        yaml.safe_load(plan.read_text(encoding="utf-8")) or {} if plan.is_file() else {},
+        _read_json(folder / "study.json") if (folder / "study.json").is_file() else {},
+        summary,
+        predictions,
+        {outcome.name: outcome for outcome in outcomes},
+        path,
+        () if path is None else tuple(_rows(path)),
+    )
+
+
+def _datalist(folder: Path, compare: Path, named: str | Path | None) -> Path | None:
+    """The datalist of the cohort: as named, of the study, or of a repetition of a cross-validation."""
+    if named is not None:
+        return Path(os.path.abspath(named))
+    settings = compare / "settings.json"
+    of_run = _read_json(settings).get("settings", {}).get("datalist") if settings.is_file() else None
+    candidates = [folder / "datalist.json", *sorted(compare.glob("seed*/datalist.json")), *([of_run] if of_run else [])]
+    return next((Path(path) for path in candidates if Path(path).is_file()), None)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    content = read_datalist(path)
+    found = []
+    for section in ("training", "testing"):
+        for row in content.get(section) or ():
+            found.append({**row, "section": section, "subject": str(row.get("subject"))})
+            for key in ("image", "mask"):
+                found[-1][key] = _absolute(row.get(key), path.parent)
+    return found
+
+
+def _absolute(value: Any, base: Path) -> Any:
+    if isinstance(value, list):
+        return [_absolute(item, base) for item in value]
+    return os.path.normpath(base / value) if isinstance(value, str) else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}); run the comparison again, which writes it anew") from None
+
+
+def _kind_of(name: str) -> str:
+    """Kind of a method by the names that the comparisons give."""
+    lower = name.lower()
+    if "radiomics" in lower:
+        return "radiomics"
+    if lower.startswith(("supervised", "scratch")):
+        return "scratch"
+    if lower.startswith("imagenet"):
+        return "imagenet"
+    return "probe" if "linear probe" in lower else "pretrained"

@@ -1,0 +1,157 @@
+"""The subjects that a method is most wrong about, with pictures of their images."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ....errors import InputError, one_line
+from ....images.read import read_image
+from ....images.stored_image import UnreadableImageError
+from ....images.thumbnail import thumbnail
+from ...predictions import Outcome
+from .runs import trained_networks
+from .study_files import StudyFiles
+
+__all__ = ["Case", "draw_cases", "worst_cases"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A subject and how it was judged.
+
+    Attributes:
+        subject: name.
+        true: index of its class.
+        predicted: index of the most probable class.
+        probability: probability of the true class, mean over seeds.
+        fold: its held-out fold.
+        row: index of its image in the datalist's section ``training``, ``None`` if unknown.
+        files: names of its images and mask, relative to the datalist's folder.
+        picture: image with the outline of the mask, ``[rows, columns, 3]`` bytes.
+        heat: input of the network with the heat map of the predicted class.
+        facts: further columns of its row, such as age and centre.
+    """
+
+    subject: str
+    true: int
+    predicted: int
+    probability: float
+    fold: int
+    row: int | None = None
+    files: tuple[str, ...] = ()
+    picture: np.ndarray | None = None
+    heat: np.ndarray | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+def worst_cases(outcome: Outcome, number: int = 10) -> list[Case]:
+    """The subjects with the smallest probability of their true class, mean over seeds."""
+    probabilities = outcome.probabilities.mean(0)
+    of_true = probabilities[np.arange(len(outcome.labels)), outcome.labels]
+    return [
+        Case(
+            outcome.subjects[i],
+            int(outcome.labels[i]),
+            int(probabilities[i].argmax()),
+            float(of_true[i]),
+            int(outcome.folds[0, i]),
+        )
+        for i in np.argsort(of_true, kind="stable")[:number]
+    ]
+
+
+def draw_cases(
+    cases: Sequence[Case], study: StudyFiles, outcome: Outcome, *, side: int = 256, seconds: float = 120.0
+) -> tuple[list[Case], str]:
+    """Add files, pictures and heat maps to cases.
+
+    Args:
+        cases: result of :func:`worst_cases`.
+        study: files of the study, with its datalist.
+        outcome: predictions of the method.
+        side: longest side of the pictures in pixels.
+        seconds: time limit of the heat maps.
+
+    Returns:
+        The cases, and the reason why there are no heat maps, empty if there are some.
+    """
+    training = [row for row in study.rows if row["section"] == "training"]
+    if not training or study.datalist is None:
+        return list(cases), "the datalist of the comparison is unknown; name it with --datalist"
+    drawn = [_with_picture(case, study, training, outcome, side) for case in cases]
+    heat, reason = _heat(drawn, study, outcome, side, seconds)
+    return [replace(case, heat=heat.get(case.row)) if case.row is not None else case for case in drawn], reason
+
+
+def _with_picture(
+    case: Case, study: StudyFiles, training: Sequence[Mapping[str, Any]], outcome: Outcome, side: int
+) -> Case:
+    place = _image_of(case, study.predictions, outcome, training)
+    if place is None or study.datalist is None:
+        return case
+    row = training[place]
+    images = [path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path]
+    mask = row["mask"] if isinstance(row.get("mask"), str) else None
+    files = tuple(os.path.relpath(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
+    facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in _HIDDEN}
+    case = replace(case, row=place, files=files, facts=facts)
+    try:
+        picture = thumbnail(read_image(images[0]), read_image(mask, is_mask=True) if mask else None, side=side)
+    except (OSError, UnreadableImageError) as error:
+        logger.warning(f"{images[0]}: no picture: {one_line(error)}")
+        return case
+    return replace(case, picture=picture)
+
+
+_HIDDEN = frozenset(("image", "mask", "label", "subject", "fold", "section", "row"))
+
+
+def _image_of(
+    case: Case, predictions: pd.DataFrame, outcome: Outcome, training: Sequence[Mapping[str, Any]]
+) -> int | None:
+    """Index of the subject's image with the smallest probability of its class."""
+    rows = predictions[(predictions["set"] == outcome.name) & (predictions["subject"] == case.subject)]
+    if "row" in rows and rows["row"].notna().any():
+        rows = rows.dropna(subset="row").sort_values(f"probability_{case.true}")
+        place = int(rows["row"].iloc[0])
+        if place < len(training) and training[place]["subject"] == case.subject:
+            return place
+    return next((i for i, row in enumerate(training) if row["subject"] == case.subject), None)
+
+
+def _heat(
+    cases: Sequence[Case], study: StudyFiles, outcome: Outcome, side: int, seconds: float
+) -> tuple[dict[int, np.ndarray], str]:
+    """Heat maps by row of the datalist, and the reason why there are none."""
+    networks = trained_networks(study.compare, outcome, study.predictions)
+    if not networks:
+        return {}, f"{outcome.name} has no network of its own that could be asked, or its weights are gone"
+    found: dict[int, np.ndarray] = {}
+    by_fold = {fold: [case for case in cases if case.fold == fold and case.row is not None] for fold in networks}
+    by_fold = {fold: members for fold, members in by_fold.items() if members}
+    try:
+        for fold, members in by_fold.items():
+            found |= dict(_of_fold(networks[fold], study.datalist, members, side, seconds / len(by_fold)))
+    except InputError as error:
+        return found, one_line(error)
+    return found, "" if found else "they would have taken too long on this machine"
+
+
+def _of_fold(
+    checkpoint: Path, datalist: Path | None, cases: Sequence[Case], side: int, seconds: float
+) -> Iterator[tuple[int, np.ndarray]]:
+    from .heat_maps import heat_maps  # imports the networks
+
+    if datalist is not None:
+        wanted = {case.row: case.predicted for case in cases if case.row is not None}
+        yield from heat_maps(checkpoint, datalist, wanted, side=side, seconds=seconds)

@@ -1,0 +1,234 @@
+"""The page of a study: one HTML file by which a reader can judge the comparison, and its figures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...csv_text import csv_text
+from ...files import write_atomically
+from ...plotting import NARROW
+from .figures import confusion_matrices, reliability_diagram, roc_curves
+from .label_fraction_figure import label_fraction_figure
+from .study.differences import Comparison, compare_all, explanations
+from .study.flow import subject_flow
+from .study.judged import Judged, judge
+from .study.page import case_items, figure_item, rendered
+from .study.page_figures import curve_figures, forest_figure, subgroup_figure
+from .study.runs import collapsed, read_curves, trained_networks
+from .study.settings_box import next_command, settings_box
+from .study.study_files import StudyFiles, read_study
+from .study.subgroups import Subgroup, confounders, subgroup_rows, subgroup_table, subgroups
+from .study.tables import (
+    case_table,
+    comparison_rows,
+    comparison_table,
+    confusion_rows,
+    confusion_table,
+    method_rows,
+    method_table,
+)
+from .study.verdict import Verdict, conclude
+from .study.worst_cases import Case, draw_cases, worst_cases
+
+__all__ = ["write_study_report"]
+
+FILES = "report_files"
+MOST_METHODS = 8  # with a curve in a figure
+
+
+def write_study_report(study_dir: str | Path, datalist: str | Path | None = None, *, seconds: float = 120.0) -> Path:
+    """Write ``report.html``, one file that needs no other one and no network, and ``report_files/`` with SVG and CSV.
+
+    The page has a verdict in three sentences, settings, the flow of subjects, all methods with intervals, their
+    differences, ROC, calibration, confusion by subject, label efficiency, learning curves, subgroups, and the ten worst
+    cases as pictures with heat maps. The same study gives the same page.
+
+    Args:
+        study_dir: folder of a study, or the ``output_dir`` of ``cross_validate.py`` or ``label_fractions.py``.
+        datalist: datalist of the cohort; default: that of the study.
+        seconds: time limit of the heat maps.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: the folder holds no finished comparison.
+    """
+    study = read_study(study_dir, datalist)
+    judged = judge(
+        study.outcomes, study.positive, resamples=study.summary["resamples"], confidence=study.summary["confidence"]
+    )
+    verdict = conclude(judged, study.summary, study.kinds, (study.record.get("choice") or {}).get("name"))
+    return _Page(study, judged, verdict, seconds).write()
+
+
+class _Page:
+    """All parts of the page, and the files beside it."""
+
+    def __init__(self, study: StudyFiles, judged: Judged, verdict: Verdict, seconds: float) -> None:
+        self.study, self.judged, self.verdict, self.seconds = study, judged, verdict, seconds
+        self.folder, self.files = study.folder, study.folder / FILES
+        self.outcome = study.outcomes[verdict.method]
+        self.order = sorted(judged.methods, key=lambda name: -judged.points[name]["auc"].mean())
+        self.curves = read_curves(study.compare)
+
+    def write(self) -> Path:
+        """Write all files, the page last."""
+        study, judged, verdict = self.study, self.judged, self.verdict
+        comparisons = compare_all(judged, study.outcomes, verdict.method, study.positive)
+        groups = self._groups()
+        cases, reason = draw_cases(worst_cases(self.outcome), study, self.outcome, seconds=self.seconds)
+        shown = [verdict.method, *([verdict.baseline] if verdict.baseline else [])]
+        confusions = [confusion_rows(study.outcomes[name], study.classes) for name in shown]
+        self._write_tables(comparisons, groups, cases, confusions)
+        context = {
+            **self._head(),
+            "warnings": [*(confounders(self.outcome, study.rows) if study.rows else []), *collapsed(self.curves)],
+            "settings": settings_box(study),
+            "flow": subject_flow(study),
+            "datalist": study.datalist,
+            "methods": {**method_rows(judged, self.order), "first": "Method"},
+            "methods_caption": self._caption(),
+            "comparisons": {**comparison_rows(comparisons), "first": f"{verdict.method} minus"},
+            "explanations": explanations(comparisons, judged, study.outcomes, verdict.method, study.summary),
+            "confusions": confusions,
+            "figures": self._figures(groups),
+            "subgroups": subgroup_rows(groups),
+            **self._cases(cases, reason),
+            "notes": self._notes(),
+            "files": f"{FILES}/",
+        }
+        return write_atomically(self.folder / "report.html", rendered(context))
+
+    def _head(self) -> dict[str, Any]:
+        study, verdict = self.study, self.verdict
+        checkpoint = next(iter(trained_networks(study.compare, self.outcome, study.predictions).values()), None)
+        text, command = next_command(study, verdict.method, checkpoint)
+        names = [study.plan.get("bundle"), study.datalist and study.datalist.parent.name, study.folder.name]
+        return {
+            "title": f"{', '.join(study.classes[:3])}{', …' * (len(study.classes) > 3)}: which method?",
+            "over": " · ".join(dict.fromkeys(str(name) for name in names if name)),
+            "sentences": verdict.sentences,
+            "reason": (study.record.get("choice") or {}).get("reason", ""),
+            "method": verdict.method,
+            "next": {"text": text, "command": command},
+        }
+
+    def _caption(self) -> str:
+        seeds = len(self.outcome.seeds)
+        share = max(self.study.summary["fractions"])
+        return (
+            f"{self.study.summary['subjects']} subjects, {share:.0%} of the training labels, "
+            f"{self.judged.confidence:.0%} intervals over subjects"
+            + (f", mean over {seeds} seeds" if seeds > 1 else "")
+        )
+
+    def _groups(self) -> list[Subgroup]:
+        if not self.study.rows:
+            return []
+        columns = self.study.plan.get("subgroups") or None
+        return subgroups(self.outcome, self.study.rows, self.study.positive, columns)
+
+    def _figures(self, groups: list[Subgroup]) -> dict[str, list[dict[str, str]]]:
+        drawn = {
+            "methods": self._of_methods(),
+            "classes": self._of_classes(),
+            "labels": self._of_labels(),
+            "curves": curve_figures(self.curves, self.files),
+            "subgroups": self._of_groups(groups),
+        }
+        captions = {
+            "methods": "Bars: intervals over subjects; dashed: majority class.",
+            "subgroups": "Number of subjects in parentheses; dashed: all subjects.",
+        }
+        return {
+            part: [figure_item(path, title, self.folder, captions.get(part, "")) for title, path in found]
+            for part, found in drawn.items()
+        }
+
+    def _of_methods(self) -> Iterator[tuple[str, Path]]:
+        for metric in ("auc", "balanced_accuracy"):
+            path = self.files / f"methods_{metric}.svg"
+            yield f"{metric.replace('_', ' ')} of all methods", forest_figure(self.judged, self.order, path, [metric])
+
+    def _of_classes(self) -> Iterator[tuple[str, Path]]:
+        study = self.study
+        shown = [study.outcomes[name] for name in self._most_relevant()]
+        auc = {name: float(self.judged.points[name]["auc"].mean()) for name in self.judged.methods}
+        confidence = self.judged.confidence
+        roc = roc_curves(
+            shown, self.files / "roc.svg", auc=auc, positive=study.positive, confidence=confidence, width=NARROW
+        )
+        yield "ROC curves", roc
+        yield "Calibration", reliability_diagram(shown, self.files / "calibration.svg", width=NARROW)
+        confusion_matrices(list(study.outcomes.values()), study.classes, self.files / "confusion_all.svg")
+
+    def _most_relevant(self) -> list[str]:
+        """Chosen method, baseline and those with the largest AUC."""
+        first = [self.verdict.method, *([self.verdict.baseline] if self.verdict.baseline else [])]
+        chosen = list(dict.fromkeys([*first, *self.order]))[:MOST_METHODS]
+        return [name for name in self.judged.methods if name in chosen]  # in the order of their colours
+
+    def _of_labels(self) -> Iterator[tuple[str, Path]]:
+        if len(self.study.summary["fractions"]) < 2:
+            return
+        baselines = [name for name, kind in self.study.kinds.items() if kind in ("radiomics", "scratch", "imagenet")]
+        for metric in ("auc", "balanced_accuracy"):
+            path = self.files / f"label_efficiency_{metric}.svg"
+            yield (
+                f"{metric.replace('_', ' ')} over the share of labels",
+                label_fraction_figure(self.study.summary, path, [metric], baselines, width=NARROW),
+            )
+
+    def _of_groups(self, groups: list[Subgroup]) -> Iterator[tuple[str, Path]]:
+        if any(group.auc for group in groups):
+            overall = self.judged.metric(self.verdict.method, "auc").value
+            yield "AUC by subgroup", subgroup_figure(groups, overall, self.files / "subgroups.svg")
+
+    def _cases(self, cases: list[Case], reason: str) -> dict[str, Any]:
+        note = (
+            "The subjects with the smallest probability of their true class. Left: image with the outline of its mask."
+        )
+        if any(case.heat is not None for case in cases):
+            note += (
+                " Right: the network's input; bright where hiding a part lowers the probability of the predicted class "
+                "most (occlusion sensitivity), by the network of the fold that had not seen the subject."
+            )
+        if reason:
+            note += f" No heat maps: {reason}."
+        return {
+            "cases": case_items(cases, self.study.classes),
+            "cases_title": f"The {len(cases)} worst cases of {self.verdict.method}",
+            "cases_note": note,
+        }
+
+    def _notes(self) -> list[str]:
+        return [
+            *(note.replace("**", "") for note in self.study.summary["notes"]),
+            "Intervals reflect the variation between samples of patients, not between trainings or hospitals. They "
+            "treat the trained classifiers as fixed and are somewhat narrow.",
+            "With more than two classes the AUC is the mean of one class against the rest.",
+        ]
+
+    def _write_tables(
+        self,
+        comparisons: list[Comparison],
+        groups: list[Subgroup],
+        cases: list[Case],
+        confusions: list[Mapping[str, Any]] | list[dict[str, Any]],
+    ) -> None:
+        tables: dict[str, pd.DataFrame] = {
+            "methods": method_table(self.judged),
+            "differences": comparison_table(comparisons),
+            "confusion": confusion_table(confusions),
+            "learning_curves": self.curves,
+            "subgroups": subgroup_table(groups),
+            "worst_cases": case_table(cases, self.study.classes),
+        }
+        for name, table in tables.items():
+            if not table.empty:
+                write_atomically(self.files / f"{name}.csv", csv_text(table))
