@@ -24,6 +24,7 @@ def study(
     overlays: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     fractions: Sequence[float] = (1.0,),
+    workers: int = 1,
     incomplete: Literal["report", "drop"] = "report",
     pretrain: Mapping[str, Any] | None = None,
     train: Mapping[str, Any] | None = None,
@@ -53,6 +54,7 @@ def study(
         overlays: further config files of the bundle for all stages.
         seeds: random seeds of the trainings.
         fractions: parts of the labels, e.g. 0.1,0.5,1 for a curve of label efficiency.
+        workers: number of processes that run trainings at the same time, each with its share of the cores.
         incomplete: rows with problems: report refuses them, all at once; drop leaves them out and reports it.
         pretrain: ids of pretrain.yaml alone, e.g. "{max_epochs: 100}".
         train: ids of the training alone.
@@ -71,6 +73,7 @@ def study(
         overlays=overlays,
         seeds=seeds,
         fractions=fractions,
+        workers=workers,
         budget=budget,
         final=final,
         drop=incomplete == "drop",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..evaluation.protocols.label_fractions import LabelFractions
-from ..evaluation.protocols.methods import Encoder, FineTuning, Probe
+from ..evaluation.protocols.methods import FineTuning, Probe
+from ..evaluation.protocols.segmentation import Segmentation
+from ..tasks import Task
 from .plan import Plan
 from .progress import Watched
-from .runs import Run
-from .segmentations import Segmentations
 
-__all__ = ["COMPARE", "comparison_of", "row_entries", "runs_of", "shared_options", "watched_runs"]
+__all__ = ["COMPARE", "comparison_of", "row_entries", "shared_options", "watched_runs"]
 
 COMPARE = "compare"
 SHORT = 3.0  # seconds of a run that the estimate does not list
@@ -34,7 +33,7 @@ def shared_options(study: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
-def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentations:
+def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentation:
     """The comparison that a plan describes.
 
     Raises:
@@ -42,36 +41,20 @@ def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentations:
     """
     folder, shared = study / COMPARE, shared_options(study, plan)
     if plan.task == "segmentation":
-        return Segmentations(output_dir=folder, methods=plan.methods, folds=plan.folds, **shared)
-    options = {"fractions": plan.fractions, "seeds": plan.seeds, "fold": plan.folds}
+        return Segmentation(output_dir=folder, methods=plan.methods, fold=plan.folds, workers=plan.workers, **shared)
+    options = {"fractions": plan.fractions, "seeds": plan.seeds, "fold": plan.folds, "workers": plan.workers}
     return LabelFractions(output_dir=folder, methods=plan.methods, **options, **shared)
 
 
-def runs_of(comparison: LabelFractions | Segmentations) -> Iterator[Run]:
-    """All runs of a comparison by the files that they make."""
-    if isinstance(comparison, Segmentations):
-        yield from comparison.runs()
-        return
-    root, folds = comparison.output_dir, comparison.repetition.folds
-    for row in comparison.rows:
-        if isinstance(encoder := row.start, Encoder):
-            for modality, fold in itertools.product(encoder.runs, folds):
-                yield Run(f"pre-training {encoder.name}, fold {fold}", encoder.checkpoint(root, fold, modality))
-    for fraction, seed, row, fold in itertools.product(comparison.fractions, comparison.seeds, comparison.rows, folds):
-        labels = root / f"labels{100 * fraction:g}" / f"seed{seed}"
-        yield Run(f"{row.name}, fold {fold}", row.predictions(labels, fold))
-
-
-def watched_runs(runs: Iterable[Run], plan: Plan) -> list[Watched]:
-    """Runs with the seconds that the plan expects of them.
+def watched_runs(tasks: Iterable[Task], plan: Plan) -> list[Watched]:
+    """Tasks with the seconds that the plan expects of them.
 
     Args:
-        runs: runs of the study.
+        tasks: tasks of a comparison or of the final training.
         plan: plan with an estimate of each stage.
     """
     stages = [stage for stage in plan.estimate.get("stages", []) if stage["runs"]]
-    once = {run.makes: run for run in runs}  # rows share their pre-training
-    return [Watched(run.name, run.makes, _expected(run.name, stages)) for run in once.values()]
+    return [Watched(task.name, task.makes, _expected(task.name, stages)) for task in tasks]
 
 
 def _expected(name: str, stages: Sequence[Mapping[str, Any]]) -> float:
@@ -81,7 +64,7 @@ def _expected(name: str, stages: Sequence[Mapping[str, Any]]) -> float:
     return max(found)[1] if found else SHORT
 
 
-def row_entries(comparison: LabelFractions | Segmentations, plan: Plan) -> list[dict[str, str]]:
+def row_entries(comparison: LabelFractions | Segmentation, plan: Plan) -> list[dict[str, str]]:
     """Text, name, kind and folder of each row, for ``study.json``."""
     entries = []
     for row in comparison.rows:
@@ -93,7 +76,7 @@ def row_entries(comparison: LabelFractions | Segmentations, plan: Plan) -> list[
     return entries
 
 
-def _text_of(row: FineTuning | Probe, comparison: LabelFractions | Segmentations, plan: Plan) -> str:
+def _text_of(row: FineTuning | Probe, comparison: LabelFractions | Segmentation, plan: Plan) -> str:
     """The method of the plan from which a row was read."""
     from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
 

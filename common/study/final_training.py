@@ -14,7 +14,7 @@ from ..evaluation.protocols.read_methods import read_fine_tunings
 from ..evaluation.protocols.repetitions import Repetition
 from ..evaluation.protocols.stages import Stages
 from ..locks import locked
-from .runs import Run, run_all
+from ..tasks import Task
 
 __all__ = ["FinalTraining"]
 
@@ -68,12 +68,13 @@ class FinalTraining(Stages):
         """Folder of the final training."""
         return self.output_dir / self.row.folder / "all"
 
-    def runs(self) -> Iterator[Run]:
+    def tasks(self) -> Iterator[Task]:
         """The pre-training, if there is one, and the training."""
         if isinstance(encoder := self.row.start, Encoder):
             call = partial(self._pretrain, self.repetition, encoder, None, None)
-            yield Run(f"pre-training {encoder.name}, all", encoder.checkpoint(self.output_dir, None, None), call)
-        yield Run(f"{self.row.name}, all", self.folder / DONE, self._train)
+            yield Task(f"pre-training {encoder.name}, all", encoder.checkpoint(self.output_dir, None, None), call)
+        needs = self._start_file(self.output_dir, self.row, None)
+        yield Task(f"{self.row.name}, all", self.folder / DONE, self._train, needs)
 
     def run(self) -> Path:
         """Run all that is not done.
@@ -83,7 +84,7 @@ class FinalTraining(Stages):
         """
         with locked(self.output_dir):
             self._check_identity()
-            run_all(self.runs(), self._keep_identity)
+            self._run_tasks(self.tasks(), "finish")
             return self.folder / "model.pt"
 
     def export(self, evaluation: str, overlays: Sequence[str], weights: Path, torchscript: Path) -> None:
@@ -99,6 +100,8 @@ class FinalTraining(Stages):
         self._run(evaluation, [self.configs.path(name) for name in overlays], **paths, run_id="exporting")
 
     def _train(self) -> None:
+        if (self.folder / DONE).is_file():
+            return
         overlays = [self.configs.path(name) for name in self.row.overlays]
         start = self._start(self.repetition, self.row, 0)
         if isinstance(encoder := self.row.start, Encoder):

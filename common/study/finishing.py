@@ -35,7 +35,7 @@ def finish(study: Path, plan: Plan, method: str, terminal: TextIO) -> Mapping[st
     """
     training = final_training_of(study, plan, method)
     if training is not None:
-        with watching(watched_runs(list(training.runs()), plan), terminal, "finish"):
+        with watching(watched_runs(training.tasks(), plan), terminal, "finish"):
             training.run()
     overlays = collect_weights(study, plan, method, training)
     metrics = study / FINAL / "metrics.json"

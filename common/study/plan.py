@@ -34,6 +34,7 @@ class Plan:
         folds: folds to hold out one by one.
         seeds: random seeds of the trainings.
         fractions: parts of the labels.
+        workers: number of processes that run trainings at the same time.
         overlays: configs of the bundle for all stages.
         settings: ids of every config that has them.
         pretrain: ids of the pre-training alone.
@@ -57,6 +58,7 @@ class Plan:
     test_datalist: str | None = None
     seeds: Sequence[int] = (0,)
     fractions: Sequence[float] = (1.0,)
+    workers: int = 1
     overlays: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     pretrain: Mapping[str, Any] = field(default_factory=dict)
@@ -149,7 +151,7 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
     for text in plan.methods:
         yield _with_reason(f"- {text}", plan.reasons.get(f"methods.{text}"))
     yield _with_reason(f"folds: {_flow(plan.folds)}", "held out one by one; the predictions are pooled")
-    for name in ("seeds", "fractions", "overlays"):
+    for name in ("seeds", "fractions", "workers", "overlays"):
         yield _with_reason(f"{name}: {_flow(content[name])}", plan.reasons.get(name))
     yield from _section("settings", plan.settings, "", plan, "ids of every config that has them")
     yield from _section("pretrain", plan.pretrain, "pretrain.", plan, "ids of the pre-training alone")

@@ -44,6 +44,7 @@ class Wishes:
     overlays: Sequence[str] = ()
     seeds: Sequence[int] = (0,)
     fractions: Sequence[float] = (1.0,)
+    workers: int = 1
     budget: str | None = None
     final: Final = "all"
     drop: bool = False
@@ -143,6 +144,7 @@ def _draft(
         folds=list(found.folds),
         seeds=list(wishes.seeds),
         fractions=list(wishes.fractions),
+        workers=wishes.workers,
         overlays=overlays,
         settings={"device": machine.device, **settings},
         pretrain=dict(wishes.pretrain),

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from ..errors import InputError
 from ..locks import locked
 from .choice import choose_row, main_metric
-from .compare import COMPARE, comparison_of, row_entries, runs_of, watched_runs
+from .compare import COMPARE, comparison_of, row_entries, watched_runs
 from .console import quiet
 from .journal import Journal
 from .plan import PLAN, Plan, read_plan
@@ -65,10 +65,10 @@ class Study:
         comparison = comparison_of(self.folder, plan)
         journal = Journal(self.folder)
         journal.write(rows=row_entries(comparison, plan))
-        runs = list(runs_of(comparison))
+        runs = watched_runs(comparison.tasks(), plan)
         if report.is_file() and all(run.makes.is_file() for run in runs) and _done(journal, "compare"):
             return report
-        with self._step("compare") as terminal, watching(watched_runs(runs, plan), terminal, "compare"):
+        with self._step("compare") as terminal, watching(runs, terminal, "compare"):
             return comparison.run()
 
     def conclude(self) -> Path:
