@@ -42,7 +42,7 @@ class Plan:
         final: ``kind``, "all" for one network trained on all labelled subjects or "ensemble" for the networks of the
             folds together, and ``method``, a row or ``None`` for the one that the conclusion chooses.
         subgroups: columns of the datalist by which the report splits results.
-        budget: ``seconds`` for the whole study, or ``None``.
+        budget: ``seconds`` for the whole study; ``None`` for any.
         cohort: summary of the fingerprint.
         machine: machine that made the plan.
         estimate: estimated time, memory and disk.
@@ -65,7 +65,7 @@ class Plan:
     train: Mapping[str, Any] = field(default_factory=dict)
     final: Mapping[str, Any] = field(default_factory=lambda: {"kind": "all", "method": None})
     subgroups: Sequence[str] = ()
-    budget: Mapping[str, Any] = field(default_factory=lambda: {"seconds": None})
+    budget: Mapping[str, Any] | None = None
     cohort: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     estimate: Mapping[str, Any] = field(default_factory=dict)

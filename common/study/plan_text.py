@@ -78,7 +78,7 @@ def _warnings(plan: Plan) -> Iterator[str]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
     if estimate["disk_gb"] > machine["disk_gb"]:
         yield f"WARNING: {machine['disk_gb']} GB of disk are free; name another --output_dir."
-    if plan.budget["seconds"] is None and estimate["seconds"] > 12 * 3600:
+    if plan.budget is None and estimate["seconds"] > 12 * 3600:
         yield "The epochs are those of the papers; --budget 2h fits epochs and methods to a time."
 
 

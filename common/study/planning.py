@@ -151,7 +151,7 @@ def _draft(
         train=dict(wishes.train),
         final={"kind": wishes.final, "method": None},
         subgroups=list(cohort.subgroups),
-        budget={"seconds": budget_seconds(wishes.budget)},
+        budget=None if wishes.budget is None else {"seconds": budget_seconds(wishes.budget)},
         cohort=_summary(cohort),
         machine=asdict(machine),
     )

@@ -143,7 +143,7 @@ class Study:
         if wishes.budget is not None:
             from .planning import budget_seconds
 
-            typed["budget"] = (plan.budget.get("seconds"), budget_seconds(wishes.budget))
+            typed["budget"] = ((plan.budget or {}).get("seconds"), budget_seconds(wishes.budget))
         if wishes.methods is not None:
             typed["methods"] = (list(plan.methods), list(wishes.methods))
         for name, value in {**wishes.settings}.items():
