@@ -125,7 +125,7 @@ class LabelFractions(Stages):
         with locked(self.output_dir):
             self._check_identity()
             self._check_stages()
-            self._run_tasks(self._tasks(), "label fractions")
+            self._run_tasks(self.tasks(), "label fractions")
             return self._report()
 
     def _check_stages(self) -> None:
@@ -143,7 +143,8 @@ class LabelFractions(Stages):
         for row in trained:
             self._check_training(row, self._root(fraction, seed), fold, **labels)
 
-    def _tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[Task]:
+        """All parts of the comparison by the files that they make, each after those that it needs."""
         yield from self._pretrainings(self.repetition, [e.start for e in self.rows if isinstance(e.start, Encoder)])
         measured = [
             Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
