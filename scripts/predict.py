@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +69,4 @@ def predict(
 
 
 if __name__ == "__main__":
-    # Each reader logs that it does not have a decoder on a GPU.
-    logging.getLogger("monai.data").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
     run_commands(predict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Segmentation(Stages):
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``<method>/fold<k>/`` and ``report/``.
         methods: starts: ``scratch``, ``pretrain`` or overlays of ``pretrain.yaml``; all are compared with the first.
+        fold: folds to hold out one by one; by default all.
         raters: further datalists of the same images and folds, with the masks of other raters, by name; each network is
             judged by all raters, and the report's values are means over them.
         transductive: whether to pre-train once on all subjects, without their masks.
@@ -63,6 +65,7 @@ class Segmentation(Stages):
         dataset_dir: str | Path,
         output_dir: str | Path,
         methods: Sequence[str] = ("scratch",),
+        fold: Sequence[int] = (),
         raters: Mapping[str, str] | None = None,
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
@@ -83,7 +86,8 @@ class Segmentation(Stages):
             of_stage={PRETRAIN: pretrain or {}, TRAINING: train or {}},
             workers=Workers(workers, scheduler, resources or {}),
         )
-        (self.repetition,), _ = repetitions(self.datalist, self.output_dir, (), None)
+        (whole,), _ = repetitions(self.datalist, self.output_dir, (), None)
+        self.repetition = replace(whole, folds=tuple(fold)) if fold else whole
         self.rows: list[FineTuning] = list(read_fine_tunings(self.configs, methods, self.modalities))
         self.raters = {name: Path(path).resolve() for name, path in (raters or {}).items()}
         self._check()
@@ -100,10 +104,11 @@ class Segmentation(Stages):
             starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
             for encoder in starts.values():
                 self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
-            self._run_tasks(self._tasks(), "segmentation")
+            self._run_tasks(self.tasks(), "segmentation")
             return self._report()
 
-    def _tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[Task]:
+        """All parts of the comparison by the files that they make, each after those that it needs."""
         yield from self._pretrainings(self.repetition, [r.start for r in self.rows if isinstance(r.start, Encoder)])
         for row, fold in itertools.product(self.rows, self.repetition.folds):
             yield Task(
@@ -199,6 +204,8 @@ class Segmentation(Stages):
     def _check(self) -> None:
         if unknown := list(self._unknown_ids((PRETRAIN, TRAINING, EVALUATION))):
             raise OptionError.of_rows("segmentation", unknown)
+        if lacking := sorted(set(self.repetition.folds) - {row.get("fold") for row in training_rows(self.datalist)}):
+            raise InputError(f"{self.datalist}: fold: no rows of {lacking}; expected some; choose other folds")
         names = [row.name for row in self.rows]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{', '.join(twice)}: found as several rows; expected one")
