@@ -117,7 +117,13 @@ class Reproduction:
         """Figures of the runs, by title."""
         pattern = {"sweep": "sweep_*.png", "curve": "label_fractions.png", "correlation": "feature_correlation.png"}
         kind = self.request.exhibit.kind
-        found = {}
+        found: dict[str, Path] = {}
+        if kind == "heat maps":
+            from .others import draw_heat_maps
+
+            for run in self.runs.values():
+                found |= draw_heat_maps(self.request, run)
+            return found
         for name, report in reports.items():
             for path in sorted((report / "figures").glob(pattern.get(kind, "*.png"))):
                 found[f"{self.request.exhibit.title} ({name})"] = path

@@ -60,7 +60,7 @@ def _table(request: Request, results: Mapping[str, Results]) -> list[dict[str, s
     """One row per method: our value and the paper's for each column."""
     exhibit = request.exhibit
     first = next(iter(results))
-    rows = [_majority(exhibit, results[first])] if exhibit.columns else []
+    rows = [_majority(exhibit, results[first])] if "majority_class" in results[first].summary else []
     for row in exhibit.rows:
         cells, printed = {"Method": row.name}, list(row.paper.get(request.cohort, ()))
         for place, column in enumerate(exhibit.columns):
@@ -101,6 +101,9 @@ def _explanation(request: Request) -> Iterator[str]:
 
 
 def _further(summary: Mapping[str, Any]) -> Iterator[str]:
+    if "majority_class" not in summary:
+        yield from _segmentation(summary)
+        return
     names = [name for name in FURTHER if name in summary["majority_class"]]
     rows = [["*Majority class*", "", *(_interval(summary["majority_class"][name]) for name in names)]]
     for entry in summary["results"]:
@@ -111,8 +114,22 @@ def _further(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from table_lines(["Method", "Labels", *(METRIC_NAMES[name] for name in names)], rows)
 
 
+def _segmentation(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Intervals of segmentations, and paired differences to the first method."""
+    names = list(summary["results"][0]["metrics"])
+    yield f"{summary['confidence']:.0%} intervals of a bootstrap over {summary['subjects']} subjects."
+    yield ""
+    rows = [[row["set"], *(_interval(row["metrics"][name]) for name in names)] for row in summary["results"]]
+    yield from table_lines(["Method", *map(str.upper, names)], rows)
+    yield from ("", f"Differences to {summary['reference']}, paired by subject:", "")
+    rows = [[row["set"], *(_interval(row["difference"][name], "+.3f") for name in names)] for row in summary["results"]]
+    yield from table_lines(["Method", *map(str.upper, names)], rows[1:])
+    yield ""
+    yield from (f"- {note}" for note in summary["notes"])
+
+
 def _tests(summary: Mapping[str, Any]) -> Iterator[str]:
-    if not summary["comparisons"]:
+    if not summary.get("comparisons"):
         return
     rows = [
         [
@@ -131,7 +148,10 @@ def _tests(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _interval(found: Mapping[str, float], form: str = ".3f") -> str:
-    return f"{found['value']:{form}} ({found['low']:{form[:-2]}2f} to {found['high']:{form[:-2]}2f})"
+    if found["value"] is None:
+        return "-"
+    short = form.replace("3", "2")
+    return f"{found['value']:{form}} ({found['low']:{short}} to {found['high']:{short}})"
 
 
 def cost_lines(folder: Path) -> Iterator[str]:
