@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -121,6 +123,24 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
     return archive
+
+
+def _rules(study: Path, plan: Plan) -> dict[str, Any]:
+    """Rules for DICOM series where the cohort's modalities have other names than the bundle's, as a setting.
+
+    A rule of the bundle is found by its name in any case; another modality by its name in the series' description.
+    """
+    metadata = json.loads((BundleConfigs(plan.bundle).root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    known, names = metadata.get("dicom_rules", {}), modality_names(study / "datalist.json")
+    if not names or set(names) <= set(known):
+        return {}
+    alike = {name.lower(): rule for name, rule in known.items()}
+    rules = {name: alike.get(name.lower(), {"SeriesDescription": _as_word(name)}) for name in names}
+    return {"_meta_#dicom_rules": rules | {name: rule for name, rule in known.items() if name == "mask"}}
+
+
+def _as_word(name: str) -> str:
+    return f"(?i)(^|[^a-z0-9]){re.escape(name)}($|[^a-z0-9])"
 
 
 def final_entry(study: Path, plan: Plan, archive: Path, calibration: Path | None, cases: Any) -> Mapping[str, Any]:
