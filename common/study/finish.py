@@ -15,14 +15,23 @@ from ..errors import InputError
 from ..evaluation.protocols.methods import FineTuning
 from ..evaluation.protocols.read_methods import read_fine_tunings
 from ..evaluation.protocols.repetitions import modality_names
-from ..files import file_digest
+from ..files import file_digest, write_atomically
 from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
 from .stage_table import training_config
 
-__all__ = ["FINAL", "calibrate", "collect_weights", "final_training_of", "package", "read_row", "training_settings"]
+__all__ = [
+    "FINAL",
+    "calibrate",
+    "collect_weights",
+    "final_training_of",
+    "package",
+    "read_row",
+    "training_settings",
+    "write_metrics",
+]
 
 FINAL = "final"
 logger = logging.getLogger(__name__)
@@ -116,13 +125,22 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
     from ..deploy.verification.scan import scan_folder
 
     final = study / FINAL
-    archive = package_bundle(
-        plan.bundle, "inference", final, final / "model.pt", calibration=calibration, metrics=metrics, overlays=overlays
-    )
+    files = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
     return archive
+
+
+def write_metrics(study: Path, plan: Plan, text: str) -> Path:
+    """Write ``final/metrics.json``: the scores of the chosen row alone, as model card and metadata have one method."""
+    summary = json.loads((study / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
+    name, fraction = read_row(plan, study, text).name, max(plan.fractions)
+    results = [entry for entry in summary["results"] if entry["set"] == name]
+    summary["results"] = [entry for entry in results if entry.get("fraction", fraction) == fraction]
+    content = {key: value for key, value in summary.items() if key != "comparisons"}
+    return write_atomically(study / FINAL / "metrics.json", json.dumps(content, indent=2) + "\n")
 
 
 def _rules(study: Path, plan: Plan) -> dict[str, Any]:
