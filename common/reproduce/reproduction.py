@@ -110,21 +110,24 @@ class Reproduction:
         if kind == "architecture":
             return others.write_layers(self.request)
         if kind == "table":
-            return write_paper_table(self.request, reports, {name: run.output_dir for name, run in runs.items()})
+            return write_paper_table(self.request, reports, runs)
         return others.write_figure(self.request, self._figures(reports))
 
     def _figures(self, reports: Mapping[str, Path]) -> dict[str, Path]:
         """Figures of the runs, by title."""
-        pattern = {"sweep": "sweep_*.png", "curve": "label_fractions.png", "correlation": "feature_correlation.png"}
+        pattern = {"sweep": "sweep_*.png", "correlation": "feature_correlation.png"}
         kind = self.request.exhibit.kind
+        from .others import draw_curve, draw_heat_maps
+
         found: dict[str, Path] = {}
         if kind == "heat maps":
-            from .others import draw_heat_maps
-
             for run in self.runs.values():
                 found |= draw_heat_maps(self.request, run)
             return found
         for name, report in reports.items():
+            if kind == "curve":
+                found[f"{self.request.exhibit.title} ({name})"] = draw_curve(self.request, self.runs[name], report)
+                continue
             for path in sorted((report / "figures").glob(pattern.get(kind, "*.png"))):
                 found[f"{self.request.exhibit.title} ({name})"] = path
         return found

@@ -21,7 +21,7 @@ from .methods import Encoder, FineTuning, part_name
 from .repetitions import Repetition, modality_names, subjects_of, training_rows
 
 if TYPE_CHECKING:
-    from monai.bundle import ConfigWorkflow
+    from monai.bundle import ConfigParser, ConfigWorkflow
 
 __all__ = ["Stages"]
 
@@ -247,6 +247,15 @@ class Stages:
         self._run("train", overlays, **common, **start, output_dir=str(checkpoint.parent))
         paths = {"checkpoint": str(checkpoint), "output_dir": str(predictions.parent)}
         self._run("evaluate", overlays, **common, **paths)
+
+    def config_of(self, stage: str, overlays: Iterable[str] = ()) -> ConfigParser:
+        """The config of a stage with the settings of this comparison; nothing of it has been created.
+
+        Args:
+            stage: name of the config.
+            overlays: overlays of a row, by name.
+        """
+        return self._workflow(stage, [self.configs.path(name) for name in overlays], {}).parser
 
     def run_stage(self, stage: str, **overrides: Any) -> None:
         """Run a config of the bundle with the settings and overlays of this comparison, such as ``explain``.
