@@ -38,6 +38,8 @@ class Reproduction:
         budget: "paper" for its protocol in full, or "short" for a small one that shows the form.
         overlays: config files of the bundle for all stages instead of the cohort's, e.g. lidc.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained, where the paper has some.
+        raters: of a segmentation, further datalists with the masks of other raters, by name.
+        submission: of a segmentation, name of the team for masks of the section "testing".
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone.
         probe: ids of ``linear_probe.yaml`` alone.
@@ -62,6 +64,8 @@ class Reproduction:
         budget: Literal["short", "paper"] = "paper",
         overlays: Sequence[str] = (),
         pretraining_datalist: str | Path | None = None,
+        raters: Mapping[str, str] | None = None,
+        submission: str = "",
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         probe: Mapping[str, Any] | None = None,
@@ -74,6 +78,7 @@ class Reproduction:
         exhibit = paper.exhibit(table, figure)
         options: dict[str, Any] = {"overlays": list(overlays), "pretraining_datalist": pretraining_datalist}
         options |= {"pretrain": pretrain, "train": train, "probe": probe, "scheduler": scheduler}
+        options |= {"raters": raters, "submission": submission}
         options |= {"resources": resources, "workers": workers if workers != 1 else None}
         self.request = Request(
             paper,
