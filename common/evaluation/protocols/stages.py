@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Stages"]
 
+#: Id of the table of traditional features, which not all bundles have.
+TRADITIONAL = "traditional_table"
 #: Configs that a comparison runs.
 STAGES = (
     *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
@@ -288,7 +290,11 @@ class Stages:
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
-        overrides = {key: value for key, value in overrides.items() if key not in optional or key in known}
+        overrides = {
+            key: value
+            for key, value in overrides.items()
+            if key in known or (key not in optional and key != TRADITIONAL)
+        }
         return ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
