@@ -21,10 +21,12 @@ from .methods import Encoder, FineTuning, part_name
 from .repetitions import Repetition, modality_names, subjects_of, training_rows
 
 if TYPE_CHECKING:
-    from monai.bundle import ConfigWorkflow
+    from monai.bundle import ConfigParser, ConfigWorkflow
 
 __all__ = ["Stages"]
 
+#: Id of the table of traditional features, which not all bundles have.
+TRADITIONAL = "traditional_table"
 #: Configs that a comparison runs.
 STAGES = (
     *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
@@ -248,6 +250,15 @@ class Stages:
         paths = {"checkpoint": str(checkpoint), "output_dir": str(predictions.parent)}
         self._run("evaluate", overlays, **common, **paths)
 
+    def config_of(self, stage: str, overlays: Iterable[str] = ()) -> ConfigParser:
+        """The config of a stage with the settings of this comparison; nothing of it has been created.
+
+        Args:
+            stage: name of the config.
+            overlays: overlays of a row, by name.
+        """
+        return self._workflow(stage, [self.configs.path(name) for name in overlays], {}).parser
+
     def run_stage(self, stage: str, **overrides: Any) -> None:
         """Run a config of the bundle with the settings and overlays of this comparison, such as ``explain``.
 
@@ -279,7 +290,11 @@ class Stages:
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
-        overrides = {key: value for key, value in overrides.items() if key not in optional or key in known}
+        overrides = {
+            key: value
+            for key, value in overrides.items()
+            if key in known or (key not in optional and key != TRADITIONAL)
+        }
         return ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
