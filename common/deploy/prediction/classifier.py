@@ -7,7 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
 from .calibrated_network import CalibratedNetwork
 from .input_format import InputFormat, read_input_format
+from .outcomes import ArchiveError
 from .prediction import NO_CALL, ModelIdentity, Prediction
 
 __all__ = ["Classifier", "open_classifier"]
@@ -111,10 +112,27 @@ def open_classifier(
         settings: ids of ``inference.json`` and their values; for an archive only the device.
 
     Raises:
-        InputError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
+        ArchiveError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
             weights contain code or were trained with other settings; a setting is no id.
     """
-    source = Path(source)
+    with ExitStack() as stack:
+        try:
+            opened = _opened_source(Path(source), weights, rules, key, require, settings)
+            classifier = stack.enter_context(opened)
+        except InputError as error:
+            raise ArchiveError(str(error)) from error
+        yield classifier
+
+
+@contextmanager
+def _opened_source(
+    source: Path,
+    weights: str | Path | None,
+    rules: str | Path | None,
+    key: str | Path | None,
+    require: str | None,
+    settings: Mapping[str, Any],
+) -> Iterator[Classifier]:
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
         with _copied_weights(source, weights, key, require, settings) as copy:
