@@ -33,6 +33,13 @@ class Problems:
         """Add one problem of the section as a whole."""
         self._found.append((len(self.rows), f"{self.section} {field}: {text}"))
 
+    def by_row(self) -> dict[int, list[str]]:
+        """Problems by position of their row; those of the section as a whole by the number of rows."""
+        found: dict[int, list[str]] = {}
+        for position, text in self._found:
+            found.setdefault(position, []).append(text)
+        return found
+
     def lines(self) -> list[str]:
         """One line per problem."""
         return [text for _, text in sorted(self._found, key=lambda item: item[0])]
