@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -278,7 +278,7 @@ class Stages:
         gc.collect()  # frees the cohort in memory, to which the trainer's reference cycles refer
 
     def _workflow(
-        self, stage: str, overlays: Iterable[str], overrides: Mapping[str, Any], optional: Container[str] = ()
+        self, stage: str, overlays: Iterable[str], overrides: Mapping[str, Any], optional: Collection[str] = ()
     ) -> ConfigWorkflow:
         """One stage with its settings; overrides in ``optional`` are left out where its config does not have them."""
         from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
@@ -290,11 +290,8 @@ class Stages:
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
-        overrides = {
-            key: value
-            for key, value in overrides.items()
-            if key in known or (key not in optional and key != TRADITIONAL)
-        }
+        left_out = {*optional, TRADITIONAL} - set(known)
+        overrides = {key: value for key, value in overrides.items() if key not in left_out}
         return ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
