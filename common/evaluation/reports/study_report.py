@@ -87,7 +87,7 @@ class _Page:
         self._write_tables(comparisons, groups, cases, confusions)
         context = {
             **self._head(),
-            "warnings": [*(confounders(self.outcome, study.rows) if study.rows else []), *collapsed(self.curves)],
+            "warnings": self._warnings(),
             "settings": settings_box(study),
             "flow": subject_flow(study),
             "datalist": study.datalist,
@@ -103,6 +103,10 @@ class _Page:
             "files": f"{FILES}/",
         }
         return write_atomically(self.folder / "report.html", rendered(context))
+
+    def _warnings(self) -> list[str]:
+        classes = dict(zip(self.outcome.subjects, self.outcome.labels.tolist(), strict=True))
+        return [*(confounders(classes, self.study.rows) if self.study.rows else []), *collapsed(self.curves)]
 
     def _head(self) -> dict[str, Any]:
         study, verdict = self.study, self.verdict
