@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +31,10 @@ __all__ = [
     "training_record",
     "unseen_rows",
 ]
+
+# MONAI creates this reader for every LoadImage, also where nvImageCodec is neither installed nor needed.
+warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader: nvImageCodec decoder plugin did not register")
+logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 
 def bundle_root(name: str) -> str:

@@ -59,7 +59,7 @@ class BundleConfigs:
         candidates = [self.folder / f"{name}.yaml", self.folder / name, Path(name)]
         found = [path for path in candidates if path.is_file()]
         if not found:
-            known = ", ".join(sorted(self._names()))
+            known = ", ".join(sorted(self.names()))
             raise InputError(f"{name}: the bundle has no such config; expected one of {known}, or a path")
         return str(found[0])
 
@@ -73,7 +73,7 @@ class BundleConfigs:
 
     def known_ids(self) -> set[str]:
         """Top-level ids of all configs and overlays."""
-        return {key.lstrip("+").split("#")[0] for name in self._names() for key in self.ids(name)}
+        return {key.lstrip("+").split("#")[0] for name in self.names() for key in self.ids(name)}
 
     def check_overlays(self, stage: str, overlays: Sequence[str]) -> None:
         """Check that ``overlays`` only set ids that a config has.
@@ -95,16 +95,17 @@ class BundleConfigs:
         Raises:
             InputError: there is no such overlay.
         """
-        known = {ids.get("encoder_name"): other for other in self._names() if "run" not in (ids := self.ids(other))}
+        known = {ids.get("encoder_name"): other for other in self.names() if "run" not in (ids := self.ids(other))}
         named = {str(key).lower(): overlay for key, overlay in known.items() if key}
-        if name in self._names():
+        if name in self.names():
             return name
         if name.lower() in named:
             return named[name.lower()]
         starts = ", ".join(["scratch", "imagenet", *sorted(named)])
         raise InputError(f"{name}: no encoder to start from; expected {starts} or an overlay of pretrain.yaml")
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """Names of all configs and overlays."""
         return [path.stem for path in self.folder.glob("*.yaml")]
 
 

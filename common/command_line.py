@@ -39,7 +39,7 @@ def run_commands(
     take options of any name.
 
     The process ends with one line and exit code 2, before the command starts, for an unknown option, a missing or
-    surplus argument or a value of another type; with one line and exit code 1 where the command raises
+    surplus argument or a value of another type; with one line and the error's exit code where the command raises
     :class:`~common.errors.InputError`.
 
     Args:

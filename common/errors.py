@@ -18,12 +18,17 @@ class InputError(ValueError):
 
     File names and header texts may contain terminal control sequences, which are escaped.
 
+    Attributes:
+        exit_code: exit code of a process that ends with this error.
+
     Example:
         >>> raise InputError("a.json: no row has 'fold'; expected an integer in each; run make_datalist.py")
         Traceback (most recent call last):
         ...
         common.errors.InputError: a.json: no row has 'fold'; expected an integer in each; run make_datalist.py
     """
+
+    exit_code = 1
 
     def __init__(self, message: str = "") -> None:
         text = str(message)
@@ -37,11 +42,13 @@ class InputError(ValueError):
 
 
 class OptionError(InputError):
-    """A command line with an unknown or a missing option; the exit code is 2."""
+    """A command line with an unknown or a missing option."""
+
+    exit_code = 2
 
 
 def brief_input_errors() -> None:
-    """Let an uncaught :class:`InputError` end the process with its message alone and exit code 1.
+    """Let an uncaught :class:`InputError` end the process with its message alone and its exit code.
 
     ``monai.bundle`` wraps errors of a component into several layers of ``RuntimeError``; only the innermost line is
     useful. All other exceptions keep their traceback, and ``BUNDLE_TRACEBACK=1`` shows it for these too.
@@ -55,6 +62,8 @@ def brief_input_errors() -> None:
             previous(kind, error, traceback)
         else:
             print(f"error: {line}", file=sys.stderr)
+            if isinstance(cause, InputError) and cause.exit_code != 1:
+                raise SystemExit(cause.exit_code)
 
     if getattr(previous, "__module__", None) != __name__:
         sys.excepthook = hook

@@ -24,6 +24,7 @@ __all__ = [
     "exported_metadata",
     "input_shape",
     "is_other",
+    "metadata_of_weights",
     "named_classes",
 ]
 
@@ -32,14 +33,41 @@ logger = logging.getLogger(__name__)
 OWN_FOLDERS = {"bundle_root": ".", "dataset_dir": "$@bundle_root + '/data'"}
 #: Ids that inference shares with training and that no transform names.
 _MORE = ("in_channels", "num_classes", "roi_size", "overlap")
-#: Metadata in place of those that say something of the weights that ship, and nothing of others.
+#: Metadata in place of those that describe the weights of the repository, for all others.
 OF_OTHER_WEIGHTS: Mapping[str, Any] = {
     "data_source": "the cohort that these weights were trained on",
-    "eval_metrics": {},
-    "failure_modes": ["Not recorded for these weights."],
+    "eval_metrics": {"held_out_subjects": 0},
     "image_classes": "as inference.json prepares them",
-    "limitations": ["Not recorded for these weights, which are not the ones that ship with the bundle."],
+    "training": "Not recorded for these weights.",
 }
+_ANOTHER_NETWORK = "segmentation"  # id of a bundle's metadata with those of its segmenter
+# Lists of which a part describes the weights of the repository, under a name that begins with "reference_".
+_DESCRIBED = {
+    "limitations": "Not recorded for these weights, which are not those of the repository; of the method:",
+    "failure_modes": "Not recorded for these weights; of the method:",
+}
+
+
+def metadata_of_weights(metadata: Mapping[str, Any], other: bool) -> dict[str, Any]:
+    """Metadata of a bundle, for its own weights or for others.
+
+    Args:
+        metadata: metadata of the bundle, where ``reference_limitations`` and ``reference_failure_modes`` are those of
+            the weights that ship, and ``limitations`` and ``failure_modes`` hold for all weights.
+        other: whether the weights are others, of which scores, cohort and training are unknown.
+
+    Returns:
+        Metadata without entries whose name begins with ``reference_``, and without those of another network.
+    """
+    found = {
+        key: value for key, value in metadata.items() if not key.startswith("reference_") and key != _ANOTHER_NETWORK
+    }
+    if other:
+        found |= OF_OTHER_WEIGHTS
+    for key, unknown in _DESCRIBED.items():
+        own = [unknown] if other else metadata.get(f"reference_{key}", [])
+        found[key] = [*own, *metadata.get(key, [])]
+    return found
 
 
 def exported_inference(torchscript: str | Path, name: str = "inference") -> bytes:
@@ -76,8 +104,9 @@ def exported_metadata(checkpoint: str | Path, name: str = "inference", part: str
     parser = calling_parser()
     assert parser is not None, "called outside a config"
     metadata = copy.deepcopy(parser["_meta_"])
-    metadata |= metadata.pop(part) if part else {}
-    if not is_other(str(parser.get_parsed_content("bundle_root")), checkpoint):
+    other = is_other(str(parser.get_parsed_content("bundle_root")), checkpoint)
+    metadata = metadata_of_weights(metadata | (metadata[part] if part else {}), other)
+    if not other:
         return metadata
     config, record = _set_as_trained(parser, name), read_training_record(checkpoint) or {}
     channels, classes = (int(parser.get_parsed_content(key)) for key in ("in_channels", "num_classes"))
@@ -91,18 +120,18 @@ def exported_metadata(checkpoint: str | Path, name: str = "inference", part: str
         form["spatial_shape"] = shape[1:] if form["spatial_shape"] else []  # none of a classifier's probabilities
     inputs["image"]["modality"] = "n/a"
     metadata.pop("calibration", None)  # of an archive
-    return metadata | OF_OTHER_WEIGHTS | named_classes(outputs["pred"])
+    return metadata | named_classes(outputs["pred"])
 
 
 def is_other(bundle: str | Path, checkpoint: str | Path) -> bool:
-    """Whether the weights are others than those that ship with their bundle, if it ships any.
+    """Whether the weights are others than those that ship with their bundle.
 
     Args:
         bundle: folder of the bundle.
         checkpoint: file of the weights.
     """
     shipped = [file_digest(path, "sha256") for path in Path(bundle, "models").glob("*.pt")]
-    return bool(shipped) and file_digest(checkpoint, "sha256") not in shipped
+    return file_digest(checkpoint, "sha256") not in shipped
 
 
 def named_classes(pred: Mapping[str, Any]) -> dict[str, str]:

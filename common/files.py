@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["file_digest", "replacing", "write_atomically"]
+__all__ = ["file_digest", "replacing", "write_atomically", "write_durably"]
 
 
 @contextmanager
@@ -49,6 +49,30 @@ def write_atomically(path: str | Path, content: str | bytes) -> Path:
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     return Path(path)
+
+
+def write_durably(path: str | Path, content: bytes) -> Path:
+    """Write a file as :func:`write_atomically` does, and return when it is on the disk: not even a power cut loses it.
+
+    Args:
+        path: file to write or to replace; its folder is created if missing.
+        content: content of the file.
+
+    Returns:
+        The path written.
+    """
+    path = Path(path)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    for folder in (path.parent, path.parent.parent):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    return path
 
 
 def file_digest(path: str | Path, algorithm: str = "blake2b") -> str:

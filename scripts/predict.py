@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
-from common import InputError, bundle_root
+from common import bundle_root
 from common.command_line import run_commands
 
 SHOWN = 300  # characters of the name of a study
@@ -27,8 +25,11 @@ def predict(
 ) -> None:
     """Predict every study and write results.json, results.csv and, for DICOM, a Structured Report per study.
 
-    Studies that cannot be used are reported at the end, with exit code 1; the results of the others are written. Run
-    the same command again to continue: studies with unchanged images and model are not predicted again.
+    Studies that cannot be used are reported at the end; the results of the others are written. Run the same command
+    again to continue: studies with unchanged images and model are not predicted again.
+
+    The exit code is 0 if all studies were predicted, 3 if the folder holds none, 4 if a study could not be used, 5 if
+    the archive was refused, 2 for a wrong command line, and 1 for another problem.
 
     Further options set ids of inference.json: --device cpu, and for a bundle those of the training, such as
     --image_size "[64,64]".
@@ -50,11 +51,12 @@ def predict(
         **settings: ids of inference.json and their values.
     """
     from common.deploy.prediction.classifier import open_classifier
+    from common.deploy.prediction.outcomes import ArchiveError, FailedStudiesError
     from common.deploy.prediction.predict import find_cases, predict_cases
 
     source = Path(archive) if Path(archive).exists() else Path(bundle_root(archive))
     if not source.exists():
-        raise InputError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
+        raise ArchiveError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
     place = Path(output)
     with open_classifier(source, weights=weights, rules=rules, key=key, require=require, **settings) as classifier:
         cases, unreadable = find_cases(Path(folder), classifier, skip=place.resolve())
@@ -63,11 +65,8 @@ def predict(
     print(f"{done}, {len(batch.failed)} failed\nresults: {batch.files[0]}\ntable: {batch.files[1]}")
     if batch.failed:
         lines = [f"{' '.join(name.split())[:SHOWN]}: {reason}" for name, reason in batch.failed.items()]
-        raise InputError.of_rows(str(Path(folder)), lines)
+        raise FailedStudiesError.of_rows(str(Path(folder)), lines)
 
 
 if __name__ == "__main__":
-    # Each reader logs that it does not have a decoder on a GPU.
-    logging.getLogger("monai.data").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
     run_commands(predict)

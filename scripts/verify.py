@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from common import InputError
 from common.command_line import run_commands
 
 
 def verify(
-    archive: str, key: str | None = None, require: str | None = None, scan: bool = False, zoo: bool = False
+    archive: str, key: str | None = None, require: str | None = None, scan: bool = False, zoo: str | None = None
 ) -> None:
     """Compare an archive with its manifest, and run the requested checks; the exit code is 1 if one fails.
 
@@ -18,10 +20,11 @@ def verify(
             "siam3d_imbalance>=0.2.0".
         scan: whether to check that the archive contains no code: no Python, no pickles or expressions beyond an
             allow-list.
-        zoo: whether to run the checks of the MONAI model zoo's continuous integration; they take minutes and run the
-            code of the archive.
+        zoo: checkout of the MONAI model zoo, whose scripts are run unmodified after short runs of all workflows, or
+            offline, for checks without a checkout. They take minutes and run the code of the archive.
     """
-    from common.deploy.consumers.zoo_checks import check_zoo
+    from common.deploy.consumers.zoo_checks import CHECKS, check_zoo
+    from common.deploy.consumers.zoo_scripts import REPEATED, check_with_zoo
     from common.deploy.verification.archive import open_archive
     from common.deploy.verification.manifest import SIGNATURE, read_manifest
     from common.deploy.verification.release import check_release
@@ -44,9 +47,11 @@ def verify(
             if problems := scan_folder(folder):
                 raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
             print("scan: no code")
-        if zoo:
+        if zoo is not None:
+            own = CHECKS if zoo == "offline" else [name for name in CHECKS if name not in REPEATED]
+            scripts = () if zoo == "offline" else check_with_zoo(folder, zoo)
             failed = []
-            for name, problem in check_zoo(folder):
+            for name, problem in chain(check_zoo(folder, own), scripts):
                 print(f"zoo: {name}: {problem or 'passed'}", flush=True)
                 failed += [name] if problem else []
             if failed:

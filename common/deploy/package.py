@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from .packaging.large_files import write_large_files
 from .packaging.model_info import ZOO_ADDRESS, write_model_info
 from .packaging.plain_inference import plain_inference
 from .packaging.trained_classifier import TrainedClassifier, read_classifier, recorded_settings, weights_file
+from .packaging.versions import with_packages
 from .verification.archive import write_archive
 from .verification.manifest import write_manifest
 from .verification.scan import scan_folder
@@ -40,6 +41,7 @@ class Target:
         formats: formats of the weights.
         write_configs: function that writes configs, and code if any, of the classifier into the archive's folder; its
             third argument has the files given as settings, by their path in the archive.
+        packages: packages that its archives need beside MONAI, PyTorch and NumPy; ``None`` for those of the bundle.
         runs_code: whether recipients run the archive's own Python, so that the scan for code does not apply.
         for_zoo: whether files above the zoo's limit are listed for download and ``model_info.json`` is written.
         check_name: function that raises InputError for a name that the recipient would misinterpret.
@@ -48,6 +50,7 @@ class Target:
     name: str
     formats: tuple[str, ...]
     write_configs: Writer
+    packages: tuple[str, ...] | None = None
     runs_code: bool = False
     for_zoo: bool = False
     check_name: Callable[[str], None] | None = None
@@ -62,12 +65,14 @@ TARGETS = {
         lambda classifier, archive, _: write_monai_label(
             classifier.bundle, archive, classifier.configs, classifier.metadata
         ),
+        packages=("nibabel",),
         check_name=check_name,
     ),
     "inference": Target(
         "{bundle}_inference",
         tuple(name for name in FORMATS if name != "model.pt"),
         lambda classifier, archive, _: write_configs(classifier, archive),
+        packages=("fire", "nibabel", "pandas", "pytorch-ignite"),  # pandas writes predictions.json
     ),
     "monailabel_training": Target(
         "{bundle}_classification",
@@ -145,6 +150,7 @@ def package_bundle(
     say("reading configs and weights, running the network on reference inputs")
     files = {"calibration": calibration, "metrics": metrics}
     classifier = read_classifier(folder, weights, overlays=overlays, settings=portable, recorded=recorded, **files)
+    classifier = replace(classifier, metadata=with_packages(classifier.metadata, kind.packages))
     Path(output).mkdir(parents=True, exist_ok=True)
     with temporary_folder(output, f".{name}.") as temporary:
         archive = temporary / name
@@ -153,7 +159,7 @@ def package_bundle(
         kind.write_configs(classifier, archive, own_files)
         write_documents(classifier, archive, target=target, formats=kind.formats, run=run, settings=settings)
         say("scanning, hashing and zipping")
-        _seal(archive, kind, key, address)
+        _seal(archive, kind, key, address, classifier.metadata["version"])
         path = write_archive(archive, Path(output) / f"{name}.zip")
     if kind.for_zoo:
         version = classifier.metadata["version"]
@@ -198,10 +204,10 @@ def _write_weights(classifier: TrainedClassifier, archive: Path, formats: Sequen
     )
 
 
-def _seal(archive: Path, kind: Target, key: str | Path | None, address: str | None) -> None:
+def _seal(archive: Path, kind: Target, key: str | Path | None, address: str | None, version: str) -> None:
     """Scan the archive, write its manifest and sign it, so that later changes are detected."""
     if kind.for_zoo:
-        write_large_files(archive, address or "")
+        write_large_files(archive, version, address or ZOO_ADDRESS)
     if not kind.runs_code and (problems := scan_folder(archive)):
         raise InputError.of_rows(f"{archive.name}: not packaged, as receivers would refuse it", problems)
     write_manifest(archive)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .protocols.final_model import FinalModel
     from .protocols.label_fractions import LabelFractions
     from .protocols.probe import LinearProbe
+    from .protocols.segmentation import Segmentation
     from .reports.feature_figures import feature_correlation_density, parameter_sweep
     from .reports.lesion_report import write_lesion_report
     from .reports.report import write_report
@@ -30,6 +31,7 @@ __all__ = [
     "FittedProbe",
     "LabelFractions",
     "LinearProbe",
+    "Segmentation",
     "classification_metrics",
     "corrected_resampled_t_test",
     "delong_test",

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -44,6 +45,7 @@ KEYWORDS = (
 )
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax
 MAX_DEFLATED = 1 << 30  # bytes after decompression
+AT_ONCE = 1 << 24  # bytes; a larger file is read element by element, as the copy would double its memory
 NO_PREAMBLE = (b"\x02\x00", b"\x08\x00")  # first groups of files without preamble
 
 
@@ -134,7 +136,9 @@ def read_header(path: str | os.PathLike, keywords: Sequence[str] = (), pixels: b
         file.seek(0)
         try:
             wanted = None if pixels else [*{*KEYWORDS, *keywords}]
-            header = pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=wanted, force=True)
+            whole = pixels and os.fstat(file.fileno()).st_size <= AT_ONCE
+            source = BytesIO(file.read()) if whole else file
+            header = pydicom.dcmread(source, stop_before_pixels=not pixels, specific_tags=wanted, force=True)
             image = bool(header.get("Rows"))
             kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
         except Exception as error:  # pydicom raises many types for damaged headers

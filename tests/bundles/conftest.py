@@ -19,6 +19,8 @@ from tests.common.deploy.made_studies import bundle_as_published, random_network
 from tests.python_commands import run_python
 from tests.two_processes import free_port
 
+pytest.register_assert_rewrite("tests.bundles.process_groups")
+
 
 @pytest.fixture(scope="session")
 def brain_phantoms(made_once) -> Path:

@@ -31,6 +31,11 @@ def test_bad_input_ends_the_process_with_its_line_alone():
     assert result.returncode == 1 and result.stderr == "error: a.json: found 1, expected 2; correct it\n"
 
 
+def test_an_error_with_an_exit_code_of_its_own_ends_the_process_with_it():
+    result = run("type('Empty', (InputError,), {'exit_code': 3})('inbox: found no study')")
+    assert result.returncode == 3 and result.stderr == "error: inbox: found no study\n"
+
+
 def test_other_errors_keep_their_traceback():
     result = run("KeyError('x')")
     assert result.returncode == 1 and "Traceback" in result.stderr

@@ -5,13 +5,23 @@ import os
 
 import pytest
 
-from common.files import file_digest, replacing, write_atomically
+from common.files import file_digest, replacing, write_atomically, write_durably
 
 
 def test_the_file_is_whole_readable_and_alone(tmp_path):
     path = write_atomically(tmp_path / "new" / "a.txt", "text")
     assert path.read_text() == "text" and os.listdir(path.parent) == ["a.txt"]
     assert path.stat().st_mode & 0o444 == 0o444 & ~os.umask(os.umask(0))
+
+
+def test_a_durable_file_is_on_the_disk_with_its_folder_before_it_is_confirmed(tmp_path, monkeypatch):
+    synced, sync = [], os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), sync(handle))
+    )
+    write_durably(tmp_path / "new" / "a.dcm", b"image")
+    assert os.listdir(tmp_path / "new") == ["a.dcm"] and (tmp_path / "new" / "a.dcm").read_bytes() == b"image"
+    assert synced[0].endswith(".a.dcm") and synced[1:] == [str(tmp_path / "new"), str(tmp_path)]
 
 
 def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

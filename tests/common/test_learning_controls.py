@@ -1,4 +1,4 @@
-"""Positive and negative controls: each method of the 3D bundles learns what its views have in common, and only that."""
+"""Positive and negative controls: the method of each bundle learns what its views have in common, and only that."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from torch import nn
 
 from common.handlers import KeyQueue, MomentumUpdate
 from common.handlers.collapse import knn_balanced_accuracy, own_key_rank
-from common.losses import LongShortLoss, NegativeCosineLoss
+from common.losses import FeatureCorrespondenceLoss, LongShortLoss, NegativeCosineLoss, NTXentLoss
 from common.networks import LongShortNetwork, PredictionHead, ProjectionHead, SiameseNetwork, SimSiamProjector
+from common.networks.memory_bank import MemoryBank
 
 NUM_SUBJECTS, STEPS = 96, 200
 SIGNAL, NUISANCE = 8, 56  # voxels of a 4 x 4 x 4 volume: what a subject keeps, and what every view draws anew
@@ -74,8 +75,45 @@ class Mlsscl:
         self.done += 1
 
 
+class Modalities:
+    """SimCLR with MDA: the views are two modalities of a patient, which show one tumour with another contrast."""
+
+    def __init__(self) -> None:
+        self.network = SiameseNetwork(encoder(16), ProjectionHead(16, 16, 16))
+        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.05, momentum=0.9)
+        self.loss = NTXentLoss()
+
+    def step(self, one: torch.Tensor, two: torch.Tensor, subjects: torch.Tensor) -> None:
+        self.optimizer.zero_grad()
+        self.loss(self.network([one, two.sign() * two.abs().sqrt()])).backward()
+        self.optimizer.step()
+
+
+class RadiomicsDeep(nn.Module):
+    """Correspondence with radiomics, which are a few numbers of the part that a subject keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.ModuleDict({"encoder": encoder(16), "projector": ProjectionHead(16, 16, 16)})
+        self.radiomics = ProjectionHead(SIGNAL, 32, 16)
+        self.bank = MemoryBank(NUM_SUBJECTS, 16)
+        self.loss = FeatureCorrespondenceLoss(self.bank)
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=0.03, momentum=0.9)
+
+    def step(self, one: torch.Tensor, two: torch.Tensor, subjects: torch.Tensor) -> None:
+        self.optimizer.zero_grad()
+        image = self.network["projector"](self.network["encoder"](one))
+        output = [nn.functional.normalize(view, dim=1) for view in (image, self.radiomics(signal_of(two)))]
+        self.loss(output, subjects).backward()
+        self.bank.update(subjects, output)
+        self.optimizer.step()
+
+
 def features(network: nn.Module, volumes: torch.Tensor) -> torch.Tensor:
-    first = network.encoder[0] if isinstance(network, LongShortNetwork) else network.encoder
+    if isinstance(network, nn.ModuleDict):
+        first = network["encoder"]
+    else:
+        first = network.encoder[0] if isinstance(network, LongShortNetwork) else network.encoder
     with torch.no_grad():
         return first.eval()(volumes)
 
@@ -94,7 +132,7 @@ def train(method: type, volumes: torch.Tensor, shuffled: bool) -> tuple[torch.Te
     return before, features(run.network, volumes), run.network
 
 
-@pytest.mark.parametrize("method", [Siam, Mlsscl])
+@pytest.mark.parametrize("method", [Siam, Mlsscl, Modalities, RadiomicsDeep])
 def test_pretraining_finds_what_the_views_share_and_its_neighbours_have_the_same_class(method):
     volumes, labels = cohort()
     before, after, network = train(method, volumes, shuffled=False)
@@ -103,7 +141,7 @@ def test_pretraining_finds_what_the_views_share_and_its_neighbours_have_the_same
     assert own_key_rank(after, features(network, view(signal_of(volumes)))) < 0.4
 
 
-@pytest.mark.parametrize("method", [Siam, Mlsscl])
+@pytest.mark.parametrize("method", [Siam, Mlsscl, Modalities, RadiomicsDeep])
 def test_shuffled_pairs_teach_nothing_about_the_class(method):
     volumes, labels = cohort()
     _, after, network = train(method, volumes, shuffled=True)

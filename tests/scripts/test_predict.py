@@ -8,6 +8,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 from common.command_line import run_commands
+from common.deploy.prediction.outcomes import ArchiveError, FailedStudiesError, NoStudiesError
 from common.deploy.verification.archive import write_archive
 from common.errors import InputError
 from common.networks import CalibratedSoftmax
@@ -46,7 +47,7 @@ def test_a_zip_predicts_and_bad_studies_are_reported_at_the_end_with_the_others_
     study = generate_uid()
     write_dicom(folder / "dicom", VOLUME, np.eye(4), "AX T2", study)
     words = [archive, folder, "--output", tmp_path / "out", "--device", "cpu", "--num_workers", "0"]
-    with pytest.raises(InputError) as error:  # which ends the process with exit code 1
+    with pytest.raises(FailedStudiesError) as error:
         run_commands(predict.predict, list(map(str, words)))
     first, second = str(error.value).splitlines()
     assert first == f"{folder}: 1 problem" and second.startswith(f"  {study}: no series matches image (")
@@ -55,8 +56,18 @@ def test_a_zip_predicts_and_bad_studies_are_reported_at_the_end_with_the_others_
     assert line.startswith("007,image=") and ",no call," in line
 
 
+def test_an_empty_inbox_a_failed_study_and_a_bad_archive_have_exit_codes_of_their_own(tmp_path):
+    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2)
+    words = ["mlsscl_3d", str(tmp_path), "--output", str(tmp_path / "out"), "--weights", str(weights)]
+    (tmp_path / "inbox").mkdir()
+    words[1] = str(tmp_path / "inbox")
+    with pytest.raises(NoStudiesError, match="found neither DICOM images nor NIfTI files"):
+        run_commands(predict.predict, [*words, "--image_size", "[8,8,8]"])
+    assert [error.exit_code for error in (NoStudiesError, FailedStudiesError, ArchiveError)] == [3, 4, 5]
+
+
 def test_what_is_neither_archive_nor_bundle_is_reported(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere: found no such file, folder or bundle"):
+    with pytest.raises(ArchiveError, match=r"nowhere: found no such file, folder or bundle"):
         run_commands(predict.predict, ["nowhere", str(tmp_path), "--output", str(tmp_path / "out")])
 
 

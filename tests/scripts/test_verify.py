@@ -98,8 +98,18 @@ def test_code_is_refused_where_none_may_be(folder):
 
 def test_the_zoos_checks_are_reported_one_by_one_and_a_failed_one_ends_with_an_error(folder, monkeypatch, capsys):
     monkeypatch.setattr(
-        "common.deploy.consumers.zoo_checks.check_zoo", lambda folder: [("structure", None), ("train", "no GPU")]
+        "common.deploy.consumers.zoo_checks.check_zoo", lambda folder, _: [("structure", None), ("train", "no GPU")]
     )
     with pytest.raises(InputError, match="failed the zoo checks train"):
-        run_commands(verify.verify, [str(folder), "--zoo"])
+        run_commands(verify.verify, [str(folder), "--zoo", "offline"])
     assert capsys.readouterr().out.endswith("zoo: structure: passed\nzoo: train: no GPU\n")
+
+
+def test_the_scripts_of_a_checkout_run_after_our_own_checks_without_those_that_they_repeat(folder, monkeypatch, capsys):
+    asked = []
+    zoo = "common.deploy.consumers.zoo_"
+    monkeypatch.setattr(f"{zoo}checks.check_zoo", lambda _, checks: asked.extend(checks) or [("train", None)])
+    monkeypatch.setattr(f"{zoo}scripts.check_with_zoo", lambda _, checkout: [(f"{checkout} verify_bundle", None)])
+    run_commands(verify.verify, [str(folder), "--zoo", "model-zoo"])
+    assert asked == ["train", "evaluate", "inference", "processes"]
+    assert capsys.readouterr().out.endswith("zoo: train: passed\nzoo: model-zoo verify_bundle: passed\n")

@@ -17,7 +17,7 @@ from ...errors import TRACEBACK_VARIABLE
 from ...files import file_digest
 from ...temporary import temporary_folder
 from ..packaging.large_files import LARGE_FILES, ZOO_LIMIT
-from ..packaging.sbom import PROJECT, read_pins
+from ..packaging.versions import read_versions
 from ..verification.manifest import files_of
 
 __all__ = ["CHECKS", "check_zoo", "static_problems"]
@@ -26,7 +26,7 @@ SCHEMA = Path(__file__).with_name("metadata_schema.json")
 SESSION = Path(__file__).with_name("zoo_session.py")
 PROCESSES = 2
 REQUIRED = ("LICENSE", "docs/README.md", "docs/data_license.txt", "models/model.pt", "configs/logging.conf")
-CONFIGS = ("metadata", "train", "evaluate", "inference", "multi_gpu")
+CONFIGS = ("metadata", "train", "evaluate", "inference", "inference_trt", "multi_gpu_train")
 # ids beyond those of MONAI's check_properties (the zoo's CONTRIBUTING.md, "Preferred Files and Keys")
 IDS = {
     "inference": ("bundle_root", "device", "network_def", "inferer", "output_dir"),
@@ -68,7 +68,7 @@ def static_problems(folder: str | Path) -> list[str]:
     folder = Path(folder)
     names = [*REQUIRED, *(f"configs/{name}.json" for name in CONFIGS)]
     problems = [f"{name}: no such file" for name in names if not (folder / name).is_file()]
-    problems += _size_problems(folder)
+    problems += _size_problems(folder) + _format_problems(folder)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", folder.name):
         problems.append(f"{folder.name}: a bundle's name is of small letters, digits and _")
     try:
@@ -134,17 +134,31 @@ def _size_problems(folder: Path) -> list[str]:
     return problems
 
 
+def _format_problems(folder: Path) -> list[str]:
+    """JSON must be as the zoo's hook pretty-format-json writes it, or the hook would change it after it was hashed."""
+    problems = []
+    for name in files_of(folder):
+        if name.endswith(".json"):
+            text = (folder / name).read_text(encoding="utf-8")
+            try:
+                if text != json.dumps(json.loads(text), indent=4) + "\n":
+                    problems.append(f"{name}: not indented by 4 as json.dumps does it")
+            except ValueError:
+                continue  # reported with the configs
+    return problems
+
+
 def _version_problems(metadata: dict[str, Any]) -> list[str]:
-    """The changelog must have the version; package versions must be the project's pins, which install together."""
+    """The changelog must have the version; package versions must be those known to install together."""
     problems = []
     if metadata.get("version") not in metadata.get("changelog", {}):
         problems.append(f"metadata: the changelog does not list version {metadata.get('version')}")
-    pinned = {pin.name: next(iter(pin.specifier)).version for pin in read_pins(PROJECT)}
+    pinned = read_versions()
     asked = {"monai": metadata.get("monai_version"), "torch": metadata.get("pytorch_version")}
     asked |= {"numpy": metadata.get("numpy_version"), **metadata.get("required_packages_version", {})}
     for name, version in asked.items():
         if pinned.get(name) != version:
-            problems.append(f"metadata: {name} {version}, constraints.txt has {pinned.get(name)}")
+            problems.append(f"metadata: {name} {version}, expected {pinned.get(name)}")
     return problems
 
 

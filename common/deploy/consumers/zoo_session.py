@@ -120,7 +120,7 @@ class Checks:
 
     def processes(self) -> None:
         """Training runs in several processes; torchrun starts this check in each of them."""
-        self._run("train", ["train", "multi_gpu"])
+        self._run("train", ["train", "multi_gpu_train"])
 
     def _for_verifying(self) -> dict[str, str]:
         sys.path.insert(0, str(self.folder))  # as the zoo's verify_bundle.py does

@@ -23,6 +23,14 @@ _OF_THE_BUNDLE = re.compile(r"@bundle_root \+ '/([\w./-]+)'")  # a file that a c
 _OF_USERS = ("data", "models", "outputs", "cache")  # folders of the bundle for users' own files
 _CACHE, _IMPORT_OS = "$@bundle_root + '/cache'", "$import os"
 _SETTINGS = "settings"  # folder of an archive for files that were given as settings
+_IN_ARCHIVES = {"multi_gpu": "multi_gpu_train"}  # names of configs in the model zoo
+# Overlay on inference.json for an engine that "monai.bundle trt_export" made.
+_TENSORRT = {
+    "+imports": ["$import torch_tensorrt"],
+    "network_def": "$torch.jit.load(@bundle_root + '/models/model_trt.ts')",
+    "network": "$@network_def.to(@device)",
+    "amp": False,
+}
 _TEXTS = (".json", ".yaml", ".yml")
 
 
@@ -70,12 +78,17 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
         train = with_known_sizes(classifier.configs["train"], classifier.inference)
         own = {**classifier.configs, "inference": classifier.inference, "train": train}
         copied = copy_library(archive, f"{archive.name}_lib", own)
-        configs = {key: _with_cache_elsewhere(config, archive.name) for key, config in copied.items()}
+        configs = {
+            _IN_ARCHIVES.get(key, key): _with_cache_elsewhere(config, archive.name) for key, config in copied.items()
+        } | {"inference_trt": _TENSORRT}
         of_bundle = ["configs/logging.conf", *_named_files(classifier.bundle, configs)]
         places = {name: classifier.bundle / name for name in of_bundle} | _files_of_weights(classifier) | dict(files)
         for place, file in places.items():
             (archive / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, archive / place)
+            if place.endswith(".json"):
+                write_atomically(archive / place, as_json(json.loads(file.read_text(encoding="utf-8"))))
+            else:
+                shutil.copyfile(file, archive / place)
     for config, content in {**configs, "metadata": classifier.metadata}.items():
         write_atomically(archive / "configs" / f"{config}.json", as_json(content))
 

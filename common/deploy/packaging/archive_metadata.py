@@ -9,14 +9,16 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from ...errors import InputError
-from ...exported_inference import OF_OTHER_WEIGHTS, named_classes
+from ...exported_inference import metadata_of_weights, named_classes
 from ...training_record import input_names
 from ..prediction.prediction import NO_CALL
 
-__all__ = ["META", "archive_metadata"]
+__all__ = ["HYPER_PARAMETERS", "META", "archive_metadata"]
 
 #: Prefix of metadata ids among those of configs.
 META = "_meta_"
+#: Ids of ``train`` that say how long and how fast it trains.
+HYPER_PARAMETERS = ("max_epochs", "batch_size", "learning_rate", "weight_decay", "amp", "seed")
 
 
 def archive_metadata(
@@ -38,7 +40,7 @@ def archive_metadata(
         num_classes: number of classes, without "no call".
         calibration: content of ``calibration.json``; with ``None``, the metadata say that nothing is calibrated.
         metrics: content of the ``metrics.json`` of an evaluation; ``None`` leaves the bundle's ``eval_metrics``,
-            which other weights do not have.
+            which for other weights say that none was evaluated.
         settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
         record: training record of the weights, with classes and modalities of the datalist in order.
         other: whether the weights are not those that ship with the bundle, which its metadata describe.
@@ -47,7 +49,10 @@ def archive_metadata(
         InputError: the metadata name other channels or classes than the network has or was trained with, or lack an id
             that is set, or the calibration is of another number of classes.
     """
-    metadata = _set(copy.deepcopy({**metadata, **(OF_OTHER_WEIGHTS if other else {})}), settings or {})
+    metadata = metadata_of_weights(copy.deepcopy(dict(metadata)), other)
+    if other:
+        metadata |= _recorded(record or {})
+    metadata = _set(metadata, settings or {})
     inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
     image, pred = inputs["image"], outputs["pred"]
     image |= {"num_channels": shape[0], "spatial_shape": list(shape[1:])}
@@ -80,6 +85,26 @@ def archive_metadata(
         found = metrics["results"][0]["metrics"]
         metadata["eval_metrics"] = {name: values["value"] for name, values in found.items()}
     return metadata
+
+
+def _recorded(record: Mapping[str, Any]) -> dict[str, str]:
+    """Texts on cohort and training, as far as the weights have a record of them."""
+    subjects, options = record.get("subjects") or {}, record.get("options") or {}
+    if not subjects.get("training"):
+        return {}
+    held = f", {len(subjects['validation'])} held out to choose the epoch" if subjects.get("validation") else ""
+    cohort = f"{len(subjects['training'])} subjects of the packager's cohort{held}"
+    if record.get("datalist"):
+        cohort += f"; SHA-256 of its datalist: {record['datalist']}"
+    named = [f"{name} {options[name]}" for name in HYPER_PARAMETERS if name in options]
+    start = "Fine-tuned from pre-trained weights" if options.get("pretrained_encoder") else "Trained"
+    versions = [f"{name} {version}" for name, version in (record.get("versions") or {}).items() if version]
+    described = [
+        start,
+        *([f"with {', '.join(named)}"] if named else []),
+        *([f"by {', '.join(versions)}"] if versions else []),
+    ]
+    return {"data_source": cohort, "training": f"{' '.join(described)}; docs/provenance.json has all settings."}
 
 
 def _set(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

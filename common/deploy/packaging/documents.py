@@ -10,11 +10,12 @@ from typing import Any
 
 from ...files import file_digest, write_atomically
 from .archive_configs import as_json
+from .archive_readme import find_picture, render_readme
 from .formats import TOLERANCE
-from .model_card import render_model_card
 from .provenance import write_provenance
 from .sbom import write_sbom
 from .trained_classifier import TrainedClassifier
+from .training_curve import draw_training_curve
 
 __all__ = ["write_documents"]
 
@@ -44,11 +45,10 @@ def write_documents(
     if classifier.calibration is not None:
         write_atomically(archive / "docs" / "calibration.json", as_json(classifier.calibration))
     hashes = {f"models/{name}": file_digest(archive / "models" / name, "sha256") for name in formats}
-    card = render_model_card(classifier.metadata, classifier.metrics, hashes)
-    write_atomically(archive / "docs" / "README.md", card)
-    write_sbom(archive / "docs" / "sbom.cdx.json")
     if run is None and (classifier.weights.parent / "checkpoint.pt").is_file():
         run = classifier.weights.parent
+    _write_readme(classifier, archive, target, hashes, run)
+    write_sbom(archive / "docs" / "sbom.cdx.json")
     provenance = write_provenance(
         archive / "docs" / "provenance.json",
         bundle=classifier.bundle.name,
@@ -65,10 +65,23 @@ def write_documents(
     _add_formats(provenance, classifier, formats)
 
 
+def _write_readme(
+    classifier: TrainedClassifier, archive: Path, target: str, hashes: Mapping[str, str], run: str | Path | None
+) -> None:
+    """Write ``README.md`` with its pictures."""
+    docs = archive / "docs"
+    picture = find_picture(classifier.bundle)
+    if picture is not None:
+        shutil.copyfile(picture[1], docs / picture[1].name)
+    curve = run is not None and draw_training_curve(Path(run) / "metrics.json", docs / "training.png") is not None
+    text = render_readme(classifier, name=archive.name, target=target, hashes=hashes, curve=curve)
+    write_atomically(docs / "README.md", text)
+
+
 def _add_formats(provenance: Path, classifier: TrainedClassifier, formats: Sequence[str]) -> None:
     """Record that all formats agree on reference inputs. The largest difference varies between machines: left out."""
     inputs = classifier.reference_inputs
     shapes = [[batch, *inputs.shape[1:]] for batch in (1, len(inputs))]
     agreement = {"files": list(formats), "reference_inputs": shapes, "largest_difference_below": TOLERANCE}
     content = {**json.loads(provenance.read_text()), "formats": agreement}
-    write_atomically(provenance, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_atomically(provenance, as_json(dict(sorted(content.items()))))

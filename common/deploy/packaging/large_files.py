@@ -8,13 +8,17 @@ import yaml
 
 from ...files import file_digest, write_atomically
 from ..verification.manifest import LARGE_FILES, archive_files
+from .model_info import ZOO_ADDRESS
 
 __all__ = ["LARGE_FILES", "ZOO_LIMIT", "write_large_files"]
 
-ZOO_LIMIT = 25_000_000  # bytes; the zoo "limits each single file to be no larger than 25MB" (its CONTRIBUTING.md)
+#: Bytes: the zoo's hook check-added-large-files refuses more (.pre-commit-config.yaml, "--maxkb=1024").
+ZOO_LIMIT = 1024 * 1024
 
 
-def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LIMIT) -> Path | None:
+def write_large_files(
+    folder: str | Path, version: str, address: str = ZOO_ADDRESS, limit: int = ZOO_LIMIT
+) -> Path | None:
     """Write ``large_files.yml`` if an archive has files above the zoo's limit.
 
     ``python -m monai.bundle download_large_files`` reads it: an existing file with the right hash is kept, any other is
@@ -22,7 +26,8 @@ def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LI
 
     Args:
         folder: folder of the archive.
-        address: URL of the folder to which the files will be uploaded; empty if unknown.
+        version: version of the archive, which is a part of each address.
+        address: URL of the folder to which the files will be uploaded, as ``<name>_v<version>_<file>``.
         limit: maximum size of a file in bytes.
 
     Returns:
@@ -35,7 +40,7 @@ def write_large_files(folder: str | Path, address: str = "", limit: int = ZOO_LI
     entries = [
         {
             "path": name,
-            "url": f"{address.rstrip('/')}/{Path(name).name}" if address else "",
+            "url": f"{address.rstrip('/')}/{folder.name}_v{version}_{Path(name).name}",
             "hash_val": file_digest(folder / name, "sha256"),
             "hash_type": "sha256",
         }

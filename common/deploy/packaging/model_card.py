@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...errors import InputError
 from ...evaluation.statistics.metrics import METRIC_NAMES
 from ..prediction.prediction import NO_CALL
 
-__all__ = ["card_section", "render_model_card", "with_card_section"]
+__all__ = ["card_section", "render_model_card", "render_template", "with_card_section"]
 
 BEGIN = "<!-- rendered from configs/metadata.json by scripts/model_card.py -->"
+_COUNTS = ("held_out_subjects",)
 END = "<!-- end of the model card -->"
-TEMPLATE = Path(__file__).with_name("model_card.md.j2")
+TEMPLATE = "model_card.md.j2"  # beside this file
 
 
 def render_model_card(metadata: Mapping[str, Any], metrics: Mapping[str, Any] | None, hashes: Mapping[str, str]) -> str:
@@ -37,16 +38,42 @@ def render_model_card(metadata: Mapping[str, Any], metrics: Mapping[str, Any] | 
         >>> render_model_card(metadata, None, {}).splitlines()[0]
         '# 3DSiam with RE/SE'
     """
+    return render_template(TEMPLATE, metadata, metrics, hashes)
+
+
+def render_template(
+    template: str,
+    metadata: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None,
+    hashes: Mapping[str, str],
+    **more: Any,
+) -> str:
+    """Markdown of a template that is or extends the one of the card.
+
+    Args:
+        template: file name of the template.
+        metadata: as for :func:`render_model_card`.
+        metrics: as for :func:`render_model_card`.
+        hashes: as for :func:`render_model_card`.
+        more: further values that the template uses.
+
+    Raises:
+        InputError: the metadata lacks an entry of the card.
+    """
     needed = ("failure_modes", "data_source", "data_type", "image_classes", "label_classes", "pred_classes")
     if missing := [name for name in needed if not metadata.get(name)]:
         raise InputError(f"metadata.json: no {', '.join(missing)}; expected what the model card says; add it")
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # Markdown, not HTML
-    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        metadata={"segmentation": None, **metadata},
+    environment = Environment(  # for Markdown, not HTML
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    own = {key: metadata.get(f"reference_{key}", []) for key in ("limitations", "failure_modes")}
+    text = environment.get_template(template).render(
+        metadata={"segmentation": None, **metadata, **{key: [*own[key], *metadata[key]] for key in own}},
         abstains=NO_CALL in metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values(),
         scores=_scores(metrics or metadata["eval_metrics"]),
         calibration=_calibration(metadata.get("calibration")),
         hashes=hashes,
+        **more,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -76,7 +103,7 @@ def with_card_section(text: str, metadata: Mapping[str, Any], name: str = "READM
 
 def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "results" not in metrics:
-        return [(METRIC_NAMES.get(name, name), f"{value:.3f}") for name, value in _numbers(metrics).items()]
+        return [(METRIC_NAMES.get(name, name), f"{value:.3f}") for name, value in _scores_in(metrics).items()]
     first = metrics["results"][-1]
     cohort = ", ".join(f"{entry['subjects']} {entry['name']}" for entry in metrics["classes"])
     rows = [("Held-out subjects", f"{metrics['subjects']}: {cohort}"), ("Method", first["set"])]
@@ -88,8 +115,9 @@ def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("Intervals", f"{metrics['confidence']:.0%}, bootstrap over subjects")]
 
 
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+def _scores_in(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among them, without the number of subjects, which is 0 where nothing was evaluated."""
+    return {key: value for key, value in metrics.items() if isinstance(value, int | float) and key not in _COUNTS}
 
 
 def _calibration(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -71,7 +71,7 @@ def write_provenance(
         "calibration": None if calibration is None else dict(calibration),
         "packages": {name: installed_version(name) for name in PACKAGES},
     }
-    return write_atomically(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+    return write_atomically(path, json.dumps(content, indent=4, sort_keys=True, default=str) + "\n")
 
 
 def _source(project: Path, bundle: str) -> dict[str, Any]:

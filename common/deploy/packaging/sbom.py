@@ -37,7 +37,7 @@ def write_sbom(path: str | Path, project: str | Path = PROJECT) -> Path:
         raise InputError(
             f"the SBOM: {error}; expected cyclonedx-python-lib; run: pip install 'clinical-ssl-bundles[deploy]'"
         ) from error
-    return write_atomically(path, JsonV1Dot6(_bom(Path(project))).output_as_string(indent=1) + "\n")
+    return write_atomically(path, JsonV1Dot6(_bom(Path(project))).output_as_string(indent=4) + "\n")
 
 
 def read_pins(project: str | Path = PROJECT) -> list[Requirement]:

@@ -19,7 +19,7 @@ from ...exported_inference import input_shape, is_other
 from ...networks.weights import load_weights
 from ...references import evaluated
 from ...training_record import read_training_record
-from .archive_metadata import META, archive_metadata
+from .archive_metadata import HYPER_PARAMETERS, META, archive_metadata
 from .reference_inputs import reference_inputs
 from .trained_configs import eager_inference, put_recorded, read_configs
 
@@ -92,6 +92,7 @@ def read_classifier(
     configs = put_recorded(configs, recorded or {})
     weights = weights_file(folder, weights)
     record = read_training_record(weights)
+    configs["train"] = {**configs["train"], **_hyper_parameters(record, configs["train"], settings)}
     inference = eager_inference(configs, _probabilities(calibrated), weights)
     shape = input_shape(inference)
     metadata = archive_metadata(
@@ -133,6 +134,14 @@ def recorded_settings(
     typed = {name: value for name, value in (settings or {}).items() if not name.startswith(META)}
     content = read_configs(folder, overlays, typed)["train"]
     return agreed_settings(record, content, str(folder), "train", weights)
+
+
+def _hyper_parameters(
+    record: Mapping[str, Any] | None, config: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Hyper-parameters of the training that the record has, so that ``train`` trains as these weights were trained."""
+    options = (record or {}).get("options", {})
+    return {key: options[key] for key in HYPER_PARAMETERS if key in options and key in config and key not in settings}
 
 
 def _public(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,15 @@ from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
 from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
+from .calibrated_network import CalibratedNetwork
 from .input_format import InputFormat, read_input_format
+from .outcomes import ArchiveError
 from .prediction import NO_CALL, ModelIdentity, Prediction
 
 __all__ = ["Classifier", "open_classifier"]
 
 WEIGHTS = "models/model.ts"
+CALIBRATION = "models/calibration.json"  # of a bundle; an archive's network has it in it
 OPERATION = ("amp", "batch_size", "num_workers", "section")  # ids without effect on a prediction
 SHOWN = 5  # problems of an archive; one for another program has hundreds
 
@@ -93,6 +96,8 @@ def open_classifier(
 ) -> Iterator[Classifier]:
     """Open the classifier of an archive, or of a bundle of a checkout; both are run by their own ``inference.json``.
 
+    The probabilities of a bundle's own weights are calibrated as those of its archive, by ``models/calibration.json``.
+
     An archive, as zip or unpacked, is checked before anything of it is evaluated: each file against the manifest, the
     signature if a key is given, and all of it for code. Weights for a bundle are scanned like those of an archive, and
     loaded from a private copy, so that the scanned bytes are the ones used.
@@ -107,14 +112,32 @@ def open_classifier(
         settings: ids of ``inference.json`` and their values; for an archive only the device.
 
     Raises:
-        InputError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
+        ArchiveError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
             weights contain code or were trained with other settings; a setting is no id.
     """
-    source = Path(source)
+    with ExitStack() as stack:
+        try:
+            opened = _opened_source(Path(source), weights, rules, key, require, settings)
+            classifier = stack.enter_context(opened)
+        except InputError as error:
+            raise ArchiveError(str(error)) from error
+        yield classifier
+
+
+@contextmanager
+def _opened_source(
+    source: Path,
+    weights: str | Path | None,
+    rules: str | Path | None,
+    key: str | Path | None,
+    require: str | None,
+    settings: Mapping[str, Any],
+) -> Iterator[Classifier]:
     is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
         with _copied_weights(source, weights, key, require, settings) as copy:
-            yield _opened(source, copy, rules, settings)
+            calibration = source / CALIBRATION if weights is None else None  # that of the bundle's own weights
+            yield _opened(source, copy, rules, settings, calibration)
         return
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
@@ -203,10 +226,13 @@ def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
         raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
 
 
-def _opened(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:
+def _opened(
+    root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any], calibration: Path | None = None
+) -> Classifier:
     """The classifier, or one line about what is wrong with its files: MONAI and torch raise arbitrary errors."""
     try:
-        return _read(root, weights, rules, settings)
+        classifier = _read(root, weights, rules, settings)
+        return _with_calibration(classifier, calibration) if calibration and calibration.is_file() else classifier
     except Exception as error:
         cause = root_cause(error)
         if isinstance(cause, InputError):
@@ -240,6 +266,18 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
         inferer=parser.get_parsed_content("inferer"),
         device=torch.device(parser.get_parsed_content("device")),
         digest=_digest(root, model, known, settings),
+    )
+
+
+def _with_calibration(classifier: Classifier, path: Path) -> Classifier:
+    """A classifier of plain probabilities with those of a ``calibration.json``, and with "no call"."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    values = {name: float(found[name]) for name in ("temperature", "threshold")}
+    return replace(
+        classifier,
+        network=CalibratedNetwork(classifier.network, **values),
+        channels=(*classifier.channels, NO_CALL),
+        digest=hashlib.sha256(repr([classifier.digest, values]).encode()).hexdigest(),
     )
 
 

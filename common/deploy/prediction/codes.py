@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
-__all__ = ["SCHEME", "class_code", "private_code"]
+__all__ = ["MANUFACTURER", "SCHEME", "class_code", "private_code"]
+
+#: Manufacturer in the headers of all results, by which they are recognized.
+MANUFACTURER = "clinical-ssl-bundles"
 
 #: Designator of our own coding scheme; DICOM reserves names that begin with 99 for private ones (PS3.16, section 8).
 SCHEME = "99CLINSSL"

@@ -18,6 +18,7 @@ from ...temporary import temporary_folder
 from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
+from .outcomes import NoStudiesError
 from .prediction import Prediction
 from .prepared_cases import Prepared, PreparedCases, reason_of
 from .results import discard, model_folder, result_folder, write_result, write_results
@@ -55,7 +56,8 @@ def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -
         Cases with unique names, and the reason for each file that could not be read.
 
     Raises:
-        InputError: there is no case.
+        NoStudiesError: there is no case.
+        InputError: there is no such folder.
     """
     wanted = classifier.input
     if source.is_file():
@@ -73,7 +75,9 @@ def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -
     else:
         raise InputError(f"{source}: found no such folder, expected DICOM studies, NIfTI files or a datalist")
     if not cases and not unreadable:
-        raise InputError(f"{source}: found neither DICOM images nor NIfTI files, expected studies; give their folder")
+        raise NoStudiesError(
+            f"{source}: found neither DICOM images nor NIfTI files, expected studies; give their folder"
+        )
     _name_apart(cases)
     return cases, unreadable
 
@@ -86,6 +90,7 @@ def predict_cases(
     failed: dict[str, str] | None = None,
     heat_map: bool = False,
     num_workers: int = 0,
+    tables: bool = True,
 ) -> Batch:
     """Predict all cases and write their results.
 
@@ -96,6 +101,7 @@ def predict_cases(
         failed: earlier failures to report, by name.
         heat_map: whether to write a heat map for each DICOM study.
         num_workers: number of processes that read and prepare studies while the network runs.
+        tables: whether to write the tables of all cases.
 
     Raises:
         InputError: the archive itself is invalid; problems of a study are reported in the result.
@@ -106,11 +112,11 @@ def predict_cases(
     batch = Batch([], dict(failed or {}), 0, (output / "results.json", output / "results.csv"))
     with temporary_folder() as work:
         dataset = PreparedCases(classifier, cases, output, work, heat_map)
-        _predict(classifier, dataset, batch, num_workers)
+        _predict(classifier, dataset, batch, num_workers, tables)
     return batch
 
 
-def _predict(classifier: Classifier, dataset: PreparedCases, batch: Batch, num_workers: int) -> None:
+def _predict(classifier: Classifier, dataset: PreparedCases, batch: Batch, num_workers: int, tables: bool) -> None:
     """Predict cases one by one into a batch."""
     loader = DataLoader(dataset, batch_size=None, num_workers=num_workers, collate_fn=no_collation)
     output, heat_map = dataset.output, dataset.heat_map
@@ -127,7 +133,7 @@ def _predict(classifier: Classifier, dataset: PreparedCases, batch: Batch, num_w
             else:
                 batch.failed[item.case.name] = item.problem
     finally:  # results before an interruption are reported too
-        if batch.results or batch.failed:
+        if tables and (batch.results or batch.failed):
             write_results(batch.files, classifier.model, batch.results, batch.failed)
 
 

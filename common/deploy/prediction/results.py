@@ -18,7 +18,16 @@ from ...csv_text import plain_cell
 from ...files import write_atomically
 from .prediction import ModelIdentity, Prediction
 
-__all__ = ["INTENDED_USE", "discard", "finished", "model_folder", "result_folder", "write_result", "write_results"]
+__all__ = [
+    "INTENDED_USE",
+    "discard",
+    "finished",
+    "model_folder",
+    "model_name",
+    "result_folder",
+    "write_result",
+    "write_results",
+]
 
 INTENDED_USE = "Research only, not for clinical use"
 TABLE, RESULT = "results.json", "result.json"
@@ -45,7 +54,16 @@ def model_folder(output: Path, model: ModelIdentity) -> Path:
     known = _models(output)
     if not known or asdict(model) in known:
         return output
-    return output / _file_name(f"{model.name}_{model.version}_{model.sha256[:8]}")
+    return output / model_name(model)
+
+
+def model_name(model: ModelIdentity) -> str:
+    """Name of a folder for the results of one model.
+
+    Args:
+        model: identity of the model.
+    """
+    return _file_name(f"{model.name}_{model.version}_{model.sha256[:8]}")
 
 
 def _models(output: Path) -> list[Any]:
@@ -139,17 +157,19 @@ def write_results(
         "results": list(results),
         "failed": [{"study": name, "reason": reason} for name, reason in failed.items()],
     }
-    text = io.StringIO()
     classes = list(dict.fromkeys(name for result in results for name in result["probabilities"]))
-    table = csv.writer(text, lineterminator="\n")
     probabilities = [plain_cell(f"probability of {name}") for name in classes]
-    table.writerow(["study", "series", *probabilities, "call", "model", "version", "sha256", "time", "intended use"])
+    table = [["study", "series", *probabilities, "call", "model", "version", "sha256", "time", "intended use"]]
     for result in results:
         series = "; ".join(f"{name}={source}" for name, source in result["series"].items())
         numbers = [f"{result['probabilities'][name]:.6f}" for name in classes]
         identity = [result["model"][name] for name in ("name", "version", "sha256")]
         texts = [plain_cell(value) for value in (result["study"], series, result["call"], *identity)]
-        table.writerow([*texts[:2], *numbers, *texts[2:], result["time"], INTENDED_USE])
+        table.append([*texts[:2], *numbers, *texts[2:], result["time"], INTENDED_USE])
+    text = io.StringIO()
+    # Python quotes a cell with a carriage return only if lines end in one too.
+    end = "\r\n" if any("\r" in cell for row in table for cell in row) else "\n"
+    csv.writer(text, lineterminator=end).writerows(table)
     write_atomically(files[0], _json(content))
     write_atomically(files[1], _bytes(text.getvalue()))
 

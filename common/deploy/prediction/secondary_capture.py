@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .codes import MANUFACTURER
 from .prediction import ModelIdentity
-from .structured_report import MANUFACTURER, complete_header
+from .structured_report import complete_header
 
 if TYPE_CHECKING:
     import highdicom as hd

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from .codes import SCHEME, class_code, private_code
+from .codes import MANUFACTURER, SCHEME, class_code, private_code
 from .prediction import Prediction
 
 if TYPE_CHECKING:
     import highdicom as hd
     from pydicom import Dataset
 
-__all__ = ["MANUFACTURER", "check_highdicom", "complete_header", "structured_report"]
+__all__ = ["check_highdicom", "complete_header", "structured_report"]
 
-MANUFACTURER = "clinical-ssl-bundles"
 SERIES_NUMBER = 9101  # beyond those of scanners
 # Attributes of type 2: a file may leave them empty, but highdicom requires them.
 TYPE_2 = (

@@ -30,6 +30,7 @@ SIGNATURE = "manifest.json.sig"
 LARGE_FILES = "large_files.yml"  # removed by the model zoo when it releases an archive
 APART = (MANIFEST, SIGNATURE, LARGE_FILES)  # files that the manifest does not list
 USED = ("data", "outputs")  # folders for the files of an unpacked archive's users
+_INDENT, _EARLIER_INDENT = 4, 1  # spaces; the model zoo asks for 4
 REMEDY = "do not use it; get the archive again from a trusted source"
 
 
@@ -99,7 +100,7 @@ def read_manifest(folder: str | Path) -> dict[str, dict[str, Any]]:
             found = "'files' has an entry without sha256 and size"
         elif not content["files"]:
             found = "an empty list"
-        elif _rendered(content["files"]) != text:
+        elif text not in [_rendered(content["files"], indent) for indent in (_INDENT, _EARLIER_INDENT)]:
             found = "other bytes than scripts/package.py writes for this list"
         else:
             return content["files"]
@@ -153,8 +154,8 @@ def _described(entry: Mapping[str, Any]) -> str:
     return f"sha256 {entry['sha256']} and {entry['size']} bytes"
 
 
-def _rendered(files: Mapping[str, Any]) -> str:
-    return json.dumps({"algorithm": "sha256", "files": files}, indent=1) + "\n"
+def _rendered(files: Mapping[str, Any], indent: int = _INDENT) -> str:
+    return json.dumps({"algorithm": "sha256", "files": files}, indent=indent) + "\n"
 
 
 def _check_large_files(path: Path, listed: Mapping[str, Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_selection import VarianceThreshold
+from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
@@ -65,7 +65,9 @@ class FittedProbe:
             return self.pipeline.predict(features), scores, self.calibrated.predict_proba(features)
 
 
-def linear_classifier(kind: str = "svm", c: float = 1.0, class_weight: str | None = "balanced") -> Pipeline:
+def linear_classifier(
+    kind: str = "svm", c: float = 1.0, class_weight: str | None = "balanced", select: int | None = None
+) -> Pipeline:
     """Pipeline that drops features without values, imputes the median, drops constants, standardises and classifies.
 
     Args:
@@ -75,11 +77,15 @@ def linear_classifier(kind: str = "svm", c: float = 1.0, class_weight: str | Non
         c: penalty of the classifier.
         class_weight: ``"balanced"`` weights classes by their inverse frequency (**ours**, the paper does not say);
             ``None`` weights all subjects equally.
+        select: number of features to keep, those with the largest F of an analysis of variance over the classes ("the
+            pipeline of feature preprocessing, feature selecting, and classification", Zhao and Yang 2021, section 3.4);
+            ``None`` keeps all.
     """
     return make_pipeline(
         SimpleImputer(strategy="median"),  # drops features without any value, too
         VarianceThreshold(),
         StandardScaler(),
+        *([] if select is None else [SelectKBest(f_classif, k=select)]),
         CLASSIFIERS[kind](C=c, class_weight=class_weight),
     )
 
@@ -93,6 +99,7 @@ def fit_probe(
     classifier: str = "svm",
     class_weight: str | None = "balanced",
     validation_fraction: float = 0.2,
+    select: int | None = None,
     seed: int = 0,
 ) -> FittedProbe:
     """Choose the penalty on a part of the training subjects, then fit on all of them.
@@ -108,6 +115,7 @@ def fit_probe(
         classifier: kind of classifier, see :func:`linear_classifier`.
         class_weight: class weight, see :func:`linear_classifier`.
         validation_fraction: part of the training subjects, stratified, on which the penalty is chosen.
+        select: number of features to keep, see :func:`linear_classifier`; chosen on the training subjects alone.
         seed: random seed for the splits.
 
     Raises:
@@ -122,9 +130,10 @@ def fit_probe(
         raise InputError("every feature is constant over the training subjects (has the encoder collapsed?)")
     with _expected_warnings():
         split = splits.of(StratifiedShuffleSplit(n_splits=1, test_size=validation_fraction, random_state=seed))[0]
-        c = _choose_c(features, labels, sorted(c_grid), (classifier, class_weight), split)
+        c = _choose_c(features, labels, sorted(c_grid), (classifier, class_weight, select), split)
         folds = splits.of(StratifiedKFold(min(5, counts[counts > 0].min()), shuffle=True, random_state=seed))
-        calibrated = CalibratedClassifierCV(linear_classifier(classifier, c, class_weight), cv=folds, ensemble=False)
+        whole = linear_classifier(classifier, c, class_weight, select)
+        calibrated = CalibratedClassifierCV(whole, cv=folds, ensemble=False)
         calibrated.fit(features, labels)
     return FittedProbe(calibrated.calibrated_classifiers_[0].estimator, calibrated, c)
 
@@ -133,13 +142,13 @@ def _choose_c(
     features: np.ndarray,
     labels: np.ndarray,
     c_grid: Sequence[float],
-    kind: tuple[str, str | None],
+    kind: tuple[str, str | None, int | None],
     split: tuple[np.ndarray, np.ndarray],
 ) -> float:
     """The smallest of the best penalties; preprocessing does not depend on it and is fitted once."""
     fitting, validation = split
-    prepared = linear_classifier()[:-1].fit(features[fitting]).transform(features)
-    classifier, class_weight = kind
+    classifier, class_weight, select = kind
+    prepared = linear_classifier(select=select)[:-1].fit(features[fitting], labels[fitting]).transform(features)
     found = []
     for c in c_grid:
         fitted = CLASSIFIERS[classifier](C=c, class_weight=class_weight).fit(prepared[fitting], labels[fitting])
@@ -153,4 +162,5 @@ def _expected_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Skipping features without any observed values")
         warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+        warnings.filterwarnings("ignore", message="k=.* is greater than n_features")  # all of them are kept
         yield

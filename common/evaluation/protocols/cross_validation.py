@@ -1,19 +1,22 @@
-"""A comparison of methods by cross-validation, which runs the bundle's configs one after the other."""
+"""A comparison of methods by cross-validation, which runs the bundle's configs."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, OptionError
 from ...locks import locked
+from ...tasks import Task, Workers
+from .label_checks import probe_problems
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
-from .repetitions import Repetition, deal_folds, repetitions
+from .repetitions import Repetition, deal_folds, repetitions, training_rows
 from .stages import Stages
 
 __all__ = ["CrossValidation"]
@@ -45,8 +48,9 @@ class CrossValidation(Stages):
         bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``[seed<s>/]<method>/[<modality>/]fold<k>/``, feature tables, ``report/``.
-        methods: overlays of ``pretrain.yaml`` to pre-train and probe, and ``supervised``, which is ``scratch`` in
-            ``finetune``; default: plain,re,se, or none with ``finetune``.
+        methods: rows ``<overlay>[+<overlay>...]`` to pre-train and probe: an overlay of ``pretrain.yaml``, then those
+            of ``extract_features.yaml`` if other features than the default are probed, e.g. simclr+image_only; and
+            ``supervised``, which is ``scratch`` in ``finetune``; default: plain,re,se, or none with ``finetune``.
         finetune: rows ``<start>[+<overlay>...]`` to train, e.g. scratch+cgc: the start is ``scratch``, ``imagenet``
             (the file of ``pretrained_weights``), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets;
             overlays are those of ``train.yaml`` and ``evaluate.yaml``.
@@ -57,10 +61,19 @@ class CrossValidation(Stages):
         transductive: whether to pre-train once on all subjects, as the papers do; the report says so.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once ("The
             remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", Zhao and Yang 2021).
-        overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``.
+        overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``, or for one, such as
+            pretrain:paper.
         sweep: id of ``pretrain.yaml`` and the values to try with each method, e.g.
-            "{num_clusters: [2, 3, 4, 5]}" (Li et al. 2021, Fig. 4).
-        probe: settings of ``linear_probe.yaml``, e.g. "{label_fractions: [1.0, 0.5], seeds: [0, 1, 2]}".
+            "{num_clusters: [plain, 2, 3, 4, 5]}" (Li et al. 2021, Fig. 4); a value that names an overlay stands for
+            that one as it is, without the method.
+        probe: settings of ``linear_probe.yaml``, e.g. "{label_fractions: [1.0, 0.5], seeds: [0, 1, 2]}"; rows of
+            ``finetune`` are trained with these label fractions too, on the same subjects.
+        pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
+        train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
+        workers: number of processes of this machine that run stages at the same time, each with its share of the cores;
+            with GPUs at most one for each of them.
+        scheduler: address of a Dask scheduler whose workers run the stages instead, e.g. ``tcp://host:8786``.
+        resources: what each stage takes of a worker of that cluster, e.g. "{GPU: 1}".
         **settings: config ids and their values, for every stage that has them.
 
     Raises:
@@ -82,6 +95,11 @@ class CrossValidation(Stages):
         overlays: Sequence[str] = (),
         sweep: Mapping[str, Sequence[Any]] | None = None,
         probe: Mapping[str, Any] | None = None,
+        pretrain: Mapping[str, Any] | None = None,
+        train: Mapping[str, Any] | None = None,
+        workers: int = 1,
+        scheduler: str | None = None,
+        resources: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(
@@ -92,16 +110,21 @@ class CrossValidation(Stages):
             transductive=transductive,
             pretraining_datalist=pretraining_datalist,
             settings=settings,
+            of_stage={"pretrain": pretrain or {}, "train": train or {}},
+            workers=Workers(workers, scheduler, resources or {}),
         )
         if methods is None:
             methods = () if finetune else ("plain", "re", "se")
         self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
         pretrained = [name for name in methods if name != SUPERVISED]
         trained = [*finetune, *(["scratch"] if SUPERVISED in methods else [])]
-        for name in pretrained:
-            self.configs.path(name)
         self.repetitions, self.root = repetitions(self.datalist, self.output_dir, self.seeds, folds)
-        self.encoders = list(read_encoders(self.configs, pretrained, self.modalities, self.sweep))
+        for name in pretrained:
+            self.configs.path(name.split("+")[0])
+        self.curves = read_encoders(self.configs, pretrained, self.modalities, self.sweep)
+        each = itertools.chain.from_iterable(self.curves.values())
+        self.encoders = list({(encoder.folder, encoder.features): encoder for encoder in each}.values())
+        self.fractions = self._fractions()
         self.fine_tunings = list(read_fine_tunings(self.configs, trained, self.modalities))
         self._check()
 
@@ -119,49 +142,86 @@ class CrossValidation(Stages):
         for repetition in self.repetitions:
             deal_folds(self.datalist, repetition, claimed=self._claim.is_file())
         self._check_stages()
-        stages = [stage for repetition in self.repetitions for stage in self._stages(repetition)]
-        for number, (what, stage) in enumerate(stages, 1):
-            self._say(number, len(stages) + 1, what)
-            stage()
-            self._keep_identity()
-        self._say(len(stages) + 1, len(stages) + 1, "linear probe and report")
+        self._run_tasks([task for each in self.repetitions for task in self._tasks(each)], "cross-validation")
+        logger.info("linear probe and report")
         report = self.output_dir / "report"
         self._run("linear_probe", [], **self._probe_settings(), output_dir=str(report))
         self._figures(report)
         return report / "report.md"
 
     def _check_stages(self) -> None:
-        """Create one training of each method, on the smallest part of the cohort, before the first one runs."""
-        first = self.repetitions[0]
-        fold = self._largest_fold(first)
+        """Check every seed's and fold's labels and the probe's settings, and create the smallest training of each."""
+        problems = [
+            problem
+            for repetition, row in itertools.product(self.repetitions, self.fine_tunings)
+            for problem in self._check_labels(repetition, row, self._parts_of(repetition))
+        ]
+        for repetition in self.repetitions if self.encoders else ():
+            problems += self._check_probe_labels(repetition)
+        if problems:
+            raise InputError.of_rows("cross-validation", problems)
+        checked = {"probe#_target_": "common.evaluation.protocols.probe.UnreadProbe", "probe#feature_sets": {}}
+        self._check_run("linear probe", "linear_probe", [], **self._probe_settings(), **checked)
+        smallest, fold = self._smallest(self.repetitions)
         starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
         for encoder in {**starts, **{encoder.folder: encoder for encoder in self.encoders}}.values():
-            self._check_pretraining(first, encoder, None if self.one_encoder else fold)
+            self._check_pretraining(smallest, encoder, None if self.one_encoder else fold)
+        fraction = min(self.fractions)
         for row in self.fine_tunings:
-            self._check_training(row, first.output_dir, fold, **first.overrides)
+            root, labels = _of_fraction(smallest.output_dir, fraction), self._label_ids(smallest, fraction)
+            self._check_training(row, root, fold, **labels)
 
-    def _stages(self, repetition: Repetition) -> Iterator[tuple[str, Callable[[], None]]]:
-        """Stages for one seed, in order: a line for the progress, and a call."""
-        probed = {encoder.folder: encoder for encoder in self.encoders}
-        starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
-        for folder, encoder in {**starts, **probed}.items():
-            for modality in encoder.runs:
-                for fold in (None,) if self.one_encoder else repetition.folds:
-                    run = (repetition, encoder, modality, fold)
-                    what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
-                    yield f"{repetition.name}pre-training {what}", partial(self._pretrain, *run)
-                    if folder in probed:
-                        yield f"{repetition.name}features of {what}", partial(self._extract, *run)
-        for row in self.fine_tunings:
-            for fold in repetition.folds:
-                yield (
-                    f"{repetition.name}{row.name}, {part_name(fold)}",
-                    partial(self._fine_tuned, repetition, row, fold),
-                )
+    def _parts_of(self, repetition: Repetition) -> list[tuple[float, int]]:
+        """Label fractions of the fine-tunings, and seeds for their choice."""
+        ids = ((fraction, self._label_ids(repetition, fraction)) for fraction in self.fractions)
+        return [(fraction, labels.get("label_seed", 0)) for fraction, labels in ids]
 
-    def _fine_tuned(self, repetition: Repetition, row: FineTuning, fold: int) -> None:
-        start = self._start(repetition, row, fold)
-        self._fine_tune(row, repetition.output_dir, fold, start, **repetition.overrides)
+    def _identity(self) -> dict[str, Any]:
+        return {**super()._identity(), **{stage: ids for stage, ids in self.of_stage.items() if ids}}
+
+    def _check_probe_labels(self, repetition: Repetition) -> Iterator[str]:
+        ids = {**self.configs.ids("linear_probe"), **self._probe_settings()}
+        seeds = self._probe_seeds() if repetition.seed is None else [repetition.seed]
+        rows = training_rows(self._datalist_of(repetition))
+        fractions = ids.get("label_fractions", [1.0])
+        if all(0 < fraction <= 1 for fraction in fractions):  # or else the probe's own check says so
+            for problem in probe_problems(rows, repetition.folds, fractions, seeds):
+                yield f"{repetition.name}{problem}"
+
+    def _tasks(self, repetition: Repetition) -> Iterator[Task]:
+        """Tasks for one seed."""
+        starts = [row.start for row in self.fine_tunings if isinstance(row.start, Encoder)]
+        yield from self._pretrainings(repetition, [*starts, *self.encoders])
+        yield from self._extractions(repetition, self.encoders)
+        for row, fraction, fold in itertools.product(self.fine_tunings, self.fractions, repetition.folds):
+            part = "" if fraction == 1 else f"{100 * fraction:g} % of the labels, "
+            yield Task(
+                f"{repetition.name}{part}{row.name}, {part_name(fold)}",
+                row.predictions(_of_fraction(repetition.output_dir, fraction), fold),
+                partial(self._fine_tuned, repetition, row, fold, fraction),
+                needs=self._start_file(repetition.output_dir, row, fold),
+            )
+
+    def _fine_tuned(self, repetition: Repetition, row: FineTuning, fold: int, fraction: float) -> None:
+        start, labels = self._start(repetition, row, fold), self._label_ids(repetition, fraction)
+        self._fine_tune(row, _of_fraction(repetition.output_dir, fraction), fold, start, **labels)
+
+    def _label_ids(self, repetition: Repetition, fraction: float) -> dict[str, Any]:
+        """Settings for a training with a part of the labels, the subjects of the probe's first seed."""
+        if fraction == 1:
+            return repetition.overrides
+        seed = self._probe_seeds()[0] if repetition.seed is None else repetition.seed
+        return {**repetition.overrides, "label_fraction": fraction, "label_seed": seed}
+
+    def _probe_seeds(self) -> list[int]:
+        return list(self.probe.get("seeds") or self.configs.ids("linear_probe").get("seeds") or [0])
+
+    def _fractions(self) -> list[float]:
+        """Label fractions of the fine-tunings: those of the probe, or the setting of the bundle."""
+        one, several = self.settings.get("label_fraction"), self.probe.get("label_fractions")
+        if one is not None and several is not None and list(several) != [one]:
+            raise InputError(f"label_fraction: found {one} beside {several} of the probe; leave label_fraction out")
+        return sorted({float(fraction) for fraction in several or [1.0 if one is None else one]}, reverse=True)
 
     def _probe_settings(self) -> dict[str, Any]:
         fold = None if self.one_encoder else "{fold}"
@@ -170,10 +230,14 @@ class CrossValidation(Stages):
             "learnt_tables": {name: table for row in rows for name, table in row.items()},
             "traditional_table": str(self.root / "traditional.csv"),
             "transductive": self.transductive,
-            "extra_predictions": {row.name: str(row.predictions(self.root, "{fold}")) for row in self.fine_tunings},
+            "extra_predictions": {row.name: self._predictions_of(row) for row in self.fine_tunings},
             **({"seeds": self.seeds} if self.seeds else {}),
             **self.probe,
         }
+
+    def _predictions_of(self, row: FineTuning) -> str | dict[float, str]:
+        found = {each: str(row.predictions(_of_fraction(self.root, each), "{fold}")) for each in self.fractions}
+        return found if set(found) != {1.0} else found[1.0]
 
     def _figures(self, report: Path) -> None:
         """Fig. 2 of Li et al. (2021) for the first fold's features, and its Fig. 4 for a sweep."""
@@ -188,24 +252,29 @@ class CrossValidation(Stages):
         if self.sweep:
             ((parameter, values),) = self.sweep.items()
             summary = json.loads((report / "metrics.json").read_text())
-            curves: dict[str, list[str]] = {}
-            for encoder in self.encoders:
-                curves.setdefault(encoder.overlay, []).append(encoder.name)
+            curves = {text: [encoder.name for encoder in row] for text, row in self.curves.items()}
             sweep_figure(summary, curves, parameter, values, report / "figures" / f"sweep_{parameter}.png")
 
     def _check(self) -> None:
         """Checks that need all rows."""
         if unknown := sorted({name for name in self.settings if name.split("#")[0] not in self.configs.known_ids()}):
             raise OptionError(f"found --{', --'.join(unknown)}, which no config of the bundle has; correct it")
+        known = self.configs.ids("linear_probe")
+        if unknown := sorted(name for name in self.probe if name.split("#")[0] not in known):
+            raise OptionError(f"probe: found {', '.join(unknown)}, which linear_probe.yaml does not have; correct it")
         if self.seeds and "seeds" in self.probe:
             raise InputError(f"probe: found seeds {self.probe['seeds']} beside seeds {self.seeds}; leave them out here")
+        if unknown := list(self._unknown_ids(("pretrain", "train"), of_stage_only=True)):
+            raise OptionError.of_rows("cross-validation", unknown)
+        if wrong := [fraction for fraction in self.fractions if not 0 < fraction <= 1]:
+            raise InputError(f"label_fractions: found {wrong[0]:g}; expected more than 0, at most 1")
         names = [name for encoder in self.encoders for name in encoder.rows(self.root, 0)]
         names += [row.name for row in self.fine_tunings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
         self._check_weights(self.fine_tunings)
 
-    @staticmethod
-    def _say(done: int, total: int, what: str) -> None:
-        logger.info(f"[{done}/{total}] {what}")
-        print(f"\n=== [{done}/{total}] {what}", flush=True)
+
+def _of_fraction(root: Path, fraction: float) -> Path:
+    """Folder of the fine-tunings with a part of the labels."""
+    return root if fraction == 1 else root / f"labels{100 * fraction:g}"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
 from ...bundle_configs import PRETRAIN
 from ...errors import InputError, OptionError
 from ...locks import locked
+from ...tasks import Task, Workers
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import read_fine_tunings
 from .repetitions import repetitions
@@ -49,10 +48,14 @@ class FinalModel(Stages):
             ``pretrain.yaml``; overlays are those of ``train.yaml``.
         task: "classification", or "segmentation" by ``train_segmentation.yaml``.
         transductive: whether to pre-train once on all subjects, without their labels, instead of once for each fold.
-        overlays: further config files of the bundle for all stages.
+        overlays: further config files of the bundle for all stages, or for one, such as pretrain:paper.
         pretrain: ids of the pre-training alone, e.g. "{max_epochs: 100}".
         train: ids of the training alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
         target_accuracy: accuracy that called cases must reach, e.g. 0.9; by default all are called.
+        workers: number of processes of this machine that run stages at the same time, each with its share of the cores;
+            with GPUs at most one for each of them.
+        scheduler: address of a Dask scheduler whose workers run the stages instead, e.g. ``tcp://host:8786``.
+        resources: what each stage takes of a worker of that cluster, e.g. "{GPU: 1}".
         **settings: ids of the configs and their values, for every stage that has them.
 
     Raises:
@@ -72,6 +75,9 @@ class FinalModel(Stages):
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         target_accuracy: float | None = None,
+        workers: int = 1,
+        scheduler: str | None = None,
+        resources: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         self.task, self.target_accuracy = task, target_accuracy
@@ -83,6 +89,7 @@ class FinalModel(Stages):
             transductive=transductive,
             settings={"quiet": True, **settings},
             of_stage=of_stage,
+            workers=Workers(workers, scheduler, resources or {}),
         )
         (self.repetition,), _ = repetitions(self.datalist, self.output_dir, (), None)
         rows = list(read_fine_tunings(self.configs, [method], self.modalities))
@@ -102,32 +109,42 @@ class FinalModel(Stages):
         with locked(self.output_dir):
             self._check_identity()
             self._check_stages()
-            with tqdm(list(self._steps()), desc="final model", unit="run") as bar:
-                for what, step in bar:
-                    bar.set_postfix_str(what)
-                    logger.info(what)
-                    step()
-                    self._keep_identity()
+            self._run_tasks(self._tasks(), "final model")
             return self._finish()
 
     def _check_stages(self) -> None:
-        fold = self._largest_fold(self.repetition)
+        _, fold = self._smallest([self.repetition])
+        folds = (*self.repetition.folds, None)
+        if self.task == "classification" and (
+            problems := list(self._check_labels(self.repetition, self.row, folds=folds))
+        ):
+            raise InputError.of_rows("final model", problems)
         if isinstance(self.row.start, Encoder):
             self._check_pretraining(self.repetition, self.row.start, None if self.transductive else fold)
         if self.task == "classification":
             self._check_training(self.row, self.output_dir, fold)
 
-    def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
+    def _tasks(self) -> Iterator[Task]:
         # with the model of all subjects last, but for an encoder that all folds share
         for fold in (None, *self.repetition.folds) if self.transductive else (*self.repetition.folds, None):
             if isinstance(self.row.start, Encoder) and not (self.transductive and fold is not None):
                 run = (self.repetition, self.row.start, None, fold)
-                yield f"pre-training {self.row.start.name}, {part_name(fold)}", partial(self._pretrain, *run)
-            yield f"{self.row.name}, {part_name(fold)}", partial(self._train, fold)
+                what = f"pre-training {self.row.start.name}, {part_name(fold)}"
+                yield Task(what, self._encoder_of(fold)[0], partial(self._pretrain, *run))
+            training = partial(self._train, fold)
+            yield Task(f"{self.row.name}, {part_name(fold)}", self._made_by(fold), training, self._encoder_of(fold))
+
+    def _made_by(self, fold: int | None) -> Path:
+        """Last file of a training: a table of its held-out fold, or a mark if there is none."""
+        folder = self.output_dir / self.row.folder / part_name(fold)
+        return folder / ("done" if fold is None else f"evaluate/{self.table}")
+
+    def _encoder_of(self, fold: int | None) -> tuple[Path, ...]:
+        """The encoder's weights from which a training starts, if it starts from some."""
+        return self._start_file(self.output_dir, self.row, fold)
 
     def _train(self, fold: int | None) -> None:
-        folder = self.output_dir / self.row.folder / part_name(fold)
-        done = folder / ("done" if fold is None else f"evaluate/{self.table}")
+        folder, done = self.output_dir / self.row.folder / part_name(fold), self._made_by(fold)
         if done.is_file():
             return
         overlays = [self.configs.path(name) for name in self.row.overlays]
@@ -141,9 +158,8 @@ class FinalModel(Stages):
             self._run(self.evaluation, overlays, **whom, **paths)
 
     def _start_of(self, fold: int | None) -> dict[str, Any]:
-        if isinstance(self.row.start, Encoder):
-            part = None if self.transductive else fold
-            return {"pretrained_encoder": str(self.row.start.checkpoint(self.output_dir, part, None))}
+        for checkpoint in self._encoder_of(fold):
+            return {"pretrained_encoder": str(checkpoint)}
         return self._start(self.repetition, self.row, 0)
 
     def _finish(self) -> Path:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ...bundle_configs import PRETRAIN
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError
 from ...files import file_digest, write_atomically
 from ...locks import locked
+from ...tasks import Task, Workers
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
 from .repetitions import Repetition, training_rows
 from .stages import Stages
 
 __all__ = ["LabelFractions"]
-
-logger = logging.getLogger(__name__)
 
 #: The id of ``extract_features.yaml`` that extracts traditional features, without a network.
 TRADITIONAL = "traditional"
@@ -60,12 +57,16 @@ class LabelFractions(Stages):
         fold: folds to hold out one by one, e.g. 0,1,2,3,4; the test set is all of them together.
         transductive: whether to pre-train once on all subjects, including test subjects; the report says so.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once.
-        overlays: further config files of the bundle for all stages.
+        overlays: further config files of the bundle for all stages, or for one, such as pretrain:paper.
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
         max_correlation: largest allowed correlation between two features of ``radiomics``, above which one is dropped
             (ours); none keeps all.
         resamples: number of bootstrap samples of the test subjects.
+        workers: number of processes of this machine that run stages at the same time, each with its share of the cores;
+            with GPUs at most one for each of them.
+        scheduler: address of a Dask scheduler whose workers run the stages instead, e.g. ``tcp://host:8786``.
+        resources: what each stage takes of a worker of that cluster, e.g. "{GPU: 1}".
         **settings: config ids and their values, for every stage that has them.
 
     Raises:
@@ -89,6 +90,9 @@ class LabelFractions(Stages):
         train: Mapping[str, Any] | None = None,
         max_correlation: float | None = 0.95,
         resamples: int = 2000,
+        workers: int = 1,
+        scheduler: str | None = None,
+        resources: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(
@@ -100,6 +104,7 @@ class LabelFractions(Stages):
             pretraining_datalist=pretraining_datalist,
             settings={"quiet": True, **settings},
             of_stage={"pretrain": pretrain or {}, "train": train or {}},
+            workers=Workers(workers, scheduler, resources or {}),
         )
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
@@ -118,47 +123,51 @@ class LabelFractions(Stages):
         with locked(self.output_dir):
             self._check_identity()
             self._check_stages()
-            steps = list(self._steps())
-            with tqdm(steps, desc="label fractions", unit="run") as bar:
-                for what, step in bar:
-                    bar.set_postfix_str(what)
-                    logger.info(what)
-                    step()
-                    self._keep_identity()
+            self._run_tasks(self._tasks(), "label fractions")
             return self._report()
 
     def _check_stages(self) -> None:
-        """Create one training of each method, on the smallest part of the labels, before the first one runs."""
-        fold = self._largest_fold(self.repetition)
+        """Check the labels of every fraction, seed and fold, and create the smallest training of each method."""
+        trained = [row for row in self.rows if isinstance(row, FineTuning)]
+        parts = list(itertools.product(self.fractions, self.seeds))
+        if problems := [problem for row in trained for problem in self._check_labels(self.repetition, row, parts)]:
+            raise InputError.of_rows("label fractions", problems)
+        _, fold = self._smallest([self.repetition])
         starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
         for encoder in starts.values():
             self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
         fraction, seed = min(self.fractions), self.seeds[0]
         labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
-        for row in self.rows:
-            if isinstance(row, FineTuning):
-                self._check_training(row, self._root(fraction, seed), fold, **labels)
+        for row in trained:
+            self._check_training(row, self._root(fraction, seed), fold, **labels)
 
-    def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Steps, in order: a line for the progress, and a call."""
-        folds = (None,) if self.one_encoder else self.repetition.folds
-        starts = [row.start for row in self.rows if isinstance(row.start, Encoder)]
-        for encoder in {encoder.folder: encoder for encoder in starts}.values():
-            for modality, fold in itertools.product(encoder.runs, folds):
-                what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
-                yield f"pre-training {what}", partial(self._pretrain, self.repetition, encoder, modality, fold)
+    def _tasks(self) -> Iterator[Task]:
+        yield from self._pretrainings(self.repetition, [e.start for e in self.rows if isinstance(e.start, Encoder)])
+        measured = [
+            Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
+            for row in self._of_radiomics()
+        ]
+        yield from measured
         probed = [row.start for row in self.rows if isinstance(row, Probe) and row.start]
-        for encoder in {(encoder.folder, encoder.features): encoder for encoder in probed}.values():
-            for modality, fold in itertools.product(encoder.runs, folds):
-                what = ", ".join(filter(None, [encoder.name, modality, part_name(fold)]))
-                yield f"features of {what}", partial(self._extract, self.repetition, encoder, modality, fold)
-        for radiomics in self._of_radiomics():
-            yield radiomics.name.lower(), partial(self._measure, radiomics)
+        for task in self._extractions(self.repetition, probed):  # which find the radiomics in the cache
+            yield replace(task, needs=(*task.needs, *(each.makes for each in measured)))
         runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
         for fraction, seed, row, fold in runs:
-            what = f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}"
-            run = partial(self._probe, row) if isinstance(row, Probe) else partial(self._train, row)
-            yield what, partial(run, fraction, seed, fold)
+            yield Task(
+                f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}",
+                row.predictions(self._root(fraction, seed), fold),
+                partial(self._probe if isinstance(row, Probe) else self._train, row, fraction, seed, fold),
+                needs=self._inputs(row, fold),
+            )
+
+    def _inputs(self, row: FineTuning | Probe, fold: int) -> tuple[Path, ...]:
+        """Files of other tasks that a row's training or probe reads."""
+        if isinstance(row, FineTuning):
+            return self._start_file(self.output_dir, row, fold)
+        if row.start is None:
+            return (row.table(self.output_dir, None),)
+        modality = row.modality if row.start.per_modality else None
+        return (self._table(self.output_dir, row.start, modality, None if self.one_encoder else fold),)
 
     def _measure(self, row: Probe) -> None:
         """Extract traditional features of the cohort with the bundle's ``extract_features.yaml``."""

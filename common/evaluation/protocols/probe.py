@@ -56,6 +56,8 @@ class LinearProbe:
         c_grid: penalties to choose from (**ours**).
         class_weight: ``"balanced"`` (**ours**) or ``None``.
         validation_fraction: part of the training subjects on which the penalty is chosen.
+        select: number of features to keep of a set, by its name, see :func:`~common.evaluation.linear_classifier`; sets
+            without a number keep all.
         transductive: whether pre-training saw the test subjects' images, as in the paper; the report says so.
         modalities: names of the modalities; sets named ``<method> (<modality>)`` share a row of the report.
         shuffle_labels: whether to shuffle the training labels, as negative control.
@@ -86,6 +88,7 @@ class LinearProbe:
         c_grid: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
         class_weight: str | None = "balanced",
         validation_fraction: float = 0.2,
+        select: Mapping[str, int] | None = None,
         transductive: bool = False,
         modalities: Sequence[str] = (),
         shuffle_labels: bool = False,
@@ -107,6 +110,7 @@ class LinearProbe:
             "class_weight": class_weight,
             "validation_fraction": validation_fraction,
         }
+        self.select = dict(select or {})
         self.transductive, self.shuffle_labels = transductive, shuffle_labels
         self.resamples, self.figures = resamples, figures
         self.num_workers, self.progress = num_workers, progress
@@ -184,6 +188,11 @@ class LinearProbe:
             problems.append(
                 f"validation_fraction: found {self.options['validation_fraction']}; expected between 0 and 1"
             )
+        problems += [
+            f"select: found {number!r} for {name}; expected a number of features from 1"
+            for name, number in self.select.items()
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1
+        ]
         if clash := sorted(set(self.extra_predictions) & set(self.names)):
             problems.append(f"extra_predictions: {', '.join(clash)} is also a feature set; choose another name")
         if self.transductive and (per_fold := self._per_fold()):
@@ -226,7 +235,7 @@ class LinearProbe:
             features[held_out],
             keys,
             positive,
-            self.options,
+            {**self.options, "select": self.select.get(job.name)},
         )
 
     def _per_fold(self) -> list[str]:
@@ -237,7 +246,12 @@ class LinearProbe:
         if not self.sets:
             return ["Pre-training was **transductive**."] if self.transductive else []
         per_fold = self._per_fold()
-        return probe_notes(
+        chosen = [
+            f"{name}: the {number} features with the largest F of an analysis of variance over classes, chosen on the "
+            "training subjects of each fold."
+            for name, number in self.select.items()
+        ]
+        return chosen + probe_notes(
             per_fold,
             [name for name in self.names if name not in per_fold],
             transductive=self.transductive,
@@ -246,6 +260,16 @@ class LinearProbe:
             folds=len(self.sets[self.seeds[0]].folds),
             seeds=self.seeds,
         )
+
+
+class UnreadProbe(LinearProbe):
+    """A probe whose settings are checked when there are no tables yet; it cannot be run."""
+
+    def _feature_sets(self, sets: Mapping[str, Sequence[str]], num_classes: int | None) -> dict[int, FeatureSets]:
+        return {}
+
+    def _per_fold(self) -> list[str]:
+        return []
 
 
 def _fit_and_predict(

@@ -20,15 +20,23 @@ STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
 
 
 def read_encoders(
-    configs: BundleConfigs, names: Sequence[str], modalities: Sequence[str], sweep: Mapping[str, Sequence[Any]]
-) -> Iterator[Encoder]:
-    """Encoders for overlays of ``pretrain.yaml``, with each value of a swept id.
+    configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str], sweep: Mapping[str, Sequence[Any]]
+) -> dict[str, list[Encoder]]:
+    """Encoders from ``<overlay>[+<overlay>...]``, with each value of a swept id.
+
+    The first overlay is one of ``pretrain.yaml``, the others are those of ``extract_features.yaml`` for its weights; by
+    default those that the first one names as ``feature_overlays``.
 
     Args:
         configs: configs of the bundle.
-        names: names of the overlays.
+        texts: texts of the rows.
         modalities: names of the cohort's modalities.
-        sweep: swept id and its values.
+        sweep: swept id and its values. A value may be the name of another overlay, which is pre-trained as it is
+            instead: with ``num_clusters: [plain, 2, 3]`` plain 3DSiam stands for k = 0 (Li et al. 2021, Fig. 4: "0
+            clusters means the model is trained without SE module").
+
+    Returns:
+        By text, the encoder, or those of all values in their order.
 
     Raises:
         InputError: an overlay is unknown, there is more than one id to sweep, or required names of modalities are
@@ -36,13 +44,22 @@ def read_encoders(
     """
     if len(sweep) > 1:
         raise InputError(f"sweep: {', '.join(sweep)}; expected one id at a time; run it once for each")
-    for overlay in names:
-        encoder = _encoder(configs, overlay, modalities)
+    found: dict[str, list[Encoder]] = {}
+    for text in dict.fromkeys(texts):
+        overlay, *features = text.split("+")
+        encoder = _encoder(configs, overlay, modalities, features)
+        if features and encoder.features != _encoder(configs, overlay, modalities).features:
+            called = configs.ids(*features).get("method", features[-1])
+            encoder = replace(encoder, name=f"{encoder.name} + {called}")
+        found[text] = [] if sweep else [encoder]
         for parameter, values in sweep.items():
             for value in values:
-                yield replace(encoder, name=f"{encoder.name}, {parameter} {value}", settings={parameter: value})
-        if not sweep:
-            yield encoder
+                if isinstance(value, str) and value in configs.names():
+                    found[text].append(_encoder(configs, value, modalities))
+                else:
+                    settings, name = {parameter: value}, f"{encoder.name}, {parameter} {value}"
+                    found[text].append(replace(encoder, name=name, settings=settings))
+    return found
 
 
 def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning]:
@@ -112,9 +129,7 @@ def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence
 def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:
     if start in STARTS:
         raise InputError(f"{start}+{PROBE}: no encoder to probe; expected an overlay of pretrain.yaml")
-    encoder = _encoder(configs, configs.overlay_of_encoder(start), modalities)
-    configs.check_overlays("extract_features", overlays)
-    encoder = replace(encoder, features=tuple(overlays))
+    encoder = _encoder(configs, configs.overlay_of_encoder(start), modalities, overlays)
     names = [encoder.start, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else []), "linear probe"]
     folder = "+".join([encoder.folder, *overlays, PROBE])
     if not encoder.modalities:
@@ -123,13 +138,15 @@ def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalit
         yield Probe(" + ".join([*names, modality]), f"{folder}/{modality}", encoder, modality)
 
 
-def _encoder(configs: BundleConfigs, overlay: str, modalities: Sequence[str]) -> Encoder:
+def _encoder(configs: BundleConfigs, overlay: str, modalities: Sequence[str], features: Sequence[str] = ()) -> Encoder:
     configs.check_overlays("pretrain", [overlay])
     ids = configs.ids(overlay)
+    features = tuple(features or ids.get("feature_overlays") or ())
+    configs.check_overlays("extract_features", features)
     name, each = ids.get("method", overlay), bool(ids.get("per_modality"))
     several = each or MODALITY in str(configs.ids("extract_features").get("learnt_table"))
     columns = _needed(modalities, overlay) if several else ()
-    return Encoder(name, overlay, ids.get("encoder_name") or name, each, tuple(columns))
+    return Encoder(name, overlay, ids.get("encoder_name") or name, each, tuple(columns), features=features)
 
 
 def _needed(modalities: Sequence[str], row: str) -> Sequence[str]:

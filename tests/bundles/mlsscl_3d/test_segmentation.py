@@ -100,6 +100,13 @@ def test_evaluation_judges_on_the_grid_of_the_images(run_config, configs, patche
     assert workflow.evaluator.state.metrics["dsc"] == pytest.approx(table["dsc"].mean())
 
 
+def test_evaluation_may_use_another_window_than_the_patches_of_the_training(open_bundle, configs, patches, segmenter):
+    overrides = patches | {"checkpoint": segmenter, "window_size": [24, 16, 16]}
+    workflow = open_bundle(configs / "evaluate_segmentation.yaml", workflow_type="infer", **overrides)
+    workflow.initialize()
+    assert list(workflow.evaluator.inferer.roi_size) == [24, 16, 16]
+
+
 def test_inference_writes_the_masks_that_evaluation_judged(run_config, configs, patches, segmenter, exported, tmp_path):
     rows = [{key: row[key] for key in ("image", "subject")} for row in held_out(patches)]
     datalist = {"testing": [{**row, "session": "ses-01"} for row in rows]}

@@ -12,7 +12,7 @@ prepare_batch#_target_: tests.bundles.double_precision.DoubleViews
 train#handlers#1#prepare_batch#_target_: tests.bundles.double_precision.DoubleImage
 network_start: $@network_def.double()
 optimizer#_target_: torch.optim.SGD
-learning_rate: 0.001
+learning_rate: 0.0001
 """
 
 

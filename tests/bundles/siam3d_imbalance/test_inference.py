@@ -73,9 +73,13 @@ def test_the_exported_metadata_are_those_of_the_weights_and_not_of_the_ones_that
     assert (inputs["image"]["num_channels"], outputs["pred"]["num_channels"]) == (4, 2)
     assert inputs["image"]["spatial_shape"] == list(tiny["box_size"]) and outputs["pred"]["spatial_shape"] == []
     ours = json.loads((configs / "metadata.json").read_text())
-    assert metadata["eval_metrics"] == {} and ours["eval_metrics"] and "LIDC" not in str(metadata["data_source"])
+    assert (
+        metadata["eval_metrics"] == {"held_out_subjects": 0}
+        and ours["eval_metrics"]
+        and "LIDC" not in str(metadata["data_source"])
+    )
     assert metadata["label_classes"] == ", ".join(f"{key}: {name}" for key, name in enumerate(record["classes"]))
-    assert "LIDC" in str(ours["limitations"]) and "LIDC" not in str(metadata["limitations"])
+    assert "LIDC" in str(ours["reference_limitations"]) and "LIDC" not in str(metadata["limitations"])
 
 
 def test_the_exported_inference_config_is_set_as_the_classifier_was_trained(exported, configs, tiny):

@@ -11,6 +11,7 @@ from ..manifest import files_of
 from .configs import scan_config, scan_json, scan_metadata
 from .exported import scan_exported
 from .onnx_graph import scan_onnx
+from .pictures import scan_png
 from .safe_tensors import scan_safetensors
 from .torchscript import scan_torchscript
 
@@ -72,6 +73,7 @@ def _scan_signature(content: bytes) -> list[str]:
 KINDS: tuple[tuple[str, Callable[[bytes], list[str]]], ...] = (
     (r"LICENSE", _scan_text),
     (r"docs/(README\.md|data_license\.txt)", _scan_text),
+    (r"docs/\w+\.png", scan_png),
     (r"docs/(sbom\.cdx|provenance|calibration)\.json|manifest\.json", scan_json),
     (r"manifest\.json\.sig", _scan_signature),
     (r"configs/metadata\.json", scan_metadata),

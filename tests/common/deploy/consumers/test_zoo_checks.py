@@ -18,7 +18,7 @@ def archive(tmp_path, project):
 
 def change(archive, name, **ids):
     path = archive / f"configs/{name}.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | ids))
+    path.write_text(json.dumps(json.loads(path.read_text()) | ids, indent=4) + "\n")
 
 
 @pytest.mark.slow
@@ -64,10 +64,14 @@ def test_structure_names_and_versions_of_a_good_bundle_are_right(archive):
             "configs/train.json: /home/me/weights.pt: a folder of one machine",
         ),
         (lambda archive: change(archive, "metadata", version="9"), "metadata: the changelog does not list version 9"),
-        (lambda archive: change(archive, "metadata", monai_version="1.0"), "metadata: monai 1.0, constraints.txt has"),
+        (lambda archive: change(archive, "metadata", monai_version="1.0"), "metadata: monai 1.0, expected 1."),
         (
             lambda archive: change(archive, "metadata", required_packages_version={"nibabel": "0"}),
-            "metadata: nibabel 0, constraints.txt has",
+            "metadata: nibabel 0, expected 5.",
+        ),
+        (
+            lambda archive: (archive / "configs/extra.json").write_text('{"a": 1}'),
+            "configs/extra.json: not indented by 4",
         ),
     ],
 )
@@ -83,13 +87,12 @@ def test_a_name_that_no_folder_of_the_zoo_has_is_reported(archive):
 
 
 def test_a_large_file_must_be_listed_with_its_own_hash(archive, monkeypatch):
-    monkeypatch.setattr("common.deploy.consumers.zoo_checks.ZOO_LIMIT", 1000)
-    (archive / "LICENSE").write_text("short")
-    (archive / "configs/metadata.json").unlink()  # is long too
-    named = {problem.split(":")[0] for problem in static_problems(archive)}
-    assert "models/model.pt" in named
-    write_large_files(archive, limit=1000)
-    named = {problem.split(":")[0] for problem in static_problems(archive)}
-    assert named == {"configs/metadata.json"}
+    limit = 20_000
+    monkeypatch.setattr("common.deploy.consumers.zoo_checks.ZOO_LIMIT", limit)
+    (archive / "models/model.pt").write_bytes(b"w" * (limit + 1))
+    (problem,) = static_problems(archive)
+    assert problem.startswith(f"models/model.pt: {limit + 1} bytes, more than {limit}")
+    write_large_files(archive, "1.0", limit=limit)
+    assert static_problems(archive) == []
     (archive / "models/model.pt").write_bytes(b"other")
-    assert "models/model.pt: differs from the hash in large_files.yml" in static_problems(archive)
+    assert static_problems(archive) == ["models/model.pt: differs from the hash in large_files.yml"]

@@ -110,7 +110,8 @@ def configs() -> dict[str, dict[str, Any]]:
         "train": {**training, "run": ["$@train#trainer.run()"]},
         "evaluate": {"run": ["$@validate#evaluator.run()"]},
         "inference": {**COMMON, **ids, **inference, "run": ["$@evaluator.run()"]},
-        "multi_gpu": {
+        "inference_trt": {"network_def": "$torch.jit.load(@bundle_root + '/models/model_trt.ts')"},
+        "multi_gpu_train": {
             "network": parallel,
             "initialize": [start],
             "finalize": ["$torch.distributed.destroy_process_group()"],
@@ -129,7 +130,7 @@ def write_zoo_archive(folder: Path, project: Path) -> Path:
     formats["inputs"]["image"] |= {"num_channels": 1, "spatial_shape": SIZE, "channel_def": {"0": "MR"}}
     formats["outputs"]["pred"] |= {"num_channels": 3, "channel_def": {"0": "a", "1": "b", "2": "no call"}}
     for name, config in {**configs(), "metadata": metadata}.items():
-        (folder / f"configs/{name}.json").write_text(json.dumps(config))
+        (folder / f"configs/{name}.json").write_text(json.dumps(config, indent=4) + "\n")
     (folder / "models").mkdir()
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3), torch.nn.Softmax(1))
     torch.save(network.state_dict(), folder / "models/model.pt")

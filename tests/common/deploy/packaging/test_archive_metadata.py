@@ -50,15 +50,28 @@ def test_calibration_and_scores_are_reported_or_that_there_are_none(metadata):
 
 
 def test_other_weights_get_nothing_that_is_known_of_those_that_ship(metadata):
-    metadata |= {"eval_metrics": {"auc": 0.9}, "limitations": ["LIDC"]}
-    record = {"classes": ["I", "II", "III"]}
+    metadata |= {"eval_metrics": {"auc": 0.9}, "reference_limitations": ["LIDC"], "limitations": ["Of the method."]}
+    subjects = {"training": ["a", "b"], "validation": ["c"]}
+    record = {"classes": ["I", "II", "III"], "subjects": subjects, "options": {"max_epochs": 7}, "datalist": "0" * 64}
     options = {"shape": (1, 27, 27, 27), "num_classes": 3, "record": record, "other": True}
     found = archive_metadata(metadata, **options, settings={"_meta_#failure_modes": ["Haste."]})
-    assert found["eval_metrics"] == {} and "LIDC" not in str(found["limitations"])
+    assert found["eval_metrics"] == {"held_out_subjects": 0}  # the zoo wants none to be empty
+    assert "LIDC" not in str({**found, "changelog": None, "references": None}) and found["limitations"][1:] == [
+        "Of the method."
+    ]
+    assert found["data_source"].startswith("2 subjects of the packager's cohort, 1 held out")
+    assert found["training"].startswith("Trained with max_epochs 7")
     assert found["label_classes"] == "0: I, 1: II, 2: III" and found["failure_modes"] == ["Haste."]
     assert found["pred_classes"] == "probability of I, probability of II, probability of III"
     jsonschema.validate(found, json.loads(METADATA_SCHEMA.read_text()))
     assert archive_metadata(metadata, **options, metrics=METRICS)["eval_metrics"] == {"auc": 0.8}
+
+
+def test_the_weights_of_the_repository_get_what_is_known_of_them_and_nothing_of_another_network(metadata):
+    metadata |= {"reference_limitations": ["LIDC"], "limitations": ["Any."], "segmentation": {"name": "Segmenter"}}
+    found = archive_metadata(metadata, shape=(1, 27, 27, 27), num_classes=2)
+    assert found["limitations"] == ["LIDC", "Any."] and "Segmenter" not in str(found)
+    assert not [key for key in found if key.startswith("reference_")]
 
 
 def test_other_classes_and_channels_must_be_named(metadata):

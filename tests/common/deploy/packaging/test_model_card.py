@@ -40,7 +40,12 @@ def test_a_card_says_all_that_a_user_must_know(bundle):
     reported = [
         metadata[name] for name in ("name", "version", "intended_use", "data_source", "image_classes", "pred_classes")
     ]
-    reported += [*metadata["limitations"], *metadata["failure_modes"], *metadata["references"]]
+    reported += [
+        *metadata["reference_limitations"],
+        *metadata["limitations"],
+        *metadata["failure_modes"],
+        *metadata["references"],
+    ]
     reported += metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values()
     for text in reported:
         assert " ".join(text.split()) in words

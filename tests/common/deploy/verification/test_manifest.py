@@ -87,7 +87,7 @@ def test_the_manifest_of_another_archive_is_refused(folder, tmp_path_factory):
 
 def test_large_files_are_not_listed_so_that_the_zoo_may_remove_them_but_name_no_other_weights(folder):
     before = (folder / MANIFEST).read_bytes()
-    write_large_files(folder, limit=3)
+    write_large_files(folder, "1.0", limit=3)
     assert write_manifest(folder).read_bytes() == before and check_manifest(folder) == 3
     path = folder / LARGE_FILES
     path.write_text(path.read_text().replace("hash_val: ", "hash_val: f", 1))

@@ -9,7 +9,7 @@ from common import bundle_root
 from common.errors import InputError
 from common.evaluation import CrossValidation
 
-ROWS = [{"subject": str(i), "label": i % 2, "fold": i % 3} for i in range(6)]
+ROWS = [{"subject": str(i), "label": i % 2, "fold": i % 3} for i in range(30)]
 
 
 class Recorded(CrossValidation):

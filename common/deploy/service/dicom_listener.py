@@ -1,0 +1,163 @@
+"""The DICOM listener: C-STORE and C-ECHO for senders on an allow-list, over TLS where keys are given."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .service_log import LOGGER
+from .settings import ServiceSettings
+from .storage import Status, Storage
+
+if TYPE_CHECKING:
+    from pynetdicom.events import Event
+
+__all__ = ["DicomListener", "client_context", "server_context"]
+
+# PS3.8 9.3.4: rejected permanently by the service user, since the calling AE title is not recognized
+NOT_RECOGNIZED = (1, 1, 3)
+ASSOCIATIONS = 32  # at a time
+TIMEOUT = 60.0  # seconds without a message after which a connection is closed
+
+
+class DicomListener:
+    """Listener that stores what the allowed senders send.
+
+    Args:
+        settings: settings of the service.
+        storage: where images are stored.
+
+    Attributes:
+        port: port on which it listens.
+        rejected: number of associations that were rejected.
+    """
+
+    def __init__(self, settings: ServiceSettings, storage: Storage) -> None:
+        self.settings, self.storage = settings, storage
+        self.networks = {
+            title.strip(): [ipaddress.ip_network(address) for address in _listed(addresses)]
+            for title, addresses in settings.peers.items()
+        }
+        self.port = self.rejected = 0
+        self._lock = threading.Lock()
+        self._studies: dict[Any, set[str]] = {}  # by association
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen while the block runs."""
+        from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+
+        logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # its messages could contain parts of the header
+        entity = AE(ae_title=self.settings.ae_title)
+        entity.require_called_aet = True
+        entity.maximum_associations = ASSOCIATIONS
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = TIMEOUT
+        for context in AllStoragePresentationContexts:
+            entity.add_supported_context(str(context.abstract_syntax), ALL_TRANSFER_SYNTAXES)
+        entity.add_supported_context("1.2.840.10008.1.1")  # verification
+        handlers: list[Any] = [
+            (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_PDU_RECV, self._received),
+        ]
+        address = (self.settings.host, self.settings.port)
+        server = entity.start_server(
+            address, block=False, ssl_context=server_context(self.settings), evt_handlers=handlers
+        )
+        assert server is not None and server.socket is not None  # as it does not block
+        self.port = server.socket.getsockname()[1]
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+    def open_studies(self) -> set[str]:
+        """Studies of which transfers are under way."""
+        with self._lock:
+            self._studies = {each: studies for each, studies in self._studies.items() if each.is_alive()}
+            return {study for studies in self._studies.values() for study in studies}
+
+    def _requested(self, event: Event) -> None:
+        """Reject whoever is not on the list."""
+        sender = event.assoc.requestor
+        request, address = sender.primitive, sender.address
+        title = "" if request is None else str(request.calling_ae_title).strip()
+        networks = self.networks.get(title, ())
+        if any(ipaddress.ip_address(address) in network for network in networks):
+            return
+        self.rejected += 1
+        LOGGER.warning("rejected a connection of AE title %r from %s: not among the peers", title, address)
+        event.assoc.acse.send_reject(*NOT_RECOGNIZED)
+        event.assoc.kill()
+
+    def _store(self, event: Event) -> int:
+        try:
+            title = str(event.assoc.requestor.ae_title).strip()
+            status, study = self.storage.receive(event.encoded_dataset(), title)
+        except OSError as error:  # such as a full disk
+            LOGGER.error("an image could not be stored: %s", error.strerror)
+            return Status.NO_SPACE
+        except Exception as error:
+            LOGGER.error("an image could not be stored: %s", type(error).__name__)
+            return Status.NOT_UNDERSTOOD
+        if status != Status.SUCCESS:
+            LOGGER.error("refused an image of %r: %s", title, Status(status).name)
+        if study:
+            with self._lock:
+                self._studies.setdefault(event.assoc, set()).add(study)
+        return status
+
+    def _received(self, event: Event) -> None:
+        """A sender that asks for a release has sent all; this is kept before its request is confirmed."""
+        if type(event.pdu).__name__ != "A_RELEASE_RQ":
+            return
+        with self._lock:
+            studies = self._studies.pop(event.assoc, set())
+        if studies:
+            self.storage.queue.complete(studies, str(event.assoc.requestor.ae_title).strip())
+
+
+def _listed(addresses: str | Sequence[str]) -> Sequence[str]:
+    return [addresses] if isinstance(addresses, str) else addresses
+
+
+class _PatientContext(ssl.SSLContext):
+    """Handshakes happen in the connection's own thread: a silent client would hold up all others."""
+
+    def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> Any:
+        sock.settimeout(TIMEOUT)
+        return super().wrap_socket(sock, *args, **{**options, "do_handshake_on_connect": False})
+
+
+def server_context(settings: ServiceSettings) -> ssl.SSLContext | None:
+    """TLS of the listener; ``None`` without a certificate.
+
+    Args:
+        settings: settings of the service.
+    """
+    if settings.tls_certificate is None:
+        return None
+    context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    if settings.tls_authority is not None:
+        context.load_verify_locations(settings.tls_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(settings: ServiceSettings) -> ssl.SSLContext:
+    """TLS towards a destination.
+
+    Args:
+        settings: settings of the service.
+    """
+    context = ssl.create_default_context(cafile=settings.tls_authority)
+    if settings.tls_certificate is not None:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return context

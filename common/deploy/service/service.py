@@ -1,0 +1,173 @@
+"""The service as a whole: it receives, predicts and delivers, each from the queue on disk, until it is stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from .delivery import Deliverer, back_off
+from .dicom_listener import DicomListener
+from .monitoring import monitoring
+from .service_log import LOGGER, brief, without_names
+from .settings import ServiceSettings
+from .storage import Storage
+from .study_queue import StudyQueue
+from .watched_folder import WatchedFolder
+
+__all__ = ["Predict", "Service"]
+
+#: Folder of a study's images -> folder of its results. It raises ``InputError`` for a study that cannot be used, and
+#: any other exception where a later attempt may help.
+Predict = Callable[[Path], Path]
+PAUSE = 0.2  # seconds between two looks at the queue
+HOUSEKEEPING = 60.0  # seconds between two looks at old images
+STALLED = 1800.0  # seconds after which a prediction is taken for one that hangs
+CRASHES = 3  # times that a study may end the process
+
+
+class Service:
+    """Service of one archive.
+
+    Args:
+        folder: folder of the queue and the images, which this process has for itself.
+        settings: settings.
+        predict: prediction of a study.
+        model: name and version of the archive, for the health endpoint.
+    """
+
+    def __init__(self, folder: Path, settings: ServiceSettings, predict: Predict, model: str) -> None:
+        self.settings, self.predict, self.model = settings, predict, model
+        self.queue = StudyQueue(folder / "queue.sqlite")
+        self.storage = Storage(folder / "incoming", self.queue, settings.min_free * (1 << 30))
+        self.listener = DicomListener(settings, self.storage)
+        self.watched = None
+        if settings.watch is not None:
+            self.watched = WatchedFolder(Path(settings.watch), self.storage, settings.settle)
+        self.stop = threading.Event()
+        self.deliverer = Deliverer(self.queue, settings, self.stop)
+        self.predictions, self.seconds = 0, 0.0
+        self._alive = time.monotonic()
+        self._kept = float("-inf")
+
+    def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until ``stop`` is set; a prediction that runs then is finished first.
+
+        Args:
+            started: function to call when connections are accepted.
+        """
+        settings = self.settings
+        self._recover()
+        with ExitStack() as parts:
+            parts.callback(self.queue.close)
+            port = parts.enter_context(
+                monitoring(settings.health_host, settings.health_port, self.health, self.numbers)
+            )
+            LOGGER.info("%s: health and metrics at http://%s:%d", self.model, settings.health_host, port)
+            if settings.peers:
+                parts.enter_context(self.listener.listening())
+                secure = "" if settings.tls_certificate is None else ", TLS"
+                place = f"{settings.host}:{self.listener.port}{secure}"
+                LOGGER.info("AE title %s listens at %s", settings.ae_title, place)
+            self.deliverer.start()
+            parts.callback(self.deliverer.join)
+            parts.callback(self.stop.set)
+            started()
+            while not self.stop.is_set():
+                if not self.step():
+                    self.stop.wait(PAUSE)
+            LOGGER.info("stopped")
+
+    def step(self) -> bool:
+        """Look at the watched folder, settle studies, and predict one; returns whether there was one."""
+        self._alive = time.monotonic()
+        if self.watched is not None and self.watched.take():
+            LOGGER.info("took files from the watched folder")
+        ready, broken = self.queue.settle(self.settings.settle, self.listener.open_studies())
+        for study in ready:
+            LOGGER.info("study %s: complete", study)
+        for study in broken:
+            LOGGER.error("study %s: the sender broke off before the end of its transfer; send the study again", study)
+        if time.monotonic() - self._kept > HOUSEKEEPING:
+            self._forget()
+        taken = self.queue.take()
+        if taken is not None:
+            self._predict(*taken)
+        return taken is not None
+
+    def _predict(self, study: str, attempt: int) -> None:
+        images, start = self.storage.study_folder(study), time.monotonic()
+        try:
+            results = self.predict(images)
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else brief(error)
+            reason = without_names(" ".join(reason.split()), images.glob("*.dcm"))
+            helps = not isinstance(error, InputError) and attempt < self.settings.attempts
+            again = back_off(self.settings.backoff, attempt) if helps else None
+            self.queue.fail(study, reason, again)
+            then = "failed" if again is None else f"again in {again:.0f} s"
+            LOGGER.error("study %s: %s; %s", study, reason, then)
+            return
+        self.predictions += 1
+        self.seconds += time.monotonic() - start
+        if self.queue.predicted(study, results, self.settings.destinations):
+            LOGGER.info("study %s: predicted in %.1f s", study, time.monotonic() - start)
+        else:
+            LOGGER.info("study %s: more images came while it was predicted", study)
+
+    def _recover(self) -> None:
+        removed = self.storage.clean()
+        again, given_up = self.queue.recover(CRASHES)
+        for study in again:
+            LOGGER.warning("study %s: was being predicted when the service ended; again", study)
+        for study in given_up:
+            LOGGER.error("study %s: the service ended %d times during its prediction; given up", study, CRASHES)
+        if removed:
+            LOGGER.warning("removed %d files that had not been confirmed to their sender", removed)
+
+    def _forget(self) -> None:
+        """Remove the images of studies that were finished some time ago."""
+        self._kept = time.monotonic()
+        for study in self.queue.forget(self.settings.keep * 86400):
+            self.storage.remove(study)
+
+    def health(self) -> Mapping[str, Any]:
+        """State of the service, for the health endpoint."""
+        problems = []
+        if not self.storage.has_space:
+            problems.append(f"less than {self.settings.min_free} GiB free: nothing is accepted")
+        if (quiet := time.monotonic() - self._alive) > STALLED:
+            problems.append(f"a prediction has run for {quiet:.0f} s")
+        if not self.deliverer.is_alive():
+            problems.append("the delivery has ended")
+        return {
+            "status": "failing" if problems else "ok",
+            "problems": problems,
+            "model": self.model,
+            "studies": self.queue.counts(),
+            "oldest_waiting_seconds": round(self.queue.oldest_waiting(), 1),
+            "failed": [dict(zip(("study", "state", "reason"), row, strict=True)) for row in self.queue.problems(20)],
+        }
+
+    def numbers(self) -> Mapping[str, tuple[str, str, float | Mapping[str, float]]]:
+        """Metrics, see :func:`~common.deploy.service.monitoring.monitoring`."""
+        storage = self.storage
+        return {
+            "studies": ("gauge", "Studies in each state of the queue.", self.queue.counts()),
+            "oldest_waiting_seconds": ("gauge", "Waiting time of the oldest study.", self.queue.oldest_waiting()),
+            "instances_received": ("counter", "Images stored since the start.", storage.received),
+            "instances_ignored": ("counter", "Objects confirmed and dropped since the start.", storage.ignored),
+            "instances_refused": ("counter", "Objects refused since the start.", storage.refused),
+            "associations_rejected": ("counter", "Connections rejected since the start.", self.listener.rejected),
+            "predictions": ("counter", "Studies predicted since the start.", self.predictions),
+            "prediction_seconds": ("counter", "Time of these predictions.", self.seconds),
+            "files_left": (
+                "gauge",
+                "Files of the watched folder that cannot be used.",
+                getattr(self.watched, "left", 0),
+            ),
+        }

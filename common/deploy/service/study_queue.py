@@ -1,0 +1,358 @@
+"""The service's queue: which studies have come, which are done, and what is still to be sent, in one SQLite file.
+
+Each change is one transaction that is on the disk before the call returns, so a process that is killed at any time
+finds after its restart what it had promised. A study goes through these states::
+
+    receiving -> ready -> running -> delivering -> done
+        |                    |            |
+        +----> failed <------+            +-> undelivered
+
+A new image of a study that is anywhere in this line puts it back to ``receiving``; an image that is known already
+changes nothing, unless the study failed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import InputError
+
+__all__ = ["Delivery", "StudyQueue"]
+
+STATES = ("receiving", "ready", "running", "delivering", "done", "undelivered", "failed")
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS studies (
+    uid TEXT PRIMARY KEY, state TEXT NOT NULL, changed REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', results TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS instances (study TEXT, uid TEXT, digest TEXT, PRIMARY KEY (study, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS transfers (study TEXT, peer TEXT, complete INTEGER, PRIMARY KEY (study, peer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT, destination TEXT, done INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS by_study ON deliveries (study);
+CREATE INDEX IF NOT EXISTS by_state ON studies (state, due);
+"""
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Results that are to be sent to one destination.
+
+    Attributes:
+        number: number in the queue, new for each prediction of a study.
+        study: Study Instance UID.
+        destination: destination as in the settings.
+        results: folder of the results.
+        attempts: number of earlier attempts.
+    """
+
+    number: int
+    study: str
+    destination: str
+    results: Path
+    attempts: int
+
+
+class StudyQueue:
+    """Queue of studies on disk, for the threads of one process.
+
+    Args:
+        path: SQLite file; created if missing.
+
+    Raises:
+        InputError: the file is no queue, or one of a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        try:
+            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = FULL")
+            (version,) = self._base.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise InputError(f"{path}: found version {version}, expected {VERSION}; use the release that wrote it")
+            self._base.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{path}: found no usable queue ({error}), expected SQLite; move it away to start with an empty one"
+            ) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._base.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._base
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                raise
+            self._base.execute("COMMIT")
+
+    # Receiving
+
+    def is_known(self, study: str, instance: str, digest: str) -> bool:
+        """Whether an image with this content has come before and needs nothing more.
+
+        Args:
+            study: Study Instance UID.
+            instance: SOP Instance UID.
+            digest: hash of the file.
+        """
+        query = """SELECT 1 FROM instances JOIN studies ON studies.uid = study WHERE study = ? AND instances.uid = ?
+                   AND digest = ? AND state != 'failed' AND state != 'receiving'"""
+        with self._lock:
+            return self._base.execute(query, (study, instance, digest)).fetchone() is not None
+
+    def add(self, study: str, instance: str, digest: str, peer: str, complete: bool = False) -> None:
+        """Add an image whose file is on disk, and put its study back to ``receiving``.
+
+        Args:
+            study: Study Instance UID.
+            instance: SOP Instance UID.
+            digest: hash of the file.
+            peer: name of the sender.
+            complete: whether the sender announces no end of its transfers, such as a folder.
+        """
+        with self._transaction() as base:
+            base.execute("INSERT OR REPLACE INTO instances VALUES (?, ?, ?)", (study, instance, digest))
+            base.execute("INSERT OR REPLACE INTO transfers VALUES (?, ?, ?)", (study, peer, int(complete)))
+            base.execute(
+                """INSERT INTO studies (uid, state, changed) VALUES (?, 'receiving', ?) ON CONFLICT (uid) DO UPDATE
+                   SET state = 'receiving', changed = excluded.changed, attempts = 0, due = 0, reason = ''""",
+                (study, time.time()),
+            )
+
+    def complete(self, studies: Collection[str], peer: str) -> None:
+        """A sender has ended its transfer in good order.
+
+        Args:
+            studies: studies of which it has sent images.
+            peer: name of the sender.
+        """
+        with self._transaction() as base:
+            base.executemany(
+                "UPDATE transfers SET complete = 1 WHERE study = ? AND peer = ?", [(study, peer) for study in studies]
+            )
+
+    def settle(self, quiet: float, open_studies: Collection[str] = ()) -> tuple[list[str], list[str]]:
+        """Take the studies of which no image has come for some time.
+
+        Args:
+            quiet: that time in seconds.
+            open_studies: studies of which transfers are under way, which are left alone.
+
+        Returns:
+            Studies that are ``ready`` now, and those that ``failed`` as a sender broke off.
+        """
+        with self._transaction() as base:
+            rows = base.execute(
+                """SELECT uid, (SELECT MIN(complete) FROM transfers WHERE study = studies.uid) FROM studies
+                   WHERE state = 'receiving' AND changed <= ?""",
+                (time.time() - quiet,),
+            ).fetchall()
+            rows = [(uid, whole) for uid, whole in rows if uid not in open_studies]
+            ready, broken = [uid for uid, whole in rows if whole], [uid for uid, whole in rows if not whole]
+            base.executemany("UPDATE studies SET state = 'ready' WHERE uid = ?", [(uid,) for uid in ready])
+            reason = "the sender broke off before the end of its transfer; send the study again"
+            base.executemany(
+                "UPDATE studies SET state = 'failed', reason = ? WHERE uid = ?", [(reason, u) for u in broken]
+            )
+        return ready, broken
+
+    # Prediction
+
+    def take(self) -> tuple[str, int] | None:
+        """The next study to predict, now ``running``, and the number of this attempt; ``None`` if none is due.
+
+        A study that was tried before comes after those that were not: one that kills the process stops no other.
+        """
+        with self._transaction() as base:
+            row = base.execute(
+                """SELECT uid, attempts FROM studies WHERE state = 'ready' AND due <= ?
+                   ORDER BY attempts, changed, uid LIMIT 1""",
+                (time.time(),),
+            ).fetchone()
+            if row is None:
+                return None
+            base.execute("UPDATE studies SET state = 'running', attempts = attempts + 1 WHERE uid = ?", row[:1])
+        return row[0], row[1] + 1
+
+    def predicted(self, study: str, results: Path, destinations: Sequence[str]) -> bool:
+        """The results of a running study are on disk.
+
+        Args:
+            study: Study Instance UID.
+            results: folder of the results.
+            destinations: destinations to which they are to be sent.
+
+        Returns:
+            Whether the study was still running; if not, more of its images have come and it will be predicted again.
+        """
+        with self._transaction() as base:
+            state = "delivering" if destinations else "done"
+            query = """UPDATE studies SET state = ?, results = ?, reason = '', changed = ?
+                       WHERE uid = ? AND state = 'running'"""
+            if not base.execute(query, (state, str(results), time.time(), study)).rowcount:
+                return False
+            base.execute("DELETE FROM deliveries WHERE study = ?", (study,))
+            rows = [(study, destination) for destination in destinations]
+            base.executemany("INSERT INTO deliveries (study, destination) VALUES (?, ?)", rows)
+        return True
+
+    def fail(self, study: str, reason: str, again: float | None = None) -> None:
+        """A running study could not be predicted.
+
+        Args:
+            study: Study Instance UID.
+            reason: one line, without a name of the patient.
+            again: time in seconds after which it is tried again; ``None`` if that would not help.
+        """
+        state, due = ("failed", 0.0) if again is None else ("ready", time.time() + again)
+        with self._transaction() as base:
+            query = "UPDATE studies SET state = ?, reason = ?, due = ?, changed = ? WHERE uid = ? AND state = 'running'"
+            base.execute(query, (state, reason, due, time.time(), study))
+
+    def recover(self, attempts: int) -> tuple[list[str], list[str]]:
+        """Put back what ran when the last process ended.
+
+        Args:
+            attempts: number of attempts after which a study is given up.
+
+        Returns:
+            Studies that will be tried again, and those that were given up.
+        """
+        with self._transaction() as base:
+            rows = base.execute("SELECT uid, attempts FROM studies WHERE state = 'running'").fetchall()
+            again, given_up = [u for u, n in rows if n < attempts], [u for u, n in rows if n >= attempts]
+            base.executemany("UPDATE studies SET state = 'ready' WHERE uid = ?", [(uid,) for uid in again])
+            reason = f"the process ended {attempts} times while it predicted this study"
+            base.executemany(
+                "UPDATE studies SET state = 'failed', reason = ? WHERE uid = ?", [(reason, u) for u in given_up]
+            )
+            # senders whose connection broke have time to send again
+            base.execute("UPDATE studies SET changed = ? WHERE state = 'receiving'", (time.time(),))
+        return again, given_up
+
+    def retry(self) -> int:
+        """Try once more what was given up; returns the number of studies.
+
+        Studies whose sender broke off wait for the sender, and those whose images were removed cannot be tried.
+        """
+        with self._transaction() as base:
+            base.execute("UPDATE deliveries SET attempts = 0, due = 0 WHERE NOT done")
+            count = base.execute("UPDATE studies SET state = 'delivering' WHERE state = 'undelivered'").rowcount
+            query = """UPDATE studies SET state = 'ready', attempts = 0, due = 0 WHERE state = 'failed'
+                       AND (SELECT MIN(complete) FROM transfers WHERE study = studies.uid) = 1"""
+            return count + base.execute(query).rowcount
+
+    # Delivery
+
+    def next_delivery(self) -> Delivery | None:
+        """The next delivery that is due."""
+        with self._lock:
+            row = self._base.execute(
+                """SELECT id, study, destination, results, deliveries.attempts FROM deliveries
+                   JOIN studies ON studies.uid = study WHERE NOT done AND state = 'delivering' AND deliveries.due <= ?
+                   ORDER BY deliveries.due, id LIMIT 1""",
+                (time.time(),),
+            ).fetchone()
+        return None if row is None else Delivery(row[0], row[1], row[2], Path(row[3]), row[4])
+
+    def delivered(self, delivery: Delivery) -> None:
+        """A destination has confirmed all files; the study is done when all have.
+
+        Args:
+            delivery: that delivery.
+        """
+        with self._transaction() as base:
+            base.execute("UPDATE deliveries SET done = 1, reason = '' WHERE id = ?", (delivery.number,))
+            self._close_study(delivery.study)
+
+    def not_delivered(self, delivery: Delivery, reason: str, again: float | None) -> None:
+        """A destination could not be reached or refused a file.
+
+        Args:
+            delivery: that delivery.
+            reason: one line.
+            again: time in seconds after which it is tried again; ``None`` to give up.
+        """
+        due = float("inf") if again is None else time.time() + again
+        with self._transaction() as base:
+            query = "UPDATE deliveries SET attempts = attempts + 1, due = ?, reason = ? WHERE id = ?"
+            base.execute(query, (due, reason, delivery.number))
+            self._close_study(delivery.study)
+
+    def _close_study(self, study: str) -> None:
+        """End the delivery of a study of which nothing is left to try."""
+        query = "SELECT COUNT(*), SUM(due > 1e18), MAX(reason) FROM deliveries WHERE study = ? AND NOT done"
+        left, given_up, reason = self._base.execute(query, (study,)).fetchone()
+        if left == (given_up or 0):
+            self._base.execute(
+                "UPDATE studies SET state = ?, reason = ?, changed = ? WHERE uid = ? AND state = 'delivering'",
+                ("undelivered" if left else "done", reason or "", time.time(), study),
+            )
+
+    # Housekeeping
+
+    def instances(self) -> set[tuple[str, str]]:
+        """Study and SOP Instance UID of all images whose files are on disk."""
+        with self._lock:
+            return set(self._base.execute("SELECT study, uid FROM instances"))
+
+    def forget(self, older: float) -> list[str]:
+        """Forget the images of studies that have been done for some time; their files can be removed then.
+
+        Args:
+            older: that time in seconds.
+
+        Returns:
+            The studies.
+        """
+        with self._transaction() as base:
+            rows = base.execute(
+                """SELECT uid FROM studies WHERE state IN ('done', 'failed') AND changed < ?
+                   AND EXISTS (SELECT 1 FROM instances WHERE study = studies.uid)""",
+                (time.time() - older,),
+            ).fetchall()
+            base.executemany("DELETE FROM instances WHERE study = ?", rows)
+            base.executemany("DELETE FROM transfers WHERE study = ?", rows)
+        return [uid for (uid,) in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Number of studies in each state."""
+        with self._lock:
+            return dict.fromkeys(STATES, 0) | dict(
+                self._base.execute("SELECT state, COUNT(*) FROM studies GROUP BY state").fetchall()
+            )
+
+    def oldest_waiting(self) -> float:
+        """Time in seconds for which the oldest ready study has waited; 0 if none waits."""
+        with self._lock:
+            (since,) = self._base.execute("SELECT MIN(changed) FROM studies WHERE state = 'ready'").fetchone()
+        return 0.0 if since is None else max(0.0, time.time() - since)
+
+    def problems(self, limit: int = 100) -> list[tuple[str, str, str]]:
+        """UID, state and reason of the studies that failed or could not be delivered, the newest first.
+
+        Args:
+            limit: largest number of studies.
+        """
+        with self._lock:
+            return self._base.execute(
+                """SELECT uid, state, reason FROM studies WHERE state IN ('failed', 'undelivered')
+                   ORDER BY changed DESC LIMIT ?""",
+                (limit,),
+            ).fetchall()

@@ -1,0 +1,72 @@
+"""Whether each fold leaves enough labels to train on, known from the datalist alone before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...errors import InputError
+
+__all__ = ["label_problems", "probe_problems"]
+
+
+def label_problems(
+    rows: Sequence[Mapping[str, Any]],
+    folds: Iterable[int | None],
+    *,
+    fraction: float = 1.0,
+    label_seed: int = 0,
+    validation_fraction: float = 0.0,
+    seed: int = 0,
+) -> Iterator[str]:
+    """A line for each fold without which too few labels are left.
+
+    Args:
+        rows: rows of a datalist; those without a label are left out.
+        folds: held-out folds; ``None`` for none, so that all rows train.
+        fraction: part of the training labels, see :func:`~common.data.keep_label_fraction`.
+        label_seed: random seed for the choice of that part.
+        validation_fraction: part that chooses the epoch, see :func:`~common.data.hold_out`.
+        seed: random seed for the choice of that part.
+    """
+    from ...data import hold_out, keep_label_fraction
+
+    labelled = [dict(row) for row in rows if row.get("label") is not None]
+    classes = {row["label"] for row in labelled}
+    if not all(isinstance(label, int) for label in classes):
+        return  # label maps
+    for fold in folds:
+        training = [row for row in labelled if fold is None or row.get("fold") != fold]
+        try:
+            kept = keep_label_fraction(training, fraction, label_seed)
+            hold_out(kept, validation_fraction, seed, max(classes, default=-1) + 1)
+        except InputError as error:
+            yield f"{'all subjects' if fold is None else f'without fold {fold}'}: {error}"
+
+
+def probe_problems(
+    rows: Sequence[Mapping[str, Any]], folds: Iterable[int], fractions: Sequence[float], seeds: Sequence[int]
+) -> Iterator[str]:
+    """A line for each fold, fraction and seed that leaves a linear probe fewer than two subjects of a class.
+
+    Args:
+        rows: rows of a datalist; those without fold or label are left out.
+        folds: held-out folds.
+        fractions: parts of the training labels.
+        seeds: random seeds for the choice of those parts.
+    """
+    from ...data import keep_label_fraction
+
+    labelled = [dict(row) for row in rows if row.get("label") is not None and row.get("fold") is not None]
+    classes = sorted({row["label"] for row in labelled})
+    for fold, fraction, seed in itertools.product(folds, fractions, seeds):
+        kept = keep_label_fraction([row for row in labelled if row["fold"] != fold], fraction, seed)
+        counts = Counter({row["subject"]: row["label"] for row in kept}.values())
+        if not classes or min(counts[label] for label in classes) < 2:
+            found = [counts[label] for label in classes]
+            yield (
+                f"linear probe, fraction {fraction:g}, seed {seed}, without fold {fold}: found {found} subjects "
+                "per class to train on; expected two or more of each; raise label_fractions"
+            )

@@ -1,0 +1,71 @@
+"""Size and multiplications of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .paper import Row
+from .plan import Request
+
+__all__ = ["LAYER_COSTS", "layer_cost", "number_of_parameters"]
+
+#: Columns of complexity: they are counted, not measured.
+LAYER_COSTS = ("layer_parameters", "layer_macs")
+
+
+def layer_cost(request: Request, row: Row, name: str) -> str:
+    """Parameters or multiply-adds, in millions, of the fusion that an overlay of ``train.yaml`` sets.
+
+    Args:
+        request: what is asked for, with settings of the network.
+        row: row with the overlay in ``layer``; others have no such cost.
+        name: "layer_parameters" or "layer_macs".
+    """
+    if not row.layer:
+        return "-"
+    from monai.bundle import ConfigParser
+
+    from ..benchmark.complexity import count_macs
+    from ..bundle_configs import BundleConfigs
+
+    configs = BundleConfigs(request.paper.bundle)
+    parser = ConfigParser()
+    parser.read_config([configs.path("train"), configs.path(row.layer)])
+    known = {key: value for key, value in request.settings.items() if key.split("#")[0] in parser.get()}
+    parser.update({"dataset_dir": str(request.dataset_dir), **known})
+    fusion, backbone = (parser.get_parsed_content(part) for part in ("fusion", "backbone"))
+    if name == "layer_parameters":
+        return f"{sum(each.numel() for each in fusion.parameters()) / 1e6:.3f}"
+    size = [-(-int(side) // 32) for side in parser.get_parsed_content("image_size")]
+    shape = (backbone.num_features, int(parser.get_parsed_content("in_channels")), *size)
+    return f"{count_macs(fusion, shape) / 1e6:.1f}"
+
+
+def number_of_parameters(made: Path) -> str:
+    """Number of weights in ``model.pt`` of a run, in millions; "-" if it has none.
+
+    Args:
+        made: ``model.pt`` itself, or a table of predictions below its folder.
+    """
+    found = [path for path in (made, made.parent.with_name("model.pt")) if path.name == "model.pt" and path.is_file()]
+    if not found:
+        return "-"
+    from ..checkpoints import read_checkpoint
+
+    try:
+        weights = read_checkpoint(found[0])
+    except InputError:
+        return "-"
+    trained = [each.numel() for name, each in _tensors(weights) if not name.endswith(("running_mean", "running_var"))]
+    return f"{sum(trained) / 1e6:.3f} M"
+
+
+def _tensors(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _tensors(value)
+        elif getattr(value, "is_floating_point", bool)():
+            yield name, value

@@ -1,0 +1,83 @@
+"""The runs that a table or figure needs, as protocols with their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .paper import Exhibit, Paper
+
+if TYPE_CHECKING:
+    from ..evaluation.protocols.stages import Stages
+
+__all__ = ["Request", "planned_runs"]
+
+BUDGETS = ("short", "paper")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a reader asks for.
+
+    Args:
+        paper: paper of the bundle.
+        exhibit: table or figure.
+        cohort: name of the cohort in the paper.
+        dataset_dir: folder of the datalist.
+        output_dir: folder for all outputs.
+        budget: "paper", its protocol in full, or "short", a small one of the same form.
+        options: options of the protocols for the workers and for pre-training, that all runs have.
+        settings: ids of the configs and their values, for every stage that has them.
+    """
+
+    paper: Paper
+    exhibit: Exhibit
+    cohort: str
+    dataset_dir: Path
+    output_dir: Path
+    budget: str
+    options: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+
+def planned_runs(request: Request) -> dict[str, Stages]:
+    """Protocols of all runs of an exhibit, by name; creating them checks their options, and runs nothing.
+
+    Raises:
+        InputError: the budget is unknown, or a protocol refuses its options.
+    """
+    if request.budget not in BUDGETS:
+        raise InputError(f"budget: found {request.budget}; expected one of {', '.join(BUDGETS)}")
+    return {name: _protocol(request, name, run) for name, run in request.exhibit.runs.items()}
+
+
+def _protocol(request: Request, name: str, run: Mapping[str, Any]) -> Stages:
+    from ..evaluation import CrossValidation, LabelFractions, Segmentation  # here, as --help needs none
+
+    known = {"cross_validation": CrossValidation, "label_fractions": LabelFractions, "segmentation": Segmentation}
+    run = run.get(request.cohort, run)
+    options: dict[str, Any] = dict(run.get("options", {}))
+    if request.budget == "short":
+        options = merged(options, request.paper.short.get(run["protocol"], {}))
+        options = merged(options, request.exhibit.short.get(name, {}))
+    overlays = [*request.paper.cohorts[request.cohort].get("overlays", ()), *options.pop("overlays", ())]
+    given = dict(request.options)
+    overlays = given.pop("overlays", None) or overlays
+    options = merged(options, {**request.settings, **given})
+    for key, value in options.items():
+        if isinstance(value, str):
+            options[key] = value.replace("{dataset_dir}", str(request.dataset_dir))
+    folder = request.output_dir / request.exhibit.folder / request.cohort / name
+    return known[run["protocol"]](request.paper.bundle, request.dataset_dir, folder, overlays=overlays, **options)
+
+
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """The items of both; of two mappings with one name, the items of both, and else the second's."""
+    result = dict(first)
+    for key, value in second.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both else value
+    return result
