@@ -17,7 +17,6 @@ from ....images.read import read_image
 from ....images.stored_image import UnreadableImageError
 from ....images.thumbnail import thumbnail
 from ...predictions import Outcome
-from .runs import trained_networks
 from .study_files import StudyFiles
 
 __all__ = ["Case", "draw_cases", "worst_cases"]
@@ -71,7 +70,13 @@ def worst_cases(outcome: Outcome, number: int = 10) -> list[Case]:
 
 
 def draw_cases(
-    cases: Sequence[Case], study: StudyFiles, outcome: Outcome, *, side: int = 256, seconds: float = 120.0
+    cases: Sequence[Case],
+    study: StudyFiles,
+    outcome: Outcome,
+    networks: Mapping[int, Path],
+    *,
+    side: int = 256,
+    seconds: float = 120.0,
 ) -> tuple[list[Case], str]:
     """Add files, pictures and heat maps to cases.
 
@@ -79,6 +84,7 @@ def draw_cases(
         cases: result of :func:`worst_cases`.
         study: files of the study, with its datalist.
         outcome: predictions of the method.
+        networks: weights of the network for the heat maps, by fold.
         side: longest side of the pictures in pixels.
         seconds: time limit of the heat maps.
 
@@ -89,7 +95,7 @@ def draw_cases(
     if not training or study.datalist is None:
         return list(cases), "the datalist of the comparison is unknown; name it with --datalist"
     drawn = [_with_picture(case, study, training, outcome, side) for case in cases]
-    heat, reason = _heat(drawn, study, outcome, side, seconds)
+    heat, reason = _heat(drawn, study, networks, side, seconds)
     return [replace(case, heat=heat.get(case.row)) if case.row is not None else case for case in drawn], reason
 
 
@@ -130,12 +136,11 @@ def _image_of(
 
 
 def _heat(
-    cases: Sequence[Case], study: StudyFiles, outcome: Outcome, side: int, seconds: float
+    cases: Sequence[Case], study: StudyFiles, networks: Mapping[int, Path], side: int, seconds: float
 ) -> tuple[dict[int, np.ndarray], str]:
     """Heat maps by row of the datalist, and the reason why there are none."""
-    networks = trained_networks(study.compare, outcome, study.predictions)
     if not networks:
-        return {}, f"{outcome.name} has no network of its own that could be asked, or its weights are gone"
+        return {}, "no method has a fine-tuned network, or their weights are gone"
     found: dict[int, np.ndarray] = {}
     by_fold = {fold: [case for case in cases if case.fold == fold and case.row is not None] for fold in networks}
     by_fold = {fold: members for fold, members in by_fold.items() if members}
