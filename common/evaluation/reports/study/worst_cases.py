@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ....errors import InputError, one_line
+from ....errors import one_line, root_cause
 from ....images.read import read_image
 from ....images.stored_image import UnreadableImageError
 from ....images.thumbnail import thumbnail
@@ -108,7 +108,7 @@ def _with_picture(
     row = training[place]
     images = [path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path]
     mask = row["mask"] if isinstance(row.get("mask"), str) else None
-    files = tuple(os.path.relpath(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
+    files = tuple(_name(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
     facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in _HIDDEN}
     case = replace(case, row=place, files=files, facts=facts)
     try:
@@ -117,6 +117,12 @@ def _with_picture(
         logger.warning(f"{images[0]}: no picture: {one_line(error)}")
         return case
     return replace(case, picture=picture)
+
+
+def _name(path: str, base: Path) -> str:
+    """A path relative to the datalist's folder; of files elsewhere the last folder and the name."""
+    name = os.path.relpath(path, base)
+    return os.path.join(*Path(path).parts[-2:]) if name.startswith(os.pardir) else name
 
 
 _HIDDEN = frozenset(("image", "mask", "label", "subject", "fold", "section", "row"))
@@ -147,8 +153,10 @@ def _heat(
     try:
         for fold, members in by_fold.items():
             found |= dict(_of_fold(networks[fold], study.datalist, members, side, seconds / len(by_fold)))
-    except InputError as error:
-        return found, one_line(error)
+    except Exception as error:  # MONAI wraps what goes wrong in a config, and a page without them is still of use
+        reason = one_line(root_cause(error))
+        logger.warning(f"no heat maps: {reason}")
+        return found, reason
     return found, "" if found else "they would have taken too long on this machine"
 
 
