@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Create or complete the virtual environment, with the versions pinned in constraints.txt.
 #
-# usage: bash scripts/install.sh [radiomics] [dask] [dicom] [parquet] [deploy] [service] [imagenet] [mlflow] [docs] [test]     the extras of setup.cfg
+# usage: bash scripts/install.sh [radiomics] [dask] [dicom] [parquet] [deploy] [predict] [service] [deidentify] [imagenet] [mlflow] [docs] [test]     the extras of setup.cfg
 #
 #   PYTHON=...       interpreter for a new environment; default: the first suitable one of python3.11, 3.12, 3.13 and python3
 #   VENV=...         folder of the environment; default: .venv beside setup.cfg
@@ -95,8 +95,9 @@ find_installer() { # sets $installer: uv, which takes seconds instead of minutes
     local options=()
     if "$python" -m pip install --disable-pip-version-check --quiet -c "$constraints" uv >>"$venv/install.log" 2>&1; then
         eval "$(uv_settings)"
-        # with this strategy, uv chooses the best version of all indexes, like pip
-        installer=(uv pip install --python "$python" --index-strategy unsafe-best-match ${options[@]+"${options[@]}"})
+        # like pip, with the best version of all indexes, and with bytecode: otherwise the first import of torch is slow
+        installer=(uv pip install --compile-bytecode --python "$python" --index-strategy unsafe-best-match)
+        installer+=(${options[@]+"${options[@]}"})
     else
         echo "    uv is not available from the index of pip: installing with pip, which takes longer"
         installer=(pip install --disable-pip-version-check)
@@ -108,7 +109,7 @@ run_installer() { # its output is written to a file; larger downloads, errors an
         awk '/(Downloading|Using cached) .* MB\)/ { print "    " $(NF-2), $(NF-1), $NF }
              /^ *Building wheel for .*started/ { print "    building " $4 }
              /^Installing collected/ { print "    installing " NF - 3 " packages" }
-             /^ *(Downloading|Building) [^ ]+( \([0-9.]+MiB\))?$/ || /^(Resolved|Prepared|Installed) / { sub(/^ */, ""); print "    " $0 }
+             /^ *(Downloading|Building) [^ ]+( \([0-9.]+MiB\))?$/ || /^(Resolved|Prepared|Installed|Bytecode) / { sub(/^ */, ""); print "    " $0 }
              /ERROR|error:/ { failed = 1 }
              failed { print }
              { fflush() }' || stop "installation failed; the installer's output is in $venv/install.log"
@@ -144,8 +145,8 @@ main() {
     for extra; do
         case $extra in
             -h | --help) usage "${BASH_SOURCE[0]}" && exit ;;
-            radiomics | dask | dicom | parquet | deploy | service | imagenet | mlflow | docs | test) ;;
-            *) stop "found $extra, expected radiomics, dask, dicom, parquet, deploy, service, imagenet, mlflow, docs or test" ;;
+            radiomics | dask | dicom | parquet | deploy | predict | service | deidentify | imagenet | mlflow | docs | test) ;;
+            *) stop "found $extra, expected radiomics, dask, dicom, parquet, deploy, predict, service, deidentify, imagenet, mlflow, docs or test" ;;
         esac
     done
     "$python" -m pip --version >/dev/null 2>&1 || make_environment

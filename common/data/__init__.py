@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .balance import balance_classes
     from .datalist import load_datalist
     from .datalist_counts import by_modality, modality_names, number_of_classes, number_of_images
-    from .datalist_parts import keep_label_fraction, mark_unlabelled
+    from .datalist_parts import keep_label_fraction, mark_unlabelled, rows_to_probe
     from .datalist_writer import write_datalist
     from .folds import assign_folds, hold_out
     from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
@@ -39,6 +39,7 @@ __all__ = [
     "number_of_classes",
     "number_of_images",
     "reweight",
+    "rows_to_probe",
     "select_balanced",
     "selected_modalities",
     "slice_datalist",

@@ -16,7 +16,7 @@ from .datalist_missing import leave_out_absent_files, log_missing
 from .datalist_parts import keep_label_fraction, select_part
 from .datalist_rows import Problems, check_rows
 
-__all__ = ["load_datalist"]
+__all__ = ["find_problems", "load_datalist"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,66 @@ def load_datalist(
     Raises:
         InputError: the file, an argument or a row is invalid.
     """
+    problems = find_problems(
+        path,
+        section=section,
+        need_fold=part != "all",
+        base_dir=base_dir,
+        spatial_dims=spatial_dims,
+        num_images=num_images,
+        modalities=modalities,
+        missing=missing,
+        mask=mask,
+        mask_label=mask_label,
+        label=label,
+        unlabelled=unlabelled,
+        num_classes=num_classes,
+        check=check,
+        cache_dir=cache_dir,
+        num_workers=num_workers,
+    )
+    path = Path(str(path))
+    if lines := problems.lines():
+        raise InputError.of_rows(str(path), lines)
+    log_missing(path, problems.rows, indexed_names(path, read_datalist(path), "modality"))
+    rows = [{**row, "row": position} for position, row in enumerate(problems.rows)]
+    if unlabelled == "leave out" and label in ("required", "mask"):
+        labelled = [row for row in rows if row.get("label") is not None]
+        if len(labelled) < len(rows):
+            logger.info(f"{path}: {len(rows) - len(labelled)} of {len(rows)} rows have no label and are left out")
+        rows = labelled
+    return _chosen(path, rows, part, fold, label_fraction, seed, min_rows)
+
+
+def find_problems(
+    path: str | os.PathLike | None,
+    *,
+    section: str = "training",
+    need_fold: bool = False,
+    base_dir: str | os.PathLike | None = None,
+    spatial_dims: int | Sequence[int] = 3,
+    num_images: int | None = None,
+    modalities: Sequence[str] | None = None,
+    missing: str = "refuse",
+    mask: str = "optional",
+    mask_label: int | Sequence[int] | None = None,
+    label: str = "optional",
+    unlabelled: str = "refuse",
+    num_classes: int | None = None,
+    check: str = "content",
+    cache_dir: str | os.PathLike | None = None,
+    num_workers: int | None = None,
+) -> Problems:
+    """The rows of a section with absolute paths, and the problems of each, for callers that leave such rows out.
+
+    For the arguments see :func:`load_datalist`.
+
+    Args:
+        need_fold: whether each row needs a fold.
+
+    Raises:
+        InputError: the file or an argument is invalid.
+    """
     if not path:
         raise InputError("datalist: found none, expected the path of a datalist; set --datalist")
     path = Path(path)
@@ -118,7 +178,7 @@ def load_datalist(
         mask=mask,
         label=label,
         need_label=not leave_out,
-        need_fold=part != "all",
+        need_fold=need_fold,
         other_subjects=frozenset(_subjects(content, "testing" if section == "training" else "training")),
     )
     dropped = {name for name, policy in (("mask", mask), ("label", label)) if policy == "ignored"}
@@ -140,16 +200,7 @@ def load_datalist(
             cache=FactsCache(cache_dir),
             num_workers=num_workers,
         )
-    if lines := problems.lines():
-        raise InputError.of_rows(str(path), lines)
-    log_missing(path, problems.rows, modality)
-    rows = [{**row, "row": position} for position, row in enumerate(problems.rows)]
-    if leave_out:
-        labelled = [row for row in rows if row.get("label") is not None]
-        if len(labelled) < len(rows):
-            logger.info(f"{path}: {len(rows) - len(labelled)} of {len(rows)} rows have no label and are left out")
-        rows = labelled
-    return _chosen(path, rows, part, fold, label_fraction, seed, min_rows)
+    return problems
 
 
 def _check_choices(path: Path, **arguments: str | int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 
-__all__ = ["keep_label_fraction", "mark_unlabelled", "select_part"]
+__all__ = ["keep_label_fraction", "mark_unlabelled", "rows_to_probe", "select_part"]
 
 Rows = list[dict[str, Any]]
 
@@ -84,3 +84,9 @@ def mark_unlabelled(rows: Sequence[dict[str, Any]]) -> Rows:
     if not any(row.get("label") is not None for row in rows):
         return list(rows)
     return [row if row.get("label") is not None else {**row, "label": -1} for row in rows]
+
+
+def rows_to_probe(rows: Sequence[dict[str, Any]]) -> Rows:
+    """Rows with a label if some have one, else all: a classifier of features needs both."""
+    labelled = [row for row in rows if row.get("label") is not None]
+    return labelled or list(rows)

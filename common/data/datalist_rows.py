@@ -38,6 +38,13 @@ class Problems:
         """Add one problem of the section as a whole."""
         self._found.append((len(self.rows), f"{self.section} {field}: {text}"))
 
+    def by_row(self) -> dict[int, list[str]]:
+        """Problems by position of their row; those of the section as a whole by the number of rows."""
+        found: dict[int, list[str]] = {}
+        for position, text in self._found:
+            found.setdefault(position, []).append(text)
+        return found
+
     def lines(self) -> list[str]:
         """One line per problem; the same problem of many rows, such as masks that all of them lack, shares a line."""
         alike: dict[str, list[tuple[int, str]]] = defaultdict(list)

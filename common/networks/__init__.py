@@ -6,6 +6,7 @@ from .each_modality import EachModality
 from .efficientnet import EfficientNetBackbone
 from .encoder import BottleneckBlock, BottleneckEncoder
 from .encoder_weights import load_encoder_weights, load_unet_weights
+from .fold_ensemble import FoldEnsemble
 from .folded_batch_norm import folded_batch_norms
 from .fusion import FusionClassifier
 from .heads import PredictionHead, ProjectionHead, SimSiamProjector
@@ -40,6 +41,7 @@ __all__ = [
     "EachModality",
     "EfficientNetBackbone",
     "EncoderClassifier",
+    "FoldEnsemble",
     "FusionClassifier",
     "HybridClassifier",
     "HybridNetwork",

@@ -32,6 +32,8 @@ class FusionClassifier(nn.Module):
             the same weights.
         frozen: whether to train only the linear classifier, "on the top of the frozen base network" (section 4.2); all
             other parts keep their weights and batch statistics.
+        hidden_features: width of a hidden layer of the classifier with SiLU and dropout, as "an extra MLP" has one
+            (section 4.3); ``None`` for a linear layer.
 
     Raises:
         InputError: encoder and fusion differ in the number of channels; in ``forward``, there are several modalities
@@ -50,6 +52,7 @@ class FusionClassifier(nn.Module):
         dropout: float = 0.3,
         probabilities: nn.Module | None = None,
         frozen: bool = False,
+        hidden_features: int | None = None,
     ) -> None:
         super().__init__()
         if fusion is not None and encoder.num_features != fusion.channels:
@@ -62,7 +65,11 @@ class FusionClassifier(nn.Module):
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.projector = nn.Identity() if projector is None else projector
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(encoder.num_features if projector is None else projector.out_features, num_classes)
+        width = encoder.num_features if projector is None else projector.out_features
+        self.head: nn.Module = nn.Linear(width, num_classes)
+        if hidden_features is not None:
+            hidden = [nn.Linear(width, hidden_features), nn.SiLU(), nn.Dropout(dropout)]
+            self.head = nn.Sequential(*hidden, nn.Linear(hidden_features, num_classes))
         self.probabilities = probabilities
         self.frozen = frozen
         if frozen:

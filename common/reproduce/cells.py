@@ -30,7 +30,7 @@ class Results:
 
     def metrics(self, name: str, fraction: float) -> Mapping[str, Any] | None:
         """Metrics of a method, ``None`` if there is no such."""
-        found = (e for e in self.summary["results"] if e["set"] == name and e["fraction"] == fraction)
+        found = (e for e in self.summary["results"] if e["set"] == name and e.get("fraction", 1.0) == fraction)
         return next((entry["metrics"] for entry in found), None)
 
     def by_fold(self, name: str, fraction: float) -> pd.DataFrame:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,10 +14,15 @@ from ..csv_text import csv_text
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 from ..evaluation.reports.table_lines import table_lines
+from ..feature_table import read_table
 from ..files import write_atomically
 from .plan import Request
 
-__all__ = ["write_counts", "write_figure", "write_layers"]
+if TYPE_CHECKING:
+    from ..evaluation.protocols.cross_validation import CrossValidation
+    from ..evaluation.protocols.stages import Stages
+
+__all__ = ["draw_curve", "draw_heat_maps", "write_counts", "write_figure", "write_layers"]
 
 
 def write_counts(request: Request) -> Path:
@@ -87,6 +94,43 @@ def write_layers(request: Request) -> Path:
     rows.append(["all", type(encoder).__name__, "", str(total)])
     header = ["Layer", "Type", "Output, channels first", "Parameters"]
     return _write(request, [*table_lines(header, rows)], pd.DataFrame(rows, columns=header))
+
+
+def draw_heat_maps(request: Request, run: CrossValidation) -> dict[str, Path]:
+    """LayerCAM of the rows of a finished comparison on its first fold, as Fig. 4 of Chiang et al. 2023.
+
+    Args:
+        request: what is asked for.
+        run: finished comparison with a fused network, and with single networks, frozen and fine-tuned.
+
+    Returns:
+        Figures by the subject's name.
+    """
+    repetition, folder = run.repetitions[0], run.output_dir / "heat_maps"
+    fold, paths = repetition.folds[0], {}
+    for row in run.fine_tunings:
+        path = str(row.checkpoint(repetition.output_dir, fold))
+        if row.modality is None:
+            paths["checkpoint"] = path
+        else:
+            kind = "linear_checkpoint" if row.overlays[-1] == "linear" else "single_checkpoint"
+            paths[kind] = path.replace(f"/{row.modality}/", "/{modality}/")
+    if not (folder / "explanations.csv").is_file():
+        run.run_stage("explain", fold=fold, **repetition.overrides, **paths, output_dir=str(folder))
+    subjects = read_table(folder / "explanations.csv", ("subject",))["subject"].unique()
+    return {str(name): folder / f"{name}.png" for name in subjects if (folder / f"{name}.png").is_file()}
+
+
+def draw_curve(request: Request, run: Stages, report: Path) -> Path:
+    """Curves over the share of labels, of the metrics that the paper shows."""
+    from ..evaluation.protocols.methods import Encoder
+    from ..evaluation.reports.label_fraction_figure import label_fraction_figure
+
+    summary = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+    rows = getattr(run, "rows", ())
+    baselines = {row.name for row in rows if not isinstance(row.start, Encoder)}
+    path = _folder(request) / f"{request.exhibit.folder}.png"
+    return label_fraction_figure(summary, path, request.exhibit.metrics or ("accuracy",), baselines)
 
 
 def write_figure(request: Request, figures: Mapping[str, Path]) -> Path:

@@ -97,8 +97,8 @@ def test_help_is_the_comment_at_the_top_and_does_nothing(script, copy):
         (
             "scripts/install.sh",
             "gpu",
-            "error: found gpu, expected radiomics, dask, dicom, parquet, deploy, service, imagenet, mlflow, docs or "
-            "test\n",
+            "error: found gpu, expected radiomics, dask, dicom, parquet, deploy, predict, service, deidentify, "
+            "imagenet, mlflow, docs or test\n",
         ),
         ("scripts/quickstart.sh", "--fast", "error: found --fast, expected no argument\n"),
     ],
@@ -143,7 +143,7 @@ def test_installing_takes_the_pins_and_a_second_time_does_nothing(copy):
     assert result.returncode == 0, result.stderr
     first, *calls = copy.calls("pip install")
     assert first.endswith(f"-m pip install --disable-pip-version-check --quiet -c {copy.root}/constraints.txt uv")
-    assert all(f"-m uv pip install --python {copy.venv}/bin/python" in call for call in calls)
+    assert all(f"-m uv pip install --compile-bytecode --python {copy.venv}/bin/python" in call for call in calls)
     assert calls[0].endswith(" torch") and calls[-1].endswith(f"--editable {copy.root}[radiomics,test]")
     assert all(f"-c {copy.root}/constraints.txt" in call for call in calls)
     for extras in (["radiomics"], ["test", "radiomics"], []):

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ...datalist_json import read_datalist
 from ...errors import InputError
+from ..datalist_writer import write_datalist
 from .collect import existing_folder, read_age, read_table, write_cohort
 
 __all__ = ["adni_datalist"]
@@ -25,6 +27,7 @@ def adni_datalist(
     incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
+    test_fold: int | None = None,
 ) -> Path:
     """ADNI as downloaded: folders of image IDs with NIfTI or DICOM, and the table of the search.
 
@@ -43,6 +46,9 @@ def adni_datalist(
             group; "drop" omits and logs them.
         num_folds: number of folds by subject, stratified by label if there is one.
         seed: random seed for the folds.
+        test_fold: fold of the test subjects. With it, scans of other groups than ``class_names`` are no problems, and a
+            second datalist beside ``output``, ``<name>_pretraining.json``, has the scans of everybody but the test
+            subjects, of all groups and without labels, to pre-train on (Cao et al. 2022: "ADNI pre-training set").
 
     Returns:
         The path written.
@@ -53,7 +59,7 @@ def adni_datalist(
     root = existing_folder(root)
     entries = read_table(_table(root) if table is None else Path(table), COLUMNS)
     folders = _folders(root)
-    rows, problems = [], []
+    rows, others, problems = [], [], []
     for entry in entries:
         if description and description.lower() not in entry.get("Description", "").lower():
             continue
@@ -63,7 +69,7 @@ def adni_datalist(
         reasons += [f"{column} is empty" for column in COLUMNS if not entry[column]]
         if class_names and entry["Group"] in class_names:
             row["label"] = list(class_names).index(entry["Group"])
-        elif class_names:
+        elif class_names and test_fold is None:
             reasons.append(f"Group is {entry['Group'] or 'empty'}, expected one of {', '.join(class_names)}")
         age, more = read_age("Age", entry["Age"])
         row |= {key: entry[column] for key, column in (("visit", "Visit"), ("sex", "Sex")) if entry.get(column)}
@@ -71,8 +77,8 @@ def adni_datalist(
         if reasons:
             problems.append(f"scan {name} (subject {entry['Subject'] or 'none'}): {'; '.join(reasons)}")
         else:
-            rows.append(row | age)
-    return write_cohort(
+            (others if class_names and "label" not in row else rows).append(row | age)
+    path = write_cohort(
         root,
         output,
         rows,
@@ -84,6 +90,20 @@ def adni_datalist(
         num_folds=num_folds,
         seed=seed,
     )
+    if test_fold is not None:
+        _write_pretraining(path, [*rows, *others], test_fold)
+    return path
+
+
+def _write_pretraining(path: Path, rows: Sequence[dict[str, Any]], test_fold: int) -> None:
+    """Write the scans of everybody but the subjects of a fold, without labels, beside a datalist."""
+    written = read_datalist(path)["training"]
+    tested = {row["subject"] for row in written if row["fold"] == test_fold}
+    if not tested:
+        known = sorted({row["fold"] for row in written})
+        raise InputError(f"test_fold: found {test_fold}, expected one of {known}")
+    kept = [{key: row[key] for key in row if key != "label"} for row in rows if row["subject"] not in tested]
+    write_datalist(path.with_name(f"{path.stem}_pretraining.json"), kept, name="ADNI, pre-training", modality=("T1",))
 
 
 def _table(root: Path) -> Path:

@@ -56,7 +56,8 @@ class LabelFractions(Stages):
         seeds: random seeds for the choice of labelled subjects and for the training.
         fold: folds to hold out one by one, e.g. 0,1,2,3,4; the test set is all of them together.
         transductive: whether to pre-train once on all subjects, including test subjects; the report says so.
-        pretraining_datalist: datalist of other subjects on which encoders are pre-trained once.
+        pretraining_datalist: datalist of other subjects, or of all but the held-out ones, on which encoders are
+            pre-trained once.
         overlays: further config files of the bundle for all stages, or for one, such as pretrain:paper.
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
@@ -105,6 +106,7 @@ class LabelFractions(Stages):
             settings={"quiet": True, **settings},
             of_stage={"pretrain": pretrain or {}, "train": train or {}},
             workers=Workers(workers, scheduler, resources or {}),
+            held_out=tuple(fold),
         )
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
@@ -123,7 +125,7 @@ class LabelFractions(Stages):
         with locked(self.output_dir):
             self._check_identity()
             self._check_stages()
-            self._run_tasks(self._tasks(), "label fractions")
+            self._run_tasks(self.tasks(), "label fractions")
             return self._report()
 
     def _check_stages(self) -> None:
@@ -141,7 +143,8 @@ class LabelFractions(Stages):
         for row in trained:
             self._check_training(row, self._root(fraction, seed), fold, **labels)
 
-    def _tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[Task]:
+        """All parts of the comparison by the files that they make, each after those that it needs."""
         yield from self._pretrainings(self.repetition, [e.start for e in self.rows if isinstance(e.start, Encoder)])
         measured = [
             Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,13 +112,18 @@ def modality_names(datalist: Path) -> list[str]:
     return found
 
 
-def subjects_of(datalist: Path) -> set[str]:
+def subjects_of(datalist: Path, folds: Collection[int] | None = None) -> set[str]:
     """Names of the training subjects.
+
+    Args:
+        datalist: path of a datalist.
+        folds: folds whose subjects to return; by default all subjects.
 
     Raises:
         InputError: there is no datalist.
     """
-    return {str(row.get("subject")) for row in training_rows(datalist)}
+    rows = training_rows(datalist)
+    return {str(row.get("subject")) for row in rows if folds is None or row.get("fold") in folds}
 
 
 def training_rows(datalist: Path) -> list[dict[str, Any]]:

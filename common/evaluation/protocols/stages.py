@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,12 @@ from .methods import Encoder, FineTuning, part_name
 from .repetitions import Repetition, modality_names, subjects_of, training_rows
 
 if TYPE_CHECKING:
-    from monai.bundle import ConfigWorkflow
+    from monai.bundle import ConfigParser, ConfigWorkflow
 
 __all__ = ["Stages"]
 
+#: Id of the table of traditional features, which not all bundles have.
+TRADITIONAL = "traditional_table"
 #: Configs that a comparison runs.
 STAGES = (
     *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
@@ -45,6 +47,8 @@ class Stages:
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once instead.
         settings: config ids and their values, for every stage that has them.
         of_stage: config ids and their values for a single stage, by its name.
+        held_out: folds that are held out one by one, by default all; subjects of the others may be in
+            ``pretraining_datalist`` too.
         workers: where the stages run; by default in this process, one after the other. They change no result, so a
             comparison may be continued with others.
 
@@ -64,6 +68,7 @@ class Stages:
         settings: Mapping[str, Any] | None = None,
         of_stage: Mapping[str, Mapping[str, Any]] | None = None,
         workers: Workers | None = None,
+        held_out: Collection[int] | None = None,
     ) -> None:
         self.workers = workers or Workers()
         self.configs = BundleConfigs(bundle)
@@ -78,7 +83,7 @@ class Stages:
         self.modalities = modality_names(self.datalist)
         self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
         self.one_encoder = transductive or self.elsewhere is not None  # for all folds
-        self._check_elsewhere()
+        self._check_elsewhere(held_out)
 
     def _run_tasks(self, tasks: Iterable[Task], description: str) -> None:
         """Run what is not done, see :func:`~common.tasks.run_tasks`; the folder is claimed with the first result."""
@@ -245,6 +250,24 @@ class Stages:
         paths = {"checkpoint": str(checkpoint), "output_dir": str(predictions.parent)}
         self._run("evaluate", overlays, **common, **paths)
 
+    def config_of(self, stage: str, overlays: Iterable[str] = ()) -> ConfigParser:
+        """The config of a stage with the settings of this comparison; nothing of it has been created.
+
+        Args:
+            stage: name of the config.
+            overlays: overlays of a row, by name.
+        """
+        return self._workflow(stage, [self.configs.path(name) for name in overlays], {}).parser
+
+    def run_stage(self, stage: str, **overrides: Any) -> None:
+        """Run a config of the bundle with the settings and overlays of this comparison, such as ``explain``.
+
+        Args:
+            stage: name of the config.
+            **overrides: ids of the config and their values.
+        """
+        self._run(stage, [], **overrides)
+
     def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
         """Run one stage, as ``python -m monai.bundle run`` would, with the settings that its config has."""
         workflow = self._workflow(stage, overlays, overrides)
@@ -267,7 +290,11 @@ class Stages:
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
-        overrides = {key: value for key, value in overrides.items() if key not in optional or key in known}
+        overrides = {
+            key: value
+            for key, value in overrides.items()
+            if key in known or (key not in optional and key != TRADITIONAL)
+        }
         return ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
@@ -322,17 +349,18 @@ class Stages:
     def _plain_identity(self) -> dict[str, Any]:
         return json.loads(json.dumps(self._identity(), default=str))
 
-    def _check_elsewhere(self) -> None:
-        """Check that pre-training and comparison have no subject in common."""
+    def _check_elsewhere(self, held_out: Collection[int] | None) -> None:
+        """Check that pre-training sees no subject that is held out."""
         if self.elsewhere is None:
             return
         if self.transductive:
             raise InputError("transductive: found true beside pretraining_datalist, of other subjects; leave one out")
-        found, tested = (subjects_of(path) for path in (self.elsewhere, self.datalist))
+        found, tested = subjects_of(self.elsewhere), subjects_of(self.datalist, held_out)
         if both := sorted(found & tested):
             shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
             raise InputError(
-                f"{self.elsewhere}: {len(both)} subjects are in {self.datalist} too: {shown}; take them out"
+                f"{self.elsewhere}: {len(both)} subjects are in {self.datalist} too"
+                f"{'' if held_out is None else ', in a fold that is held out'}: {shown}; take them out"
             )
 
     def _check_weights(self, rows: Iterable[FineTuning]) -> None:

@@ -102,6 +102,17 @@ def test_frozen_trains_the_linear_classifier_alone_and_keeps_batch_statistics(fr
     assert changed == ({"head"} if frozen else {"encoder", "fusion", "projector", "head"})
 
 
+def test_a_hidden_layer_of_the_classifier_is_an_mlp_of_the_pooled_features():
+    torch.manual_seed(0)
+    net = FusionClassifier(Encoder(), CrossModalityConv(4, 3), num_classes=2, hidden_features=5).eval()
+    linear = FusionClassifier(net.encoder, net.fusion, num_classes=2).eval()
+    linear.head = torch.nn.Identity()
+    first, last, pooled = net.head[0], net.head[-1], linear(images())
+    hidden = torch.nn.functional.silu(pooled @ first.weight.T + first.bias)  # Bx5
+    assert torch.allclose(net(images()), hidden @ last.weight.T + last.bias, atol=1e-6)
+    assert sum(p.numel() for p in net.head.parameters()) == (4 + 1) * 5 + (5 + 1) * 2
+
+
 def test_frozen_keeps_dropout_in_training():
     net = FusionClassifier(Encoder(), CrossModalityConv(4, 3), num_classes=2, dropout=0.5, frozen=True).train()
     assert net.dropout.training and not net.encoder.training

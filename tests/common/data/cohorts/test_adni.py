@@ -72,3 +72,16 @@ def test_a_missing_table_is_reported(root, tmp_path):
     (root / "search.csv").rename(root / "search.txt")
     with pytest.raises(InputError, match=r"found the tables none, expected one \.csv"):
         adni_datalist(root, tmp_path / "list.json")
+
+
+def test_everybody_but_the_test_subjects_pre_trains_other_groups_included(root, tmp_path):
+    settings = {"class_names": ("CN", "AD"), "description": "MPRAGE", "num_folds": 2}
+    path = adni_datalist(root, tmp_path / "list.json", test_fold=1, **settings)
+    rows, others = load_datalist(path), load_datalist(tmp_path / "list_pretraining.json")
+    tested = {row["subject"] for row in rows if row["fold"] == 1}
+    everybody = {f"{i:03d}_S_{2000 + i}" for i in range(6)}
+    assert len({row["subject"] for row in rows}) == 4 and tested
+    assert {row["subject"] for row in others} == everybody - tested
+    assert not any("label" in row or "fold" in row for row in others)
+    with pytest.raises(InputError, match=r"test_fold: found 7, expected one of \[0, 1\]"):
+        adni_datalist(root, tmp_path / "list.json", test_fold=7, **settings)

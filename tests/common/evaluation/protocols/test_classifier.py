@@ -79,3 +79,16 @@ def test_collapsed_features_and_a_class_of_one_are_errors():
         fit_probe(np.ones((10, 3)), np.arange(10) % 2, c_grid=GRID)
     with pytest.raises(InputError, match=r"\[9, 1\] training subjects per class"):
         fit_probe(np.random.default_rng(0).normal(size=(10, 3)), (np.arange(10) == 0).astype(int), c_grid=GRID)
+
+
+@pytest.mark.parametrize("number", [1, 3, 50])
+def test_the_selected_features_are_those_of_the_largest_f_among_the_training_subjects(number):
+    features, labels = data(n=60, classes=3)
+    probe = fit_probe(features, labels, c_grid=[0.1], classifier="logistic", select=number)
+    groups = [features[labels == label] for label in range(3)]
+    means, everywhere = [group.mean(0) for group in groups], features.mean(0)
+    between = sum(len(g) * (m - everywhere) ** 2 for g, m in zip(groups, means, strict=True)) / 2
+    within = sum(((g - m) ** 2).sum(0) for g, m in zip(groups, means, strict=True)) / (60 - 3)
+    expected = np.argsort(-between / within)[:number]
+    assert probe.pipeline[-1].coef_.shape == (3, min(number, 12))
+    assert sorted(np.flatnonzero(probe.pipeline[-2].get_support())) == sorted(expected)

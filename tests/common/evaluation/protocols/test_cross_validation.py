@@ -136,3 +136,70 @@ def test_a_cohort_without_folds_is_one_line(dataset):
     (dataset / "datalist.json").write_text(json.dumps({"training": [{"subject": "a"}]}))
     with pytest.raises(InputError, match="no fold for 1 subjects, a first"):
         recorded(dataset)
+
+
+def test_fine_tunings_are_trained_with_the_label_fractions_of_the_probe_and_headed_so(dataset):
+    run = recorded(dataset, methods=["plain", "supervised"], probe={"label_fractions": [1.0, 0.5], "seeds": [4]})
+    run.run()
+    trained = [(s.get("label_fraction", 1.0), s.get("label_seed"), s["fold"]) for n, _, s in run.stages if n == "train"]
+    assert trained == [(1.0, None, fold) for fold in range(3)] + [(0.5, 4, fold) for fold in range(3)]
+    out = dataset.parent / "out"
+    assert run.stages[-1][2]["extra_predictions"]["Supervised"] == {
+        1.0: str(out / "supervised/fold{fold}/evaluate/predictions.csv"),
+        0.5: str(out / "labels50/supervised/fold{fold}/evaluate/predictions.csv"),
+    }
+    half = recorded(dataset, methods=["supervised"], label_fraction=0.5)
+    assert half.fractions == [0.5]  # and not "100 % labels"
+    with pytest.raises(InputError, match=r"label_fraction: found 0\.5 beside"):
+        recorded(dataset, methods=["supervised"], label_fraction=0.5, probe={"label_fractions": [1.0]})
+
+
+def test_a_swept_value_that_is_an_overlay_is_pre_trained_once_as_it_is(dataset):
+    run = recorded(dataset, methods=["se", "re"], sweep={"num_clusters": ["plain", 2]}, transductive=True)
+    run.run()
+    pretrained = [(overlay, s.get("num_clusters")) for name, overlay, s in run.stages if name == "pretrain"]
+    assert pretrained == [(["plain"], None), (["se"], 2), (["re"], 2)]
+    assert {text: [encoder.name for encoder in row] for text, row in run.curves.items()} == {
+        "se": ["3DSiam", "3DSiam + SE, num_clusters 2"],
+        "re": ["3DSiam", "3DSiam + RE, num_clusters 2"],
+    }
+
+
+def test_an_overlay_of_one_stage_and_settings_of_one_stage_reach_no_other(dataset):
+    run = CrossValidation(
+        bundle_root("siam3d_imbalance"),
+        dataset,
+        dataset.parent / "out",
+        methods=["plain"],
+        overlays=["pretrain:paper"],
+        pretrain={"max_epochs": 3},
+    )
+    options = {"output_dir": str(dataset.parent / "x"), "fold": 0}
+    pretrain, train = (run._workflow(stage, [], options).parser for stage in ("pretrain", "train"))
+    assert pretrain["features"] == "fresh" and pretrain["max_epochs"] == 3
+    assert "features" not in train and train["max_epochs"] == 50
+    with pytest.raises(InputError, match="papr: the bundle has no such config"):
+        recorded(dataset, overlays=["pretrain:papr"])
+    with pytest.raises(InputError, match=r"train: found depht, which train\.yaml does not have"):
+        recorded(dataset, train={"depht": 3})
+
+
+def test_the_peers_of_radiomics_deep_contrast_are_read_without_radiomics(dataset):
+    run = Recorded(
+        bundle_root("radiomics_deep_contrast"), dataset, dataset.parent / "out", methods=["simclr", "pretrain"]
+    )
+    run.run()
+    extracted = [overlay for name, overlay, _ in run.stages if name == "extract_features"]
+    assert extracted == [["image_only"]] * 3 + [[]] * 3
+    assert set(run.stages[-1][2]["learnt_tables"]) == {"SimCLR", "Radiomics-deep"}
+
+
+@pytest.mark.parametrize("bundle", ["liver_cgc", "mlsscl_3d", "radiomics_deep_contrast", "siam3d_imbalance"])
+def test_the_probe_of_each_bundle_accepts_its_settings(dataset, bundle):
+    path = dataset / "datalist.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "labels": {"0": "a", "1": "b"}, "modality": {"0": "T1"}}))
+    run = CrossValidation(bundle_root(bundle), dataset, dataset.parent / "out", methods=["pretrain"])
+    workflow = run._workflow("linear_probe", [], {**run._probe_settings(), "output_dir": str(dataset.parent / "x")})
+    workflow.initialize()
+    assert len(workflow.parser["learnt_tables"]) == 1

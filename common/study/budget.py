@@ -1,0 +1,135 @@
+"""Estimated time of a study, and epochs and methods that fit a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .measurement import StageCost
+
+__all__ = ["Fitted", "Stage", "fit_budget", "read_duration", "total_seconds"]
+
+LEAST_EPOCHS = 3
+RESERVE = 0.2  # of a budget that is left for what was not measured
+FORWARD = 0.4  # of the seconds of a step: evaluation and validation of as many images
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A kind of run in a study.
+
+    Args:
+        what: words for a table.
+        kind: "pretrain", "train" or "other".
+        methods: rows of the comparison that need it.
+        runs: number of runs in the comparison.
+        final_runs: number of runs for the final model, if one of the methods is chosen.
+        images: number of images of a run.
+        evaluated: number of images that are predicted after a run.
+        validated: number of images that are predicted after each epoch.
+        epochs: number of epochs.
+        cost: measured costs; ``None`` where ``seconds`` says all.
+        seconds: seconds of a run of kind "other".
+    """
+
+    what: str
+    kind: str
+    methods: frozenset[str]
+    runs: int
+    final_runs: int = 0
+    images: int = 0
+    evaluated: int = 0
+    validated: int = 0
+    epochs: int = 0
+    cost: StageCost | None = None
+    seconds: float = 0.0
+
+    def one_run(self) -> float:
+        """Seconds of a run."""
+        if self.cost is None:
+            return self.seconds
+        steps = math.ceil(self.images / max(self.cost.images, 1))
+        forward = FORWARD * self.cost.step / max(self.cost.images, 1)
+        epoch = steps * self.cost.step + self.cost.epoch_end + self.validated * forward
+        read = (self.images + self.validated + self.evaluated) * self.cost.load
+        return self.cost.setup + read + self.epochs * epoch + self.evaluated * forward
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What fits a budget.
+
+    Attributes:
+        methods: rows that are left.
+        dropped: rows that are left out.
+        epochs: epochs by kind of stage.
+        seconds: estimated seconds of the whole study.
+        fits: whether that is within the budget.
+    """
+
+    methods: tuple[str, ...]
+    dropped: tuple[str, ...]
+    epochs: Mapping[str, int]
+    seconds: float
+    fits: bool
+
+
+def total_seconds(stages: Sequence[Stage], methods: Sequence[str]) -> float:
+    """Seconds of the comparison of these methods and of the costliest final model among them."""
+    needed = [stage for stage in stages if stage.methods & set(methods) or not stage.methods]
+    compared = sum(stage.runs * stage.one_run() for stage in needed)
+    final = max((sum(s.final_runs * s.one_run() for s in needed if name in s.methods) for name in methods), default=0.0)
+    return compared + final
+
+
+def fit_budget(stages: Sequence[Stage], methods: Sequence[str], seconds: float | None) -> Fitted:
+    """Shorten the trainings, then leave out methods from the end, until a study fits.
+
+    All epochs are shortened by the same factor, to three at least: so the methods keep the proportion of their budgets.
+    The first two methods always stay: without a comparison there is no conclusion.
+
+    Args:
+        stages: stages of all methods with their full epochs.
+        methods: rows in the order of their value.
+        seconds: budget for the stages; ``None`` for the full epochs.
+    """
+    full = {stage.kind: stage.epochs for stage in stages if stage.epochs}
+    if seconds is None:
+        return Fitted(tuple(methods), (), full, total_seconds(stages, methods), True)
+    for number in range(len(methods), min(2, len(methods)) - 1, -1):
+        kept = methods[:number]
+        for epochs in _shorter(full):
+            shortened = [replace(stage, epochs=epochs.get(stage.kind, stage.epochs)) for stage in stages]
+            needed = total_seconds(shortened, kept)
+            least = all(value <= LEAST_EPOCHS for value in epochs.values())
+            if needed <= seconds or (least and number == min(2, len(methods))):
+                return Fitted(tuple(kept), tuple(methods[number:]), epochs, needed, needed <= seconds)
+    raise AssertionError("the shortest study is returned above")
+
+
+def _shorter(full: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Epochs from the full ones down to the least, in steps of 5 %."""
+    factor = 1.0
+    before: dict[str, int] = {}
+    while True:
+        epochs = {kind: max(min(LEAST_EPOCHS, value), round(value * factor)) for kind, value in full.items()}
+        if epochs != before:
+            yield epochs
+        if all(epochs[kind] <= LEAST_EPOCHS for kind in full):
+            return
+        before, factor = epochs, factor * 0.95
+
+
+def read_duration(text: str) -> float:
+    """Seconds of a duration such as ``90s``, ``30m``, ``2h`` or ``1.5d``; a number alone is seconds.
+
+    Raises:
+        ValueError: it is no positive duration.
+    """
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], text[-1:].lower()) if text[-1:].lower() in units else (text, "s")
+    value = float(number) * units[unit]
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(text)
+    return value

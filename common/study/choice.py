@@ -1,0 +1,67 @@
+"""The row of a comparison that becomes the final model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InputError
+
+__all__ = ["NETWORKS", "choose_row", "main_metric"]
+
+NETWORKS = ("scratch", "imagenet", "pretrained")  # kinds of rows that are a network, simpler ones first
+NORMAL = 1.959964  # half the width of a 95 % interval, in standard errors
+
+
+def main_metric(summary: Mapping[str, Any]) -> str:
+    """The metric that decides: the area under the ROC curve, or the Dice coefficient of a segmentation."""
+    known = summary["results"][0]["metrics"]
+    return next(name for name in ("auc", "dice", "dsc", *known) if name in known)
+
+
+def choose_row(
+    summary: Mapping[str, Any], rows: Sequence[Mapping[str, str]], wanted: str | None = None
+) -> dict[str, Any]:
+    """The simplest network within one standard error of the best ("one-standard-error rule", Breiman et al. 1984).
+
+    Networks that were not pre-trained are simpler than those that were; of equals the first one counts. Rows that are
+    no network of their own, radiomics and linear probes, are compared but cannot be handed on as one.
+
+    Args:
+        summary: content of ``metrics.json`` of the comparison.
+        rows: rows of ``study.json``.
+        wanted: text of the row that the plan asks for.
+
+    Returns:
+        ``text``, ``name``, ``metric``, ``value``, ``low``, ``high``, ``reason``.
+
+    Raises:
+        InputError: no row is a network, or ``wanted`` is none of them.
+    """
+    metric, fraction = main_metric(summary), max(summary.get("fractions") or [1.0])
+    scores = {
+        entry["set"]: entry["metrics"][metric]
+        for entry in summary["results"]
+        if entry.get("fraction", fraction) == fraction
+    }
+    networks = [row for row in rows if row["kind"] in NETWORKS and row["name"] in scores]
+    if not networks:
+        raise InputError("plan.yaml: methods: found no network, expected one such as scratch; add it")
+    best = max(networks, key=lambda row: scores[row["name"]]["value"])
+    if wanted is not None:
+        found = [row for row in networks if row["text"] == wanted]
+        if not found:
+            known = ", ".join(row["text"] for row in networks)
+            raise InputError(f"plan.yaml: final: method: found {wanted}, expected one of {known}, or null; correct it")
+        row, reason = found[0], "the plan names it"
+    else:
+        score = scores[best["name"]]
+        least = score["value"] - (score["high"] - score["low"]) / (2 * NORMAL)
+        close = [row for row in networks if scores[row["name"]]["value"] >= least]
+        row = min(close, key=lambda each: NETWORKS.index(each["kind"]))
+        reason = "the best of the networks"
+        if row is not best:
+            reason = f"simpler than {best['name']}, and within one standard error of it"
+    chosen = scores[row["name"]]
+    numbers = {name: chosen[name] for name in ("value", "low", "high")}
+    return {"text": row["text"], "name": row["name"], "metric": metric, **numbers, "reason": reason}

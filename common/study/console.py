@@ -1,0 +1,49 @@
+"""A quiet terminal: all that libraries print and log goes to a file, at the level of file descriptors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+__all__ = ["quiet"]
+
+
+@contextmanager
+def quiet(log: Path) -> Iterator[TextIO]:
+    """Send standard output and standard error, those of child processes too, to the end of a file.
+
+    Args:
+        log: file of the log; its folder is created.
+
+    Yields:
+        The terminal, for the bar.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    _flush()
+    saved = os.dup(1), os.dup(2)
+    terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
+    kept = sys.stdout, sys.stderr, list(logging.root.handlers)
+    try:
+        with open(log, "a", buffering=1, encoding="utf-8", errors="replace") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            sys.stdout = sys.stderr = file  # also where the streams of this process are no file descriptors
+            logging.root.handlers = [logging.StreamHandler(file)]
+            yield terminal
+            _flush()
+    finally:
+        sys.stdout, sys.stderr, logging.root.handlers = kept
+        for target, descriptor in enumerate(saved, 1):
+            os.dup2(descriptor, target)
+            os.close(descriptor)
+        terminal.close()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()

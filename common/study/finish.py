@@ -1,0 +1,174 @@
+"""From the chosen row to a model to hand on: trained, calibrated out of fold, packaged, tried on five cases."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..bundle_configs import BundleConfigs
+from ..errors import InputError
+from ..evaluation.protocols.methods import FineTuning
+from ..evaluation.protocols.read_methods import read_fine_tunings
+from ..evaluation.protocols.repetitions import modality_names
+from ..files import file_digest, write_atomically
+from .compare import COMPARE, shared_options
+from .ensemble import write_ensemble
+from .final_training import FinalTraining
+from .plan import Plan
+from .stage_table import training_config
+
+__all__ = [
+    "FINAL",
+    "calibrate",
+    "collect_weights",
+    "final_training_of",
+    "package",
+    "read_row",
+    "training_settings",
+    "write_metrics",
+]
+
+FINAL = "final"
+logger = logging.getLogger(__name__)
+
+
+def read_row(plan: Plan, study: Path, text: str) -> FineTuning:
+    """The network of a method."""
+    configs = BundleConfigs(plan.bundle)
+    return next(iter(read_fine_tunings(configs, [text], modality_names(study / "datalist.json"))))
+
+
+def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | None:
+    """The training on all labelled subjects; ``None`` where the networks of the comparison are used.
+
+    With a separate test set the network that was tested on it has been trained on all other subjects already.
+    """
+    if plan.final["kind"] == "ensemble" or plan.test_datalist is not None:
+        return None
+    return training_settings(study, plan, text)
+
+
+def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
+    """The training of a method with the settings of the plan."""
+    options = {"method": text, "training": training_config(plan.task)}
+    return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
+
+
+def collect_weights(study: Path, plan: Plan, text: str, training: FinalTraining | None) -> list[str]:
+    """Put ``model.pt`` and what belongs to it into ``final``.
+
+    Returns:
+        Overlays of ``train.yaml`` for the weights.
+    """
+    final, row = study / FINAL, read_row(plan, study, text)
+    overlays = [*plan.overlays, *row.overlays]
+    if training is not None:
+        return _copied(training.folder, final, overlays)
+    folders = [path.parent for path in weights_of_folds(study, plan, row)]
+    if len(folders) == 1 or plan.final["kind"] == "all":
+        return _copied(folders[0], final, overlays)
+    written = write_ensemble(BundleConfigs(plan.bundle), overlays, [folder / "model.pt" for folder in folders], final)
+    return [*overlays, str(written)]
+
+
+def weights_of_folds(study: Path, plan: Plan, row: FineTuning) -> list[Path]:
+    """Weights of a row by fold, of the first seed and all labels."""
+    root = study / COMPARE
+    if plan.task == "classification":
+        root = root / f"labels{100 * max(plan.fractions):g}" / f"seed{plan.seeds[0]}"
+    return [row.checkpoint(root, fold) for fold in plan.folds]
+
+
+def _copied(source: Path, final: Path, overlays: Sequence[str]) -> list[str]:
+    final.mkdir(parents=True, exist_ok=True)
+    for name in ("model.pt", "scaling.json"):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, final / name)
+    return list(overlays)
+
+
+def calibrate(study: Path, plan: Plan, text: str) -> Path | None:
+    """Calibrate on the predictions of held-out subjects in the comparison.
+
+    Returns:
+        ``final/calibration.json``, or ``None`` for a classifier that cannot be calibrated, such as one at chance level.
+    """
+    from ..evaluation.reports.calibration_report import write_calibration
+    from ..evaluation.statistics.calibration_rows import read_calibration_rows
+    from ..evaluation.statistics.calibration_summary import judge_calibration
+
+    row = read_row(plan, study, text)
+    tables = [path.parent / "evaluate" / "predictions.csv" for path in weights_of_folds(study, plan, row)]
+    path = study / FINAL / "calibration.json"
+    try:
+        write_calibration(judge_calibration(read_calibration_rows(tables)), path)
+    except InputError as error:
+        logger.warning(f"without a calibration.json: {error}")
+        path.unlink(missing_ok=True)
+        return None
+    return path
+
+
+def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path | None, metrics: Path) -> Path:
+    """Write and check the archive for receivers that accept no code.
+
+    Raises:
+        InputError: the network cannot be packaged.
+    """
+    from ..deploy.package import package_bundle
+    from ..deploy.verification.archive import open_archive
+    from ..deploy.verification.scan import scan_folder
+
+    final = study / FINAL
+    files = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
+    with open_archive(archive) as folder:
+        if problems := scan_folder(folder):
+            raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
+    return archive
+
+
+def write_metrics(study: Path, plan: Plan, text: str) -> Path:
+    """Write ``final/metrics.json``: the scores of the chosen row alone, as model card and metadata have one method."""
+    summary = json.loads((study / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
+    name, fraction = read_row(plan, study, text).name, max(plan.fractions)
+    results = [entry for entry in summary["results"] if entry["set"] == name]
+    summary["results"] = [entry for entry in results if entry.get("fraction", fraction) == fraction]
+    content = {key: value for key, value in summary.items() if key != "comparisons"}
+    return write_atomically(study / FINAL / "metrics.json", json.dumps(content, indent=2) + "\n")
+
+
+def _rules(study: Path, plan: Plan) -> dict[str, Any]:
+    """Rules for DICOM series where the cohort's modalities have other names than the bundle's, as a setting.
+
+    A rule of the bundle is found by its name in any case; another modality by its name in the series' description.
+    """
+    metadata = json.loads((BundleConfigs(plan.bundle).root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    known, names = metadata.get("dicom_rules", {}), modality_names(study / "datalist.json")
+    if not names or set(names) <= set(known):
+        return {}
+    alike = {name.lower(): rule for name, rule in known.items()}
+    rules = {name: alike.get(name.lower(), {"SeriesDescription": _as_word(name)}) for name in names}
+    return {"_meta_#dicom_rules": rules | {name: rule for name, rule in known.items() if name == "mask"}}
+
+
+def _as_word(name: str) -> str:
+    return f"(?i)(^|[^a-z0-9]){re.escape(name)}($|[^a-z0-9])"
+
+
+def final_entry(study: Path, plan: Plan, archive: Path, calibration: Path | None, cases: Any) -> Mapping[str, Any]:
+    """What ``study.json`` says of the final model."""
+    kind = "test" if plan.test_datalist is not None and plan.final["kind"] == "all" else plan.final["kind"]
+    return {
+        "kind": kind,
+        "weights": f"{FINAL}/model.pt",
+        "calibration": None if calibration is None else f"{FINAL}/{calibration.name}",
+        "archive": str(archive.relative_to(study)),
+        "sha256": file_digest(archive, "sha256"),
+        "cases": cases,
+    }

@@ -1,0 +1,75 @@
+"""The last step of a study: its parts in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import InputError
+from .compare import watched_runs
+from .finish import (
+    FINAL,
+    calibrate,
+    collect_weights,
+    final_entry,
+    final_training_of,
+    package,
+    training_settings,
+    write_metrics,
+)
+from .plan import Plan
+from .progress import watching
+from .trial import choose_cases, try_archive
+
+__all__ = ["finish"]
+
+
+def finish(study: Path, plan: Plan, method: str, terminal: TextIO) -> Mapping[str, Any]:
+    """Train, calibrate, package and try.
+
+    Args:
+        study: folder of the study.
+        plan: its plan.
+        method: chosen row.
+        terminal: stream of the bar.
+
+    Returns:
+        Entry ``final`` of ``study.json``.
+
+    Raises:
+        InputError: the network cannot be packaged, or a case cannot be predicted.
+    """
+    training = final_training_of(study, plan, method)
+    if training is not None:
+        with watching(watched_runs(training.tasks(), plan), terminal, "finish"):
+            training.run()
+    overlays = collect_weights(study, plan, method, training)
+    metrics = write_metrics(study, plan, method)
+    rows = json.loads((study / "datalist.json").read_text(encoding="utf-8"))["training"]
+    cases = choose_cases([_absolute(row, study) for row in rows])
+    device = str(plan.settings.get("device", "cpu"))
+    if plan.task == "segmentation":
+        from .segmenter import export_segmenter, try_segmenter
+
+        settings = training or training_settings(study, plan, method)
+        archive = export_segmenter(study / FINAL, settings, settings.row.overlays)
+        return final_entry(study, plan, archive, None, try_segmenter(archive, cases, study / FINAL / "trial", device))
+    calibration = calibrate(study, plan, method)
+    archive = package(study, plan, overlays, calibration, metrics)
+    if not cases:
+        raise InputError(f"{study / 'datalist.json'}: no labelled case to try the archive on; expected some")
+    tried = try_archive(archive, cases, study / FINAL / "trial", device)
+    return final_entry(study, plan, archive, calibration, tried)
+
+
+def _absolute(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """A row with absolute paths of its files."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(item) for item in value]
+        return str((base / value).absolute()) if isinstance(value, str) else value
+
+    return {key: absolute(value) if key in ("image", "mask", "label") else value for key, value in row.items()}

@@ -1,0 +1,194 @@
+"""``plan.yaml``: what a study is going to do, with the reason of each setting beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import InputError
+from ..files import write_atomically
+from .protocol import Task
+from .rules.facts import Choice
+
+__all__ = ["PLAN", "Plan", "read_plan", "write_plan"]
+
+PLAN = "plan.yaml"
+Final = Literal["all", "ensemble"]
+_INFORMATION = ("cohort", "machine", "estimate")  # what was found; changing it changes nothing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study.
+
+    Args:
+        bundle: name of the bundle, or its folder.
+        dataset_dir: folder of the cohort.
+        datalist: datalist of the cohort.
+        test_datalist: datalist of a separate test set; ``None`` for cross-validation.
+        task: "classification" or "segmentation".
+        methods: rows of the comparison, as :class:`~common.evaluation.LabelFractions` reads them.
+        folds: folds to hold out one by one.
+        seeds: random seeds of the trainings.
+        fractions: parts of the labels.
+        workers: number of processes that run trainings at the same time.
+        overlays: configs of the bundle for all stages.
+        settings: ids of every config that has them.
+        pretrain: ids of the pre-training alone.
+        train: ids of the training alone.
+        final: ``kind``, "all" for one network trained on all labelled subjects or "ensemble" for the networks of the
+            folds together, and ``method``, a row or ``None`` for the one that the conclusion chooses.
+        subgroups: columns of the datalist by which the report splits results.
+        budget: ``seconds`` for the whole study; ``None`` for any.
+        cohort: summary of the fingerprint.
+        machine: machine that made the plan.
+        estimate: estimated time, memory and disk.
+        reasons: reason of each setting.
+    """
+
+    bundle: str
+    dataset_dir: str
+    datalist: str
+    task: Task
+    methods: Sequence[str]
+    folds: Sequence[int]
+    test_datalist: str | None = None
+    seeds: Sequence[int] = (0,)
+    fractions: Sequence[float] = (1.0,)
+    workers: int = 1
+    overlays: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    pretrain: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    final: Mapping[str, Any] = field(default_factory=lambda: {"kind": "all", "method": None})
+    subgroups: Sequence[str] = ()
+    budget: Mapping[str, Any] | None = None
+    cohort: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    estimate: Mapping[str, Any] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def with_choices(self, choices: Sequence[Choice]) -> dict[str, Any]:
+        """``settings``, ``pretrain``, ``train`` and ``reasons`` with the choices of rules below what is set already."""
+        parts = {"": dict(self.settings), "pretrain": dict(self.pretrain), "train": dict(self.train)}
+        reasons = dict(self.reasons)
+        for choice in choices:
+            place = f"{choice.stage}.{choice.name}" if choice.stage else choice.name
+            if choice.name not in parts[choice.stage]:
+                parts[choice.stage][choice.name] = choice.value
+                reasons[place] = choice.why
+        return {"settings": parts[""], "pretrain": parts["pretrain"], "train": parts["train"], "reasons": reasons}
+
+
+def write_plan(study: Path, plan: Plan) -> Path:
+    """Write ``plan.yaml`` with the reason of each setting as a comment.
+
+    Args:
+        study: folder of the study.
+        plan: plan to write.
+    """
+    return write_atomically(study / PLAN, "\n".join(_lines(study, plan)) + "\n")
+
+
+def read_plan(study: Path) -> Plan:
+    """Read ``plan.yaml``, which the user may have edited.
+
+    Args:
+        study: folder of the study.
+
+    Raises:
+        InputError: there is no plan, it is no YAML, or an entry is unknown or of another type; all problems at once.
+    """
+    import yaml
+
+    path = Path(study) / PLAN
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a plan; run scripts/study.py plan <bundle> first")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: no YAML ({where}); expected what scripts/study.py plan writes; correct it") from None
+    if problems := list(_problems(found)):
+        raise InputError.of_rows(str(path), problems)
+    return Plan(**found)
+
+
+def _problems(found: Any) -> Iterator[str]:
+    if not isinstance(found, Mapping):
+        yield f"found {type(found).__name__}, expected entries such as bundle and methods; correct it"
+        return
+    known = {each.name: each for each in fields(Plan)}
+    if unknown := sorted(set(found) - set(known)):
+        yield f"{', '.join(unknown)}: unknown; expected {', '.join(known)}; correct or delete it"
+    for name in ("bundle", "dataset_dir", "datalist", "task", "methods", "folds"):
+        if not found.get(name):
+            yield f"{name}: found none; expected one; add it"
+    for name, kind, what in (
+        *((name, list, "a list such as [a, b]") for name in ("methods", "folds", "seeds", "fractions", "overlays")),
+        *((name, dict, "entries such as {max_epochs: 10}") for name in ("settings", "pretrain", "train", "final")),
+    ):
+        if name in found and not isinstance(found[name], kind):
+            yield f"{name}: found {found[name]!r}; expected {what}; correct it"
+    if found.get("task") not in ("classification", "segmentation", None):
+        yield f"task: found {found['task']!r}; expected classification or segmentation; correct it"
+    final = found.get("final")
+    if isinstance(final, Mapping) and final.get("kind") not in ("all", "ensemble"):
+        yield f"final: kind: found {final.get('kind')!r}; expected all or ensemble; correct it"
+
+
+def _lines(study: Path, plan: Plan) -> Iterator[str]:
+    cohort = plan.cohort
+    yield f"# Plan of a study: {cohort.get('subjects')} subjects, {Path(plan.bundle).name}. Everything later reads it."
+    yield f"# Edit it, then: python scripts/study.py finish {study}"
+    content = asdict(plan)
+    for name in ("bundle", "dataset_dir", "datalist", "test_datalist", "task"):
+        yield f"{name}: {_flow(content[name])}"
+    yield "methods: # rows of the comparison; all are compared with the first. Delete a line to leave one out"
+    for text in plan.methods:
+        yield _with_reason(f"- {text}", plan.reasons.get(f"methods.{text}"))
+    yield _with_reason(f"folds: {_flow(plan.folds)}", "held out one by one; the predictions are pooled")
+    for name in ("seeds", "fractions", "workers", "overlays"):
+        yield _with_reason(f"{name}: {_flow(content[name])}", plan.reasons.get(name))
+    yield from _section("settings", plan.settings, "", plan, "ids of every config that has them")
+    yield from _section("pretrain", plan.pretrain, "pretrain.", plan, "ids of the pre-training alone")
+    yield from _section("train", plan.train, "train.", plan, "ids of the training alone")
+    yield "final:"
+    yield f"  kind: {plan.final['kind']} # all: one network of all labelled subjects; ensemble: those of the folds"
+    yield f"  method: {_flow(plan.final.get('method'))} # a row that ends in a network; null: the conclusion chooses"
+    yield f"subgroups: {_flow(plan.subgroups)} # columns of the datalist by which the report splits results"
+    yield f"budget: {_flow(plan.budget)}"
+    yield ""
+    yield "# What was found and measured; to change it changes nothing."
+    for name in (*_INFORMATION, "reasons"):
+        yield from _block(name, content[name])
+
+
+def _section(name: str, ids: Mapping[str, Any], prefix: str, plan: Plan, what: str) -> Iterator[str]:
+    yield f"{name}: # {what}" if ids else f"{name}: {{}} # {what}"
+    for key, value in ids.items():
+        yield _with_reason(f"  {_flow(key)}: {_flow(value)}", plan.reasons.get(prefix + key))
+
+
+def _with_reason(line: str, reason: str | None) -> str:
+    return f"{line} # {reason}" if reason else line
+
+
+def _flow(value: Any) -> str:
+    """A value on one line."""
+    import yaml
+
+    plain = json.loads(json.dumps(value))
+    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _block(name: str, value: Any) -> Iterator[str]:
+    import yaml
+
+    plain = {name: json.loads(json.dumps(value))}
+    text = yaml.safe_dump(plain, default_flow_style=None, width=110, sort_keys=False, allow_unicode=True)
+    yield from text.splitlines()

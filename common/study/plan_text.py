@@ -1,0 +1,96 @@
+"""A plan for the terminal: three sentences, the stages, the settings, the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .plan import PLAN, Plan
+from .progress import duration
+
+__all__ = ["describe_plan"]
+
+
+def describe_plan(study: Path, plan: Plan) -> str:
+    """A plan as text.
+
+    Args:
+        study: folder of the study.
+        plan: its plan.
+    """
+    parts = (_sentences(plan), _table(plan), [*_settings(plan), *_warnings(plan)], _next(study, plan))
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _sentences(plan: Plan) -> Iterator[str]:
+    cohort = plan.cohort
+    names = {name: name.partition(" ")[2] or f"class {name}" for name in cohort["classes"]}
+    what = ", ".join(f"{number} {names[name]}" for name, number in cohort["classes"].items())
+    if plan.task == "segmentation":
+        what = f"label maps of {', '.join(list(names.values())[1:])}"
+    size = "x".join(map(str, cohort["shape"]))
+    channels = cohort["modalities"]
+    images = f"{cohort['images']} images of {cohort['subjects']} subjects ({what})"
+    unlabelled = f", {cohort['unlabelled']} without a label, for pre-training alone" if cohort["unlabelled"] else ""
+    excluded = f"; {len(cohort['excluded'])} rows left out" if cohort["excluded"] else ""
+    kinds = f"{len(channels)} modalities ({', '.join(channels)})" if len(channels) > 1 else "one modality"
+    yield f"{images}{unlabelled}, {kinds}, median size {size}{excluded}."
+    folds = f"{len(plan.folds)} folds" if plan.test_datalist is None else f"{cohort['test_subjects']} test subjects"
+    final = {"all": "one network of all labelled subjects", "ensemble": "the networks of the folds together"}
+    yield (
+        f"{len(plan.methods)} methods are compared on {folds}; the final model is {final[plan.final['kind']]}, "
+        "calibrated, packaged and tried."
+    )
+    estimate, machine = plan.estimate, plan.machine
+    cores = "" if machine["device"] != "cpu" else f" with {machine['cores']} cores"
+    yield (
+        f"It takes about {duration(estimate['seconds'])} on {machine['device']}{cores}, {estimate['memory_gb']:.1f} GB "
+        f"of memory and {estimate['disk_gb']:.2f} GB of disk."
+    )
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    rows = [("stage", "runs", "epochs", "total")]
+    for stage in plan.estimate["stages"]:
+        epochs = str(stage["epochs"]) if stage["epochs"] else ""
+        rows.append((stage["what"], str(stage["runs"]), epochs, duration(stage["seconds"])))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        first, *others = row
+        yield "  ".join([first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))])
+
+
+def _settings(plan: Plan) -> Iterator[str]:
+    for prefix, ids in (("", plan.settings), ("pretrain.", plan.pretrain), ("train.", plan.train)):
+        for name, value in ids.items():
+            if reason := plan.reasons.get(prefix + name):
+                yield f"{prefix}{name} = {_short(value)}: {reason}"
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    estimate, machine = plan.estimate, plan.machine
+    if estimate["left_out"]:
+        yield f"Left out to fit the budget: {', '.join(estimate['left_out'])}."
+    if not estimate["fits"]:
+        yield f"WARNING: the shortest study takes longer than the budget; --budget {_minutes(estimate['seconds'])}m"
+    if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
+        yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
+    if estimate["disk_gb"] > machine["disk_gb"]:
+        yield f"WARNING: {machine['disk_gb']} GB of disk are free; name another --output_dir."
+    if plan.budget is None and estimate["seconds"] > 12 * 3600:
+        yield "The epochs are those of the papers; --budget 2h fits epochs and methods to a time."
+
+
+def _next(study: Path, plan: Plan) -> Iterator[str]:
+    yield f"Edit {study / PLAN} as you like, then: python scripts/study.py finish {study}"
+
+
+def _minutes(seconds: float) -> int:
+    return int(seconds / 60) + 1
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("_target_", "...")).rpartition(".")[2]
+    return str(value)

@@ -1,0 +1,271 @@
+"""Making of a plan: fingerprint, rules, three measured steps, estimate."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..bundle_configs import PRETRAIN, BundleConfigs
+from ..errors import OptionError
+from ..files import write_atomically
+from ..temporary import temporary_folder
+from .budget import RESERVE, Fitted, Stage, fit_budget, read_duration
+from .cohort import Cohort, describe_cohort
+from .image_sample import measure_images
+from .machine import Machine, describe_machine
+from .measurement import StageCost, measure_stages
+from .plan import Final, Plan, write_plan
+from .protocol import Protocol, Task, read_protocol
+from .rules import Facts, choose
+from .stage_table import CONSTANT, StageTable, training_config
+from .study_datalist import StudyRows, read_study_rows, write_study_datalist
+
+__all__ = ["Wishes", "budget_seconds", "make_plan"]
+
+SLOWER = "three steps in bfloat16 took longer"
+DISK = 3.0  # checkpoints and weights of a run, in sizes of its network: optimizer with momentum
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user has typed for a study, see ``scripts/study.py``."""
+
+    bundle: str
+    dataset_dir: Path
+    output_dir: Path
+    datalist: Path | None = None
+    test_datalist: Path | None = None
+    task: Task | None = None
+    methods: Sequence[str] | None = None
+    overlays: Sequence[str] = ()
+    seeds: Sequence[int] = (0,)
+    fractions: Sequence[float] = (1.0,)
+    workers: int = 1
+    budget: str | None = None
+    final: Final = "all"
+    drop: bool = False
+    pretrain: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make_plan(wishes: Wishes) -> Plan:
+    """Look at the cohort and the machine, choose, measure, and write ``plan.yaml``, ``cohort.json``, ``datalist.json``.
+
+    Args:
+        wishes: what the user has typed.
+
+    Raises:
+        InputError: rows have problems, the bundle has no study for the cohort, an option is unknown or invalid, or a
+            training does not start.
+    """
+    start = time.monotonic()
+    seconds = budget_seconds(wishes.budget)
+    configs = BundleConfigs(wishes.bundle)
+    study = wishes.output_dir.absolute()
+    machine = describe_machine(study, wishes.settings.get("device"))
+    datalist = Path(wishes.datalist or wishes.dataset_dir / "datalist.json").absolute()
+    task = wishes.task or _task_of(datalist)
+    found = _rows(wishes, datalist, configs, task, study)
+    protocol, cohort = _describe(found, configs, task)
+    plan = _draft(wishes, found, configs, protocol, cohort, machine, datalist, task)
+    _check_options(configs, plan)
+    write_study_datalist(study / "datalist.json", found)
+    table = StageTable(configs, plan, found.rows, list(cohort.modalities) if found.modality else [])
+    costs, radiomics, faster = _measure(table, machine, study)
+    if faster:
+        plan = replace(plan, settings={**plan.settings, "amp": False}, reasons={**plan.reasons, "amp": SLOWER})
+        table = replace(table, plan=plan)
+    plan = _fit(table, costs, radiomics, None if seconds is None else seconds - (time.monotonic() - start))
+    write_atomically(study / "cohort.json", json.dumps(asdict(cohort), indent=1) + "\n")
+    write_plan(study, plan)
+    return plan
+
+
+def budget_seconds(text: str | None) -> float | None:
+    """Seconds of ``--budget``.
+
+    Raises:
+        OptionError: it is no duration.
+    """
+    if text is None:
+        return None
+    try:
+        return read_duration(text)
+    except ValueError:
+        raise OptionError(f"--budget: found {text!r}; expected a time such as 30m or 2h; correct it") from None
+
+
+def _task_of(datalist: Path) -> Task:
+    """Segmentation where the labels are paths of label maps."""
+    from ..evaluation.protocols.repetitions import training_rows
+
+    maps = any(isinstance(row.get("label"), str) and "." in row["label"] for row in training_rows(datalist))
+    return "segmentation" if maps else "classification"
+
+
+def _rows(wishes: Wishes, datalist: Path, configs: BundleConfigs, task: Task, study: Path) -> StudyRows:
+    protocol = read_protocol(configs, task)
+    return read_study_rows(datalist, wishes.test_datalist, protocol, task, wishes.drop, study / "cache")
+
+
+def _describe(found: StudyRows, configs: BundleConfigs, task: Task) -> tuple[Protocol, Cohort]:
+    sample = measure_images(found.rows, "label" if task == "segmentation" else "mask")
+    protocol = read_protocol(configs, task, sample.spatial_dims)
+    modalities = [found.modality[str(index)] for index in range(len(found.modality))]
+    modalities = modalities or [str(index) for index in range(sample.channels)]
+    return protocol, describe_cohort(found.rows, sample, found.labels, modalities, found.test_fold, found.excluded)
+
+
+def _draft(
+    wishes: Wishes,
+    found: StudyRows,
+    configs: BundleConfigs,
+    protocol: Protocol,
+    cohort: Cohort,
+    machine: Machine,
+    datalist: Path,
+    task: Task,
+) -> Plan:
+    """The plan before its measurement: methods and settings."""
+    overlays = list(dict.fromkeys([*protocol.overlays, *wishes.overlays]))
+    settings = {**(protocol.settings or {}), **wishes.settings}
+    plan = Plan(
+        bundle=wishes.bundle if "/" not in wishes.bundle else str(configs.root),
+        dataset_dir=str(wishes.dataset_dir.absolute()),
+        datalist=str(datalist),
+        test_datalist=None if wishes.test_datalist is None else str(wishes.test_datalist.absolute()),
+        task=task,
+        methods=list(wishes.methods or protocol.methods),
+        folds=list(found.folds),
+        seeds=list(wishes.seeds),
+        fractions=list(wishes.fractions),
+        workers=wishes.workers,
+        overlays=overlays,
+        settings={"device": machine.device, **settings},
+        pretrain=dict(wishes.pretrain),
+        train=dict(wishes.train),
+        final={"kind": wishes.final, "method": None},
+        subgroups=list(cohort.subgroups),
+        budget=None if wishes.budget is None else {"seconds": budget_seconds(wishes.budget)},
+        cohort=_summary(cohort),
+        machine=asdict(machine),
+    )
+    defaults = {"pretrain": configs.ids(PRETRAIN, *overlays), "train": configs.ids(training_config(task), *overlays)}
+    folds = len(found.folds) if found.test_fold is None else 10**9  # all training subjects, if the test set is separate
+    facts = Facts(cohort, machine, defaults, folds, {**settings, **wishes.pretrain, **wishes.train})
+    names = wishes.settings.keys() | wishes.pretrain.keys() | wishes.train.keys()
+    plan = replace(plan, **plan.with_choices(choose(protocol.rules, facts, dict.fromkeys(names))))
+    return _without_radiomics(plan, cohort) if wishes.methods is None else plan
+
+
+def _without_radiomics(plan: Plan, cohort: Cohort) -> Plan:
+    """Without the row of traditional features where they cannot be measured."""
+    from ..radiomics.settings import available
+
+    if cohort.sample.lesion_extent is not None and available():
+        return plan
+    return replace(plan, methods=[text for text in plan.methods if text.split("+")[0] != "radiomics"])
+
+
+def _check_options(configs: BundleConfigs, plan: Plan) -> None:
+    """Refuse options that no config has, before anything is measured."""
+    known = configs.known_ids()
+    parts = {"--": plan.settings, "--pretrain ": plan.pretrain, "--train ": plan.train}
+    unknown = [prefix + name for prefix, ids in parts.items() for name in ids if name.split("#")[0] not in known]
+    if unknown:
+        raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
+
+
+def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float, bool]:
+    """Costs of the trainings, seconds of the traditional features of an image, and whether float32 is faster.
+
+    Depthwise convolutions, for one, are slower in bfloat16 on a processor: where a rule has chosen it, both are timed.
+    """
+    radiomics = _measure_radiomics(table, study) if any("radiomics" in text for text in table.plan.methods) else 0.0
+    names = {key: found for key in ("labels", "modality") if (found := _names(study, key))}
+    cache = {"cache_dir": str(study / "cache")}
+    runs = [replace(run, overrides={**run.overrides, **cache}) for run in table.to_measure(machine.device)]
+    rows = [{**row, "fold": 0} for row in table.for_measurement()]
+    both = "amp" in table.plan.reasons and not machine.is_gpu
+    plain = [replace(run, key=f"{run.key} in float32", overrides={**run.overrides, "amp": False}) for run in runs]
+    with temporary_folder() as folder:
+        found = measure_stages([*runs, *(plain if both else [])], rows, folder, names)
+    costs = {run.key: found[run.key] for run in runs}
+    in_float32 = {run.key: found[f"{run.key} in float32"] for run in runs} if both else costs
+    faster = sum(cost.step for cost in in_float32.values()) < sum(cost.step for cost in costs.values())
+    return in_float32 if faster else costs, radiomics, faster
+
+
+def _names(study: Path, key: str) -> Any:
+    return json.loads((study / "datalist.json").read_text(encoding="utf-8")).get(key)
+
+
+def _measure_radiomics(table: StageTable, study: Path, number: int = 4) -> float:
+    """Seconds of an image, of a few that are measured in one process and divided among the cores."""
+    from ..radiomics.cohort import extract_table
+
+    rows = [dict(row) for row in table.rows[:: max(1, len(table.rows) // number)]][:number]
+    ids = table.configs.ids("extract_features", *table.plan.overlays)
+    settings = table.plan.settings.get("radiomics_settings", ids.get("radiomics_settings"))
+    if isinstance(settings, str) and settings.startswith("$@bundle_root + "):
+        settings = str(table.configs.root) + settings.removeprefix("$@bundle_root + ").strip("'")
+    start = time.monotonic()
+    extract_table(rows, cache_dir=study / "cache", settings=settings, num_workers=1, progress=False)
+    cores = int(table.plan.machine["cores"])
+    return (time.monotonic() - start) / len(rows) / max(1, cores)
+
+
+def _fit(table: StageTable, costs: Mapping[str, StageCost], radiomics: float, seconds: float | None) -> Plan:
+    """The plan with epochs and methods that fit the budget, and the estimate."""
+    plan = table.plan
+    stages = list(table.stages(costs, radiomics))
+    allowed = None if seconds is None else max(seconds * (1 - RESERVE), CONSTANT)
+    fitted = fit_budget(stages, plan.methods, allowed)
+    if seconds is not None:
+        plan = _shortened(plan, fitted)
+    stages = list(replace(table, plan=plan).stages(costs, radiomics))
+    return replace(plan, estimate=_estimate(plan, stages, costs, fitted))
+
+
+def _shortened(plan: Plan, fitted: Fitted) -> Plan:
+    reasons = dict(plan.reasons)
+    parts = {PRETRAIN: dict(plan.pretrain), "train": dict(plan.train)}
+    for kind, epochs in fitted.epochs.items():
+        parts[kind]["max_epochs"] = epochs
+        reasons[f"{kind}.max_epochs"] = "fits the budget"
+    return replace(plan, methods=list(fitted.methods), pretrain=parts[PRETRAIN], train=parts["train"], reasons=reasons)
+
+
+def _estimate(plan: Plan, stages: Sequence[Stage], costs: Mapping[str, StageCost], fitted: Fitted) -> dict[str, Any]:
+    needed = [stage for stage in stages if not stage.methods or stage.methods & set(plan.methods)]
+    runs = [(stage, stage.runs + stage.final_runs) for stage in needed]
+    disk = sum(number * DISK * stage.cost.weights for stage, number in runs if stage.cost)
+    return {
+        "seconds": round(fitted.seconds),
+        "fits": fitted.fits,
+        "left_out": list(fitted.dropped),
+        "memory_gb": round(max((cost.memory for cost in costs.values()), default=0) / 1e9, 2),
+        "disk_gb": round(disk / 1e9 + 0.01, 2),
+        "stages": [{**_entry(stage), "runs": stage.runs} for stage in needed],
+        "measured": {key: _rounded(cost) for key, cost in costs.items()},
+    }
+
+
+def _entry(stage: Stage) -> dict[str, Any]:
+    return {"what": stage.what, "seconds": round(stage.runs * stage.one_run()), "epochs": stage.epochs}
+
+
+def _rounded(cost: StageCost) -> dict[str, Any]:
+    numbers = {name: round(value, 4) for name, value in asdict(cost).items() if name in ("setup", "load", "step")}
+    return {**numbers, "images": cost.images}
+
+
+def _summary(cohort: Cohort) -> dict[str, Any]:
+    found = asdict(cohort)
+    sample = found.pop("sample")
+    return {**found, "shape": sample["shape"], "spacing": sample["spacing"]}

@@ -1,0 +1,101 @@
+"""Archive and trial of a segmenter: TorchScript with its inference config, as MONAI's own command runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..deploy.verification.archive import open_archive, write_archive
+from ..deploy.verification.manifest import write_manifest
+from ..errors import InputError
+from ..files import write_atomically
+from ..images.read import read_image
+from ..temporary import temporary_folder
+from .final_training import FinalTraining
+
+__all__ = ["export_segmenter", "try_segmenter"]
+
+INFERENCE, TORCHSCRIPT = "inference_segmentation", "segmenter.ts"
+
+
+def export_segmenter(final: Path, training: FinalTraining, overlays: Sequence[str]) -> Path:
+    """Write ``<bundle>_segmentation.zip``: TorchScript, ``configs/inference.json``, metadata, manifest.
+
+    Args:
+        final: folder with ``model.pt``.
+        training: training whose settings the weights have.
+        overlays: overlays of the row.
+
+    Returns:
+        The archive.
+    """
+    bundle = training.configs.root.name
+    training.export("evaluate_segmentation", overlays, final / "model.pt", final / TORCHSCRIPT)
+    with temporary_folder(final, f".{bundle}.") as temporary:
+        folder = temporary / f"{bundle}_segmentation"
+        for name in ("configs", "models"):
+            (folder / name).mkdir(parents=True)
+        shutil.copyfile(final / f"{INFERENCE}.json", folder / "configs" / "inference.json")
+        shutil.copyfile(final / TORCHSCRIPT, folder / "models" / TORCHSCRIPT)
+        write_atomically(folder / "configs" / "metadata.json", _metadata(final / TORCHSCRIPT))
+        shutil.copyfile(training.configs.root / "LICENSE", folder / "LICENSE")
+        write_manifest(folder)
+        archive = write_archive(folder, final / f"{folder.name}.zip")
+    with open_archive(archive):  # compares it with its manifest
+        return archive
+
+
+def _metadata(torchscript: Path) -> str:
+    """The metadata within the TorchScript."""
+    from monai.data import load_net_with_metadata
+
+    _, found, _ = load_net_with_metadata(str(torchscript))
+    return json.dumps(found, indent=2) + "\n"
+
+
+def try_segmenter(archive: Path, cases: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:
+    """Segment cases by ``inference.json`` of the archive, and compare with their label maps.
+
+    Args:
+        archive: archive of :func:`export_segmenter`.
+        cases: rows with ``image``, ``label`` and ``subject``.
+        folder: folder of the datalist and the results.
+        device: device of the network.
+
+    Returns:
+        ``subject`` and ``dice`` of each case: of all labels above 0 together.
+
+    Raises:
+        InputError: a case has no result.
+    """
+    from monai.bundle import ConfigWorkflow
+
+    testing = [{"image": row["image"], "subject": str(row["subject"])} for row in cases]
+    source = write_atomically(folder / "datalist.json", json.dumps({"testing": testing}, indent=1))
+    with open_archive(archive) as unpacked:
+        options = {"bundle_root": str(unpacked), "datalist": str(source), "dataset_dir": str(folder)}
+        workflow = ConfigWorkflow(
+            str(unpacked / "configs" / "inference.json"),
+            meta_file=str(unpacked / "configs" / "metadata.json"),
+            workflow_type="infer",
+            **{**options, "output_dir": str(folder), "device": device},
+        )
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+    return list(_scores(cases, folder))
+
+
+def _scores(cases: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[dict[str, Any]]:
+    for row in cases:
+        found = sorted(folder.glob(f"{Path(str(row['subject'])).name}*_lesions.nii.gz"))
+        if not found:
+            raise InputError(f"{folder}: no segmentation of {row['subject']}; expected one; see logs/finish.log")
+        predicted, truth = (read_image(path, is_mask=True).voxels > 0 for path in (found[0], row["label"]))
+        both = float(np.logical_and(predicted, truth).sum())
+        yield {"subject": str(row["subject"]), "dice": round(2 * both / max(predicted.sum() + truth.sum(), 1), 4)}

@@ -1,0 +1,174 @@
+"""The four steps of a study; each does what is not done, those before it first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import InputError
+from ..locks import locked
+from .choice import choose_row, main_metric
+from .compare import COMPARE, comparison_of, row_entries, watched_runs
+from .console import quiet
+from .journal import Journal
+from .plan import PLAN, Plan, read_plan
+from .plan_text import describe_plan
+from .planning import Wishes, make_plan
+from .progress import watching
+
+__all__ = ["STEPS", "Study"]
+
+STEPS = ("plan", "compare", "conclude", "finish")
+
+
+class Study:
+    """A study in a folder. Start the same command again to continue one that was interrupted.
+
+    Args:
+        folder: folder of the study.
+        say: function that prints a text for the user; by default to standard output.
+    """
+
+    def __init__(self, folder: str | Path, say: Callable[[str], object] = print) -> None:
+        self.folder = Path(folder).absolute()
+        self.say = say
+
+    def plan(self, wishes: Wishes) -> Plan:
+        """Make the plan, or read the one that is there; what was typed must not contradict it.
+
+        Args:
+            wishes: what the user has typed.
+
+        Raises:
+            InputError: see :func:`~common.study.planning.make_plan`; or a plan of other wishes is there.
+        """
+        if (self.folder / PLAN).is_file():
+            plan = read_plan(self.folder)
+            self._check_same(plan, wishes)
+            return plan
+        with self._step("plan"):
+            plan = make_plan(wishes)
+        Journal(self.folder).write(next=f"python scripts/study.py finish {self._shown}")
+        self.say(describe_plan(Path(self._shown), plan))
+        return plan
+
+    def compare(self) -> Path:
+        """Run the methods of the plan on its folds.
+
+        Returns:
+            The report of the numbers, ``compare/report/report.md``.
+        """
+        plan, report = read_plan(self.folder), self.folder / COMPARE / "report" / "report.md"
+        comparison = comparison_of(self.folder, plan)
+        journal = Journal(self.folder)
+        journal.write(rows=row_entries(comparison, plan))
+        runs = watched_runs(comparison.tasks(), plan)
+        if report.is_file() and all(run.makes.is_file() for run in runs) and _done(journal, "compare"):
+            return report
+        with self._step("compare") as terminal, watching(runs, terminal, "compare"):
+            return comparison.run()
+
+    def conclude(self) -> Path:
+        """Choose the final method and write the report.
+
+        Returns:
+            ``report.html``.
+        """
+        self.compare()
+        plan, journal = read_plan(self.folder), Journal(self.folder)
+        summary = json.loads((self.folder / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
+        choice = choose_row(summary, journal["rows"], plan.final.get("method"))
+        journal.write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
+        with self._step("conclude"):
+            report = self._write_report()
+        self.say(_verdict(summary, choice))
+        self.say(f"report: {report}")
+        return report
+
+    def finish(self) -> Path:
+        """Train, calibrate, package and try the final model.
+
+        Returns:
+            The archive.
+        """
+        from .finishing import finish
+
+        self.conclude()
+        plan, journal = read_plan(self.folder), Journal(self.folder)
+        with self._step("finish") as terminal:
+            entry = finish(self.folder, plan, journal["choice"]["text"], terminal)
+            archive = self.folder / entry["archive"]
+            command = f"python scripts/predict.py {archive} <folder of studies> --output results"
+            journal = Journal(self.folder)
+            journal.write(final=entry, next=command)
+            self._write_report()
+        right = sum(case["label"] == case["predicted"] for case in entry["cases"] if "predicted" in case)
+        self.say(f"final model: {archive}")
+        self.say(
+            f"tried on {len(entry['cases'])} of its training cases, {right} as labelled: it runs; the report judges it"
+        )
+        self.say(f"next: {command}")
+        return archive
+
+    @property
+    def _shown(self) -> str:
+        """The folder as a user would type it."""
+        here = Path.cwd()
+        return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
+
+    def _write_report(self) -> Path:
+        if read_plan(self.folder).task == "segmentation":  # the page has ROC curves and the like
+            return self.folder / COMPARE / "report" / "report.md"
+        from ..evaluation.reports.study_report import write_study_report
+
+        return write_study_report(self.folder)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[TextIO]:
+        """A step with its lock, its time in the journal and its log; the terminal for the bar."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / "logs" / f"{name}.log"
+        with locked(self.folder), Journal(self.folder).step(name), quiet(log) as terminal:
+            yield terminal
+
+    def _check_same(self, plan: Plan, wishes: Wishes) -> None:
+        """Refuse options that contradict the plan, which was made before or edited."""
+        typed: dict[str, tuple[Any, Any]] = {
+            "bundle": (Path(plan.bundle).name, Path(wishes.bundle).name),
+            "dataset_dir": (plan.dataset_dir, str(wishes.dataset_dir.absolute())),
+        }
+        if wishes.budget is not None:
+            from .planning import budget_seconds
+
+            typed["budget"] = ((plan.budget or {}).get("seconds"), budget_seconds(wishes.budget))
+        if wishes.methods is not None:
+            typed["methods"] = (list(plan.methods), list(wishes.methods))
+        for name, value in {**wishes.settings}.items():
+            typed[name] = (plan.settings.get(name), value)
+        other = [f"{name}: {was!r} in the plan, {now!r} typed" for name, (was, now) in typed.items() if was != now]
+        if other:
+            path = self.folder / PLAN
+            raise InputError.of_rows(f"{path}: another plan; edit it, delete it, or name another --output_dir", other)
+
+
+def _done(journal: Journal, step: str) -> bool:
+    return bool((journal["steps"] or {}).get(step, {}).get("finished"))
+
+
+def _verdict(summary: dict[str, Any], choice: dict[str, Any]) -> str:
+    """The chosen row, the first row and the majority class, in a sentence each."""
+    metric = main_metric(summary)
+    lines = [_score(choice["name"], metric, choice) + f": chosen, {choice['reason']}."]
+    first = summary["results"][0]
+    if first["set"] != choice["name"]:
+        lines.append(_score(first["set"], metric, first["metrics"][metric]) + ", the reference.")
+    if majority := summary.get("majority_class"):
+        lines.append(f"The majority class has {metric} {majority[metric]['value']:.3f}.")
+    return "\n".join(lines)
+
+
+def _score(name: str, metric: str, score: dict[str, Any]) -> str:
+    return f"{name}: {metric} {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"

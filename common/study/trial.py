@@ -1,0 +1,68 @@
+"""A trial of an archive: five cases of the study, predicted as a receiver would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import write_atomically
+
+__all__ = ["choose_cases", "try_archive"]
+
+CASES = 5
+
+
+def choose_cases(rows: Sequence[Mapping[str, Any]], number: int = CASES) -> list[dict[str, Any]]:
+    """Cases of different subjects, the classes in turn."""
+    by_class: dict[str, list[dict[str, Any]]] = {}
+    seen: set[str] = set()
+    for row in rows:
+        if row.get("label") is not None and str(row["subject"]) not in seen:
+            seen.add(str(row["subject"]))
+            by_class.setdefault(str(row["label"]) if isinstance(row["label"], int) else "", []).append(dict(row))
+    longest = max(map(len, by_class.values()), default=0)
+    turns = [group[place] for place in range(longest) for _, group in sorted(by_class.items()) if place < len(group)]
+    return turns[:number]
+
+
+def try_archive(archive: Path, rows: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:
+    """Predict cases by an archive, and compare with their labels. They were in the training: it shows that it runs.
+
+    Args:
+        archive: archive of ``scripts/package.py --target inference``.
+        rows: cases of :func:`choose_cases`.
+        folder: folder of the datalist and the results.
+        device: device of the network.
+
+    Returns:
+        ``subject``, ``label``, ``predicted`` and ``probability`` of each case.
+
+    Raises:
+        InputError: a case cannot be predicted; all are listed.
+    """
+    from ..deploy.prediction.classifier import open_classifier
+    from ..deploy.prediction.predict import find_cases, predict_cases
+
+    testing = [{**row, "subject": str(row["subject"])} for row in rows]
+    source = write_atomically(folder / "datalist.json", json.dumps({"training": [], "testing": testing}, indent=1))
+    with open_classifier(archive, device=device) as classifier:
+        cases, unreadable = find_cases(source, classifier)
+        batch = predict_cases(classifier, cases, folder, failed=unreadable)
+        channels = classifier.channels
+    if batch.failed:
+        raise InputError.of_rows(str(archive), [f"{name}: {reason}" for name, reason in batch.failed.items()])
+    return [_entry(row, result, channels) for row, result in zip(testing, batch.results, strict=True)]
+
+
+def _entry(row: Mapping[str, Any], result: Mapping[str, Any], channels: Sequence[str]) -> dict[str, Any]:
+    probabilities: Mapping[str, float] = result["probabilities"]
+    likeliest = max(probabilities, key=lambda name: probabilities[name])
+    return {
+        "subject": row["subject"],
+        "label": row["label"],
+        "predicted": list(channels).index(likeliest),
+        "probability": round(float(probabilities[likeliest]), 4),
+    }

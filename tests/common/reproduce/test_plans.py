@@ -1,0 +1,104 @@
+"""Every table and figure of every paper has a plan that its bundle's configs accept, and a line in docs/papers.md."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from common.errors import InputError, OptionError
+from common.reproduce import Paper, Reproduction
+from tests.common.reproduce.cohorts import COHORTS, write_cohort
+
+PAPERS = {bundle: Paper.of(bundle) for bundle in dict.fromkeys(bundle for bundle, _ in COHORTS)}
+EXHIBITS = [
+    (bundle, key, cohort)
+    for bundle, paper in PAPERS.items()
+    for key, exhibit in paper.exhibits.items()
+    for cohort in exhibit.cohorts
+]
+
+
+def reproduction(folder: Path, bundle: str, key: str, cohort: str, **options: object) -> Reproduction:
+    kind, number = key.split()
+    data = folder / "data"
+    if not data.is_dir():
+        write_cohort(data, bundle, cohort)
+    weights = {"pretrained_weights": "imagenet.pth"} if bundle == "liver_cgc" else {}
+    return Reproduction(bundle, data, folder / "out", cohort=cohort, **{kind: number}, **{**weights, **options})
+
+
+@pytest.mark.parametrize(("bundle", "key", "cohort"), EXHIBITS)
+@pytest.mark.parametrize("budget", ["paper", "short"])
+def test_the_plan_of_each_table_and_figure_is_accepted_by_the_configs(tmp_path, bundle, key, cohort, budget):
+    plan = reproduction(tmp_path, bundle, key, cohort, budget=budget, device="cpu")
+    exhibit = PAPERS[bundle].exhibits[key]
+    assert bool(plan.runs) is (exhibit.kind not in ("counts", "architecture"))
+    for run in plan.runs.values():
+        assert run.output_dir.is_relative_to(tmp_path / "out" / exhibit.folder / cohort)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("bundle", "key", "cohort"), EXHIBITS)
+def test_each_row_is_a_method_that_a_run_makes_and_has_as_many_numbers_as_columns(tmp_path, bundle, key, cohort):
+    exhibit = PAPERS[bundle].exhibits[key]
+    if exhibit.kind != "table":
+        return
+    plan = reproduction(tmp_path, bundle, key, cohort)
+    made = {name: row_names(run) for name, run in plan.runs.items()}
+    for row in exhibit.rows:
+        run = row.run or next(iter(plan.runs))
+        for column in exhibit.columns:
+            name = row.set_of(cohort)
+            assert (f"{name} ({column.modality})" if column.modality else name) in made[run], row.name
+        assert len(row.paper.get(cohort, ())) <= len(exhibit.columns)
+
+
+def row_names(run) -> set[str]:
+    """Names of the rows of a protocol's report."""
+    names = {row.name for row in [*getattr(run, "rows", ()), *getattr(run, "fine_tunings", ())]}
+    for encoder in getattr(run, "encoders", ()):
+        learnt = encoder.rows(run.root, 0)
+        names |= set(learnt) | {f"Trad. + {name}" for name in learnt} | {"Trad. radiomics"}
+    return names
+
+
+def test_the_map_of_the_papers_lists_every_exhibit_with_its_command(project):
+    spec = importlib.util.spec_from_file_location("papers_page", project / "docs/papers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = (project / "docs/papers.md").read_text(encoding="utf-8")
+    assert module.page(text) == text, "run: python docs/papers.py"
+    for bundle, key, _ in EXHIBITS:
+        assert f"`scripts/reproduce.py {bundle} --{key} " in text
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({}, InputError, "table, figure: found none; expected one of --table 1, --table 2"),
+        ({"table": "2", "figure": "2"}, InputError, "table, figure: found both"),
+        ({"table": "9"}, InputError, "--table 9: siam3d_imbalance has no such one; expected one of --table 1"),
+        ({"table": "2", "cohort": "liver"}, InputError, "cohort: found liver; expected brats or lung for --table 2"),
+        ({"table": "2", "budget": "long"}, InputError, "budget: found long; expected one of short, paper"),
+        ({"table": "2", "max_epoch": 3}, OptionError, "found --max_epoch, which no config of the bundle has"),
+    ],
+)
+def test_what_the_paper_does_not_have_is_refused(tmp_path, options, error, message):
+    write_cohort(tmp_path / "data", "siam3d_imbalance", "brats")
+    with pytest.raises(error, match=message):
+        Reproduction("siam3d_imbalance", tmp_path / "data", tmp_path / "out", **options)
+
+
+def test_the_counts_of_a_cohort_are_those_of_its_subjects(tmp_path):
+    write_cohort(tmp_path / "data", "siam3d_imbalance", "brats")
+    path = tmp_path / "data/datalist.json"
+    content = json.loads(path.read_text())
+    content["training"].append({**content["training"][0], "session": "again"})  # counted once
+    path.write_text(json.dumps(content))
+    page = reproduction(tmp_path, "siam3d_imbalance", "table 1", "brats").run()
+    assert "| class 0 | 20 | None | 20 |" in page.read_text()
+    lines = page.with_suffix(".csv").read_text().splitlines()
+    assert lines == ["Labels/Centres,A,B,Total", "class 0,20,None,20", "class 1,None,20,20"]

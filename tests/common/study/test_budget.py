@@ -1,0 +1,83 @@
+"""Epochs and methods that fit a budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.study.budget import LEAST_EPOCHS, Stage, fit_budget, read_duration, total_seconds
+from tests.common.study.builders import cost
+
+STAGES = [
+    Stage("report", "other", frozenset(), 1, seconds=10.0),
+    Stage("pre-training", "pretrain", frozenset({"se", "probe"}), 5, 1, images=100, epochs=20, cost=cost()),
+    Stage("scratch", "train", frozenset({"scratch"}), 5, 1, images=80, epochs=10, cost=cost()),
+    Stage("se", "train", frozenset({"se"}), 5, 1, images=80, epochs=10, cost=cost()),
+]
+METHODS = ("scratch", "se", "probe")
+
+
+def test_seconds_of_a_run_are_its_steps_epochs_loading_and_predictions():
+    found = Stage(
+        **{"what": "x", "kind": "train", "methods": frozenset("a"), "runs": 1, "images": 25, "evaluated": 10},
+        **{"validated": 5, "epochs": 3},
+        cost=cost(2.0, 10, setup=7.0, load=0.1, epoch_end=1.0),
+    )
+    forward = 0.4 * 2.0 / 10  # seconds of an image
+    assert found.one_run() == pytest.approx(7 + 0.1 * 40 + 3 * (3 * 2.0 + 1.0 + 5 * forward) + 10 * forward)
+
+
+def test_a_study_is_all_runs_and_the_costliest_final_model():
+    # scratch: 8 steps, 10 epochs, 5 runs; se: the same after 10 steps, 20 epochs, 5 runs; final: pre-training and se
+    assert total_seconds(STAGES, METHODS) == 10 + 5 * 80 + 5 * 200 + 5 * 80 + (200 + 80)
+    assert total_seconds(STAGES, ["scratch"]) == 10 + 5 * 80 + 80
+
+
+def test_without_a_budget_all_stays():
+    found = fit_budget(STAGES, METHODS, None)
+    assert (found.methods, found.dropped, found.epochs, found.fits) == (
+        METHODS,
+        (),
+        {"pretrain": 20, "train": 10},
+        True,
+    )
+
+
+def test_a_budget_shortens_all_epochs_in_proportion_before_it_leaves_a_method_out():
+    found = fit_budget(STAGES, METHODS, 1200)
+    assert found.dropped == () and found.fits and found.seconds <= 1200
+    assert found.epochs["pretrain"] == pytest.approx(2 * found.epochs["train"], abs=1)
+
+
+def test_the_last_methods_go_first_and_two_always_stay():
+    tight = [*STAGES, Stage("probes", "other", frozenset({"probe"}), 5, seconds=500.0)]
+    found = fit_budget(tight, METHODS, 1200)
+    assert found.methods == ("scratch", "se") and found.dropped == ("probe",) and found.fits
+    none = fit_budget(STAGES, METHODS, 1.0)
+    assert none.methods == ("scratch", "se") and not none.fits
+    assert set(none.epochs.values()) == {LEAST_EPOCHS}
+
+
+@given(st.floats(1, 5000), st.integers(1, 60), st.integers(1, 60))
+def test_a_study_that_fits_is_within_the_budget_and_its_estimate_is_that_of_its_epochs(seconds, pretrain, train):
+    epochs = {"pretrain": pretrain, "train": train}
+    stages = [replace(stage, epochs=epochs.get(stage.kind, 0)) for stage in STAGES]
+    found = fit_budget(stages, METHODS, seconds)
+    shortened = [replace(stage, epochs=found.epochs.get(stage.kind, 0)) for stage in stages]
+    assert found.seconds == pytest.approx(total_seconds(shortened, found.methods))
+    assert found.fits == (found.seconds <= seconds)
+    assert all(found.epochs[kind] <= full for kind, full in epochs.items())
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1.5D", 129600)])
+def test_durations(text, seconds):
+    assert read_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "2 weeks", "-1h", "nan", "inf", "0"])
+def test_no_duration(text):
+    with pytest.raises(ValueError):
+        read_duration(text)

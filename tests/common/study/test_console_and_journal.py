@@ -1,0 +1,80 @@
+"""A quiet terminal, the bar of all runs, and the notes of a study."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from common.errors import InputError
+from common.study.console import quiet
+from common.study.journal import Journal
+from common.study.progress import Watched, duration, watching
+
+
+def test_all_that_is_printed_or_logged_goes_to_the_file_and_the_terminal_has_the_bar(tmp_path, capfd):
+    with quiet(tmp_path / "logs/x.log") as terminal:
+        print("printed")
+        logging.getLogger("some").warning("logged")
+        os.write(1, b"descriptor\n")
+        subprocess.run([sys.executable, "-c", "import sys; print('child', file=sys.stderr)"], check=True)
+        terminal.write("bar\n")
+    print("after")
+    shown = capfd.readouterr()
+    assert shown.out == "after\n" and shown.err == "bar\n"
+    assert set((tmp_path / "logs/x.log").read_text().split()) == {"printed", "logged", "descriptor", "child"}
+
+
+def test_an_error_leaves_the_terminal_as_it_was(tmp_path, capfd):
+    handlers = list(logging.root.handlers)
+    with pytest.raises(ValueError), quiet(tmp_path / "x.log"):
+        raise ValueError
+    print("visible")
+    assert capfd.readouterr().out == "visible\n" and logging.root.handlers == handlers
+
+
+def test_the_bar_knows_what_is_done_by_its_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("common.study.progress.EVERY", 0.01)
+    runs = [Watched("first", tmp_path / "a", 30.0), Watched("second", tmp_path / "b", 10.0)]
+    (tmp_path / "a").touch()
+    terminal = io.StringIO()
+    with watching(runs, terminal, "compare"):
+        time.sleep(0.05)
+        (tmp_path / "b").touch()
+    last = terminal.getvalue().split("\r")[-1]
+    assert "100%" in last and "2/2 runs" in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 s"), (300, "5 min"), (7200, "2 h"), (7260, "2 h 1 min"), (1e6, "12 days")]
+)
+def test_durations_in_words(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_the_journal_adds_the_seconds_of_interrupted_runs(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Journal(tmp_path).step("compare"):
+        raise KeyboardInterrupt
+    assert json.loads((tmp_path / "study.json").read_text())["steps"]["compare"]["finished"] is None
+    with Journal(tmp_path).step("compare"):
+        time.sleep(0.11)
+    found = Journal(tmp_path)["steps"]["compare"]
+    assert found["seconds"] >= 0.1 and found["finished"]
+
+
+def test_entries_written_during_a_step_stay(tmp_path):
+    with Journal(tmp_path).step("finish"):
+        Journal(tmp_path).write(final={"kind": "all"})
+    assert Journal(tmp_path)["final"] == {"kind": "all"} and Journal(tmp_path)["steps"]["finish"]["finished"]
+
+
+def test_a_damaged_journal_is_one_line(tmp_path):
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(InputError, match=r"study\.json: damaged .*delete it"):
+        Journal(tmp_path)

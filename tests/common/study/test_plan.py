@@ -1,0 +1,92 @@
+"""The file that says what a study does."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import InputError
+from common.study.plan import Plan, read_plan, write_plan
+from common.study.plan_text import describe_plan
+from common.study.rules import Choice
+from tests.common.study.builders import plan
+
+PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.text("ab:#-'\" {}[]@$%*é\n", max_size=8))
+VALUES = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc#", min_size=1), inner)
+)
+
+
+def test_a_plan_is_read_as_it_was_written_and_each_reason_stands_beside_its_setting(tmp_path):
+    path = write_plan(tmp_path, plan())
+    assert read_plan(tmp_path) == plan(seeds=[0], fractions=[1.0], overlays=[], subgroups=[])
+    lines = path.read_text().splitlines()
+    assert "  box_size: [32, 32, 32] # 95 % of the lesions fit" in lines
+    assert "  max_epochs: 3 # fits the budget" in lines
+
+
+@given(st.dictionaries(st.text("abc#_", min_size=1), VALUES, max_size=4))
+def test_any_setting_survives_the_file(tmp_path_factory, settings):
+    folder = tmp_path_factory.mktemp("plan")
+    write_plan(folder, plan(settings=settings))
+    assert read_plan(folder).settings == settings
+
+
+def test_an_edited_plan_counts(tmp_path):
+    path = write_plan(tmp_path, plan())
+    path.write_text(path.read_text().replace("- se\n", "").replace("max_epochs: 3", "max_epochs: 30"))
+    found = read_plan(tmp_path)
+    assert found.methods == ["radiomics", "scratch"] and found.train == {"max_epochs": 30}
+
+
+def test_all_mistakes_are_listed_at_once(tmp_path):
+    write_plan(tmp_path, plan())
+    content = yaml.safe_load((tmp_path / "plan.yaml").read_text())
+    content |= {"method": "x", "folds": None, "task": "regression", "seeds": 3, "final": {"kind": "best"}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError) as error:
+        read_plan(tmp_path)
+    text = str(error.value)
+    for words in ("method: unknown", "folds: found none", "task: found 'regression'", "seeds: found 3", "found 'best'"):
+        assert words in text
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a", ""])
+def test_no_plan_at_all_is_one_problem_of_the_file(tmp_path, text):
+    (tmp_path / "plan.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"plan\.yaml"):
+        read_plan(tmp_path)
+
+
+def test_a_missing_plan_names_the_command(tmp_path):
+    with pytest.raises(InputError, match=r"no such file; expected a plan; run scripts/study\.py"):
+        read_plan(tmp_path)
+
+
+def test_choices_lie_below_what_is_set():
+    given_plan = plan(settings={"box_size": [1, 1, 1]}, reasons={})
+    choices = [Choice("box_size", [2, 2, 2], "rule"), Choice("batch_size", 4, "few", "train")]
+    found = Plan(**{**vars(given_plan), **given_plan.with_choices(choices)})
+    assert found.settings["box_size"] == [1, 1, 1] and found.train == {"max_epochs": 3, "batch_size": 4}
+    assert found.reasons == {"train.batch_size": "few"}
+
+
+def test_the_terminal_has_three_sentences_the_stages_and_the_next_command(tmp_path):
+    text = describe_plan(tmp_path, plan())
+    sentences, table, settings, command = text.split("\n\n")
+    assert len(sentences.splitlines()) == 3
+    assert "100 images of 100 subjects (60 benign, 40 malignant), 2 without a label" in sentences
+    assert "about 13 min on cpu with 2 cores, 1.2 GB of memory" in sentences
+    assert table.splitlines()[1].split() == ["training", "Scratch", "2", "3", "10", "min"]
+    assert "box_size = [32, 32, 32]: 95 % of the lesions fit" in settings
+    assert command.endswith(f"python scripts/study.py finish {tmp_path}")
+
+
+def test_what_does_not_fit_is_a_warning(tmp_path):
+    found = plan()
+    estimate = {**found.estimate, "fits": False, "left_out": ["se"], "memory_gb": 15.0, "disk_gb": 200.0}
+    text = describe_plan(tmp_path, plan(estimate=estimate))
+    for words in ("Left out to fit the budget: se", "--budget 13m", "GB of memory are free", "GB of disk are free"):
+        assert words in text
