@@ -24,9 +24,9 @@ sys.path.insert(0, str(PROJECT))
 
 SUBJECTS = 20
 HEADER = """\
-# Ten mistakes
+# The likeliest mistakes
 
-The likeliest ones, each with the line that it gives for the whole cohort and the command that corrects it. Nothing has
+Each with the line that it gives for the whole cohort and the command that corrects it. Nothing has
 been trained or written by then. Lines are those of a cohort of 20 subjects in the folder `data`; `python
 docs/mistakes.py` makes the mistakes and writes this page, and a test compares it with the code. `scripts/doctor.py
 data/datalist.json` looks for all of those that are in the data at once.
