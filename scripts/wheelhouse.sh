@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Collect the packages for an inference archive, in the versions of constraints.txt, for a machine without a network.
+# Collect packages in the versions of constraints.txt, for a machine without a network.
 #
-# usage: bash scripts/wheelhouse.sh OUTPUT [package...]     default: packages of an inference archive
+# usage: bash scripts/wheelhouse.sh OUTPUT [--for inference | --for predict | package...]
+#
+#   --for inference   what MONAI needs to run an inference archive; the default
+#   --for predict     this project with predict.py, verify.py and serve.py, and all that they need
 #
 # OUTPUT contains wheels/, requirements.txt with the version and SHA-256 of each wheel, install.sh, which installs them
 # without an index, and README.txt. The wheels are for machines with the same operating system and Python version.
@@ -11,6 +14,8 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # MONAI, its command line, readers of NIfTI, DICOM and PNG, writer of tables; runtimes of the ONNX and safetensors formats
 packages=(monai torch pytorch-ignite fire PyYAML nibabel itk-io pydicom pillow pandas onnxruntime safetensors)
+
+project=("predict.py" "verify.py" "serve.py")
 
 prepare() { # in a function, as source would pass the arguments of this script
     source "$here/install.sh"
@@ -50,12 +55,19 @@ For $("$python" -c 'import platform as p; print(f"Python {p.python_version()} on
 On a machine without network:
 
     PYTHON=python$("$python" -c 'import sys; print("{}.{}".format(*sys.version_info))') bash install.sh environment
-    environment/bin/python -m monai.bundle run evaluating --config_file ARCHIVE/configs/inference.json \\
-        --bundle_root ARCHIVE --dataset_dir DATA
+$1
 
 pip compares every wheel with its SHA-256 in requirements.txt and stops if one differs.
 END
 }
+
+inference='    environment/bin/python -m monai.bundle run evaluating --config_file ARCHIVE/configs/inference.json \
+        --bundle_root ARCHIVE --dataset_dir DATA'
+predict='    environment/bin/python verify.py ARCHIVE.zip --scan
+    environment/bin/python predict.py ARCHIVE.zip STUDIES --output RESULTS
+    environment/bin/python serve.py ARCHIVE.zip FOLDER --settings service.yaml
+
+hospital.md is the manual; deploy/ has settings of the service, units of systemd and a Containerfile.'
 
 output=${1:-}
 case $output in
@@ -63,9 +75,20 @@ case $output in
     "") echo "error: found no argument, expected the folder to make" >&2 && exit 1 ;;
 esac
 [ ! -e "$output" ] || { echo "error: $output exists already: choose another folder, or delete it" >&2 && exit 1; }
-[ $# = 1 ] || packages=("${@:2}")
+goal=inference
+if [ "${2:-}" = --for ]; then
+    goal=${3:-}
+    case $goal in
+        inference | predict) ;;
+        *) echo "error: found --for $goal, expected inference or predict" >&2 && exit 1 ;;
+    esac
+    [ $# = 3 ] || { echo "error: found packages after --for $goal, expected none" >&2 && exit 1; }
+elif [ $# != 1 ]; then
+    packages=("${@:2}")
+fi
 
 prepare
+[ $goal = inference ] || packages=("$root[predict,service]")
 unfinished=$output.unfinished
 rm -rf "$unfinished"
 mkdir -p "$unfinished/wheels"
@@ -75,6 +98,12 @@ echo "    collecting ${packages[*]} and their dependencies"
     ${index:+--extra-index-url "$index"} "${packages[@]}" || stop "pip could not collect them; see its output above"
 requirements "$unfinished/wheels" >"$unfinished/requirements.txt"
 installer >"$unfinished/install.sh"
-readme >"$unfinished/README.txt"
+if [ $goal = predict ]; then
+    for script in "${project[@]}"; do cp "$here/$script" "$unfinished/"; done
+    cp -r "$root/deploy" "$root/docs/hospital.md" "$unfinished/"
+    readme "$predict" >"$unfinished/README.txt"
+else
+    readme "$inference" >"$unfinished/README.txt"
+fi
 mv "$unfinished" "$output"
 echo "    $(wc -l <"$output/requirements.txt") wheels, $(du -sh "$output" | cut -f 1): copy $output to the machine, and see its README.txt"

@@ -77,12 +77,18 @@ def measure_complexity(
     return {"settings": settings | {"batch_size": batch_size, "rounds": rounds, "steps": steps}, "rows": rows}
 
 
-def count_macs(network: nn.Module, shape: tuple[int, ...]) -> int:
-    """Multiplications of one forward pass of one input of this shape, counted by torch without computing it."""
+def count_macs(network: nn.Module, *shapes: tuple[int, ...]) -> int:
+    """Multiplications of one forward pass of one sample, counted by torch without computing it.
+
+    Args:
+        network: network, on any device.
+        shapes: shape of each input without the batch.
+    """
     was_training, meta = network.training, torch.device("meta")
     state = {name: tensor.to(meta) for name, tensor in network.eval().state_dict().items()}
     with FlopCounterMode(display=False) as counter:
-        torch.func.functional_call(network, state, torch.empty(1, *shape, device=meta))
+        inputs = tuple(torch.empty(1, *shape, device=meta) for shape in shapes)
+        torch.func.functional_call(network, state, inputs)
     network.train(was_training)
     return counter.get_total_flops() // 2  # the counter includes additions
 

@@ -16,6 +16,7 @@ from .dicom_series import stack_of
 from .image_files import is_mask, mask_files
 from .nifti import write_nifti
 from .read import read_image
+from .structure_sets import choose_structure, read_structure
 from .studies import DicomStudy
 
 __all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
@@ -47,7 +48,7 @@ def choose_series(study: DicomStudy, rules: Mapping[str, DicomRule]) -> dict[str
 
 
 def choose_mask(study: DicomStudy, rule: DicomRule | None, taken: Sequence[Path]) -> list[Path]:
-    """The study's mask: a DICOM segmentation, else a series, else a file of another format beside the study.
+    """The study's mask: a DICOM segmentation, else a structure set, else a series, else a file of another format.
 
     Args:
         study: study to search.
@@ -69,6 +70,12 @@ def choose_mask(study: DicomStudy, rule: DicomRule | None, taken: Sequence[Path]
         )
     if found:
         return [found[0].path]
+    if len(study.structures) > 1:
+        names = ", ".join(sorted(item.path.name for item in study.structures))
+        raise InputError(f"found {len(study.structures)} structure sets ({names}), expected one; remove the others")
+    if study.structures:
+        choose_structure(study.structures[0].header, rule)
+        return [study.structures[0].path]
     rest = [item for item in study.images if item.path not in set(taken)]
     files, problems = match_series(rest, {} if rule is None else {"mask": rule})
     if problems:
@@ -106,22 +113,35 @@ def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
         raise InputError(f"{output.name.partition('.')[0]}: {error}") from error
 
 
-def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: bool, output: Path) -> Path:
+def write_mask(
+    files: Sequence[Path],
+    study: DicomStudy,
+    series: Sequence[Path],
+    image: Path,
+    picture: bool,
+    output: Path,
+    rule: DicomRule | None = None,
+) -> Path:
     """Write a mask on the image's grid, unless its file can be read without conversion.
 
     Args:
         files: result of :func:`choose_mask`.
         study: study of these files.
-        image: NIfTI file of the first modality.
+        series: slices of the first modality.
+        image: NIfTI file of it.
         picture: whether that modality is a picture.
         output: path of the ``.nii.gz`` file.
+        rule: rule of the mask, which chooses among structures.
 
     Returns:
         The file of the mask.
     """
     if is_mask(files[0]):
         return files[0]
-    if files[0] not in {item.path for item in study.segmentations}:
+    structures = {item.path: item.header for item in study.structures}
+    if files[0] in structures:
+        _write_structure(files[0], choose_structure(structures[files[0]], rule), series, image, output)
+    elif files[0] not in {item.path for item in study.segmentations}:
         write_volume(files, picture, output)
     elif picture:
         write_nifti(output, _segmented_picture(files[0]).T, np.eye(4))
@@ -130,6 +150,15 @@ def write_mask(files: Sequence[Path], study: DicomStudy, image: Path, picture: b
 
         sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
     return output
+
+
+def _write_structure(path: Path, name: str, series: Sequence[Path], image: Path, output: Path) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
+    grid = sitk.ReadImage(str(image))
+    if grid.GetDimension() != 3:
+        raise InputError(f"{path.name}: a structure set, but the image is a plane; expected a volume")
+    sitk.WriteImage(read_structure(path, series, grid, name), str(output))
 
 
 def _segmented_picture(path: Path) -> np.ndarray:

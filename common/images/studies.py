@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from .dicom_headers import SEGMENTATION, DicomSlice, read_header
 from .stored_image import UnreadableImageError
+from .structure_sets import structure_set_header
 
 __all__ = ["DicomStudy", "all_files", "find_studies"]
 
@@ -28,17 +29,19 @@ class DicomStudy:
             ``None`` if studies share their folders.
         images: slices of all series.
         segmentations: DICOM segmentations.
+        structures: structure sets (RTSTRUCT).
     """
 
     uid: str
     folder: Path | None = None
     images: list[DicomSlice] = field(default_factory=list)
     segmentations: list[DicomSlice] = field(default_factory=list)
+    structures: list[DicomSlice] = field(default_factory=list)
 
     @property
     def files(self) -> list[DicomSlice]:
-        """Slices and segmentations."""
-        return [*self.images, *self.segmentations]
+        """Slices, segmentations and structure sets."""
+        return [*self.images, *self.segmentations, *self.structures]
 
     @property
     def patients(self) -> set[str]:
@@ -57,11 +60,12 @@ def find_studies(
         skip: folder to leave out, such as that of the results if it is inside ``root``.
 
     Returns:
-        The studies in the order of their first files, and reasons by path for unusable DICOM files. Reports,
-        structure sets and a DICOMDIR are ignored.
+        The studies in the order of their first files, and reasons by path for unusable DICOM files. Reports and a
+        DICOMDIR are ignored, and structure sets of studies without images.
     """
     studies: dict[str, DicomStudy] = {}
     unreadable: dict[Path, str] = {}
+    structures: list[DicomSlice] = []
     files = list(all_files(root, skip))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # values that violate the standard
@@ -69,8 +73,13 @@ def find_studies(
             try:
                 if (header := read_header(path, ["StudyInstanceUID", *keywords])) is not None:
                     _sort(DicomSlice(path, header), studies)
+                elif (header := structure_set_header(path)) is not None:
+                    structures.append(DicomSlice(path, header))
             except (UnreadableImageError, OSError) as error:
                 unreadable[path] = str(error)
+    for item in structures:
+        if (study := studies.get(str(item.header.get("StudyInstanceUID") or ""))) is not None:
+            study.structures.append(item)
     _find_folders(root, studies.values())
     return list(studies.values()), _joined(unreadable)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .paper import Row
 from .plan import Request
 
-__all__ = ["LAYER_COSTS", "layer_cost", "number_of_parameters"]
+if TYPE_CHECKING:
+    from ..evaluation.protocols.methods import FineTuning
+    from ..evaluation.protocols.stages import Stages
+
+__all__ = ["LAYER_COSTS", "layer_cost", "multiply_adds", "number_of_parameters"]
 
 #: Columns of complexity: they are counted, not measured.
 LAYER_COSTS = ("layer_parameters", "layer_macs")
@@ -42,6 +47,27 @@ def layer_cost(request: Request, row: Row, name: str) -> str:
     size = [-(-int(side) // 32) for side in parser.get_parsed_content("image_size")]
     shape = (backbone.num_features, int(parser.get_parsed_content("in_channels")), *size)
     return f"{count_macs(fusion, shape) / 1e6:.1f}"
+
+
+def multiply_adds(run: Stages, row: FineTuning, training: str) -> str:
+    """Multiply-adds of one input of the network that a row trains, in millions.
+
+    Args:
+        run: comparison with the row.
+        row: row that trains a network.
+        training: its config, "train" or "train_segmentation".
+    """
+    from ..benchmark.complexity import count_macs
+
+    parser = run.config_of(training, row.overlays)
+    size = parser.get_parsed_content("roi_size" if "roi_size" in parser else "image_size")
+    shapes = [(int(parser.get_parsed_content("in_channels")), *size)]
+    if "num_radiomics" in parser:
+        scaling = next(run.output_dir.glob(f"**/{row.folder}/**/scaling.json"), None)
+        number = len(json.loads(scaling.read_text())["columns"]) if scaling else 1
+        parser.update({"num_radiomics": number})
+        shapes.append((number,))
+    return f"{count_macs(parser.get_parsed_content('network_def'), *shapes) / 1e6:.1f} M"
 
 
 def number_of_parameters(made: Path) -> str:

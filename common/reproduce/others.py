@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,9 @@ from .plan import Request
 
 if TYPE_CHECKING:
     from ..evaluation.protocols.cross_validation import CrossValidation
+    from ..evaluation.protocols.stages import Stages
 
-__all__ = ["draw_heat_maps", "write_counts", "write_figure", "write_layers"]
+__all__ = ["draw_curve", "draw_heat_maps", "write_counts", "write_figure", "write_layers"]
 
 
 def write_counts(request: Request) -> Path:
@@ -117,6 +119,18 @@ def draw_heat_maps(request: Request, run: CrossValidation) -> dict[str, Path]:
         run.run_stage("explain", fold=fold, **repetition.overrides, **paths, output_dir=str(folder))
     subjects = read_table(folder / "explanations.csv", ("subject",))["subject"].unique()
     return {str(name): folder / f"{name}.png" for name in subjects if (folder / f"{name}.png").is_file()}
+
+
+def draw_curve(request: Request, run: Stages, report: Path) -> Path:
+    """Curves over the share of labels, of the metrics that the paper shows."""
+    from ..evaluation.protocols.methods import Encoder
+    from ..evaluation.reports.label_fraction_figure import label_fraction_figure
+
+    summary = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+    rows = getattr(run, "rows", ())
+    baselines = {row.name for row in rows if not isinstance(row.start, Encoder)}
+    path = _folder(request) / f"{request.exhibit.folder}.png"
+    return label_fraction_figure(summary, path, request.exhibit.metrics or ("accuracy",), baselines)
 
 
 def write_figure(request: Request, figures: Mapping[str, Path]) -> Path:

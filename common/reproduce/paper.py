@@ -73,6 +73,7 @@ class Exhibit:
         columns: columns of a table.
         over: what a standard deviation is over: "seeds", "folds", or "" for none.
         percent: whether values are percent.
+        metrics: metrics of a curve.
         short: by run, options for ``--budget short``.
     """
 
@@ -87,6 +88,7 @@ class Exhibit:
     columns: tuple[Column, ...] = ()
     over: str = ""
     percent: bool = False
+    metrics: tuple[str, ...] = ()
     short: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -165,6 +167,7 @@ def _exhibit(path: Path, key: str, found: Mapping[str, Any], cohorts: tuple[str,
     if problems:
         raise InputError.of_rows(str(path), problems)
     parts = {**found, "cohorts": tuple(found.get("cohorts", cohorts))}
+    parts["metrics"] = tuple(found.get("metrics", ()))
     parts["rows"] = tuple(Row(name=name, **(row or {})) for name, row in found.get("rows", {}).items())
     parts["columns"] = tuple(
         Column(name, **{**column, "metrics": tuple(column["metrics"])})

@@ -38,6 +38,8 @@ class Reproduction:
         budget: "paper" for its protocol in full, or "short" for a small one that shows the form.
         overlays: config files of the bundle for all stages instead of the cohort's, e.g. lidc.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained, where the paper has some.
+        raters: of a segmentation, further datalists with the masks of other raters, by name.
+        submission: of a segmentation, name of the team for masks of the section "testing".
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone.
         probe: ids of ``linear_probe.yaml`` alone.
@@ -62,6 +64,8 @@ class Reproduction:
         budget: Literal["short", "paper"] = "paper",
         overlays: Sequence[str] = (),
         pretraining_datalist: str | Path | None = None,
+        raters: Mapping[str, str] | None = None,
+        submission: str = "",
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         probe: Mapping[str, Any] | None = None,
@@ -74,6 +78,7 @@ class Reproduction:
         exhibit = paper.exhibit(table, figure)
         options: dict[str, Any] = {"overlays": list(overlays), "pretraining_datalist": pretraining_datalist}
         options |= {"pretrain": pretrain, "train": train, "probe": probe, "scheduler": scheduler}
+        options |= {"raters": raters, "submission": submission}
         options |= {"resources": resources, "workers": workers if workers != 1 else None}
         self.request = Request(
             paper,
@@ -110,21 +115,24 @@ class Reproduction:
         if kind == "architecture":
             return others.write_layers(self.request)
         if kind == "table":
-            return write_paper_table(self.request, reports, {name: run.output_dir for name, run in runs.items()})
+            return write_paper_table(self.request, reports, runs)
         return others.write_figure(self.request, self._figures(reports))
 
     def _figures(self, reports: Mapping[str, Path]) -> dict[str, Path]:
         """Figures of the runs, by title."""
-        pattern = {"sweep": "sweep_*.png", "curve": "label_fractions.png", "correlation": "feature_correlation.png"}
+        pattern = {"sweep": "sweep_*.png", "correlation": "feature_correlation.png"}
         kind = self.request.exhibit.kind
+        from .others import draw_curve, draw_heat_maps
+
         found: dict[str, Path] = {}
         if kind == "heat maps":
-            from .others import draw_heat_maps
-
             for run in self.runs.values():
                 found |= draw_heat_maps(self.request, run)
             return found
         for name, report in reports.items():
+            if kind == "curve":
+                found[f"{self.request.exhibit.title} ({name})"] = draw_curve(self.request, self.runs[name], report)
+                continue
             for path in sorted((report / "figures").glob(pattern.get(kind, "*.png"))):
                 found[f"{self.request.exhibit.title} ({name})"] = path
         return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,6 +17,9 @@ from .complexity import LAYER_COSTS, layer_cost
 from .paper import Exhibit
 from .plan import Request
 
+if TYPE_CHECKING:
+    from ..evaluation.protocols.stages import Stages
+
 __all__ = ["write_paper_table"]
 
 #: Metrics that the papers lack, beside which their own are.
@@ -24,13 +27,13 @@ FURTHER = ("accuracy", "balanced_accuracy", "auc", "f1_weighted", "calibration_e
 GREY = '<span style="color:gray">{}</span>'
 
 
-def write_paper_table(request: Request, reports: Mapping[str, Path], folders: Mapping[str, Path]) -> Path:
+def write_paper_table(request: Request, reports: Mapping[str, Path], runs: Mapping[str, Stages]) -> Path:
     """Write ``<key>.csv`` and ``<key>.md``.
 
     Args:
         request: what is asked for.
         reports: folder of the report of each run, by the run's name.
-        folders: output folder of each run.
+        runs: comparison of each run.
 
     Returns:
         Path of the Markdown file.
@@ -39,7 +42,7 @@ def write_paper_table(request: Request, reports: Mapping[str, Path], folders: Ma
     table = _table(request, results)
     folder = request.output_dir / exhibit.folder / request.cohort
     write_atomically(folder / f"{exhibit.folder}.csv", csv_text(pd.DataFrame(table)))
-    lines = [f"# {exhibit.key.capitalize()}: {exhibit.title}", "", *_explanation(request), ""]
+    lines = [f"# {exhibit.key.capitalize()}: {exhibit.title}", "", *_explanation(request, table), ""]
     header = list(table[0])
     grey = {name for name in header if name.startswith("paper: ")}
     cells = [[GREY.format(row[name]) if name in grey and row[name] else row[name] for name in header] for row in table]
@@ -48,7 +51,7 @@ def write_paper_table(request: Request, reports: Mapping[str, Path], folders: Ma
         link = (reports[name] / "report.md").relative_to(folder).as_posix()
         lines += [f"## What the paper does not report{_of(name, results)}", "", *_further(found.summary), ""]
         lines += [*_tests(found.summary), f"All metrics, notes and figures: [{link}]({link}).", ""]
-        lines += [f"## Cost{_of(name, results)}", "", *cost_lines(folders[name]), ""]
+        lines += [f"## Cost{_of(name, results)}", "", *cost_lines(reports[name].parent), "", *_networks(runs.get(name))]
     return write_atomically(folder / f"{exhibit.folder}.md", "\n".join(lines))
 
 
@@ -85,8 +88,9 @@ def _majority(exhibit: Exhibit, results: Results) -> dict[str, str]:
     return cells
 
 
-def _explanation(request: Request) -> Iterator[str]:
-    exhibit, spread = request.exhibit, {"": "", "folds": " ± standard deviation over folds", "seeds": " ± over seeds"}
+def _explanation(request: Request, table: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    exhibit, cells = request.exhibit, [row[name] for row in table for name in row if not name.startswith("paper: ")]
+    spread = f" ± standard deviation over {exhibit.over}" if any("±" in cell for cell in cells) else ""
     yield f"After {request.paper.reference}."
     yield ""
     yield f"Protocol: {exhibit.protocol}"
@@ -95,7 +99,7 @@ def _explanation(request: Request) -> Iterator[str]:
     yield ""
     small = ", **with a small budget: it shows the form, not the method**" if request.budget == "short" else ""
     yield (
-        f"Values{spread[exhibit.over]}{small}. In grey the paper's own numbers, which were **measured on other data** "
+        f"Values{spread}{small}. In grey the paper's own numbers, which were **measured on other data** "
         "and are no target for this cohort. A standard deviation is no confidence interval."
     )
 
@@ -152,6 +156,22 @@ def _interval(found: Mapping[str, float], form: str = ".3f") -> str:
         return "-"
     short = form.replace("3", "2")
     return f"{found['value']:{form}} ({found['low']:{short}} to {found['high']:{short}})"
+
+
+def _networks(run: Stages | None) -> Iterator[str]:
+    """Multiply-adds of the networks that rows train."""
+    from ..evaluation.protocols.methods import FineTuning
+    from .complexity import multiply_adds
+
+    rows = [*getattr(run, "fine_tunings", ()), *getattr(run, "rows", ())]
+    trained = [row for row in rows if isinstance(row, FineTuning)]
+    if run is None or not trained:
+        return
+    training = getattr(run, "training", "train")
+    yield from table_lines(
+        ["Network of", "Multiply-adds of one input"], [[row.name, multiply_adds(run, row, training)] for row in trained]
+    )
+    yield ""
 
 
 def cost_lines(folder: Path) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..evaluation.protocols.label_fractions import LabelFractions
 from ..evaluation.protocols.methods import FineTuning, Probe
 from ..evaluation.protocols.segmentation import Segmentation
@@ -21,6 +22,7 @@ SHORT = 3.0  # seconds of a run that the estimate does not list
 
 def shared_options(study: Path, plan: Plan) -> dict[str, Any]:
     """Arguments of every protocol: bundle, cohort and settings of the plan."""
+    cached = "cache_dir" in BundleConfigs(plan.bundle).ids(PRETRAIN)
     return {
         "bundle": plan.bundle,
         "dataset_dir": plan.dataset_dir,
@@ -28,7 +30,7 @@ def shared_options(study: Path, plan: Plan) -> dict[str, Any]:
         "pretrain": plan.pretrain,
         "train": plan.train,
         "datalist": str(study / "datalist.json"),
-        "cache_dir": str(study / "cache"),
+        **({"cache_dir": str(study / "cache")} if cached else {}),
         **plan.settings,
     }
 
@@ -42,7 +44,12 @@ def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentation:
     folder, shared = study / COMPARE, shared_options(study, plan)
     if plan.task == "segmentation":
         return Segmentation(output_dir=folder, methods=plan.methods, fold=plan.folds, workers=plan.workers, **shared)
-    options = {"fractions": plan.fractions, "seeds": plan.seeds, "fold": plan.folds, "workers": plan.workers}
+    options: dict[str, Any] = {
+        "fractions": plan.fractions,
+        "seeds": plan.seeds,
+        "fold": plan.folds,
+        "workers": plan.workers,
+    }
     return LabelFractions(output_dir=folder, methods=plan.methods, **options, **shared)
 
 

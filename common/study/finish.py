@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,14 +15,23 @@ from ..errors import InputError
 from ..evaluation.protocols.methods import FineTuning
 from ..evaluation.protocols.read_methods import read_fine_tunings
 from ..evaluation.protocols.repetitions import modality_names
-from ..files import file_digest
+from ..files import file_digest, write_atomically
 from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
 from .stage_table import training_config
 
-__all__ = ["FINAL", "calibrate", "collect_weights", "final_training_of", "package", "read_row", "training_settings"]
+__all__ = [
+    "FINAL",
+    "calibrate",
+    "collect_weights",
+    "final_training_of",
+    "package",
+    "read_row",
+    "training_settings",
+    "write_metrics",
+]
 
 FINAL = "final"
 logger = logging.getLogger(__name__)
@@ -44,7 +55,7 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
     """The training of a method with the settings of the plan."""
-    options = {"method": text, "training": training_config(plan.task)}
+    options: dict[str, Any] = {"method": text, "training": training_config(plan.task)}
     return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
 
 
@@ -114,13 +125,40 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
     from ..deploy.verification.scan import scan_folder
 
     final = study / FINAL
-    archive = package_bundle(
-        plan.bundle, "inference", final, final / "model.pt", calibration=calibration, metrics=metrics, overlays=overlays
-    )
+    files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
     return archive
+
+
+def write_metrics(study: Path, plan: Plan, text: str) -> Path:
+    """Write ``final/metrics.json``: the scores of the chosen row alone, as model card and metadata have one method."""
+    summary = json.loads((study / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
+    name, fraction = read_row(plan, study, text).name, max(plan.fractions)
+    results = [entry for entry in summary["results"] if entry["set"] == name]
+    summary["results"] = [entry for entry in results if entry.get("fraction", fraction) == fraction]
+    content = {key: value for key, value in summary.items() if key != "comparisons"}
+    return write_atomically(study / FINAL / "metrics.json", json.dumps(content, indent=2) + "\n")
+
+
+def _rules(study: Path, plan: Plan) -> dict[str, Any]:
+    """Rules for DICOM series where the cohort's modalities have other names than the bundle's, as a setting.
+
+    A rule of the bundle is found by its name in any case; another modality by its name in the series' description.
+    """
+    metadata = json.loads((BundleConfigs(plan.bundle).root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    known, names = metadata.get("dicom_rules", {}), modality_names(study / "datalist.json")
+    if not names or set(names) <= set(known):
+        return {}
+    alike = {name.lower(): rule for name, rule in known.items()}
+    rules = {name: alike.get(name.lower(), {"SeriesDescription": _as_word(name)}) for name in names}
+    return {"_meta_#dicom_rules": rules | {name: rule for name, rule in known.items() if name == "mask"}}
+
+
+def _as_word(name: str) -> str:
+    return f"(?i)(^|[^a-z0-9]){re.escape(name)}($|[^a-z0-9])"
 
 
 def final_entry(study: Path, plan: Plan, archive: Path, calibration: Path | None, cases: Any) -> Mapping[str, Any]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import InputError
-from .compare import COMPARE, watched_runs
-from .finish import FINAL, calibrate, collect_weights, final_entry, final_training_of, package, training_settings
+from .compare import watched_runs
+from .finish import (
+    FINAL,
+    calibrate,
+    collect_weights,
+    final_entry,
+    final_training_of,
+    package,
+    training_settings,
+    write_metrics,
+)
 from .plan import Plan
 from .progress import watching
 from .trial import choose_cases, try_archive
@@ -38,8 +46,7 @@ def finish(study: Path, plan: Plan, method: str, terminal: TextIO) -> Mapping[st
         with watching(watched_runs(training.tasks(), plan), terminal, "finish"):
             training.run()
     overlays = collect_weights(study, plan, method, training)
-    metrics = study / FINAL / "metrics.json"
-    shutil.copyfile(study / COMPARE / "report" / "metrics.json", metrics)
+    metrics = write_metrics(study, plan, method)
     rows = json.loads((study / "datalist.json").read_text(encoding="utf-8"))["training"]
     cases = choose_cases([_absolute(row, study) for row in rows])
     device = str(plan.settings.get("device", "cpu"))

@@ -30,8 +30,16 @@ class Journal:
 
     def __init__(self, study: Path) -> None:
         self.path = study / JOURNAL
+        self._read()
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All entries."""
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
         try:
-            self.content: dict[str, Any] = json.loads(self.path.read_text()) if self.path.is_file() else {}
+            return json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
         except (ValueError, OSError) as error:
             raise InputError(f"{self.path}: damaged ({error}); delete it; finished steps are found again") from None
 
@@ -40,8 +48,7 @@ class Journal:
 
     def write(self, **entries: Any) -> None:
         """Set entries and write the file."""
-        self.content |= entries
-        write_atomically(self.path, json.dumps(self.content, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.path, json.dumps(self._read() | entries, indent=1, ensure_ascii=False) + "\n")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

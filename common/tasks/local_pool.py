@@ -73,9 +73,9 @@ class LocalPool:
     def __enter__(self) -> LocalPool:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for executor in list(self._executors.values()):
-            executor.shutdown(kill_workers=True)
+            executor.shutdown(kill_workers=kind is not None)
 
 
 def visible_gpus() -> list[str]:

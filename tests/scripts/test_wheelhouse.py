@@ -103,10 +103,49 @@ def test_without_names_it_collects_what_inference_needs_by_the_pins(copy, tmp_pa
     assert {"monai", "torch", "nibabel", "pandas", "onnxruntime"} < set(call.split())
 
 
+def test_for_predict_it_holds_the_project_with_its_commands_and_no_name_is_typed(copy, index, tmp_path, project):
+    (copy.root / "setup.cfg").write_text("[metadata]\nname = project\n")
+    for name in ("deploy", "docs"):
+        (copy.root / name).mkdir(exist_ok=True)
+    shutil.copy(project / "docs/hospital.md", copy.root / "docs")
+    shutil.copy(project / "deploy/service.yaml", copy.root / "deploy")
+    for name in ("predict.py", "verify.py", "serve.py"):
+        shutil.copy(project / "scripts" / name, copy.root / "scripts")
+    (copy.tools / "cp").symlink_to(shutil.which("cp"))
+    made = f'echo "$PWD: $*" >>"{copy.log}"; : >"{tmp_path}/house.unfinished/wheels/p-1-py3.whl"; exit'
+    wheel = f'case "$*" in *"pip wheel"*) {made} ;; esac\n'
+    first, _, rest = copy.recorder.read_text().partition("\n")
+    copy.recorder.write_text(f"{first}\n{wheel}{rest}")
+    result = copy.run(SCRIPT, str(tmp_path / "house"), "--for", "predict")
+    assert result.returncode == 0, result.stderr
+    (call,) = copy.calls("pip wheel")
+    assert call.endswith(f" {copy.root}[predict,service]")
+    names = {
+        "README.txt",
+        "deploy",
+        "hospital.md",
+        "install.sh",
+        "predict.py",
+        "requirements.txt",
+        "serve.py",
+        "verify.py",
+    }
+    assert {path.name for path in (tmp_path / "house").iterdir()} == names | {"wheels"}
+    readme = (tmp_path / "house/README.txt").read_text()
+    assert "environment/bin/python predict.py ARCHIVE.zip STUDIES --output RESULTS" in readme
+
+
 @pytest.mark.parametrize(
-    ("arguments", "expected"), [((), "found no argument, expected the folder to make"), (("index",), "exists already")]
+    ("arguments", "expected"),
+    [
+        ((), "found no argument, expected the folder to make"),
+        (("index",), "exists already"),
+        (("new", "--for", "all"), "found --for all, expected inference or predict"),
+        (("new", "--for", "predict", "reader"), "found packages after --for predict, expected none"),
+    ],
 )
 def test_a_wrong_argument_is_refused_in_one_line(arguments, expected, copy, index):
-    result = copy.run(SCRIPT, *(str(index) for _ in arguments))
+    words = [str(index) if word == "index" else word for word in arguments]
+    result = copy.run(SCRIPT, *words)
     assert result.returncode == 1 and expected in result.stderr and result.stderr.count("\n") == 1
     assert not copy.calls("pip")

@@ -31,6 +31,8 @@ def dicom_datalist(
     class_names: Sequence[str] = (),
     missing: Literal["refuse", "zeros"] = "refuse",
     convert: bool = False,
+    deidentify: bool = False,
+    secret: str | os.PathLike | None = None,
     incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
@@ -52,6 +54,11 @@ def dicom_datalist(
             "refuse" treats them as incomplete.
         convert: whether to write each series as ``<folder of output>/nifti/<subject>/<modality>.nii.gz``, and a mask
             that is a DICOM segmentation as ``mask.nii.gz`` beside them, whose labels are its segment numbers.
+        deidentify: whether to write copies without names to ``<folder of output>/deidentified/``, to which the rows
+            refer by pseudonyms: the basic profile of PS3.15, dates shifted by patient; ``report.json`` there lists
+            images that may show text. Columns of ``labels`` are kept as they are.
+        secret: file of the secret from which pseudonyms follow, created if missing; default: ``deidentify.key`` in
+            ``root``. ``pseudonyms.csv`` is written beside it.
         incomplete: treatment of incomplete rows: "report" stops with a list of the patients with missing, ambiguous
             or irregular series; "drop" omits and logs them.
         num_folds: number of subject-wise stratified folds, if the CSV has no column ``fold``.
@@ -73,7 +80,7 @@ def dicom_datalist(
     folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     for folder in _bar(folders, "reading headers"):
         subject = folder.name
-        series[subject], reasons = _find_series(folder, known, missing, convert)
+        series[subject], reasons = _find_series(folder, known, missing, convert or deidentify)
         entry = {"subject": subject} if entries is None else entries.get(subject)
         if entry is None:
             reasons.append(f"no line in {os.path.basename(labels or '')}")
@@ -85,6 +92,11 @@ def dicom_datalist(
             problems.append(f"patient {subject}: {'; '.join(reasons)}")
         else:
             rows.append(row)
+    if deidentify and not (problems and incomplete == "report"):
+        from .dicom_deidentified import deidentify_cohort
+
+        place = Path(os.path.abspath(output)).parent
+        rows, series = deidentify_cohort(rows, series, list(known), place, Path(secret or root / "deidentify.key"))
     if convert and not (problems and incomplete == "report"):
         rows = _convert(rows, series, list(known), Path(os.path.abspath(output)).parent / "nifti", problems)
     return write_cohort(

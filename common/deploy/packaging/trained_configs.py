@@ -137,7 +137,8 @@ def _set(configs: Mapping[str, dict[str, Any]], key: str, value: Any, bundle: st
 
 def _put_over(config: dict[str, Any], overlay: Mapping[str, Any], name: str, ids: Mapping[str, Any]) -> None:
     """Apply an overlay to a config whose ids, including those of the training that it extends, are ``ids``."""
-    known = {key for key in overlay if key.lstrip("+").split("#")[0] in config}
+    own = {"network_def"} if name.startswith("inference") else set()  # TorchScript, whatever network it holds
+    known = {key for key in overlay if (part := key.lstrip("+").split("#")[0]) in config and part not in own}
     if _METHOD in overlay and name == "train":
         known = set(overlay)
     elif _METHOD in overlay and BASES.get(name) != "train" and not set(overlay) - {_METHOD} <= ids.keys():

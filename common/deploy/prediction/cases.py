@@ -139,7 +139,9 @@ class DicomCase(Case):
         row: dict[str, Any] = {"image": [str(path) for path in images.values()], "subject": self.name}
         if self.mask_files:
             first = next(iter(images.values()))
-            row["mask"] = str(write_mask(self.mask_files, self.study, first, self.is_picture, folder / "mask.nii.gz"))
+            series, rule, output = next(iter(self.image_files.values())), self.rules.get("mask"), folder / "mask.nii.gz"
+            mask = write_mask(self.mask_files, self.study, series, first, self.is_picture, output, rule)
+            row["mask"] = str(mask)
         return row
 
     def _series(self, path: Path) -> str:

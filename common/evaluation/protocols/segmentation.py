@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 from ...bundle_configs import PRETRAIN
 from ...datalist_json import read_datalist
 from ...errors import InputError, OptionError
+from ...files import write_atomically
 from ...locks import locked
 from ...tasks import Task, Workers
 from .methods import Encoder, FineTuning, part_name
@@ -43,6 +45,9 @@ class Segmentation(Stages):
         fold: folds to hold out one by one; by default all.
         raters: further datalists of the same images and folds, with the masks of other raters, by name; each network is
             judged by all raters, and the report's values are means over them.
+        submission: name of the team. With it each network is trained on all subjects, too, and segments the datalist's
+            section "testing" into ``<method>/all/submission/<subject>_<session>_<team>.nii``, as the server of ISBI
+            2015 expects them.
         transductive: whether to pre-train once on all subjects, without their masks.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once.
         overlays: further config files of the bundle for all stages, or ``<stage>:<overlay>`` for one, such as
@@ -67,6 +72,7 @@ class Segmentation(Stages):
         methods: Sequence[str] = ("scratch",),
         fold: Sequence[int] = (),
         raters: Mapping[str, str] | None = None,
+        submission: str = "",
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
@@ -90,6 +96,7 @@ class Segmentation(Stages):
         self.repetition = replace(whole, folds=tuple(fold)) if fold else whole
         self.rows: list[FineTuning] = list(read_fine_tunings(self.configs, methods, self.modalities))
         self.raters = {name: Path(path).resolve() for name, path in (raters or {}).items()}
+        self.submission, self.training = submission, TRAINING
         self._check()
 
     def run(self) -> Path:
@@ -124,6 +131,34 @@ class Segmentation(Stages):
                 partial(self._judge, row, fold, rater),
                 needs=(self._table_of(row, fold, None),),
             )
+
+        if self.submission:
+            yield from self._submissions()
+
+    def _submissions(self) -> Iterator[Task]:
+        """Networks of all subjects, and their masks of the test set."""
+        if not self.one_encoder:
+            for encoder in {r.start.folder: r.start for r in self.rows if isinstance(r.start, Encoder)}.values():
+                path = encoder.checkpoint(self.output_dir, None, None)
+                run = partial(self._pretrain, self.repetition, encoder, None, None)
+                yield Task(f"pre-training {encoder.name}, all", path, run)
+        for row in self.rows:
+            done = self.output_dir / row.folder / "all" / f"submission/{self.submission}.json"
+            needs = self._start_file(self.output_dir, row, None)
+            yield Task(f"{row.name}, submission", done, partial(self._submit, row, done), needs)
+
+    def _submit(self, row: FineTuning, done: Path) -> None:
+        if done.is_file():
+            return
+        from .challenge import write_submission
+
+        folder, overlays = done.parents[1], [self.configs.path(name) for name in row.overlays]
+        start = next(map(str, self._start_file(self.output_dir, row, None)), None)
+        self._run(TRAINING, overlays, all_subjects=True, pretrained_encoder=start, output_dir=str(folder))
+        weights = {"checkpoint": str(folder / "model.pt"), "torchscript": str(folder / "segmenter.ts")}
+        self._run(EVALUATION, overlays, all_subjects=True, **weights, output_dir=str(folder), run_id="exporting")
+        names = write_submission(folder, self.dataset_dir, self.datalist, done.parent, self.submission)
+        write_atomically(done, json.dumps(names, indent=1))
 
     def _train(self, row: FineTuning, fold: int) -> None:
         if self._table_of(row, fold, None).is_file():
@@ -202,6 +237,8 @@ class Segmentation(Stages):
         return {**super()._identity(), "transductive": self.transductive, "raters": raters, **self.of_stage}
 
     def _check(self) -> None:
+        if self.submission and not read_datalist(self.datalist).get("testing"):
+            raise InputError(f"{self.datalist}: no section testing; submission needs its images; leave it out")
         if unknown := list(self._unknown_ids((PRETRAIN, TRAINING, EVALUATION))):
             raise OptionError.of_rows("segmentation", unknown)
         if lacking := sorted(set(self.repetition.folds) - {row.get("fold") for row in training_rows(self.datalist)}):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...errors import InputError
 from ...feature_table import feature_columns, read_table
-from ...plotting import figure, line_style
+from ...plotting import WIDTH, figure, line_style
 
 __all__ = ["correlations", "feature_correlation_density", "parameter_sweep", "sweep_figure"]
 
@@ -52,12 +52,13 @@ def feature_correlation_density(
     found = {name: _matrix(table, name) for table, name in zip(tables, names, strict=True)}
     edges = np.linspace(-1, 1, 81)
     means = {}
-    with figure(path, 7.2, 2, len(found), height_ratios=[1.25, 1]) as (drawing, axes):
+    width, narrow = max(WIDTH, 3.2 * len(found)), len(found) > 2
+    with figure(path, 7.2, 2, len(found), width=width, height_ratios=[1.25, 1]) as (drawing, axes):
         for axis, (name, matrix) in zip(axes[0], found.items(), strict=True):
             order = _cluster_order(matrix)
             image = axis.imshow(matrix[np.ix_(order, order)], cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.grid(False)
-            axis.set_title(f"{name}, {len(matrix)} features")
+            axis.set_title(f"{name}\n{len(matrix)} features" if narrow else f"{name}, {len(matrix)} features")
             axis.set(xlabel="Feature", ylabel="Feature", xticks=[], yticks=[])
         drawing.colorbar(image, ax=list(axes[0]), label="Pearson's r", shrink=0.9)
         grid = axes[1, 0].get_gridspec()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
 import nibabel as nib
@@ -24,6 +25,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGLSLossless,
     MRImageStorage,
     RLELossless,
@@ -186,15 +188,27 @@ def test_missing_or_surplus_frames_are_refused(tmp_path, change, reason):
     refused_everywhere(write_enhanced(tmp_path / "e.dcm", VOXELS, [*range(0, 24, 2)], change), reason)
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
+def jpeg2000(frames: np.ndarray) -> list[bytes]:
+    """Code streams of Pillow, as pydicom writes no JPEG 2000."""
+    streams = [BytesIO() for _ in frames]
+    for frame, stream in zip(frames, streams, strict=True):
+        Image.fromarray(frame).save(stream, "JPEG2000", irreversible=False, no_jp2=True)
+    return [stream.getvalue() for stream in streams]
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
 @pytest.mark.parametrize("offsets", [True, False])
 @pytest.mark.parametrize(("stated", "stored"), [(12, 12), (12, 11), (12, 13), (1, 1), (1, 12), (2, 1)])
 def test_compressed_frames_are_as_many_as_numberofframes_says(tmp_path, syntax, offsets, stated, stored):
     order = np.arange(max(stated, stored)) % 12
 
     def compress(data):
-        data.compress(syntax)
-        frames = list(generate_frames(data.PixelData, number_of_frames=len(order)))
+        if syntax == JPEG2000Lossless:
+            frames = jpeg2000(VOXELS[order])
+            data.file_meta.TransferSyntaxUID, data["PixelData"].is_undefined_length = syntax, True
+        else:
+            data.compress(syntax)
+            frames = list(generate_frames(data.PixelData, number_of_frames=len(order)))
         data.PixelData = encapsulate(frames[:stored], has_bot=offsets)
         data.NumberOfFrames = stated
         data.PerFrameFunctionalGroupsSequence = data.PerFrameFunctionalGroupsSequence[:stated]

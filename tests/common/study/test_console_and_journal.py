@@ -68,6 +68,12 @@ def test_the_journal_adds_the_seconds_of_interrupted_runs(tmp_path):
     assert found["seconds"] >= 0.1 and found["finished"]
 
 
+def test_entries_written_during_a_step_stay(tmp_path):
+    with Journal(tmp_path).step("finish"):
+        Journal(tmp_path).write(final={"kind": "all"})
+    assert Journal(tmp_path)["final"] == {"kind": "all"} and Journal(tmp_path)["steps"]["finish"]["finished"]
+
+
 def test_a_damaged_journal_is_one_line(tmp_path):
     (tmp_path / "study.json").write_text("{")
     with pytest.raises(InputError, match=r"study\.json: damaged .*delete it"):

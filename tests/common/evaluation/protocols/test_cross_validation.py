@@ -192,3 +192,14 @@ def test_the_peers_of_radiomics_deep_contrast_are_read_without_radiomics(dataset
     extracted = [overlay for name, overlay, _ in run.stages if name == "extract_features"]
     assert extracted == [["image_only"]] * 3 + [[]] * 3
     assert set(run.stages[-1][2]["learnt_tables"]) == {"SimCLR", "Radiomics-deep"}
+
+
+@pytest.mark.parametrize("bundle", ["liver_cgc", "mlsscl_3d", "radiomics_deep_contrast", "siam3d_imbalance"])
+def test_the_probe_of_each_bundle_accepts_its_settings(dataset, bundle):
+    path = dataset / "datalist.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "labels": {"0": "a", "1": "b"}, "modality": {"0": "T1"}}))
+    run = CrossValidation(bundle_root(bundle), dataset, dataset.parent / "out", methods=["pretrain"])
+    workflow = run._workflow("linear_probe", [], {**run._probe_settings(), "output_dir": str(dataset.parent / "x")})
+    workflow.initialize()
+    assert len(workflow.parser["learnt_tables"]) == 1

@@ -26,7 +26,7 @@ class Recorded(Segmentation):
         self.stages.append((stage, [Path(file).stem for file in overlays], overrides))
         folder = Path(overrides["output_dir"])
         folder.mkdir(parents=True, exist_ok=True)
-        if stage != "evaluate_segmentation":
+        if stage != "evaluate_segmentation" or "run_id" in overrides:
             (folder / "model.pt").touch()
             return
         rows = json.loads(Path(overrides.get("datalist", self.datalist)).read_text())["training"]
@@ -81,6 +81,26 @@ def test_the_report_pools_folds_and_raters_and_says_that_a_fold_is_one_patient(s
     assert "A fold is one patient" in report.read_text() and "3 patients are too few" in report.read_text()
     second = json.loads((report.parent / "rater_second/metrics.json").read_text())
     assert [row["metrics"]["dsc"]["value"] for row in second["results"]] == pytest.approx([0.2] * 3)
+
+
+def test_a_submission_is_of_networks_of_all_subjects_and_needs_a_test_set(start, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"datalist\.json: no section testing; submission needs its images"):
+        start(submission="us")
+    path = tmp_path / "data/datalist.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "testing": [{"image": "x.nii", "subject": "x"}]}))
+    written = []
+    monkeypatch.setattr(
+        "common.evaluation.protocols.challenge.write_submission", lambda *args: written.append(args) or ["x_us.nii"]
+    )
+    run = start(submission="us")
+    run.run()
+    trained = [o["pretrained_encoder"] for s, _, o in run.stages if s == "train_segmentation" and o.get("all_subjects")]
+    assert trained == [None, *(str(run.output_dir / name / "all/model.pt") for name in STARTS[1:])]
+    pretrained = [o["transductive"] for s, _, o in run.stages if s == "pretrain"]
+    assert pretrained.count(True) == 2 and len(written) == 3
+    assert {args[3:] for args in written} == {
+        (run.output_dir / name / "all/submission", "us") for name in ("supervised", "moco+train", "mlsscl+train")
+    }
 
 
 def test_raters_of_other_subjects_or_folds_are_refused(start, tmp_path):

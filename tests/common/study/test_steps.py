@@ -1,0 +1,160 @@
+"""The steps of a study after each other, with stages that take no time, killed at every point."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from common.errors import InputError
+from common.evaluation.protocols.stages import Stages
+from common.study import Study, Wishes
+from common.study.plan import Plan, write_plan
+from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
+
+METHODS = ["radiomics", "scratch+cgc", "simsiam+cgc", "simsiam+linear_probe"]
+
+
+class Killer:
+    """Lets every stage run, or ends the process before or after one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls, self.at, self.after = 0, -1, False
+        run = Stages._run
+
+        def killed(stages: Stages, stage: str, overlays: object, **overrides: object) -> None:
+            self.calls += 1
+            if self.calls == self.at and not self.after:
+                raise KeyboardInterrupt
+            run(stages, stage, overlays, **overrides)
+            if self.calls == self.at:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Stages, "_run", killed)
+
+
+@pytest.fixture
+def killer(monkeypatch):
+    """Stages that can be killed; page, archive and trial say what they were made of."""
+
+    def page(study: Path) -> Path:
+        text = (study / "compare/report/metrics.json").read_text() + str((study / "final/model.pt").exists())
+        (study / "report.html").write_text(text)
+        return study / "report.html"
+
+    def package(study: Path, plan: Plan, overlays: list[str], calibration: Path | None, metrics: Path) -> Path:
+        archive = study / "final/archive.zip"
+        archive.write_bytes((study / "final/model.pt").read_bytes() + json.dumps([*overlays]).encode())
+        return archive
+
+    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    monkeypatch.setattr("common.evaluation.reports.study_report.write_study_report", page)
+    monkeypatch.setattr("common.study.finishing.package", package)
+    monkeypatch.setattr("common.study.finishing.calibrate", lambda *_: None)
+    monkeypatch.setattr("common.study.finishing.try_archive", lambda *_: [{"label": 0, "predicted": 0}])
+    return Killer(monkeypatch)
+
+
+@pytest.fixture
+def start(tmp_path):
+    root, data = write_label_bundle(tmp_path / "bundle"), write_cohort(tmp_path / "data")
+
+    def start(name: str, **changes) -> Study:
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copyfile(data / "datalist.json", folder / "datalist.json")
+        places = {"bundle": str(root), "dataset_dir": str(data), "datalist": str(data / "datalist.json")}
+        content = {
+            "task": "classification",
+            "methods": METHODS[1:3],
+            "folds": [0],
+            "cohort": {"subjects": 1},
+            **changes,
+        }
+        write_plan(folder, Plan(**places, **content))
+        return Study(folder, say=lambda _: None)
+
+    return start
+
+
+def outcome(study: Study) -> dict[str, bytes]:
+    """Files by which a study is known, without times and places."""
+    kinds = (".pt", ".csv", ".html", ".zip")
+    found = {path.relative_to(study.folder): path for path in study.folder.rglob("*") if path.suffix in kinds}
+    name = study.folder.name.encode()
+    return {str(key): path.read_bytes().replace(name, b"study") for key, path in sorted(found.items())}
+
+
+@pytest.mark.slow
+def test_killed_before_and_after_every_stage_and_started_again_a_study_ends_the_same(start, killer):
+    whole = start("whole")
+    whole.finish()
+    stages, expected = killer.calls, outcome(whole)
+    assert len(expected) > 6 and "final/archive.zip" in expected
+    for after in (False, True):
+        study = start(f"kill{after:d}")
+        for at in range(1, stages + 1):
+            killer.calls, killer.at, killer.after = 0, 1 if after or at == 1 else 2, after
+            try:
+                study.finish()
+                break
+            except KeyboardInterrupt:
+                continue
+        killer.at = -1
+        study.finish()
+        assert outcome(study) == expected
+
+
+def test_a_finished_study_repeats_no_stage(start, killer):
+    study = start("study")
+    study.finish()
+    done = killer.calls
+    study.finish()
+    assert killer.calls == done
+
+
+def test_each_step_does_what_is_missing_before_it(start, killer):
+    study = start("study", methods=METHODS, folds=[0, 1])
+    assert study.compare() == study.folder / "compare/report/report.md"
+    assert not (study.folder / "report.html").exists()
+    compared = killer.calls
+    study.conclude()
+    assert killer.calls == compared and (study.folder / "report.html").read_text().endswith("False")
+    study.finish()
+    assert (study.folder / "report.html").read_text().endswith("True")
+    notes = json.loads((study.folder / "study.json").read_text())
+    assert [row["kind"] for row in notes["rows"]] == ["radiomics", "scratch", "pretrained", "probe"]
+    assert [row["text"] for row in notes["rows"]] == METHODS
+    assert notes["final"]["kind"] == "all" and all(step["finished"] for step in notes["steps"].values())
+
+
+def test_the_final_network_is_trained_on_everybody_by_the_method_that_the_plan_names(start, killer):
+    study = start("study", final={"kind": "all", "method": "simsiam+cgc"})
+    study.finish()
+    weights = json.loads((study.folder / "final/model.pt").read_text())
+    assert weights["start"][0] == str(study.folder / "final/training/simsiam/all/model.pt")
+
+
+def test_the_network_that_was_tested_on_separate_subjects_is_the_final_one(start, killer):
+    study = start("study", folds=[1], test_datalist="test.json", final={"kind": "all", "method": "scratch+cgc"})
+    before = killer.calls
+    study.finish()
+    tested = study.folder / "compare/labels100/seed0/scratch+cgc/fold1/model.pt"
+    assert (study.folder / "final/model.pt").read_bytes() == tested.read_bytes()
+    assert not (study.folder / "final/training").exists() and killer.calls > before
+
+
+def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
+    study = start("study")
+    wishes = Wishes("mlsscl_3d", tmp_path / "data", study.folder, budget="2h", settings={"batch_size": 3})
+    with pytest.raises(InputError) as error:
+        study.plan(wishes)
+    for words in (
+        "bundle",
+        "budget: None in the plan, 7200",
+        "batch_size: None in the plan, 3 typed",
+        "edit it, delete",
+    ):
+        assert words in str(error.value)

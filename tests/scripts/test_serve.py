@@ -1,0 +1,92 @@
+"""The service itself with a real archive on one side, and the archive of a classifier on the other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import yaml
+from pydicom.uid import generate_uid
+
+from common.command_line import run_commands
+from common.deploy.prediction.outcomes import ArchiveError
+from common.deploy.verification.archive import write_archive
+from common.errors import InputError
+from common.networks import CalibratedSoftmax
+from scripts import serve
+from tests.bundles.bundle_files import BUNDLES
+from tests.common.deploy.made_studies import random_network, write_archive_folder, write_dicom
+from tests.common.deploy.service.orthanc import free_port, is_here, running_orthanc
+from tests.common.deploy.service.sent_studies import wait_for
+
+pytest.importorskip("pynetdicom")
+pytest.importorskip("highdicom")
+BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
+VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(np.int16)
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    """A tiny classifier of one series."""
+    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2, CalibratedSoftmax(threshold=0.0))
+    return write_archive(write_archive_folder(tmp_path / "toy", BUNDLE, weights), tmp_path / "toy.zip")
+
+
+def settings(path: Path, **values: object) -> Path:
+    path.write_text(yaml.safe_dump({"health_port": 0, "settle": 0.5, "min_free": 0} | values))
+    return path
+
+
+@pytest.mark.slow
+def test_a_study_that_orthanc_sends_comes_back_as_a_valid_report_by_dicom_and_by_dicomweb(archive, tmp_path):
+    if not is_here():
+        pytest.skip("Orthanc with DICOMweb (Debian: orthanc, orthanc-dicomweb) is not here")
+    port, study = free_port(), generate_uid()[:50].rstrip(".")
+    write_dicom(tmp_path / "study", VOLUME, np.eye(4), "AX adrenal", study)
+    with running_orthanc(tmp_path / "orthanc", {"service": ("CLINSSL", port)}) as orthanc:
+        targets = [f"dicom://ORTHANC@127.0.0.1:{orthanc.dicom}", f"http://127.0.0.1:{orthanc.http}/dicom-web"]
+        path = settings(
+            tmp_path / "s.yaml", port=port, peers={"ORTHANC": ["127.0.0.1"]}, destinations=targets, heat_map=True
+        )
+        command = [sys.executable, serve.__file__, archive, tmp_path / "state", "--settings", path, "--device", "cpu"]
+        process = subprocess.Popen(command)
+        try:
+            log = tmp_path / "state/log/service.log"
+            wait_for(lambda: process.poll() is not None or (log.is_file() and "listens" in log.read_text()), 120)
+            orthanc.upload(tmp_path / "study")
+            orthanc.call("modalities/service/store", orthanc.call("studies")[0].encode())
+            wait_for(lambda: log.read_text().count(": delivered to") == 2, 60)
+            (report,) = orthanc.series("SR")
+            assert len(report["Instances"]) == 1 and len(orthanc.series("OT")) == 1  # not twice, by two ways
+            content = orthanc.call(f"instances/{report['Instances'][0]}/file")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+    (tmp_path / "report.dcm").write_bytes(content)
+    data = pydicom.dcmread(tmp_path / "report.dcm")
+    assert data.StudyInstanceUID == study and data.PatientName == "Doe^Jane" and data.Modality == "SR"
+    assert not re.search("doe|jane", (tmp_path / "state/log/service.log").read_text(), re.IGNORECASE)
+    if shutil.which("dciodvfy"):
+        found = subprocess.run(["dciodvfy", tmp_path / "report.dcm"], capture_output=True, text=True, timeout=60).stderr
+        assert not [line for line in found.splitlines() if line.startswith(("Error", "Abort"))]
+    (folder,) = (tmp_path / "state/results").iterdir()  # each release has one
+    assert re.fullmatch(r"\w[\w-]+_[\d.]+_[0-9a-f]{8}", folder.name)
+
+
+def test_a_bad_archive_and_bad_settings_end_the_start_with_their_exit_codes(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.umask", lambda _: 0)  # of the process, which is that of the tests
+    (tmp_path / "toy.zip").write_bytes(b"no archive")
+    words = [str(tmp_path / "toy.zip"), str(tmp_path / "state")]
+    words += ["--settings", str(settings(tmp_path / "s.yaml", peers={"ORTHANC": ["127.0.0.1"]}, port=0))]
+    with pytest.raises(ArchiveError, match=r"toy\.zip") as error:
+        run_commands(serve.serve, words)
+    assert error.value.exit_code == 5
+    with pytest.raises(InputError, match="colour: found no such setting"):
+        run_commands(serve.serve, [*words, "--colour", "1"])
