@@ -23,7 +23,7 @@ from .page import embedded, figure_item, rendered
 from .page_figures import curve_figures
 from .runs import collapsed, read_curves
 from .settings_box import settings_box
-from .study_files import cohort_of, read_json, read_plan
+from .study_files import cohort_of, read_json, read_plan, reason_of
 
 __all__ = ["is_segmentation", "write_segmentation_page"]
 
@@ -71,7 +71,7 @@ def write_segmentation_page(folder: Path, compare: Path, datalist: str | Path | 
         "title": "Segmentation: which method?",
         "over": " · ".join(str(name) for name in (plan.get("bundle"), folder.name) if name),
         "sentences": _sentences(summary, results, table, method, metric),
-        "reason": (record.get("choice") or {}).get("reason", ""),
+        "reason": reason_of(record),
         "method": method,
         "next": {"text": "Go on with:" if record.get("next") else "", "command": record.get("next") or ""},
         "warnings": collapsed(curves),
