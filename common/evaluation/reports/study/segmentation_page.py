@@ -24,6 +24,7 @@ from .page_figures import curve_figures
 from .runs import collapsed, read_curves
 from .settings_box import settings_box
 from .study_files import cohort_of, read_json, read_plan, reason_of
+from .worst_cases import short_name
 
 __all__ = ["is_segmentation", "write_segmentation_page"]
 
@@ -179,7 +180,7 @@ def _worst(
         truth = row.get("label") if isinstance(row.get("label"), str) else row.get("mask")
         base = path.parent if path else folder
         truth = str(base / truth) if isinstance(truth, str) else None
-        names = [str(Path(name).name) for name in [*images, *([truth] if truth else [])]]
+        names = [short_name(name, base) for name in [*images, *([truth] if truth else [])]]
         picture = _picture(images, truth)
         cases.append(
             {
