@@ -120,8 +120,6 @@ class Study:
         return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
 
     def _write_report(self) -> Path:
-        if read_plan(self.folder).task == "segmentation":  # the page has ROC curves and the like
-            return self.folder / COMPARE / "report" / "report.md"
         from ..evaluation.reports.study_report import write_study_report
 
         return write_study_report(self.folder)

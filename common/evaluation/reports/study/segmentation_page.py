@@ -68,7 +68,7 @@ def write_segmentation_page(folder: Path, compare: Path, datalist: str | Path | 
         "methods": [figure_item(dots, metric_title(metric), folder, "Dots: subjects; lines: means.")],
         "curves": [figure_item(path, title, folder) for title, path in curve_figures(curves, files)],
     }
-    context = {
+    context: dict[str, Any] = {
         "title": "Segmentation: which method?",
         "over": " · ".join(str(name) for name in (plan.get("bundle"), folder.name) if name),
         "sentences": _sentences(summary, results, table, method, metric),
