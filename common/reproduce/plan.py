@@ -63,9 +63,9 @@ def _protocol(request: Request, name: str, run: Mapping[str, Any]) -> Stages:
     if request.budget == "short":
         options = merged(options, request.paper.short.get(run["protocol"], {}))
         options = merged(options, request.exhibit.short.get(name, {}))
-    overlays = [*request.paper.cohorts[request.cohort].get("overlays", ()), *options.pop("overlays", ())]
     given = dict(request.options)
-    overlays = given.pop("overlays", None) or overlays
+    of_cohort = given.pop("overlays", None) or request.paper.cohorts[request.cohort].get("overlays", ())
+    overlays = [*of_cohort, *options.pop("overlays", ())]
     options = merged(options, {**request.settings, **given})
     for key, value in options.items():
         if isinstance(value, str):
