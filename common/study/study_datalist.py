@@ -65,7 +65,7 @@ def read_study_rows(
         InputError: a row has a problem and ``drop`` is not set, no row is left, or a subject is in both datalists.
     """
     content = read_datalist(datalist)
-    options = {"mask": protocol.mask, "spatial_dims": list(protocol.dims), "missing": protocol.missing}
+    options: dict[str, Any] = {"mask": protocol.mask, "spatial_dims": list(protocol.dims), "missing": protocol.missing}
     options |= {
         "label": "mask" if task == "segmentation" else "optional",
         "unlabelled": "leave out",

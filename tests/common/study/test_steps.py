@@ -66,7 +66,13 @@ def start(tmp_path):
         folder.mkdir()
         shutil.copyfile(data / "datalist.json", folder / "datalist.json")
         places = {"bundle": str(root), "dataset_dir": str(data), "datalist": str(data / "datalist.json")}
-        content = {"task": "classification", "methods": METHODS, "folds": [0, 1], "cohort": {"subjects": 1}, **changes}
+        content = {
+            "task": "classification",
+            "methods": METHODS[1:3],
+            "folds": [0],
+            "cohort": {"subjects": 1},
+            **changes,
+        }
         write_plan(folder, Plan(**places, **content))
         return Study(folder, say=lambda _: None)
 
@@ -81,11 +87,12 @@ def outcome(study: Study) -> dict[str, bytes]:
     return {str(key): path.read_bytes().replace(name, b"study") for key, path in sorted(found.items())}
 
 
+@pytest.mark.slow
 def test_killed_before_and_after_every_stage_and_started_again_a_study_ends_the_same(start, killer):
     whole = start("whole")
     whole.finish()
     stages, expected = killer.calls, outcome(whole)
-    assert len(expected) > 12 and "final/archive.zip" in expected
+    assert len(expected) > 6 and "final/archive.zip" in expected
     for after in (False, True):
         study = start(f"kill{after:d}")
         for at in range(1, stages + 1):
@@ -109,7 +116,7 @@ def test_a_finished_study_repeats_no_stage(start, killer):
 
 
 def test_each_step_does_what_is_missing_before_it(start, killer):
-    study = start("study")
+    study = start("study", methods=METHODS, folds=[0, 1])
     assert study.compare() == study.folder / "compare/report/report.md"
     assert not (study.folder / "report.html").exists()
     compared = killer.calls
@@ -127,7 +134,7 @@ def test_the_final_network_is_trained_on_everybody_by_the_method_that_the_plan_n
     study = start("study", final={"kind": "all", "method": "simsiam+cgc"})
     study.finish()
     weights = json.loads((study.folder / "final/model.pt").read_text())
-    assert weights["pretrained_encoder"] == str(study.folder / "final/training/simsiam/all/model.pt")
+    assert weights["start"][0] == str(study.folder / "final/training/simsiam/all/model.pt")
 
 
 def test_the_network_that_was_tested_on_separate_subjects_is_the_final_one(start, killer):
