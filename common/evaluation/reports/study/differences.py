@@ -104,8 +104,8 @@ def _test(name: str, comparisons: Sequence[Comparison], outcomes: Mapping[str, O
             "ranked; one can differ without the other"
         ),
         "resampled t": (
-            "it compares balanced accuracies of folds and has as many samples as there are folds; with few of them it is "
-            "rarely significant, and sometimes by accident"
+            "it compares balanced accuracies of folds and has as many samples as there are folds; with few of them it "
+            "is rarely significant, and sometimes by accident"
         ),
     }
     title = {"DeLong": "DeLong's test", "McNemar": "McNemar's test", "resampled t": "The resampled t-test"}[name]
