@@ -70,6 +70,8 @@ def make_plan(wishes: Wishes) -> Plan:
     machine = describe_machine(study, wishes.settings.get("device"))
     datalist = Path(wishes.datalist or wishes.dataset_dir / "datalist.json").absolute()
     task = wishes.task or _task_of(datalist)
+    if task == "segmentation" and wishes.final == "ensemble":
+        raise OptionError("--final: found ensemble for a segmentation; expected all; leave it out")
     found = _rows(wishes, datalist, configs, task, study)
     protocol, cohort = _describe(found, configs, task)
     plan = _draft(wishes, found, configs, protocol, cohort, machine, datalist, task)

@@ -107,6 +107,18 @@ def test_folds_are_assigned_where_the_datalist_has_none(cohort):
     assert len({row["fold"] for row in found.rows if row["subject"] == "s0"}) == 1
 
 
+def test_folds_of_some_subjects_alone_are_refused_and_one_row_has_the_fold_of_its_subject(cohort):
+    rows = rows_of(cohort)
+    del rows[10]["fold"]  # the second visit of s0
+    write(cohort, rows)
+    found = read_study_rows(cohort, None, PROTOCOL, "classification")
+    assert found.folds == (0, 1) and {row["fold"] for row in found.rows if row["subject"] == "s0"} == {0}
+    del rows[1]["fold"]
+    write(cohort, rows)
+    with pytest.raises(InputError, match="fold: none for 1 of 10 labelled subjects, s1 first"):
+        read_study_rows(cohort, None, PROTOCOL, "classification")
+
+
 def test_a_cohort_without_any_label_is_one_line(cohort):
     write(cohort, [{key: value for key, value in row.items() if key != "label"} for row in rows_of(cohort)])
     with pytest.raises(InputError, match="no row has a label; expected some"):
