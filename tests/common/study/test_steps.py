@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from common.errors import InputError
 from common.evaluation.protocols.stages import Stages
 from common.study import Study, Wishes
-from common.study.plan import Plan, write_plan
+from common.study.plan import Plan, read_plan, write_plan
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
 
 METHODS = ["radiomics", "scratch+cgc", "simsiam+cgc", "simsiam+linear_probe"]
@@ -158,3 +159,24 @@ def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
         "edit it, delete",
     ):
         assert words in str(error.value)
+
+
+def test_the_command_that_made_the_plan_continues_it_although_the_budget_changed_its_methods(start, monkeypatch):
+    study = start("study")
+    path, plan = study.folder / "plan.yaml", read_plan(study.folder)
+    path.unlink()
+    monkeypatch.setattr("common.study.steps.make_plan", lambda _: write_plan(study.folder, plan) and plan)
+    monkeypatch.setattr("common.study.steps.describe_plan", lambda *_: "")
+    wishes = Wishes(plan.bundle, Path(plan.dataset_dir), study.folder, methods=METHODS, pretrain={"max_epochs": 2})
+    study.plan(wishes)
+    assert study.plan(wishes) == plan == study.plan(replace(wishes, methods=METHODS[1:3]))
+    other = replace(wishes, seeds=[0, 1], final="ensemble", pretrain={"max_epochs": 3})
+    with pytest.raises(InputError) as error:
+        study.plan(other)
+    for words in (
+        "seeds: [0] in the plan",
+        "final: 'all' in the plan",
+        "pretrain.max_epochs: None in the plan, 3 typed",
+    ):
+        assert words in str(error.value)
+    assert "methods" not in str(error.value)
