@@ -91,7 +91,8 @@ def _look(row: Mapping[str, Any]) -> _Look:
 
     path = next(path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path)
     image = read_image(path)
-    mask = read_image(row["mask"], is_mask=True) if isinstance(row.get("mask"), str) else None
+    region = row.get("mask") or row.get("label")  # a path is a label map
+    mask = read_image(region, is_mask=True) if isinstance(region, str) else None
     plain = thumbnail(image, mask, side=SIDE, outline=False)
     grey = Image.fromarray(plain[..., 0]).resize((SMALL, SMALL), Image.Resampling.BOX)
     values = image.voxels.astype(np.float32).ravel()

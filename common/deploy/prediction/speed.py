@@ -46,7 +46,8 @@ def measure_inference(
         ``rows`` with seconds of each contestant, and of loading, which is measured once, for each study; and ``ratios``
         to the network, each as median, least and largest over studies and rounds.
     """
-    rows, ratios = [], {name: [] for name in _RATIOS}  # type: dict[str, list[float]]
+    rows: list[dict[str, Any]] = []
+    ratios: dict[str, list[float]] = {name: [] for name in _RATIOS}
     clock = Clock(device, cpu_time)
     with open_classifier(source, device=device) as classifier:
         load, prepare = _split(classifier)

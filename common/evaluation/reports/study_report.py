@@ -21,7 +21,7 @@ from .study.page_figures import curve_figures, forest_figure, subgroup_figure
 from .study.runs import collapsed, read_curves, trained_networks
 from .study.segmentation_page import is_segmentation, write_segmentation_page
 from .study.settings_box import next_command, settings_box
-from .study.study_files import StudyFiles, comparison_folder, read_study
+from .study.study_files import StudyFiles, comparison_folder, read_study, reason_of
 from .study.subgroups import Subgroup, confounders, subgroup_rows, subgroup_table, subgroups
 from .study.tables import (
     case_table,
@@ -129,7 +129,7 @@ class _Page:
             "title": f"{', '.join(study.classes[:3])}{', …' * (len(study.classes) > 3)}: which method?",
             "over": " · ".join(dict.fromkeys(str(name) for name in names if name)),
             "sentences": verdict.sentences,
-            "reason": (study.record.get("choice") or {}).get("reason", ""),
+            "reason": reason_of(study.record),
             "method": verdict.method,
             "next": {"text": text, "command": command},
         }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -53,6 +54,14 @@ def test_weights_with_nan_without_a_record_or_unreadable_are_found(tmp_path):
     assert [each.place for each in findings.found if each.level != "note"] == ["weights", "record"]
     path.write_bytes(b"no checkpoint")
     assert examine_weights(path).count("error") == 1
+
+
+def test_a_zip_that_is_no_archive_is_an_error_with_a_remedy(tmp_path):
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/configs/metadata.json", "{}")
+    (error,) = (each for each in examine(str(path)).found if each.level == "error")
+    assert error.place == "archive" and error.remedy
 
 
 def test_the_installation_is_examined_and_lacks_nothing_that_is_required(project):

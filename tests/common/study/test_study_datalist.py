@@ -9,10 +9,12 @@ import nibabel
 import numpy as np
 import pytest
 
+from common.bundle_configs import BundleConfigs
 from common.data import load_datalist
 from common.errors import InputError
 from common.study.cohort import describe_cohort
 from common.study.image_sample import measure_images
+from common.study.planning import _describe
 from common.study.protocol import Protocol
 from common.study.study_datalist import read_study_rows, write_study_datalist
 from common.study.trial import choose_cases
@@ -97,6 +99,15 @@ def test_a_separate_test_set_is_the_only_fold_that_is_held_out(cohort, tmp_path)
     write(path, [*tests, rows_of(cohort)[0]], "testing")
     with pytest.raises(InputError, match=r"1 test subjects are in .* too: s0; expected none"):
         read_study_rows(cohort, path, PROTOCOL, "classification")
+
+
+def test_a_separate_test_set_chooses_no_setting(cohort, tmp_path):
+    tests = [{**write_case(tmp_path, f"t{k}", 6, value=1000.0), "subject": f"t{k}", "label": k % 2} for k in range(3)]
+    path = write(tmp_path / "test.json", tests, "testing")
+    found = read_study_rows(cohort, path, PROTOCOL, "classification")
+    _, described = _describe(found, BundleConfigs("siam3d_imbalance"), "classification")
+    assert described.sample.measured == 13 and described.sample.lesion_intensities == [[100.0, 100.0, 100.0]]
+    assert described.subjects == 15 and described.test_subjects == 3
 
 
 def test_folds_are_assigned_where_the_datalist_has_none(cohort):

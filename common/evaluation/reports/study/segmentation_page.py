@@ -23,7 +23,8 @@ from .page import embedded, figure_item, rendered
 from .page_figures import curve_figures
 from .runs import collapsed, read_curves
 from .settings_box import settings_box
-from .study_files import cohort_of, read_json, read_plan
+from .study_files import cohort_of, read_json, read_plan, reason_of
+from .worst_cases import short_name
 
 __all__ = ["is_segmentation", "write_segmentation_page"]
 
@@ -67,11 +68,11 @@ def write_segmentation_page(folder: Path, compare: Path, datalist: str | Path | 
         "methods": [figure_item(dots, metric_title(metric), folder, "Dots: subjects; lines: means.")],
         "curves": [figure_item(path, title, folder) for title, path in curve_figures(curves, files)],
     }
-    context = {
+    context: dict[str, Any] = {
         "title": "Segmentation: which method?",
         "over": " · ".join(str(name) for name in (plan.get("bundle"), folder.name) if name),
         "sentences": _sentences(summary, results, table, method, metric),
-        "reason": (record.get("choice") or {}).get("reason", ""),
+        "reason": reason_of(record),
         "method": method,
         "next": {"text": "Go on with:" if record.get("next") else "", "command": record.get("next") or ""},
         "warnings": collapsed(curves),
@@ -179,7 +180,7 @@ def _worst(
         truth = row.get("label") if isinstance(row.get("label"), str) else row.get("mask")
         base = path.parent if path else folder
         truth = str(base / truth) if isinstance(truth, str) else None
-        names = [str(Path(name).name) for name in [*images, *([truth] if truth else [])]]
+        names = [short_name(name, base) for name in [*images, *([truth] if truth else [])]]
         picture = _picture(images, truth)
         cases.append(
             {

@@ -16,7 +16,7 @@ from ....datalist_json import read_datalist
 from ....errors import InputError
 from ...predictions import Outcome, outcomes_of, read_predictions
 
-__all__ = ["StudyFiles", "cohort_of", "comparison_folder", "read_json", "read_plan", "read_study"]
+__all__ = ["StudyFiles", "cohort_of", "comparison_folder", "read_json", "read_plan", "read_study", "reason_of"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,12 @@ def read_plan(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         yaml.safe_load(plan.read_text(encoding="utf-8")) or {} if plan.is_file() else {},
         read_json(record) if record.is_file() else {},
     )
+
+
+def reason_of(record: Mapping[str, Any]) -> str:
+    """Why a study chose its method, as a sentence; empty where it does not say."""
+    reason = str((record.get("choice") or {}).get("reason") or "").rstrip(".")
+    return f"Chosen: {reason}." if reason else ""
 
 
 def cohort_of(folder: Path, compare: Path, datalist: str | Path | None) -> tuple[Path | None, list[dict[str, Any]]]:

@@ -19,7 +19,7 @@ from ....images.thumbnail import thumbnail
 from ...predictions import Outcome
 from .study_files import StudyFiles
 
-__all__ = ["Case", "draw_cases", "worst_cases"]
+__all__ = ["Case", "draw_cases", "short_name", "worst_cases"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _with_picture(
     row = training[place]
     images = [path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path]
     mask = row["mask"] if isinstance(row.get("mask"), str) else None
-    files = tuple(_name(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
+    files = tuple(short_name(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
     facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in _HIDDEN}
     case = replace(case, row=place, files=files, facts=facts)
     try:
@@ -119,7 +119,7 @@ def _with_picture(
     return replace(case, picture=picture)
 
 
-def _name(path: str, base: Path) -> str:
+def short_name(path: str, base: Path) -> str:
     """A path relative to the datalist's folder; of files elsewhere the last folder and the name."""
     name = os.path.relpath(path, base)
     return os.path.join(*Path(path).parts[-2:]) if name.startswith(os.pardir) else name
