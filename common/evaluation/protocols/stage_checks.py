@@ -64,9 +64,10 @@ class CheckedStages(ConfiguredStages):
         found = {name: ids.get(name) for name in ("validation_fraction", "label_fraction", "label_seed", "seed")}
         plain = {name: value for name, value in found.items() if isinstance(value, int | float)}
         rows = training_rows(self._datalist_of(repetition))
-        validation = {name: plain[name] for name in ("validation_fraction", "seed") if name in plain}
-        for fraction, seed in labels or [(plain.get("label_fraction", 1.0), plain.get("label_seed", 0))]:
-            part = {"fraction": fraction, "label_seed": seed, **validation}
+        validation: dict[str, Any] = {name: plain[name] for name in ("validation_fraction", "seed") if name in plain}
+        settings = (float(plain.get("label_fraction", 1.0)), int(plain.get("label_seed", 0)))
+        for fraction, seed in labels or [settings]:
+            part: dict[str, Any] = {"fraction": fraction, "label_seed": seed, **validation}
             for problem in label_problems(rows, folds or repetition.folds, **part):
                 yield f"{repetition.name}{row.name}, {problem}"
 

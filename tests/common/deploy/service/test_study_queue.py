@@ -103,6 +103,15 @@ def test_one_sender_that_broke_off_is_not_excused_by_another(queue):
     assert queue.settle(0) == ([], ["1"])
 
 
+def test_a_sender_that_broke_off_is_excused_by_another_that_sends_all_its_images(queue):
+    receive(queue, "1", complete=False)
+    assert queue.settle(0) == ([], ["1"])
+    for image in ("1.1", "1.2"):
+        queue.add("1", image, "digest", "PACS")
+    queue.complete(["1"], "PACS")
+    assert queue.settle(0) == (["1"], [])
+
+
 def test_a_failed_attempt_is_repeated_after_the_pause_and_then_given_up(queue):
     receive(queue, "1")
     queue.settle(0)
