@@ -98,4 +98,7 @@ def _scores(cases: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[dict[s
             raise InputError(f"{path}: no segmentation of {row['subject']}; expected one; see logs/finish.log")
         predicted, truth = (read_image(each, is_mask=True).voxels > 0 for each in (path, row["label"]))
         both = float(np.logical_and(predicted, truth).sum())
-        yield {"subject": str(row["subject"]), "dice": round(2 * both / max(predicted.sum() + truth.sum(), 1), 4)}
+        yield {
+            "subject": str(row["subject"]),
+            "dice": round(2 * both / max(float(predicted.sum() + truth.sum()), 1.0), 4),
+        }

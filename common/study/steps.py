@@ -106,11 +106,8 @@ class Study:
             journal = Journal(self.folder)
             journal.write(final=entry, next=command)
             self._write_report()
-        right = sum(case["label"] == case["predicted"] for case in entry["cases"] if "predicted" in case)
         self.say(f"final model: {archive}")
-        self.say(
-            f"tried on {len(entry['cases'])} of its training cases, {right} as labelled: it runs; the report judges it"
-        )
+        self.say(_trial(entry["cases"]))
         self.say(f"next: {command}")
         return archive
 
@@ -144,6 +141,14 @@ class Study:
         if other:
             path = self.folder / PLAN
             raise InputError.of_rows(f"{path}: another plan; edit it, delete it, or name another --output_dir", other)
+
+
+def _trial(cases: list[dict[str, Any]]) -> str:
+    """What the trial shows: that the archive runs."""
+    found = f"{sum(case['label'] == case['predicted'] for case in cases if 'predicted' in case)} as labelled"
+    if any("dice" in case for case in cases):
+        found = f"Dice {min(case['dice'] for case in cases):.2f} to {max(case['dice'] for case in cases):.2f}"
+    return f"tried on {len(cases)} of its training cases: it runs, {found}; the report judges it"
 
 
 def _typed(wishes: Wishes) -> dict[str, Any]:
