@@ -14,7 +14,7 @@ from .cases import DicomCase
 from .dicom_results import save_dicom
 from .outcomes import NoStudiesError
 from .prepared_cases import reason_of
-from .results import INTENDED_USE, model_name, result_folder
+from .results import INTENDED_USE, discard, model_name, result_folder
 from .segmentation_object import segmentation_object
 from .segmenter import Segmenter
 from .structured_report import check_highdicom
@@ -51,6 +51,7 @@ def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[l
         except OSError:
             raise  # a full disk is not a problem of the study
         except Exception as error:  # readers and transforms raise arbitrary errors
+            discard(folder, [SEGMENTATION])  # of an earlier run on other images
             failed[study.uid] = reason_of(error)
     return written, failed
 

@@ -29,7 +29,8 @@ STATES = ("receiving", "ready", "running", "delivering", "done", "undelivered", 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS studies (
     uid TEXT PRIMARY KEY, state TEXT NOT NULL, changed REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', results TEXT NOT NULL DEFAULT '');
+    crashes INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    results TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS instances (
     study TEXT, uid TEXT, digest TEXT, peer TEXT, PRIMARY KEY (study, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS transfers (study TEXT, peer TEXT, complete INTEGER, PRIMARY KEY (study, peer)) WITHOUT ROWID;
@@ -134,7 +135,8 @@ class StudyQueue:
             base.execute("INSERT OR REPLACE INTO transfers VALUES (?, ?, ?)", (study, peer, int(complete)))
             base.execute(
                 """INSERT INTO studies (uid, state, changed) VALUES (?, 'receiving', ?) ON CONFLICT (uid) DO UPDATE
-                   SET state = 'receiving', changed = excluded.changed, attempts = 0, due = 0, reason = ''""",
+                   SET state = 'receiving', changed = excluded.changed, attempts = 0, crashes = 0, due = 0,
+                   reason = ''""",
                 (study, time.time()),
             )
 
@@ -227,20 +229,21 @@ class StudyQueue:
             query = "UPDATE studies SET state = ?, reason = ?, due = ?, changed = ? WHERE uid = ? AND state = 'running'"
             base.execute(query, (state, reason, due, time.time(), study))
 
-    def recover(self, attempts: int) -> tuple[list[str], list[str]]:
+    def recover(self, crashes: int) -> tuple[list[str], list[str]]:
         """Put back what ran when the last process ended.
 
         Args:
-            attempts: number of attempts after which a study is given up.
+            crashes: number of times that a study may end the process until it is given up.
 
         Returns:
             Studies that will be tried again, and those that were given up.
         """
         with self._transaction() as base:
-            rows = base.execute("SELECT uid, attempts FROM studies WHERE state = 'running'").fetchall()
-            again, given_up = [u for u, n in rows if n < attempts], [u for u, n in rows if n >= attempts]
+            base.execute("UPDATE studies SET crashes = crashes + 1 WHERE state = 'running'")
+            rows = base.execute("SELECT uid, crashes FROM studies WHERE state = 'running'").fetchall()
+            again, given_up = [u for u, n in rows if n < crashes], [u for u, n in rows if n >= crashes]
             base.executemany("UPDATE studies SET state = 'ready' WHERE uid = ?", [(uid,) for uid in again])
-            reason = f"the process ended {attempts} times while it predicted this study"
+            reason = f"the process ended {crashes} times while it predicted this study"
             base.executemany(
                 "UPDATE studies SET state = 'failed', reason = ? WHERE uid = ?", [(reason, u) for u in given_up]
             )
@@ -256,7 +259,7 @@ class StudyQueue:
         with self._transaction() as base:
             base.execute("UPDATE deliveries SET attempts = 0, due = 0 WHERE NOT done")
             count = base.execute("UPDATE studies SET state = 'delivering' WHERE state = 'undelivered'").rowcount
-            query = f"""UPDATE studies SET state = 'ready', attempts = 0, due = 0 WHERE state = 'failed'
+            query = f"""UPDATE studies SET state = 'ready', attempts = 0, crashes = 0, due = 0 WHERE state = 'failed'
                         AND {COMPLETE} = 1"""
             return count + base.execute(query).rowcount
 

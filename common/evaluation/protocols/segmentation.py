@@ -184,7 +184,9 @@ class Segmentation(Stages):
         base = self.datalist.parent
         for row in rows:
             image = row["image"]
-            row["image"] = str(base / image) if isinstance(image, str) else [str(base / each) for each in image]
+            row["image"] = (
+                str(base / image) if isinstance(image, str) else [each and str(base / each) for each in image]
+            )
         kept = {key: content[key] for key in ("modality",) if key in content}
         write_atomically(path, json.dumps({**kept, "training": rows}, indent=1))
         return {**super()._cohort(repetition, fold, modality), "datalist": str(path)}

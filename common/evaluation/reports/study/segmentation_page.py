@@ -109,6 +109,8 @@ def _sentences(
             f"The first method, {first}, reaches {other['value']:.2f}, a difference of {change['value']:+.2f} "
             f"({change['low']:+.2f} to {change['high']:+.2f}), which is {'beyond' if beyond else 'within'} chance."
         )
+    if len(results) == 1:
+        return [*sentences, "No other method was compared, and other hospitals were not tested."]
     values = table.pivot_table(index="subject", columns="set", values=metric)
     close = [name for name in values if name != method and not _decided(values[method] - values[name])]
     sentences.append(

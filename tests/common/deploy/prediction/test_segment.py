@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +16,8 @@ from pydicom.uid import generate_uid
 from common.command_line import run_commands
 from common.deploy.prediction.outcomes import ArchiveError, FailedStudiesError, NoStudiesError
 from common.deploy.prediction.prediction import ModelIdentity
+from common.deploy.prediction.results import model_name
+from common.deploy.prediction.segment import segment_studies
 from common.deploy.prediction.segmentation_object import segmentation_object
 from common.images.dicom_segmentation import read_segmentation
 from scripts import segment
@@ -88,3 +91,15 @@ def test_a_bundle_without_segmenter_and_an_empty_folder_have_exit_codes_of_their
         run_commands(
             segment.segment, ["mlsscl_3d", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--device", "cpu"]
         )
+
+
+def test_a_study_that_fails_has_no_results_of_an_earlier_run(tmp_path):
+    study = generate_uid()[:50].rstrip(".")
+    write_dicom(tmp_path / "in", np.ones((4, 4, 2)), np.eye(4), "T1", study)
+    folder = tmp_path / "out" / model_name(MODEL) / "studies" / study
+    folder.mkdir(parents=True)
+    for name in ("result.json", "segmentation.dcm"):
+        (folder / name).write_text("of an earlier run")
+    segmenter = SimpleNamespace(model=MODEL, rules={}, input=None)  # fails at the first use
+    written, failed = segment_studies(segmenter, tmp_path / "in", tmp_path / "out")
+    assert written == [] and list(failed) == [study] and list(folder.iterdir()) == []

@@ -148,6 +148,15 @@ def test_what_ran_when_the_process_ended_is_repeated_but_not_without_end(tmp_pat
     queue.close()
 
 
+def test_failed_attempts_do_not_count_as_ends_of_the_process(queue):
+    receive(queue, "1")
+    queue.settle(0)
+    for _ in range(4):
+        queue.take()
+        queue.fail("1", "no memory", again=0)
+    assert queue.take() == ("1", 5) and queue.recover(3) == (["1"], [])
+
+
 def test_a_destination_that_is_given_up_leaves_the_others_alone(queue):
     receive(queue, "1")
     queue.settle(0)
