@@ -11,6 +11,8 @@ from pathlib import Path
 
 __all__ = ["file_digest", "replacing", "write_atomically", "write_durably"]
 
+_CHUNK = 1 << 20  # bytes
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -88,5 +90,8 @@ def file_digest(path: str | Path, algorithm: str = "blake2b") -> str:
     if Path(path).is_dir():
         digests = [file_digest(file, algorithm) for file in sorted(Path(path).iterdir()) if file.is_file()]
         return hashlib.new(algorithm, "".join(digests).encode()).hexdigest()
+    digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+        while chunk := file.read(_CHUNK):  # hashlib.file_digest needs Python 3.11, and archives run on 3.10
+            digest.update(chunk)
+    return digest.hexdigest()

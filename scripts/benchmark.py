@@ -1,4 +1,4 @@
-"""Measure training (pipeline, RE and SE, peak memory), radiomics, cross-modality fusion and the reading of images."""
+"""Measure training (pipeline, RE and SE, peak memory), radiomics, fusion, the reading of images, and inference."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from common import InputError
 from common.command_line import run_commands
 from common.files import write_atomically
 
@@ -244,6 +245,42 @@ def scan(num_files: int = 10_000, size: int = 64, output: str | None = None) -> 
     _print("scan", f"load {environment['load']}\n{table}", {"environment": environment, **result}, output)
 
 
+def inference(
+    source: str = "siam3d_imbalance",
+    datalist: str | None = None,
+    rounds: int = 20,
+    device: str = "cpu",
+    cpu_time: bool = False,
+    cold_starts: int = 3,
+    output: str | None = None,
+) -> None:
+    """Time per study of a classifier over that of its bare network, and from a cold start to the results.
+
+    Measured from volumes in memory, so without the disk, and from the prepared tensor; all take turns in one process.
+    The cold start is scripts/predict.py as a new process, with all studies of the datalist.
+
+    Args:
+        source: archive of scripts/package.py --target inference, or a bundle of this checkout.
+        datalist: JSON with the studies; default: the samples of the bundle.
+        rounds: number of measurements of each study.
+        device: device of the network.
+        cpu_time: whether to measure CPU time instead of wall time, which is disturbed less on a shared machine.
+        cold_starts: number of new processes.
+        output: JSON to write, with hardware, load, versions and all numbers.
+    """
+    from common import benchmark, bundle_root
+    from common.deploy.prediction.speed import inference_table, measure_cold_start, measure_inference
+
+    environment = benchmark.describe_environment()
+    place = Path(source) if Path(source).exists() else Path(bundle_root(source))
+    rows = Path(datalist) if datalist is not None else place / "samples/datalist.json"
+    if not rows.is_file():
+        raise InputError(f"{rows}: no such file; expected studies to measure; name a datalist with --datalist")
+    result = measure_inference(place, rows, rounds, device, cpu_time)
+    result["cold_start"] = measure_cold_start(place, rows, cold_starts)
+    _print("inference", inference_table(result), {"environment": environment, **result}, output)
+
+
 def _configs(bundle: str, config_file: str, overlay: Sequence[str]) -> list[str]:
     from common import benchmark
 
@@ -300,6 +337,9 @@ def complexity(
 
 if __name__ == "__main__":
     run_commands(
-        {each.__name__: each for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan)},
+        {
+            each.__name__: each
+            for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan, inference)
+        },
         help=__doc__,
     )

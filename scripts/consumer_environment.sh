@@ -32,7 +32,7 @@ monai_label() {
     # Packages that the project does not have. Without their dependencies: some are for other apps (SAM 2), some do not
     # build everywhere.
     install_packages --no-deps monailabel==0.8.5 \
-        bcrypt==5.0.0 dicomweb-client==0.59.1 diskcache==5.6.3 einops==0.8.2 expiring-dict==1.1.2 expiringdict==1.2.2 \
+        bcrypt==5.0.0 dcmqi==1.5.7 dicomweb-client==0.59.1 diskcache==5.6.3 einops==0.8.2 expiring-dict==1.1.2 expiringdict==1.2.2 \
         gdown==6.5.1 girder-client==5.0.21 httpcore==1.0.9 httpx==0.28.1 imageio==2.38.1 lazy-loader==0.6 lmdb==3.0.0 \
         numpymaxflow==0.0.7 openslide-python==1.4.7 passlib==1.7.4 pydantic-settings==2.16.3 pydicom==2.4.4 \
         pydicom-seg==0.4.1 PyJWT==2.15.1 pynetdicom==2.1.1 pynrrd==1.1.3 python-multipart==0.0.34 \

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from common import InputError
 from common.command_line import run_commands
 
 
@@ -32,9 +33,10 @@ def package(
     Args:
         bundle: name of the bundle, e.g. liver_cgc.
         target: receiver of the archive: zoo (configs, library and all formats of the weights, for training, evaluation
-            and inference), monailabel (for the stock monaibundle app), monailabel_training (for training in that app)
-            or inference (no Python, only expressions on an allow-list).
-        weights: model.pt of train.yaml; default: models/model.pt of the bundle.
+            and inference), monailabel (for the stock monaibundle app), monailabel_segmentation (for that app, of a
+            segmenter), monailabel_training (for training in that app) or inference (no Python, only expressions on an
+            allow-list).
+        weights: model.pt of train.yaml, or TorchScript of a segmenter; default: that of the bundle.
         output: folder for the archive.
         name: name of the archive; default: that of the bundle, for targets other than zoo with _classification or
             _inference.
@@ -48,8 +50,15 @@ def package(
         quiet: whether to hide the progress.
         **settings: ids of the configs and their values.
     """
+    from common.deploy.consumers.monai_label_segmentation import TARGET, package_segmenter
     from common.deploy.package import package_bundle
 
+    if target == TARGET:
+        if settings or overlays:
+            raise InputError(
+                f"{TARGET}: takes no settings; the TorchScript of run exporting has its own; leave them out"
+            )
+        return package_segmenter(bundle, output, weights, name, key)
     return package_bundle(
         bundle,
         target,

@@ -107,7 +107,7 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
 
     def read(path: str, is_mask: bool) -> ImageFacts | str:
         if not os.path.exists(path):
-            return "found no such file; correct the path or dataset_dir"
+            return "found no such file; set --dataset_dir, or write the datalist anew with scripts/make_datalist.py"
         try:
             return cache.facts(path, is_mask=is_mask, content=content)
         except UnreadableImageError as error:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 __all__ = ["Problems", "check_rows", "modality_name"]
+
+MANY = 8  # rows with the same problem that share a line
+SHOWN = 5  # subjects in that line
+_OF_ROW = re.compile(r"'[^']*'|\d+(?:\.\d+)?")  # what differs between rows with the same problem
 
 
 class Problems:
@@ -41,8 +46,24 @@ class Problems:
         return found
 
     def lines(self) -> list[str]:
-        """One line per problem."""
-        return [text for _, text in sorted(self._found, key=lambda item: item[0])]
+        """One line per problem; the same problem of many rows, such as masks that all of them lack, shares a line."""
+        alike: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for position, text in self._found:
+            field, _, found = text.partition("found ")
+            field = field.split(": ")[0].rpartition(" ")[2]
+            alike[f"{field} {_OF_ROW.sub('', found)}"].append((position, text))
+        lines = []
+        for group in alike.values():
+            rows = list(dict.fromkeys(position for position, _ in group))
+            lines += group if len(rows) < MANY else [(group[0][0], f"{group[0][1]} ({self._listed(rows)})")]
+        return [text for _, text in sorted(lines, key=lambda item: item[0])]
+
+    def _listed(self, positions: Sequence[int]) -> str:
+        """Number of rows and some of their subjects."""
+        rows = (self.rows[position] for position in positions)
+        names = dict.fromkeys(str(row.get("subject")) for row in rows if isinstance(row, Mapping))
+        more = ", ..." if len(names) > SHOWN else ""
+        return f"the same in {len(positions)} of {len(self.rows)} rows: {', '.join([*names][:SHOWN])}{more}"
 
 
 def check_rows(
@@ -140,7 +161,9 @@ def _check_mask(problems: Problems, position: int, path: Any, policy: str) -> No
     if policy == "ignored" or (path is None and policy == "optional"):
         return
     if path is None:
-        problems.add(position, "mask", "found none, expected a path; add a mask or set mask to 'optional'")
+        problems.add(
+            position, "mask", "found none, expected a path; give scripts/make_datalist.py a column or folder of masks"
+        )
     elif not isinstance(path, str) or not path:
         problems.add(position, "mask", f"found {_kind(path)}, expected one path")
 

@@ -104,7 +104,11 @@ def hold_out(
         folds = assign_folds(rows, num_folds=round(1 / fraction), seed=seed, stratify=stratify)
         parts = [row["fold"] for row in folds]
     except InputError as error:
-        raise InputError(f"validation_fraction {fraction:g} is one of {round(1 / fraction)} {error}") from None
+        what, _, _ = str(error).replace("num_folds", "one for each").rpartition("; ")
+        raise InputError(
+            f"validation_fraction {fraction:g} is one of {round(1 / fraction)} {what}; set --validation_fraction 0, "
+            "which keeps the last epoch, or add subjects"
+        ) from None
     stay = [row for row, part in zip(rows, parts, strict=True) if part != 0]
     return stay, [row for row, part in zip(rows, parts, strict=True) if part == 0]
 

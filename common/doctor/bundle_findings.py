@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import json
 import re
@@ -21,9 +22,10 @@ from .findings import Findings
 
 __all__ = ["examine_bundle"]
 
-_REFERENCE = re.compile(r"[@%](?:#*[\w.\-/]+(?:(?:#|::)[\w\-]+)*)")
+_REFERENCE = re.compile(r"[@%]\w+(?:(?:#|::)\w+)*")
 _LIBRARY = re.compile(r"(?<![\w.@'\"])common(?:\.\w+)+")
 _NEEDED = ("name", "version", "monai_version", "pytorch_version", "network_data_format", "task")
+_OF_MONAI = frozenset(("imports", "initialize", "run", "finalize"))
 _OF_CONFIG = ("_target_", "_requires_", "_disabled_", "_desc_", "_mode_", "_meta_")
 
 
@@ -97,29 +99,25 @@ def _merged(findings: Findings, configs: BundleConfigs) -> Iterator[_Config]:
                 read[path.name] = ConfigParser.load_config_file(str(path))
             except Exception as error:  # YAML's and JSON's parsers raise many types
                 findings.error(path.name, f"cannot be read ({one_line(error)})", "correct it")
-    stages = [name for name, content in read.items() if _is_stage(content)]
-    whole = {name: _over(configs, read, [*_base(name, read), name]) for name in stages}
+    stages = [name for name, content in read.items() if "run" in content]
+    whole = {name: _over(read, [*_base(name, read), name]) for name in stages}
     yield from whole.values()
     for name, content in read.items():
         if name in stages:
             continue
-        ids = {_top(key) for key in content}
+        ids = {_top(key) for key in content} - _OF_MONAI
         fitting = [config for config in whole.values() if ids <= set(config.ids)]
-        for config in fitting:
-            yield _over(configs, read, [*config.order, name])
-        if not fitting:
-            near = max(whole.values(), key=lambda config: len(ids & set(config.ids)))
-            findings.error(
-                f"{name}: {', '.join(sorted(ids - set(near.ids)))}",
-                f"no stage has this id, {near.order[-1]} neither",
-                "correct the id, or delete it",
-            )
-
-
-def _is_stage(content: Mapping[str, Any]) -> bool:
-    return any(key.lstrip("+") in ("run", "evaluating", "training", "network_def") for key in content) and (
-        "imports" in content or "+imports" in content or "+initialize" in content or "network_def" in content
-    )
+        trainings = [config for config in fitting if len(config.order) == 1] or fitting
+        if trainings:  # an overlay of one stage may lack what it refers to in another
+            merged = (_over(read, [*config.order, name]) for config in trainings)
+            yield min(merged, key=lambda config: len(list(_problems(config))))
+            continue
+        near = max(whole.values(), key=lambda config: len(ids & set(config.ids)))
+        findings.error(
+            f"{name}: {', '.join(sorted(ids - set(near.ids)))}",
+            f"no stage has this id, {near.order[-1]} neither",
+            "correct the id, or delete it",
+        )
 
 
 def _base(name: str, read: Mapping[str, Any]) -> list[str]:
@@ -128,16 +126,18 @@ def _base(name: str, read: Mapping[str, Any]) -> list[str]:
     return [base] if base in read else []
 
 
-def _over(configs: BundleConfigs, read: Mapping[str, Mapping[str, Any]], order: list[str]) -> _Config:
+def _over(read: Mapping[str, Mapping[str, Any]], order: list[str]) -> _Config:
     """Files of the bundle merged in their order, as MONAI does."""
     from monai.bundle import ConfigParser
+    from monai.bundle.utils import merge_kv
 
-    parser = ConfigParser()
+    parser = ConfigParser(copy.deepcopy(dict(read[order[0]])))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        parser.read_config([str(configs.folder / name) for name in order])
-    places = {_top(key): name for name in order for key in read[name]}
-    return _Config(tuple(order), parser.get(), places)
+        for name in order[1:]:
+            for key, value in copy.deepcopy(dict(read[name])).items():
+                merge_kv(parser, key, value)
+    return _Config(tuple(order), parser.get(), {_top(key): name for name in order for key in read[name]})
 
 
 def _top(key: str) -> str:
@@ -176,7 +176,7 @@ def _of_text(config: _Config, path: str, text: str) -> Iterator[tuple[str, str, 
         if reference.startswith("%") and (text.startswith("$") or "." in target):
             continue  # the operator of Python, or another file
         if not _has(config.ids, target):
-            yield path, f"{reference} names no id", _near(target.split("#")[0], config.ids)
+            yield path, f"{reference[0]}{target} names no id", _near(target.split("#")[0], config.ids)
     if not text.startswith("$"):
         return
     expression = _REFERENCE.sub("_reference_", absolute[1:]) if "@" in absolute else absolute[1:]
@@ -207,7 +207,8 @@ def _located(target: str) -> Any:
     """The class or function of a ``_target_``, as MONAI finds it."""
     from monai.bundle.config_item import ComponentLocator
 
-    module = _locator(ComponentLocator).get_component_module_name(target)
+    # MONAI's table of its components knows names without dots alone, and takes seconds
+    module = None if "." in target else _locator(ComponentLocator).get_component_module_name(target)
     module = module[0] if isinstance(module, list) and module else module
     try:
         return locate(f"{module}.{target}" if module else target)

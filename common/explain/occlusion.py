@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from monai.transforms import Compose, Transposed
@@ -37,7 +39,8 @@ def occlusion_map(network: torch.nn.Module, image: torch.Tensor, channel: int) -
         activate=False,
         verbose=False,
     )
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MONAI's index is a list, which torch will not accept one day
         whole = float(network(image[None])[0, channel])
         hidden, _ = occlusion(image[None])
     return whole - hidden[0, channel].float().cpu().numpy()

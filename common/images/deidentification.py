@@ -31,6 +31,7 @@ METHODS = (
     ("113100", "Basic Application Confidentiality Profile"),
     ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
 )
+OVERLAYS = 0x6000  # groups 6000 to 60FF
 BIRTH_DATE, NAME, NUMBER = (0x0010, 0x0030), (0x0010, 0x0010), (0x0010, 0x0020)
 PHOTOGRAPHS = ("US", "IVUS", "SC", "OT", "XC", "ES", "GM", "OP", "ECG", "DOC", "RF")  # modalities that often have text
 Action = Callable[[Any, Any], None]
@@ -78,11 +79,19 @@ class Deidentifier:
             patient: as for :meth:`pseudonym`.
         """
         from pydicom import Dataset
+        from pydicom.dataset import FileMetaDataset
+        from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
         self._apply(dataset, self._rules(patient))
+        # the File Meta Information names the sender
+        meta = FileMetaDataset()
+        plain = ImplicitVRLittleEndian if dataset.original_encoding[0] else ExplicitVRLittleEndian
+        meta.TransferSyntaxUID = dataset.file_meta.get("TransferSyntaxUID") or plain
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
+        dataset.file_meta = meta
         dataset.PatientIdentityRemoved = "YES"
         dataset.LongitudinalTemporalInformationModified = "MODIFIED"
-        dataset.DeidentificationMethod = "; ".join(name for _, name in METHODS)[:64]
+        dataset.DeidentificationMethod = [meaning[:64] for _, meaning in METHODS]
         dataset.DeidentificationMethodCodeSequence = []
         for code, meaning in METHODS:
             item = Dataset()
@@ -100,6 +109,8 @@ class Deidentifier:
                     self._apply(item, rules)
         with redirect_stdout(StringIO()):  # it prints elements that are not in the file
             anonymize_dataset(dataset, base_rules_gen=lambda: dict(rules))
+        for tag in [tag for tag in dataset.keys() if tag.group & 0xFF00 == OVERLAYS]:  # noqa: SIM118
+            del dataset[tag]  # the table has their pixels and comments, and not their other texts
 
     def _rules(self, patient: str) -> dict[tuple[int, ...], Action]:
         """The actions by tag: the library's, but for UIDs, dates and the identity."""
@@ -186,7 +197,7 @@ def burned_in_text(path: Path) -> str:
     """
     import pydicom
 
-    header = pydicom.dcmread(path, stop_before_pixels=True)
+    header = pydicom.dcmread(path, stop_before_pixels=True, force=True)  # files without preamble, too
     declared, modality = str(header.get("BurnedInAnnotation") or ""), str(header.get("Modality") or "")
     if declared.upper() == "YES":
         return "BurnedInAnnotation is YES"

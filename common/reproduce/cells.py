@@ -58,7 +58,10 @@ def cell(results: Results, exhibit: Exhibit, cohort: str, row: Row, column: Colu
             return "-"
         value, spread = metrics[metric]["value"], None
         if exhibit.over == "folds":
-            each = results.by_fold(name, column.fraction)[metric]
+            folds = results.by_fold(name, column.fraction)
+            if folds.empty:
+                return "-"
+            each = folds[metric]
             value, spread = each.mean(), each.std(ddof=1) if len(each) > 1 else None
         elif exhibit.over == "seeds" and _several(results.summary, name):
             spread = metrics[metric]["std_over_seeds"]

@@ -75,10 +75,12 @@ def write_layers(request: Request) -> Path:
     size, channels = (parser.get_parsed_content(name) for name in ("image_size", "in_channels"))
     encoder = parser.get_parsed_content("encoder").eval().to("meta")
     sizes: dict[str, str] = {}
+
+    def note(name: str, output: torch.Tensor) -> None:
+        sizes.setdefault(name, " x ".join(map(str, output.shape[1:])))
+
     hooks = [
-        module.register_forward_hook(
-            lambda module, inputs, output, name=name: sizes.setdefault(name, " x ".join(map(str, output.shape[1:])))
-        )
+        module.register_forward_hook(lambda module, inputs, output, name=name: note(name, output))
         for name, module in encoder.named_modules()
         if name and name.count(".") <= 1
     ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError
 from .paper import Exhibit, Paper
 
 if TYPE_CHECKING:
-    from ..evaluation.protocols.stages import Stages
+    from ..evaluation import CrossValidation, LabelFractions, Segmentation
+
+    Comparison: TypeAlias = CrossValidation | LabelFractions | Segmentation
 
 __all__ = ["Request", "planned_runs"]
 
@@ -43,7 +45,7 @@ class Request:
     settings: Mapping[str, Any]
 
 
-def planned_runs(request: Request) -> dict[str, Stages]:
+def planned_runs(request: Request) -> dict[str, Comparison]:
     """Protocols of all runs of an exhibit, by name; creating them checks their options, and runs nothing.
 
     Raises:
@@ -54,18 +56,22 @@ def planned_runs(request: Request) -> dict[str, Stages]:
     return {name: _protocol(request, name, run) for name, run in request.exhibit.runs.items()}
 
 
-def _protocol(request: Request, name: str, run: Mapping[str, Any]) -> Stages:
+def _protocol(request: Request, name: str, run: Mapping[str, Any]) -> Comparison:
     from ..evaluation import CrossValidation, LabelFractions, Segmentation  # here, as --help needs none
 
-    known = {"cross_validation": CrossValidation, "label_fractions": LabelFractions, "segmentation": Segmentation}
+    known: dict[str, Any] = {
+        "cross_validation": CrossValidation,
+        "label_fractions": LabelFractions,
+        "segmentation": Segmentation,
+    }
     run = run.get(request.cohort, run)
     options: dict[str, Any] = dict(run.get("options", {}))
     if request.budget == "short":
         options = merged(options, request.paper.short.get(run["protocol"], {}))
         options = merged(options, request.exhibit.short.get(name, {}))
-    overlays = [*request.paper.cohorts[request.cohort].get("overlays", ()), *options.pop("overlays", ())]
     given = dict(request.options)
-    overlays = given.pop("overlays", None) or overlays
+    of_cohort = given.pop("overlays", None) or request.paper.cohorts[request.cohort].get("overlays", ())
+    overlays = [*of_cohort, *options.pop("overlays", ())]
     options = merged(options, {**request.settings, **given})
     for key, value in options.items():
         if isinstance(value, str):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from .paper import Paper
 from .plan import Request, planned_runs
-
-if TYPE_CHECKING:
-    from ..evaluation.protocols.stages import Stages
 
 __all__ = ["Reproduction"]
 
@@ -108,14 +105,13 @@ class Reproduction:
         from . import others  # here, as --help needs none of it
         from .table import write_paper_table
 
-        runs: Mapping[str, Stages] = self.runs
         kind = self.request.exhibit.kind
         if kind == "counts":
             return others.write_counts(self.request)
         if kind == "architecture":
             return others.write_layers(self.request)
         if kind == "table":
-            return write_paper_table(self.request, reports, runs)
+            return write_paper_table(self.request, reports, self.runs)
         return others.write_figure(self.request, self._figures(reports))
 
     def _figures(self, reports: Mapping[str, Path]) -> dict[str, Path]:
@@ -126,8 +122,11 @@ class Reproduction:
 
         found: dict[str, Path] = {}
         if kind == "heat maps":
+            from ..evaluation import CrossValidation
+
             for run in self.runs.values():
-                found |= draw_heat_maps(self.request, run)
+                if isinstance(run, CrossValidation):
+                    found |= draw_heat_maps(self.request, run)
             return found
         for name, report in reports.items():
             if kind == "curve":

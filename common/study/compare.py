@@ -44,7 +44,12 @@ def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentation:
     folder, shared = study / COMPARE, shared_options(study, plan)
     if plan.task == "segmentation":
         return Segmentation(output_dir=folder, methods=plan.methods, fold=plan.folds, workers=plan.workers, **shared)
-    options = {"fractions": plan.fractions, "seeds": plan.seeds, "fold": plan.folds, "workers": plan.workers}
+    options: dict[str, Any] = {
+        "fractions": plan.fractions,
+        "seeds": plan.seeds,
+        "fold": plan.folds,
+        "workers": plan.workers,
+    }
     return LabelFractions(output_dir=folder, methods=plan.methods, **options, **shared)
 
 

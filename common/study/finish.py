@@ -55,7 +55,7 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
     """The training of a method with the settings of the plan."""
-    options = {"method": text, "training": training_config(plan.task)}
+    options: dict[str, Any] = {"method": text, "training": training_config(plan.task)}
     return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
 
 
@@ -125,7 +125,7 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
     from ..deploy.verification.scan import scan_folder
 
     final = study / FINAL
-    files = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
+    files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
     archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):

@@ -138,6 +138,8 @@ def _problems(found: Any) -> Iterator[str]:
     final = found.get("final")
     if isinstance(final, Mapping) and final.get("kind") not in ("all", "ensemble"):
         yield f"final: kind: found {final.get('kind')!r}; expected all or ensemble; correct it"
+    elif isinstance(final, Mapping) and final["kind"] == "ensemble" and found.get("task") == "segmentation":
+        yield "final: kind: found ensemble for a segmentation; expected all; correct it"
 
 
 def _lines(study: Path, plan: Plan) -> Iterator[str]:

@@ -70,6 +70,8 @@ def make_plan(wishes: Wishes) -> Plan:
     machine = describe_machine(study, wishes.settings.get("device"))
     datalist = Path(wishes.datalist or wishes.dataset_dir / "datalist.json").absolute()
     task = wishes.task or _task_of(datalist)
+    if task == "segmentation" and wishes.final == "ensemble":
+        raise OptionError("--final: found ensemble for a segmentation; expected all; leave it out")
     found = _rows(wishes, datalist, configs, task, study)
     protocol, cohort = _describe(found, configs, task)
     plan = _draft(wishes, found, configs, protocol, cohort, machine, datalist, task)
@@ -114,7 +116,8 @@ def _rows(wishes: Wishes, datalist: Path, configs: BundleConfigs, task: Task, st
 
 
 def _describe(found: StudyRows, configs: BundleConfigs, task: Task) -> tuple[Protocol, Cohort]:
-    sample = measure_images(found.rows, "label" if task == "segmentation" else "mask")
+    seen = [row for row in found.rows if row["fold"] != found.test_fold]  # the separate test set chooses no setting
+    sample = measure_images(seen, "label" if task == "segmentation" else "mask")
     protocol = read_protocol(configs, task, sample.spatial_dims)
     modalities = [found.modality[str(index)] for index in range(len(found.modality))]
     modalities = modalities or [str(index) for index in range(sample.channels)]

@@ -93,9 +93,12 @@ def try_segmenter(archive: Path, cases: Sequence[Mapping[str, Any]], folder: Pat
 
 def _scores(cases: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[dict[str, Any]]:
     for row in cases:
-        found = sorted(folder.glob(f"{Path(str(row['subject'])).name}*_lesions.nii.gz"))
-        if not found:
-            raise InputError(f"{folder}: no segmentation of {row['subject']}; expected one; see logs/finish.log")
-        predicted, truth = (read_image(path, is_mask=True).voxels > 0 for path in (found[0], row["label"]))
+        path = folder / f"{Path(str(row['subject'])).name}_lesions.nii.gz"  # as inference_segmentation.yaml names it
+        if not path.is_file():
+            raise InputError(f"{path}: no segmentation of {row['subject']}; expected one; see logs/finish.log")
+        predicted, truth = (read_image(each, is_mask=True).voxels > 0 for each in (path, row["label"]))
         both = float(np.logical_and(predicted, truth).sum())
-        yield {"subject": str(row["subject"]), "dice": round(2 * both / max(predicted.sum() + truth.sum(), 1), 4)}
+        yield {
+            "subject": str(row["subject"]),
+            "dice": round(2 * both / max(float(predicted.sum() + truth.sum()), 1.0), 4),
+        }

@@ -50,6 +50,7 @@ class Study:
             self._check_same(plan, wishes)
             return plan
         with self._step("plan"):
+            Journal(self.folder).write(typed=_typed(wishes))
             plan = make_plan(wishes)
         Journal(self.folder).write(next=f"python scripts/study.py finish {self._shown}")
         self.say(describe_plan(Path(self._shown), plan))
@@ -105,11 +106,8 @@ class Study:
             journal = Journal(self.folder)
             journal.write(final=entry, next=command)
             self._write_report()
-        right = sum(case["label"] == case["predicted"] for case in entry["cases"] if "predicted" in case)
         self.say(f"final model: {archive}")
-        self.say(
-            f"tried on {len(entry['cases'])} of its training cases, {right} as labelled: it runs; the report judges it"
-        )
+        self.say(_trial(entry["cases"]))
         self.say(f"next: {command}")
         return archive
 
@@ -120,8 +118,6 @@ class Study:
         return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
 
     def _write_report(self) -> Path:
-        if read_plan(self.folder).task == "segmentation":  # the page has ROC curves and the like
-            return self.folder / COMPARE / "report" / "report.md"
         from ..evaluation.reports.study_report import write_study_report
 
         return write_study_report(self.folder)
@@ -135,23 +131,50 @@ class Study:
             yield terminal
 
     def _check_same(self, plan: Plan, wishes: Wishes) -> None:
-        """Refuse options that contradict the plan, which was made before or edited."""
-        typed: dict[str, tuple[Any, Any]] = {
-            "bundle": (Path(plan.bundle).name, Path(wishes.bundle).name),
-            "dataset_dir": (plan.dataset_dir, str(wishes.dataset_dir.absolute())),
-        }
-        if wishes.budget is not None:
-            from .planning import budget_seconds
-
-            typed["budget"] = ((plan.budget or {}).get("seconds"), budget_seconds(wishes.budget))
-        if wishes.methods is not None:
-            typed["methods"] = (list(plan.methods), list(wishes.methods))
-        for name, value in {**wishes.settings}.items():
-            typed[name] = (plan.settings.get(name), value)
-        other = [f"{name}: {was!r} in the plan, {now!r} typed" for name, (was, now) in typed.items() if was != now]
+        """Refuse options that contradict the plan, unless they made it: budget, rules and user may have changed it."""
+        there, before = _as_typed(plan), Journal(self.folder)["typed"] or {}
+        other = [
+            f"{name}: {there.get(name)!r} in the plan, {now!r} typed"
+            for name, now in _typed(wishes).items()
+            if now not in (there.get(name), before.get(name))
+        ]
         if other:
             path = self.folder / PLAN
             raise InputError.of_rows(f"{path}: another plan; edit it, delete it, or name another --output_dir", other)
+
+
+def _trial(cases: list[dict[str, Any]]) -> str:
+    """What the trial shows: that the archive runs."""
+    found = f"{sum(case['label'] == case['predicted'] for case in cases if 'predicted' in case)} as labelled"
+    if any("dice" in case for case in cases):
+        found = f"Dice {min(case['dice'] for case in cases):.2f} to {max(case['dice'] for case in cases):.2f}"
+    return f"tried on {len(cases)} of its training cases: it runs, {found}; the report judges it"
+
+
+def _typed(wishes: Wishes) -> dict[str, Any]:
+    """Options that differ from their defaults, by name."""
+    from .planning import budget_seconds
+
+    plain = Wishes(wishes.bundle, wishes.dataset_dir, wishes.output_dir)
+    names = ("datalist", "test_datalist", "task", "methods", "seeds", "fractions", "workers", "overlays", "final")
+    found: dict[str, Any] = {"bundle": Path(wishes.bundle).name, "dataset_dir": wishes.dataset_dir}
+    found |= {name: value for name in names if (value := getattr(wishes, name)) != getattr(plain, name)}
+    if wishes.budget is not None:
+        found["budget"] = budget_seconds(wishes.budget)
+    return _plain(found, wishes)
+
+
+def _as_typed(plan: Plan) -> dict[str, Any]:
+    """The same of a plan."""
+    budget = (plan.budget or {}).get("seconds")
+    return _plain({**vars(plan), "bundle": Path(plan.bundle).name, "budget": budget, "final": plan.final["kind"]}, plan)
+
+
+def _plain(found: dict[str, Any], of: Wishes | Plan) -> dict[str, Any]:
+    """As JSON, with the ids of all configs and of each stage by name."""
+    parts = {"": of.settings, "pretrain.": of.pretrain, "train.": of.train}
+    ids = {prefix + name: value for prefix, part in parts.items() for name, value in part.items()}
+    return json.loads(json.dumps({**found, **ids}, default=lambda path: str(Path(path).absolute())))
 
 
 def _done(journal: Journal, step: str) -> bool:

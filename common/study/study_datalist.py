@@ -65,7 +65,7 @@ def read_study_rows(
         InputError: a row has a problem and ``drop`` is not set, no row is left, or a subject is in both datalists.
     """
     content = read_datalist(datalist)
-    options = {"mask": protocol.mask, "spatial_dims": list(protocol.dims), "missing": protocol.missing}
+    options: dict[str, Any] = {"mask": protocol.mask, "spatial_dims": list(protocol.dims), "missing": protocol.missing}
     options |= {
         "label": "mask" if task == "segmentation" else "optional",
         "unlabelled": "leave out",
@@ -82,7 +82,7 @@ def read_study_rows(
     labelled = {str(row["subject"]) for row in rows if row.get("label") is not None}
     if not labelled:
         raise InputError(f"{datalist}: no row has a label; expected some; add labels, or pre-train with pretrain.yaml")
-    kept = _with_folds([row for row in rows if str(row["subject"]) in labelled], task)
+    kept = _with_folds(datalist, [row for row in rows if str(row["subject"]) in labelled], task)
     folds = tuple(sorted({row["fold"] for row in kept}))
     others = [{**row, "fold": max(folds) + 1} for row in rows if str(row["subject"]) not in labelled]
     test_fold = max(folds) + 2 if tested else None
@@ -128,10 +128,17 @@ def _subject(row: Any) -> str | None:
     return str(row["subject"]) if isinstance(row, Mapping) and row.get("subject") not in (None, "") else None
 
 
-def _with_folds(rows: Sequence[Mapping[str, Any]], task: Task) -> list[dict[str, Any]]:
-    """The datalist's folds, or new ones; a subject's rows without a label follow the others."""
-    if all(isinstance(row.get("fold"), int) for row in rows):
-        return [dict(row) for row in rows]
+def _with_folds(datalist: Path, rows: Sequence[Mapping[str, Any]], task: Task) -> list[dict[str, Any]]:
+    """The datalist's folds, or new ones; a subject's rows without a label or fold follow the others."""
+    fold_of = {str(row["subject"]): row["fold"] for row in rows if isinstance(row.get("fold"), int)}
+    if lacking := list(dict.fromkeys(str(row["subject"]) for row in rows if str(row["subject"]) not in fold_of)):
+        if fold_of:
+            raise InputError(
+                f"{datalist}: fold: none for {len(lacking)} of {len(fold_of) + len(lacking)} labelled subjects, "
+                f"{lacking[0]} first; expected one for each, or none at all; run scripts/make_datalist.py"
+            )
+    else:
+        return [{**row, "fold": fold_of[str(row["subject"])]} for row in rows]
     label_of = {str(row["subject"]): row["label"] for row in reversed(rows) if row.get("label") is not None}
     classes = [{**row, "_class": label_of[str(row["subject"])]} for row in rows]
     found = assign_folds(classes, NUM_FOLDS, stratify="_class" if task == "classification" else None)

@@ -45,18 +45,24 @@ class LocalPool:
 
     def submit(self, name: str, call: Callable[[], object]) -> Future:
         """Start a task in an idle process."""
-        from joblib.externals.loky import ProcessPoolExecutor
-
         place = next(k for k in range(len(self._places)) if k not in self._busy)
-        if place not in self._executors:
-            self._executors[place] = ProcessPoolExecutor(1, env=self._places[place])
         self._busy.add(place)
         found: Future = Future()
         found.set_running_or_notify_cancel()
-        self._executors[place].submit(call_named, name, call).add_done_callback(
-            lambda inner: self._finish(inner, found, place, name)
-        )
+        try:
+            inner = self._executor_of(place).submit(call_named, name, call)
+        except BrokenProcessPool:  # its process was killed between two tasks
+            del self._executors[place]
+            inner = self._executor_of(place).submit(call_named, name, call)
+        inner.add_done_callback(lambda inner: self._finish(inner, found, place, name))
         return found
+
+    def _executor_of(self, place: int) -> ProcessPoolExecutor:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        if place not in self._executors:
+            self._executors[place] = ProcessPoolExecutor(1, env=self._places[place])
+        return self._executors[place]
 
     def _finish(self, inner: Future, outer: Future, place: int, name: str) -> None:
         error = inner.exception()
@@ -73,9 +79,9 @@ class LocalPool:
     def __enter__(self) -> LocalPool:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for executor in list(self._executors.values()):
-            executor.shutdown(kill_workers=True)
+            executor.shutdown(kill_workers=kind is not None)
 
 
 def visible_gpus() -> list[str]:

@@ -59,7 +59,9 @@ def adni_datalist(
     root = existing_folder(root)
     entries = read_table(_table(root) if table is None else Path(table), COLUMNS)
     folders = _folders(root)
-    rows, others, problems = [], [], []
+    rows: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    problems = []
     for entry in entries:
         if description and description.lower() not in entry.get("Description", "").lower():
             continue

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -71,6 +72,7 @@ def deidentify_cohort(
         subject = row["subject"]
         pseudonym = known.pseudonym(subject)
         folder = output / COPIES / pseudonym
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, which may have had more slices
         copies[pseudonym] = {}
         for name, files in series[subject].items():
             copies[pseudonym][name] = [
@@ -93,7 +95,7 @@ def deidentify_cohort(
 def _copy(path: Path, output: Path, known: Deidentifier, subject: str) -> Path:
     import pydicom
 
-    data = pydicom.dcmread(path)
+    data = pydicom.dcmread(path, force=True)  # files without preamble, too
     known.apply(data, subject)
     content = io.BytesIO()
     data.save_as(content, enforce_file_format=True)

@@ -67,7 +67,7 @@ def lesion_mask(points: np.ndarray, tissue: np.ndarray, mean_lesions: float, rng
     """
     mask = np.zeros(tissue.shape, dtype=np.uint8)
     places = np.argwhere(tissue == WHITE)
-    x, y, z = points[:, *places.T]
+    x, y, z = points[(slice(None), *places.T)]
     weight = 0.004 + np.exp(-(((np.abs(x) - 0.2) / 0.12) ** 2) - ((z - 0.2) / 0.2) ** 2 - (y / 0.5) ** 2)
     count = 1 + rng.poisson(max(mean_lesions - 1, 0) * rng.gamma(2.0, 0.5))
     chosen = rng.choice(len(places), size=min(count, len(places)), replace=False, p=weight / weight.sum())
@@ -75,7 +75,7 @@ def lesion_mask(points: np.ndarray, tissue: np.ndarray, mean_lesions: float, rng
     for place in places[chosen]:
         radius = float(np.clip(0.05 * np.exp(0.4 * rng.standard_normal()), 0.025, 0.14))
         axes = radius * rng.uniform(0.7, 1.4, 3)
-        offset = (points - points[:, *place][:, None, None, None]) / axes[:, None, None, None]
+        offset = (points - points[(slice(None), *place)][:, None, None, None]) / axes[:, None, None, None]
         shape = np.sum(offset**2, axis=0) + 0.2 * outline < 1
         mask[shape & np.isin(tissue, (WHITE, GREY))] = 1
         mask[tuple(place)] = 1  # even on coarse grids

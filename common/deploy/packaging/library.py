@@ -15,7 +15,7 @@ __all__ = ["copy_library"]
 
 SOURCE = Path(__file__).resolve().parents[2]
 PACKAGE = SOURCE.name  # common
-LEFT_OUT = ("benchmark", "deploy", "doctor")  # packages that no config of a bundle uses
+LEFT_OUT = ("benchmark", "deploy", "doctor", "reproduce", "study")  # packages that no config of a bundle uses
 _NAME = re.compile(rf"(?<![\w.@]){PACKAGE}((?:\.\w+)+)")  # in a component or an expression
 _IMPORT = f"$import {PACKAGE}"
 # A file where Python would make a folder: so it compiles in memory, and an archive in use stays as it was signed.

@@ -30,14 +30,16 @@ def draw_training_curve(metrics: str | Path, path: str | Path) -> Path | None:
         return None
     from matplotlib.figure import Figure  # without pyplot, whose state is global
 
-    scores = [name for name in rows[0] if name.startswith(_PREFIX)]
+    # not every epoch may have a validation
+    scores = list(dict.fromkeys(name for row in rows for name in row if name.startswith(_PREFIX)))
     figure = Figure(figsize=(6, 4 if scores else 2.4), layout="constrained")
     axes = figure.subplots(2 if scores else 1, 1, sharex=True, squeeze=False)[:, 0]
     epochs = [row["epoch"] for row in rows]
     axes[0].plot(epochs, [row["loss"] for row in rows])
     axes[0].set_ylabel("training loss")
     for name in scores:
-        axes[-1].plot(epochs, [row.get(name) for row in rows], label=name.removeprefix(_PREFIX))
+        found = [(row["epoch"], row[name]) for row in rows if row.get(name) is not None]
+        axes[-1].plot(*zip(*found, strict=True), label=name.removeprefix(_PREFIX))
     if scores:
         axes[-1].set_ylabel("validation")
         axes[-1].legend(fontsize="small")

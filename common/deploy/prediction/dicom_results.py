@@ -24,7 +24,7 @@ from .structured_report import structured_report
 if TYPE_CHECKING:
     import pydicom
 
-__all__ = ["HEAT_MAP", "REPORT", "write_dicom_results"]
+__all__ = ["HEAT_MAP", "REPORT", "save_dicom", "write_dicom_results"]
 
 REPORT, HEAT_MAP = "report.dcm", "heat_map.dcm"
 
@@ -50,8 +50,8 @@ def write_dicom_results(
         if heat_map:
             caption = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
             drawn = _draw(classifier, case, image, prediction)
-            _save(secondary_capture(drawn, images, classifier.model, caption), folder / HEAT_MAP)
-        _save(structured_report(prediction, images, others), folder / REPORT)
+            save_dicom(secondary_capture(drawn, images, classifier.model, caption), folder / HEAT_MAP)
+        save_dicom(structured_report(prediction, images, others), folder / REPORT)
 
 
 def _draw(classifier: Classifier, case: DicomCase, image: torch.Tensor, prediction: Prediction) -> np.ndarray:
@@ -67,7 +67,13 @@ def _draw(classifier: Classifier, case: DicomCase, image: torch.Tensor, predicti
         return draw_heat_map(shown, heat[0], names, caption, path, picture=case.is_picture)
 
 
-def _save(dataset: pydicom.Dataset, path: Path) -> None:
+def save_dicom(dataset: pydicom.Dataset, path: Path) -> None:
+    """Write a DICOM object completely or not at all.
+
+    Args:
+        dataset: object to write.
+        path: file to write or to replace.
+    """
     content = io.BytesIO()
     dataset.save_as(content, enforce_file_format=True)
     write_atomically(path, content.getvalue())

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from .dicom_listener import client_context
 from .service_log import LOGGER, brief
@@ -56,10 +56,12 @@ def send(destination: str, files: Sequence[Path], settings: ServiceSettings) -> 
         settings: settings of the service, with its AE title and keys.
 
     Raises:
-        DeliveryError: the destination was not reached, or refused a file.
+        DeliveryError: there is no file, or the destination was not reached or refused one.
     """
     import pydicom
 
+    if not files:
+        raise DeliveryError("the results are not there any more")
     datasets = [pydicom.dcmread(path) for path in files]
     try:
         sender = _send_by_store if destination.startswith("dicom") else _send_by_web
@@ -103,7 +105,7 @@ def _send_by_web(destination: str, datasets: Sequence[Dataset], settings: Servic
     session = Session()
     session.trust_env = False  # no proxy and no .netrc of the environment
     if url.username:
-        session.auth = (url.username, url.password or "")
+        session.auth = (unquote(url.username), unquote(url.password or ""))
     if settings.tls_authority is not None:
         session.verify = settings.tls_authority
     place = f"{url.hostname}:{url.port}" if url.port else str(url.hostname)

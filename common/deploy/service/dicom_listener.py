@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ...errors import InputError, one_line
 from .service_log import LOGGER
-from .settings import ServiceSettings
+from .settings import ServiceSettings, address_error
 from .storage import Status, Storage
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class DicomListener:
     def __init__(self, settings: ServiceSettings, storage: Storage) -> None:
         self.settings, self.storage = settings, storage
         self.networks = {
-            title.strip(): [ipaddress.ip_network(address) for address in _listed(addresses)]
+            str(title).strip(): [ipaddress.ip_network(address) for address in _listed(addresses)]
             for title, addresses in settings.peers.items()
         }
         self.port = self.rejected = 0
@@ -66,9 +67,11 @@ class DicomListener:
             (evt.EVT_PDU_RECV, self._received),
         ]
         address = (self.settings.host, self.settings.port)
-        server = entity.start_server(
-            address, block=False, ssl_context=server_context(self.settings), evt_handlers=handlers
-        )
+        secure = server_context(self.settings)
+        try:
+            server = entity.start_server(address, block=False, ssl_context=secure, evt_handlers=handlers)
+        except OSError as error:
+            raise address_error("host, port", *address, error) from None
         assert server is not None and server.socket is not None  # as it does not block
         self.port = server.socket.getsockname()[1]
         try:
@@ -126,7 +129,7 @@ def _listed(addresses: str | Sequence[str]) -> Sequence[str]:
     return [addresses] if isinstance(addresses, str) else addresses
 
 
-class _PatientContext(ssl.SSLContext):
+class _LateHandshake(ssl.SSLContext):
     """Handshakes happen in the connection's own thread: a silent client would hold up all others."""
 
     def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> Any:
@@ -142,11 +145,14 @@ def server_context(settings: ServiceSettings) -> ssl.SSLContext | None:
     """
     if settings.tls_certificate is None:
         return None
-    context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    _load_own(context, settings)
     if settings.tls_authority is not None:
-        context.load_verify_locations(settings.tls_authority)
+        try:
+            context.load_verify_locations(settings.tls_authority)
+        except OSError as error:
+            raise InputError(f"tls_authority: {settings.tls_authority}: {one_line(error)}; expected PEM") from None
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
@@ -159,5 +165,15 @@ def client_context(settings: ServiceSettings) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(cafile=settings.tls_authority)
     if settings.tls_certificate is not None:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        _load_own(context, settings)
     return context
+
+
+def _load_own(context: ssl.SSLContext, settings: ServiceSettings) -> None:
+    try:
+        context.load_cert_chain(str(settings.tls_certificate), settings.tls_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise InputError(
+            f"tls_certificate, tls_key: {settings.tls_certificate}, {settings.tls_key}: {one_line(error)}; expected a "
+            "certificate and its private key without a password, both PEM"
+        ) from None

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from .settings import address_error
+
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
@@ -58,7 +60,10 @@ def monitoring(host: str, port: int, health: Health, numbers: Numbers) -> Iterat
         def log_message(self, *_: Any) -> None:
             """Requests are not logged."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        raise address_error("health_host, health_port", host, port, error) from None
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="monitoring", daemon=True).start()
     try:

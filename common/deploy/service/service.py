@@ -78,6 +78,8 @@ class Service:
             parts.callback(self.stop.set)
             started()
             while not self.stop.is_set():
+                if not self.deliverer.is_alive() and not self.stop.is_set():  # an error of the disk; a restart goes on
+                    raise RuntimeError("the delivery has ended")
                 if not self.step():
                     self.stop.wait(PAUSE)
             LOGGER.info("stopped")
@@ -132,8 +134,7 @@ class Service:
     def _forget(self) -> None:
         """Remove the images of studies that were finished some time ago."""
         self._kept = time.monotonic()
-        for study in self.queue.forget(self.settings.keep * 86400):
-            self.storage.remove(study)
+        self.storage.forget(self.settings.keep * 86400)
 
     def health(self) -> Mapping[str, Any]:
         """State of the service, for the health endpoint."""

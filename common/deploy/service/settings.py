@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ...errors import InputError
+from ...errors import InputError, one_line
 
-__all__ = ["ServiceSettings", "read_settings"]
+__all__ = ["ServiceSettings", "address_error", "read_settings"]
 
 SCHEMES = ("dicom", "dicoms", "http", "https")
 
@@ -102,6 +102,19 @@ def read_settings(path: str | Path | None, overrides: Mapping[str, Any]) -> Serv
         if not problems:
             return settings
     raise InputError.of_rows(source, problems)
+
+
+def address_error(names: str, host: str, port: int, error: OSError) -> InputError:
+    """Error for an address on which nothing can listen, such as one that is taken.
+
+    Args:
+        names: names of its settings.
+        host: address.
+        port: port.
+        error: what the system says.
+    """
+    reason = error.strerror or one_line(error)
+    return InputError(f"{names}: cannot listen on {host}:{port} ({reason}); expected a free one; set another")
 
 
 def _type_problem(name: str, value: Any) -> Iterator[str]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import threading
 import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from io import BytesIO
 from pathlib import Path
@@ -41,6 +45,8 @@ class Storage:
     def __init__(self, folder: Path, queue: StudyQueue, min_free: float = 0.0) -> None:
         self.folder, self.queue, self.min_free = folder, queue, min_free
         self.received = self.ignored = self.refused = 0
+        self._lock = threading.Lock()
+        self._busy: Counter[str] = Counter()  # images that are being stored, by study
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -93,8 +99,9 @@ class Storage:
         if self.queue.is_known(study, instance, digest):
             self.ignored += 1
             return Status.SUCCESS, ""
-        write_durably(self._path(study, instance), content)
-        self.queue.add(study, instance, digest, peer, complete)
+        with self._storing(study):
+            write_durably(self._path(study, instance), content)
+            self.queue.add(study, instance, digest, peer, complete)
         self.received += 1
         return Status.SUCCESS, study
 
@@ -115,13 +122,27 @@ class Storage:
                 folder.rmdir()
         return count
 
-    def remove(self, study: str) -> None:
-        """Remove the images of a study that the queue has forgotten.
+    def forget(self, older: float) -> None:
+        """Remove the images of studies that have been done for some time, but none that comes meanwhile.
 
         Args:
-            study: Study Instance UID.
+            older: that time in seconds.
         """
-        shutil.rmtree(self.study_folder(study), ignore_errors=True)
+        with self._lock:
+            for study in self.queue.forget(older, self._busy):
+                shutil.rmtree(self.study_folder(study), ignore_errors=True)
+
+    @contextmanager
+    def _storing(self, study: str) -> Iterator[None]:
+        with self._lock:
+            self._busy[study] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy[study] -= 1
+                if not self._busy[study]:
+                    del self._busy[study]
 
     def _path(self, study: str, instance: str) -> Path:
         return self.study_folder(study) / f"{instance}.dcm"

@@ -29,8 +29,10 @@ STATES = ("receiving", "ready", "running", "delivering", "done", "undelivered", 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS studies (
     uid TEXT PRIMARY KEY, state TEXT NOT NULL, changed REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', results TEXT NOT NULL DEFAULT '');
-CREATE TABLE IF NOT EXISTS instances (study TEXT, uid TEXT, digest TEXT, PRIMARY KEY (study, uid)) WITHOUT ROWID;
+    crashes INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    results TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS instances (
+    study TEXT, uid TEXT, digest TEXT, peer TEXT, PRIMARY KEY (study, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS transfers (study TEXT, peer TEXT, complete INTEGER, PRIMARY KEY (study, peer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT, destination TEXT, done INTEGER NOT NULL DEFAULT 0,
@@ -39,6 +41,8 @@ CREATE INDEX IF NOT EXISTS by_study ON deliveries (study);
 CREATE INDEX IF NOT EXISTS by_state ON studies (state, due);
 """
 VERSION = 1
+# Whether all senders of a study's images ended their transfer; a sender whose images all came again does not count.
+COMPLETE = "(SELECT MIN(complete) FROM instances JOIN transfers USING (study, peer) WHERE study = studies.uid)"
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,12 @@ class StudyQueue:
             complete: whether the sender announces no end of its transfers, such as a folder.
         """
         with self._transaction() as base:
-            base.execute("INSERT OR REPLACE INTO instances VALUES (?, ?, ?)", (study, instance, digest))
+            base.execute("INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)", (study, instance, digest, peer))
             base.execute("INSERT OR REPLACE INTO transfers VALUES (?, ?, ?)", (study, peer, int(complete)))
             base.execute(
                 """INSERT INTO studies (uid, state, changed) VALUES (?, 'receiving', ?) ON CONFLICT (uid) DO UPDATE
-                   SET state = 'receiving', changed = excluded.changed, attempts = 0, due = 0, reason = ''""",
+                   SET state = 'receiving', changed = excluded.changed, attempts = 0, crashes = 0, due = 0,
+                   reason = ''""",
                 (study, time.time()),
             )
 
@@ -159,8 +164,7 @@ class StudyQueue:
         """
         with self._transaction() as base:
             rows = base.execute(
-                """SELECT uid, (SELECT MIN(complete) FROM transfers WHERE study = studies.uid) FROM studies
-                   WHERE state = 'receiving' AND changed <= ?""",
+                f"SELECT uid, {COMPLETE} FROM studies WHERE state = 'receiving' AND changed <= ?",
                 (time.time() - quiet,),
             ).fetchall()
             rows = [(uid, whole) for uid, whole in rows if uid not in open_studies]
@@ -225,20 +229,21 @@ class StudyQueue:
             query = "UPDATE studies SET state = ?, reason = ?, due = ?, changed = ? WHERE uid = ? AND state = 'running'"
             base.execute(query, (state, reason, due, time.time(), study))
 
-    def recover(self, attempts: int) -> tuple[list[str], list[str]]:
+    def recover(self, crashes: int) -> tuple[list[str], list[str]]:
         """Put back what ran when the last process ended.
 
         Args:
-            attempts: number of attempts after which a study is given up.
+            crashes: number of times that a study may end the process until it is given up.
 
         Returns:
             Studies that will be tried again, and those that were given up.
         """
         with self._transaction() as base:
-            rows = base.execute("SELECT uid, attempts FROM studies WHERE state = 'running'").fetchall()
-            again, given_up = [u for u, n in rows if n < attempts], [u for u, n in rows if n >= attempts]
+            base.execute("UPDATE studies SET crashes = crashes + 1 WHERE state = 'running'")
+            rows = base.execute("SELECT uid, crashes FROM studies WHERE state = 'running'").fetchall()
+            again, given_up = [u for u, n in rows if n < crashes], [u for u, n in rows if n >= crashes]
             base.executemany("UPDATE studies SET state = 'ready' WHERE uid = ?", [(uid,) for uid in again])
-            reason = f"the process ended {attempts} times while it predicted this study"
+            reason = f"the process ended {crashes} times while it predicted this study"
             base.executemany(
                 "UPDATE studies SET state = 'failed', reason = ? WHERE uid = ?", [(reason, u) for u in given_up]
             )
@@ -254,8 +259,8 @@ class StudyQueue:
         with self._transaction() as base:
             base.execute("UPDATE deliveries SET attempts = 0, due = 0 WHERE NOT done")
             count = base.execute("UPDATE studies SET state = 'delivering' WHERE state = 'undelivered'").rowcount
-            query = """UPDATE studies SET state = 'ready', attempts = 0, due = 0 WHERE state = 'failed'
-                       AND (SELECT MIN(complete) FROM transfers WHERE study = studies.uid) = 1"""
+            query = f"""UPDATE studies SET state = 'ready', attempts = 0, crashes = 0, due = 0 WHERE state = 'failed'
+                        AND {COMPLETE} = 1"""
             return count + base.execute(query).rowcount
 
     # Delivery
@@ -312,11 +317,12 @@ class StudyQueue:
         with self._lock:
             return set(self._base.execute("SELECT study, uid FROM instances"))
 
-    def forget(self, older: float) -> list[str]:
+    def forget(self, older: float, busy: Collection[str] = ()) -> list[str]:
         """Forget the images of studies that have been done for some time; their files can be removed then.
 
         Args:
             older: that time in seconds.
+            busy: studies of which an image is being stored, which are left alone.
 
         Returns:
             The studies.
@@ -327,6 +333,7 @@ class StudyQueue:
                    AND EXISTS (SELECT 1 FROM instances WHERE study = studies.uid)""",
                 (time.time() - older,),
             ).fetchall()
+            rows = [row for row in rows if row[0] not in busy]
             base.executemany("DELETE FROM instances WHERE study = ?", rows)
             base.executemany("DELETE FROM transfers WHERE study = ?", rows)
         return [uid for (uid,) in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
 from ...files import replacing
@@ -44,7 +45,7 @@ def write_submission(model: Path, dataset_dir: Path, datalist: Path, output_dir:
         workflow.run()
         workflow.finalize()
         for path in sorted(folder.glob(f"*{ENDING}")):
-            mask = nibabel.load(path)
+            mask: Any = nibabel.load(path)
             lesions = (np.asarray(mask.dataobj) > 0).astype(np.uint8)
             names.append(f"{path.name.removesuffix(ENDING)}_{team}.nii")
             with replacing(output_dir / names[-1]) as temporary:

@@ -156,10 +156,11 @@ class LabelFractions(Stages):
             yield replace(task, needs=(*task.needs, *(each.makes for each in measured)))
         runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
         for fraction, seed, row, fold in runs:
+            run = partial(self._probe, row) if isinstance(row, Probe) else partial(self._train, row)
             yield Task(
                 f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}",
                 row.predictions(self._root(fraction, seed), fold),
-                partial(self._probe if isinstance(row, Probe) else self._train, row, fraction, seed, fold),
+                partial(run, fraction, seed, fold),
                 needs=self._inputs(row, fold),
             )
 

@@ -21,7 +21,7 @@ from ..statistics.metrics import Estimate, estimate
 from ..statistics.resampling import resample_counts
 from .table_lines import table_lines
 
-__all__ = ["summarise_lesions", "write_lesion_report"]
+__all__ = ["metric_title", "summarise_lesions", "write_lesion_report"]
 
 Table: TypeAlias = str | Path | pd.DataFrame
 
@@ -130,7 +130,7 @@ def _subject_means(table: Table, name: str) -> pd.DataFrame:
     return found.astype({"subject": str}).groupby("subject")[names].mean()
 
 
-def _title(name: str) -> str:
+def metric_title(name: str) -> str:
     """Heading of a metric: of lesions, or of structures, ``dice`` and ``dice_<label>``."""
     return LESION_METRIC_NAMES.get(name) or name.replace("dice_", "Dice of label ").replace("dice", "Dice")
 
@@ -169,7 +169,7 @@ def _text(summary: Mapping[str, Any]) -> Iterator[str]:
 def _table(summary: Mapping[str, Any], key: str, form: str, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names = list(results[0][key])
     rows = [[row["set"], *(form.format(**row[key][name]) for name in names)] for row in results]
-    yield from table_lines(["Method", *map(_title, names)], rows)
+    yield from table_lines(["Method", *map(metric_title, names)], rows)
 
 
 def _draw(values: Mapping[str, pd.DataFrame], path: Path) -> None:
@@ -183,5 +183,5 @@ def _draw(values: Mapping[str, pd.DataFrame], path: Path) -> None:
                 spread = place + rng.uniform(-0.15, 0.15, len(table))
                 axis.plot(spread, table[key], "o", color=colour, markersize=4, alpha=0.6)
                 axis.plot([place - 0.25, place + 0.25], [table[key].mean()] * 2, color=colour)
-            axis.set(title=_title(key), ylim=(-0.03, 1.03), xlim=(-0.6, len(values) - 0.4))
+            axis.set(title=metric_title(key), ylim=(-0.03, 1.03), xlim=(-0.6, len(values) - 0.4))
             axis.set_xticks(range(len(values)), list(values), rotation=30, ha="right")

@@ -19,8 +19,9 @@ from .study.judged import Judged, judge
 from .study.page import case_items, figure_item, rendered
 from .study.page_figures import curve_figures, forest_figure, subgroup_figure
 from .study.runs import collapsed, read_curves, trained_networks
+from .study.segmentation_page import is_segmentation, write_segmentation_page
 from .study.settings_box import next_command, settings_box
-from .study.study_files import StudyFiles, read_study
+from .study.study_files import StudyFiles, comparison_folder, read_study, reason_of
 from .study.subgroups import Subgroup, confounders, subgroup_rows, subgroup_table, subgroups
 from .study.tables import (
     case_table,
@@ -58,7 +59,10 @@ def write_study_report(study_dir: str | Path, datalist: str | Path | None = None
     Raises:
         InputError: the folder holds no finished comparison.
     """
-    study = read_study(study_dir, datalist)
+    folder, compare = comparison_folder(study_dir)
+    if is_segmentation(compare):
+        return write_segmentation_page(folder, compare, datalist)
+    study = read_study(folder, datalist)
     judged = judge(
         study.outcomes, study.positive, resamples=study.summary["resamples"], confidence=study.summary["confidence"]
     )
@@ -75,20 +79,28 @@ class _Page:
         self.outcome = study.outcomes[verdict.method]
         self.order = sorted(judged.methods, key=lambda name: -judged.points[name]["auc"].mean())
         self.curves = read_curves(study.compare)
+        self.network, self.weights = self._best_network()
+
+    def _best_network(self) -> tuple[str, dict[int, Path]]:
+        """The chosen method and its weights by fold, or those of the best method that has some."""
+        for name in dict.fromkeys([self.verdict.method, *self.order]):
+            if found := trained_networks(self.study.compare, self.study.outcomes[name], self.study.predictions):
+                return name, found
+        return self.verdict.method, {}
 
     def write(self) -> Path:
         """Write all files, the page last."""
         study, judged, verdict = self.study, self.judged, self.verdict
         comparisons = compare_all(judged, study.outcomes, verdict.method, study.positive)
         groups = self._groups()
-        cases, reason = draw_cases(worst_cases(self.outcome), study, self.outcome, seconds=self.seconds)
+        cases, reason = draw_cases(worst_cases(self.outcome), study, self.outcome, self.weights, seconds=self.seconds)
         shown = [verdict.method, *([verdict.baseline] if verdict.baseline else [])]
         confusions = [confusion_rows(study.outcomes[name], study.classes) for name in shown]
         self._write_tables(comparisons, groups, cases, confusions)
         context = {
             **self._head(),
-            "warnings": [*(confounders(self.outcome, study.rows) if study.rows else []), *collapsed(self.curves)],
-            "settings": settings_box(study),
+            "warnings": self._warnings(),
+            "settings": settings_box(study.plan, study.record, study.summary, list(study.outcomes), study.compare),
             "flow": subject_flow(study),
             "datalist": study.datalist,
             "methods": {**method_rows(judged, self.order), "first": "Method"},
@@ -104,16 +116,20 @@ class _Page:
         }
         return write_atomically(self.folder / "report.html", rendered(context))
 
+    def _warnings(self) -> list[str]:
+        classes = dict(zip(self.outcome.subjects, self.outcome.labels.tolist(), strict=True))
+        return [*(confounders(classes, self.study.rows) if self.study.rows else []), *collapsed(self.curves)]
+
     def _head(self) -> dict[str, Any]:
         study, verdict = self.study, self.verdict
-        checkpoint = next(iter(trained_networks(study.compare, self.outcome, study.predictions).values()), None)
-        text, command = next_command(study, verdict.method, checkpoint)
+        checkpoint = next(iter(self.weights.values()), None)
+        text, command = next_command(study, verdict.method, self.network, checkpoint)
         names = [study.plan.get("bundle"), study.datalist and study.datalist.parent.name, study.folder.name]
         return {
             "title": f"{', '.join(study.classes[:3])}{', …' * (len(study.classes) > 3)}: which method?",
             "over": " · ".join(dict.fromkeys(str(name) for name in names if name)),
             "sentences": verdict.sentences,
-            "reason": (study.record.get("choice") or {}).get("reason", ""),
+            "reason": reason_of(study.record),
             "method": verdict.method,
             "next": {"text": text, "command": command},
         }
@@ -195,8 +211,9 @@ class _Page:
         )
         if any(case.heat is not None for case in cases):
             note += (
-                " Right: the network's input; bright where hiding a part lowers the probability of the predicted class "
-                "most (occlusion sensitivity), by the network of the fold that had not seen the subject."
+                f" Right: the input of {self.network}; bright where hiding a part lowers the probability of the class "
+                f"that {self.verdict.method} predicts most (occlusion sensitivity), by the network of the fold that "
+                "had not seen the subject."
             )
         if reason:
             note += f" No heat maps: {reason}."

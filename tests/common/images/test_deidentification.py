@@ -53,6 +53,24 @@ def test_no_name_number_or_institution_is_left_at_any_depth(files, tmp_path):
     assert np.array_equal(data.pixel_array, pydicom.dcmread(files[0]).pixel_array)
 
 
+def test_file_meta_information_is_written_anew_and_overlays_go(files, tmp_path):
+    data = pydicom.dcmread(files[0])
+    data.file_meta.SourceApplicationEntityTitle = "GENERAL_CT1"
+    data.add_new(0x60020022, "LO", "of Jane Doe")
+    data.save_as(files[0], enforce_file_format=True)
+    (tmp_path / "bare.dcm").write_bytes(files[0].read_bytes()[132:])  # without preamble
+    for path in (files[0], tmp_path / "bare.dcm"):
+        found = pydicom.dcmread(path, force=True)
+        Deidentifier(SECRET).apply(found, "p1")
+        found.save_as(tmp_path / "out.dcm", enforce_file_format=True)
+        content = (tmp_path / "out.dcm").read_bytes().lower()
+        assert b"general_ct1" not in content and b"jane" not in content
+        written = pydicom.dcmread(tmp_path / "out.dcm")
+        assert written.file_meta.TransferSyntaxUID == data.file_meta.TransferSyntaxUID
+        assert np.array_equal(written.pixel_array, data.pixel_array)
+        assert list(written.DeidentificationMethod)[1].startswith("Retain Longitudinal Temporal")
+
+
 def test_uids_stay_consistent_within_and_between_files_and_are_valid(files):
     one, two = (applied(path) for path in files)
     assert one.SeriesInstanceUID == two.SeriesInstanceUID != pydicom.dcmread(files[0]).SeriesInstanceUID

@@ -102,3 +102,20 @@ def test_the_counts_of_a_cohort_are_those_of_its_subjects(tmp_path):
     assert "| class 0 | 20 | None | 20 |" in page.read_text()
     lines = page.with_suffix(".csv").read_text().splitlines()
     assert lines == ["Labels/Centres,A,B,Total", "class 0,20,None,20", "class 1,None,20,20"]
+
+
+def test_overlays_replace_those_of_the_cohort_and_none_of_the_protocol(tmp_path):
+    plan = reproduction(tmp_path, "siam3d_imbalance", "table 2", "brats", overlays=["lidc"])
+    run = plan.runs["comparison"]
+    assert [Path(path).stem for path in run.overlays] == ["lidc"]
+    assert run.stage_overlays == [("pretrain", "paper"), ("linear_probe", "paper_probe")]
+    assert run.config_of("pretrain")["batch_size"] == 6 and run.config_of("linear_probe")["classifier"] == "svm"
+
+
+def test_the_layers_of_the_encoder_are_those_of_the_paper(tmp_path):
+    page = reproduction(tmp_path, "siam3d_imbalance", "table 3", "brats").run()
+    rows = [line.split(",") for line in page.with_suffix(".csv").read_text().splitlines()]
+    sizes = [row[2] for row in rows]
+    expected = ["32 x 96 x 96 x 96", "32 x 32 x 32 x 32", "64 x 32 x 32 x 32", "128 x 10 x 10 x 10", "256 x 3 x 3 x 3"]
+    assert [size for size in dict.fromkeys(sizes) if size in expected] == expected and "324" in sizes
+    assert rows[-1][0] == "all" and 1.39e6 < int(rows[-1][3]) < 1.40e6  # 1.39 million weights

@@ -67,3 +67,8 @@ def test_folds_without_a_class_are_left_out(predictions, tmp_path):
     rows = predictions.assign(fold=lambda table: np.where(table["label"] == 1, 0, table["fold"]))
     write_report(rows, tmp_path, resamples=50, figures=False)
     assert Results(tmp_path).by_fold("Mine", 1.0)["fold"].tolist() == [0]
+
+
+def test_folds_of_one_class_each_leave_the_cells_of_a_table_over_folds_empty(predictions, tmp_path):
+    table, _ = written(predictions.assign(fold=predictions["label"]), tmp_path, "folds", False)
+    assert {value.lstrip("'") for value in table["F1"][1:]} == {"-"}

@@ -53,6 +53,12 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
         assert words in text
 
 
+def test_an_ensemble_of_segmenters_is_refused(tmp_path):
+    write_plan(tmp_path, plan(task="segmentation", final={"kind": "ensemble", "method": None}))
+    with pytest.raises(InputError, match="found ensemble for a segmentation; expected all"):
+        read_plan(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["a: [", "- a", ""])
 def test_no_plan_at_all_is_one_problem_of_the_file(tmp_path, text):
     (tmp_path / "plan.yaml").write_text(text)

@@ -9,10 +9,12 @@ import nibabel
 import numpy as np
 import pytest
 
+from common.bundle_configs import BundleConfigs
 from common.data import load_datalist
 from common.errors import InputError
 from common.study.cohort import describe_cohort
 from common.study.image_sample import measure_images
+from common.study.planning import _describe
 from common.study.protocol import Protocol
 from common.study.study_datalist import read_study_rows, write_study_datalist
 from common.study.trial import choose_cases
@@ -99,12 +101,33 @@ def test_a_separate_test_set_is_the_only_fold_that_is_held_out(cohort, tmp_path)
         read_study_rows(cohort, path, PROTOCOL, "classification")
 
 
+def test_a_separate_test_set_chooses_no_setting(cohort, tmp_path):
+    tests = [{**write_case(tmp_path, f"t{k}", 6, value=1000.0), "subject": f"t{k}", "label": k % 2} for k in range(3)]
+    path = write(tmp_path / "test.json", tests, "testing")
+    found = read_study_rows(cohort, path, PROTOCOL, "classification")
+    _, described = _describe(found, BundleConfigs("siam3d_imbalance"), "classification")
+    assert described.sample.measured == 13 and described.sample.lesion_intensities == [[100.0, 100.0, 100.0]]
+    assert described.subjects == 15 and described.test_subjects == 3
+
+
 def test_folds_are_assigned_where_the_datalist_has_none(cohort):
     rows = [{key: value for key, value in row.items() if key != "fold"} for row in rows_of(cohort)]
     write(cohort, rows)
     found = read_study_rows(cohort, None, PROTOCOL, "classification")
     assert found.folds == (0, 1, 2, 3, 4)
     assert len({row["fold"] for row in found.rows if row["subject"] == "s0"}) == 1
+
+
+def test_folds_of_some_subjects_alone_are_refused_and_one_row_has_the_fold_of_its_subject(cohort):
+    rows = rows_of(cohort)
+    del rows[10]["fold"]  # the second visit of s0
+    write(cohort, rows)
+    found = read_study_rows(cohort, None, PROTOCOL, "classification")
+    assert found.folds == (0, 1) and {row["fold"] for row in found.rows if row["subject"] == "s0"} == {0}
+    del rows[1]["fold"]
+    write(cohort, rows)
+    with pytest.raises(InputError, match="fold: none for 1 of 10 labelled subjects, s1 first"):
+        read_study_rows(cohort, None, PROTOCOL, "classification")
 
 
 def test_a_cohort_without_any_label_is_one_line(cohort):

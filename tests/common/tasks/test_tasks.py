@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from common.tasks import Task, Workers, run_tasks
 from common.tasks.cost import measured
 from common.tasks.local_pool import LocalPool
 from common.tasks.task import in_order
-from tests.common.tasks.journal_tasks import counted, environment, killed_always, killed_once, pids, refuse, task
+from tests.common.tasks.journal_tasks import counted, environment, killed_always, killed_once, make, pids, refuse, task
 
 
 def of_two_seeds(folder) -> list[Task]:
@@ -64,6 +65,16 @@ def test_a_task_whose_process_is_killed_is_run_again_and_no_other(tmp_path):
     run_tasks([killed, *of_two_seeds(tmp_path)], Workers(2, gpus=False), "test")
     found = counted(tmp_path)
     assert found.pop("start k") == 2 and set(found.values()) == {1} and len(found) == 11
+
+
+def test_a_process_that_is_killed_between_two_tasks_is_replaced(tmp_path):
+    with LocalPool(1, []) as pool:
+        pool.submit("a", partial(make, tmp_path, "a", ())).result()
+        (pid,) = pids(tmp_path)
+        os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.5)  # until its executor knows
+        pool.submit("b", partial(make, tmp_path, "b", ())).result()
+    assert set(counted(tmp_path).values()) == {1} and len(pids(tmp_path)) == 2
 
 
 def test_a_task_whose_processes_are_always_killed_is_reported(tmp_path):

@@ -90,7 +90,7 @@ def _test(name: str, comparisons: Sequence[Comparison], outcomes: Mapping[str, O
     ]
     if not differing:
         return
-    listed = ", ".join(f"{found.method} (p = {shown_p(found.tests[name])})" for found in differing[:4])
+    listed = ", ".join(f"{found.method} ({_with_p(found.tests[name])})" for found in differing[:4])
     several = len(next(iter(outcomes.values())).seeds) > 1
     reasons = {
         "DeLong": (
@@ -104,8 +104,8 @@ def _test(name: str, comparisons: Sequence[Comparison], outcomes: Mapping[str, O
             "ranked; one can differ without the other"
         ),
         "resampled t": (
-            "it compares balanced accuracies of folds and includes the variation between trainings, with as many "
-            "samples as folds, so that few folds rarely reach significance"
+            "it compares balanced accuracies of folds and has as many samples as there are folds; with few of them it "
+            "is rarely significant, and sometimes by accident"
         ),
     }
     title = {"DeLong": "DeLong's test", "McNemar": "McNemar's test", "resampled t": "The resampled t-test"}[name]
@@ -150,6 +150,11 @@ def _without_width(judged: Judged, summary: Mapping[str, Any]) -> Iterator[str]:
             f"{', '.join(perfect[:4])}: an interval of zero width is no certainty. All {summary['subjects']} subjects "
             "were ranked perfectly; up to 3 in as many could still be wrong (the rule of three)."
         )
+
+
+def _with_p(value: float) -> str:
+    text = shown_p(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def shown_p(value: float) -> str:

@@ -15,7 +15,7 @@ from ....images.thumbnail import encoded_picture
 from .inline_svg import inline_svg
 from .worst_cases import Case
 
-__all__ = ["case_items", "figure_item", "rendered"]
+__all__ = ["case_items", "embedded", "figure_item", "rendered"]
 
 FOLDER = Path(__file__).parent
 SECTIONS = {
@@ -68,8 +68,8 @@ def case_items(cases: Sequence[Case], classes: Sequence[str]) -> list[dict[str, 
             f"{case.probability:.2f}, fold {case.fold}",
             "facts": ", ".join(f"{name} {_short(value)}" for name, value in (case.facts or {}).items()),
             "files": case.files,
-            "picture": _embedded(case.picture),
-            "heat": _embedded(case.heat),
+            "picture": embedded(case.picture),
+            "heat": embedded(case.heat),
         }
         for case in cases
     ]
@@ -80,7 +80,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _embedded(picture: np.ndarray | None) -> str:
+def embedded(picture: np.ndarray | None) -> str:
     """A picture as an address that holds it; empty without one."""
     if picture is None:
         return ""

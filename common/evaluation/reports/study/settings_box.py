@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,38 +14,54 @@ from .study_files import StudyFiles
 __all__ = ["next_command", "settings_box"]
 
 
-def settings_box(study: StudyFiles) -> list[tuple[str, str]]:
-    """Names and values of the settings."""
-    return [(name, value) for name, value in (*_of_plan(study), *_of_comparison(study)) if value]
+def settings_box(
+    plan: Mapping[str, Any],
+    record: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    methods: Sequence[str],
+    compare: Path,
+) -> list[tuple[str, str]]:
+    """Names and values of the settings.
+
+    Args:
+        plan: content of ``plan.yaml``, empty without a study.
+        record: content of ``study.json``, empty without a study.
+        summary: content of ``metrics.json``.
+        methods: names of the methods.
+        compare: folder of the comparison.
+    """
+    found = [*_of_plan(plan, record), *_of_comparison(plan, summary, methods, compare)]
+    return [(name, value) for name, value in found if value]
 
 
-def next_command(study: StudyFiles, method: str, checkpoint: Path | None = None) -> tuple[str, str]:
+def next_command(study: StudyFiles, method: str, network: str, checkpoint: Path | None = None) -> tuple[str, str]:
     """What to do after reading the page: a sentence and a command, which may be empty.
 
     Args:
         study: files of the study.
         method: name of the chosen method.
-        checkpoint: weights of one of its networks, if it has some.
+        network: name of the chosen method, or of the best one with a network.
+        checkpoint: weights of one of its networks; ``None`` where no method has some.
     """
     if study.record.get("next"):
         finished = bool(study.record.get("final"))
         return ("Use the final model:" if finished else "Go on with:"), str(study.record["next"])
     datalist = str(study.datalist) if study.datalist else "data/datalist.json"
     row = None if checkpoint is None else _row_of(checkpoint, study.compare)
-    if row is None:
+    output = study.folder.parent / f"{study.folder.name}_final"
+    if row is None or checkpoint is None:
         return (
-            f"{method} has no network of its own. The final model of a network that starts from the same pre-training "
-            "is made by this command; name the pre-training as METHOD:",
-            _final_model("BUNDLE", datalist, study.folder.parent / "final", "METHOD"),
+            "No method of this comparison left a network. A final model is made by this command; name a start and "
+            "overlays as METHOD:",
+            _final_model("BUNDLE", datalist, output, "METHOD"),
         )
     from ....training_record import read_training_record  # imports torch
 
-    record = read_training_record(checkpoint) if checkpoint is not None else None
-    bundle = record["bundle"] if record else "BUNDLE"
-    return (
-        f"Train {method} on all labelled subjects, calibrated out of fold, for packaging:",
-        _final_model(bundle, datalist, study.folder.parent / f"{study.folder.name}_final", row),
-    )
+    record = read_training_record(checkpoint)
+    text = f"Train {network} on all labelled subjects, calibrated out of fold, for packaging:"
+    if network != method:
+        text = f"{method} has no network to hand on. The best method that has one, {network}, becomes a final model by:"
+    return text, _final_model(record["bundle"] if record else "BUNDLE", datalist, output, row)
 
 
 def _final_model(bundle: str, datalist: str, output: Path, row: str) -> str:
@@ -65,8 +81,7 @@ def _row_of(checkpoint: Path, compare: Path) -> str | None:
     return "scratch" if parts[0] == "supervised" else parts[0].removesuffix("+train")
 
 
-def _of_plan(study: StudyFiles) -> Iterator[tuple[str, str]]:
-    plan = study.plan
+def _of_plan(plan: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not plan:
         return
     yield "Bundle", str(plan.get("bundle", ""))
@@ -76,22 +91,23 @@ def _of_plan(study: StudyFiles) -> Iterator[tuple[str, str]]:
         yield title, _listed(plan.get(name) or {})
     machine = plan.get("machine") or {}
     yield "Machine", _listed(machine)
-    seconds = [step.get("seconds", 0) for step in study.record.get("steps", {}).values()]
+    seconds = [step.get("seconds", 0) for step in record.get("steps", {}).values()]
     if seconds and plan.get("budget"):
         yield "Budget", f"{plan['budget'].get('seconds', 0) / 60:.0f} min"
 
 
-def _of_comparison(study: StudyFiles) -> Iterator[tuple[str, str]]:
-    summary = study.summary
-    seeds = sorted({seed for entry in summary["results"] for seed in entry["seeds"]})
-    yield "Methods", ", ".join(study.outcomes)
-    yield "Folds", f"{summary['folds']}" + (", dealt anew for each seed" if summary["redealt"] else "")
-    yield "Seeds", ", ".join(map(str, seeds))
-    yield "Shares of the labels", ", ".join(f"{100 * part:g} %" for part in sorted(summary["fractions"]))
-    yield "Positive class", summary["positive"] or ""
+def _of_comparison(
+    plan: Mapping[str, Any], summary: Mapping[str, Any], methods: Sequence[str], compare: Path
+) -> Iterator[tuple[str, str]]:
+    yield "Methods", ", ".join(methods)
+    if "classes" in summary:
+        yield "Folds", f"{summary['folds']}" + (", dealt anew for each seed" if summary["redealt"] else "")
+        yield "Seeds", ", ".join(map(str, sorted({seed for entry in summary["results"] for seed in entry["seeds"]})))
+        yield "Shares of the labels", ", ".join(f"{100 * part:g} %" for part in sorted(summary["fractions"]))
+        yield "Positive class", summary["positive"] or ""
     yield "Intervals", f"{summary['confidence']:.0%}, {summary['resamples']} bootstrap resamples over subjects"
-    claim = study.compare / "settings.json"
-    if not study.plan and claim.is_file():
+    claim = compare / "settings.json"
+    if not plan and claim.is_file():
         found = json.loads(claim.read_text(encoding="utf-8"))
         yield "Settings", _listed(found.get("settings") or {})
         yield "Overlays", ", ".join(found.get("overlays") or ())

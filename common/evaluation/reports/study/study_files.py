@@ -16,7 +16,7 @@ from ....datalist_json import read_datalist
 from ....errors import InputError
 from ...predictions import Outcome, outcomes_of, read_predictions
 
-__all__ = ["StudyFiles", "read_study"]
+__all__ = ["StudyFiles", "cohort_of", "comparison_folder", "read_json", "read_plan", "read_study", "reason_of"]
 
 
 @dataclass(frozen=True)
@@ -73,33 +73,59 @@ def read_study(folder: str | Path, datalist: str | Path | None = None) -> StudyF
     Raises:
         InputError: there is no comparison in the folder, or a file is damaged.
     """
-    folder = Path(os.path.abspath(folder))
-    compare = folder / "compare" if (folder / "compare" / "report").is_dir() else folder
+    folder, compare = comparison_folder(folder)
     report = compare / "report"
     if not (report / "metrics.json").is_file() or not (report / "predictions.csv").is_file():
         raise InputError(
             f"{report}: no metrics.json and predictions.csv of a comparison; expected the folder of a study or the "
             "output_dir of cross_validate.py or label_fractions.py; run the comparison to its end first"
         )
-    summary = _read_json(report / "metrics.json")
+    summary = read_json(report / "metrics.json")
     predictions = read_predictions(report / "predictions.csv", "method")
     names = [str(entry["name"]) for entry in summary["classes"]]
     positive = names.index(summary["positive"]) if summary.get("positive") in names else len(names) - 1
     full = predictions["fraction"].max()
     outcomes = outcomes_of(predictions[predictions["fraction"] == full], positive)
-    path = _datalist(folder, compare, datalist)
-    plan = folder / "plan.yaml"
+    path, rows = cohort_of(folder, compare, datalist)
+    plan, record = read_plan(folder)
     return StudyFiles(
         folder,
         compare,
-        yaml.safe_load(plan.read_text(encoding="utf-8")) or {} if plan.is_file() else {},
-        _read_json(folder / "study.json") if (folder / "study.json").is_file() else {},
+        plan,
+        record,
         summary,
         predictions,
         {outcome.name: outcome for outcome in outcomes},
         path,
-        () if path is None else tuple(_rows(path)),
+        tuple(rows),
     )
+
+
+def comparison_folder(folder: str | Path) -> tuple[Path, Path]:
+    """Absolute path of a study's folder, and of the folder of its comparison, which is the same without a study."""
+    folder = Path(os.path.abspath(folder))
+    return folder, folder / "compare" if (folder / "compare" / "report").is_dir() else folder
+
+
+def read_plan(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Content of ``plan.yaml`` and of ``study.json``, each empty where there is none."""
+    plan, record = folder / "plan.yaml", folder / "study.json"
+    return (
+        yaml.safe_load(plan.read_text(encoding="utf-8")) or {} if plan.is_file() else {},
+        read_json(record) if record.is_file() else {},
+    )
+
+
+def reason_of(record: Mapping[str, Any]) -> str:
+    """Why a study chose its method, as a sentence; empty where it does not say."""
+    reason = str((record.get("choice") or {}).get("reason") or "").rstrip(".")
+    return f"Chosen: {reason}." if reason else ""
+
+
+def cohort_of(folder: Path, compare: Path, datalist: str | Path | None) -> tuple[Path | None, list[dict[str, Any]]]:
+    """The datalist of a comparison and its rows with absolute paths; ``None`` and no rows if it is unknown."""
+    path = _datalist(folder, compare, datalist)
+    return path, [] if path is None else list(_rows(path))
 
 
 def _datalist(folder: Path, compare: Path, named: str | Path | None) -> Path | None:
@@ -107,7 +133,7 @@ def _datalist(folder: Path, compare: Path, named: str | Path | None) -> Path | N
     if named is not None:
         return Path(os.path.abspath(named))
     settings = compare / "settings.json"
-    of_run = _read_json(settings).get("settings", {}).get("datalist") if settings.is_file() else None
+    of_run = read_json(settings).get("settings", {}).get("datalist") if settings.is_file() else None
     candidates = [folder / "datalist.json", *sorted(compare.glob("seed*/datalist.json")), *([of_run] if of_run else [])]
     return next((Path(path) for path in candidates if Path(path).is_file()), None)
 
@@ -129,7 +155,12 @@ def _absolute(value: Any, base: Path) -> Any:
     return os.path.normpath(base / value) if isinstance(value, str) else None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a JSON file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

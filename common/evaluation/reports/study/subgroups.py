@@ -76,26 +76,26 @@ def subgroups(
     return found
 
 
-def confounders(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def confounders(classes: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each column of texts, such as the centre, that almost tells the class.
 
     The measure is Goodman and Kruskal's lambda: by how much knowing the column reduces the errors of always naming the
     most frequent class.
 
     Args:
-        outcome: predictions of any method, for labels and subjects.
+        classes: class of each subject.
         rows: rows of the datalist.
     """
     table = pd.DataFrame([{**row} for row in rows]).drop_duplicates("subject").set_index("subject")
-    table = table.reindex(list(outcome.subjects))
+    table, labels = table.reindex(list(classes)), np.array(list(classes.values()))
     found = []
     for name in (column for column in table.columns if column not in NO_COLUMNS):
         values = _groups(table[name])
         if values is None or pd.to_numeric(values, errors="coerce").notna().any() or values.map(type).eq(tuple).any():
             continue
-        counts = pd.crosstab(values.fillna("unknown").to_numpy(), outcome.labels)
-        errors = len(outcome.labels) - np.bincount(outcome.labels).max()
-        share = 1 - (len(outcome.labels) - counts.to_numpy().max(1).sum()) / errors
+        counts = pd.crosstab(values.fillna("unknown").to_numpy(), labels).to_numpy()
+        errors = len(labels) - np.bincount(labels).max()
+        share = 1 - (len(labels) - counts.max(1).sum()) / errors if errors else 0.0
         if share >= TELLS:
             found.append(
                 f"The column {name} almost tells the class (it removes {share:.0%} of the majority's errors): a method "

@@ -79,7 +79,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 def confusion_rows(outcome: Outcome, classes: Sequence[str]) -> dict[str, Any]:
     """Numbers of subjects of each true and predicted class, with their share of the true class."""
     matrix = subject_confusion(outcome)
-    shares = matrix / matrix.sum(1, keepdims=True)
+    shares = matrix / matrix.sum(1, keepdims=True).clip(1)  # a class may have no subject
     rows = [
         {
             "name": name,

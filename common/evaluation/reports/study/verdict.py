@@ -75,9 +75,9 @@ def _which(judged: Judged, summary: Mapping[str, Any], method: str) -> str:
     names = [str(entry["name"]) for entry in summary["classes"]]
     what = f"{names[0]} from {names[1]}" if len(names) == 2 else f"the {len(names)} classes"
     best = judged.best("auc")
-    rank = f"separates {what}"
+    rank = f"separates {what}" if auc.low > 0.5 else f"cannot be shown to separate {what}"
     if len(judged.methods) > 1 and method == best:
-        rank += f" best of {len(judged.methods)} methods"
+        rank += f" best of {len(judged.methods)} methods" if auc.low > 0.5 else ", though its AUC is the largest"
     elif method != best:
         rank += f", chosen although {best} has the largest AUC ({judged.metric(best, 'auc').value:.2f})"
     level = f"{judged.confidence:.0%} interval"
@@ -101,7 +101,8 @@ def _compared(
         return f"{text}; no baseline without pre-training was compared."
     found = judged.difference(method, baseline, "auc")
     auc = judged.metric(baseline, "auc")
-    itself = "another" if kinds.get(method) in BASELINES else "the simplest"
+    order = [kind for kind in BASELINES if kind in (kinds.get(method), kinds.get(baseline))]
+    itself = "the next" if order[0] == kinds.get(method) and method != baseline else "the simplest"
     verdict = "which is beyond chance" if found.decided else "which is within chance"
     return (
         f"{text}; {itself} baseline, {baseline}, has an AUC of {auc.value:.2f} ({_range(auc)}), a difference of "

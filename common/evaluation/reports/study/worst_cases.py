@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ....errors import InputError, one_line
+from ....errors import one_line, root_cause
 from ....images.read import read_image
 from ....images.stored_image import UnreadableImageError
 from ....images.thumbnail import thumbnail
 from ...predictions import Outcome
-from .runs import trained_networks
 from .study_files import StudyFiles
 
-__all__ = ["Case", "draw_cases", "worst_cases"]
+__all__ = ["Case", "draw_cases", "short_name", "worst_cases"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,13 @@ def worst_cases(outcome: Outcome, number: int = 10) -> list[Case]:
 
 
 def draw_cases(
-    cases: Sequence[Case], study: StudyFiles, outcome: Outcome, *, side: int = 256, seconds: float = 120.0
+    cases: Sequence[Case],
+    study: StudyFiles,
+    outcome: Outcome,
+    networks: Mapping[int, Path],
+    *,
+    side: int = 256,
+    seconds: float = 120.0,
 ) -> tuple[list[Case], str]:
     """Add files, pictures and heat maps to cases.
 
@@ -79,6 +84,7 @@ def draw_cases(
         cases: result of :func:`worst_cases`.
         study: files of the study, with its datalist.
         outcome: predictions of the method.
+        networks: weights of the network for the heat maps, by fold.
         side: longest side of the pictures in pixels.
         seconds: time limit of the heat maps.
 
@@ -89,7 +95,7 @@ def draw_cases(
     if not training or study.datalist is None:
         return list(cases), "the datalist of the comparison is unknown; name it with --datalist"
     drawn = [_with_picture(case, study, training, outcome, side) for case in cases]
-    heat, reason = _heat(drawn, study, outcome, side, seconds)
+    heat, reason = _heat(drawn, study, networks, side, seconds)
     return [replace(case, heat=heat.get(case.row)) if case.row is not None else case for case in drawn], reason
 
 
@@ -102,7 +108,7 @@ def _with_picture(
     row = training[place]
     images = [path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path]
     mask = row["mask"] if isinstance(row.get("mask"), str) else None
-    files = tuple(os.path.relpath(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
+    files = tuple(short_name(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
     facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in _HIDDEN}
     case = replace(case, row=place, files=files, facts=facts)
     try:
@@ -111,6 +117,12 @@ def _with_picture(
         logger.warning(f"{images[0]}: no picture: {one_line(error)}")
         return case
     return replace(case, picture=picture)
+
+
+def short_name(path: str, base: Path) -> str:
+    """A path relative to the datalist's folder; of files elsewhere the last folder and the name."""
+    name = os.path.relpath(path, base)
+    return os.path.join(*Path(path).parts[-2:]) if name.startswith(os.pardir) else name
 
 
 _HIDDEN = frozenset(("image", "mask", "label", "subject", "fold", "section", "row"))
@@ -130,20 +142,21 @@ def _image_of(
 
 
 def _heat(
-    cases: Sequence[Case], study: StudyFiles, outcome: Outcome, side: int, seconds: float
+    cases: Sequence[Case], study: StudyFiles, networks: Mapping[int, Path], side: int, seconds: float
 ) -> tuple[dict[int, np.ndarray], str]:
     """Heat maps by row of the datalist, and the reason why there are none."""
-    networks = trained_networks(study.compare, outcome, study.predictions)
     if not networks:
-        return {}, f"{outcome.name} has no network of its own that could be asked, or its weights are gone"
+        return {}, "no method has a fine-tuned network, or their weights are gone"
     found: dict[int, np.ndarray] = {}
     by_fold = {fold: [case for case in cases if case.fold == fold and case.row is not None] for fold in networks}
     by_fold = {fold: members for fold, members in by_fold.items() if members}
     try:
         for fold, members in by_fold.items():
             found |= dict(_of_fold(networks[fold], study.datalist, members, side, seconds / len(by_fold)))
-    except InputError as error:
-        return found, one_line(error)
+    except Exception as error:  # MONAI wraps what goes wrong in a config, and a page without them is still of use
+        reason = one_line(root_cause(error))
+        logger.warning(f"no heat maps: {reason}")
+        return found, reason
     return found, "" if found else "they would have taken too long on this machine"
 
 

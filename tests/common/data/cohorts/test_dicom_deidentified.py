@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -61,6 +62,14 @@ def test_a_later_run_with_the_same_secret_has_the_same_pseudonyms(cohort):
     other = json.loads(make(cohort, "three", secret=cohort / "other/key").read_text())
     assert {row["subject"] for row in other["training"]}.isdisjoint(row["subject"] for row in first["training"])
     assert (cohort / "other/pseudonyms.csv").is_file()
+
+
+def test_copies_of_an_earlier_run_are_not_mixed_with_those_of_this_one(cohort):
+    rows = load_datalist(make(cohort), num_images=2)
+    next((cohort / "in/doe_jane/T1").glob("*"), None).unlink()
+    assert make(cohort).is_file()
+    numbers = sorted(len(list(folder.iterdir())) for row in rows for folder in map(Path, row["image"]))
+    assert numbers == [2, 3, 3, 3]
 
 
 def test_a_secret_that_is_too_short_is_refused(cohort):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,11 +27,13 @@ class LabelServer:
     Args:
         environment: folder of the environment.
         folder: for app, models and log.
-        studies: folder of the images.
+        studies: folder of the images, or address of a DICOMweb server.
+        variables: environment variables of the server.
     """
 
-    def __init__(self, environment: Path, folder: Path, studies: Path) -> None:
+    def __init__(self, environment: Path, folder: Path, studies: Path | str, **variables: str) -> None:
         self.python, self.folder, self.studies = environment / "bin/python", folder, studies
+        self.variables = {"OMP_NUM_THREADS": "1", **variables}
         shutil.copytree(environment / "monailabel/sample-apps/monaibundle", folder / "app")
         self.models = folder / "app/model"
         self.models.mkdir()
@@ -45,7 +48,8 @@ class LabelServer:
         options = ["--host", "127.0.0.1", "--port", self.port, "--app", self.folder / "app", "--studies", self.studies]
         conf = [word for pair in (("models", names), ("zoo_source", "ngc")) for word in ("--conf", *pair)]
         words = [str(word) for word in (self.python, "-m", "monailabel.main", "start_server", *options, *conf)]
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | self.variables
+        env["PATH"] = f"{self.python.parent}{os.pathsep}{env['PATH']}"  # programs of DCMQI
         with (self.folder / "server.log").open("w") as log:
             self.process = subprocess.Popen(words, cwd=self.folder, env=env, stdout=log, stderr=log)
             try:
@@ -71,19 +75,41 @@ class LabelServer:
 
     def ask(self, method: str, path: str, content: bytes | None = None, content_type: str = "application/json") -> Any:
         """What it answers, read as JSON."""
+        return json.loads(self.fetch(method, path, content, content_type))
+
+    def fetch(self, method: str, path: str, content: bytes | None = None, content_type: str = "text/plain") -> bytes:
+        """What it answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", content, method=method)
         request.add_header("Content-Type", content_type)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=SECONDS) as answer:
-            return json.load(answer)
+            return answer.read()
 
     def scores(self, model: str, image: str) -> dict[str, float]:
         """Each class's score of an image."""
         answer = self.ask("POST", f"/infer/{model}?image={image}&output=json")
         return {entry["label"]: entry["score"] for entry in answer["prediction"]}
 
-    def save_label(self, image: str, path: Path) -> None:
+    def refusal(self, model: str, image: str) -> str:
+        """What it answers to a request that fails, with the last error that it logs."""
+        before = len(self.errors())
+        try:
+            self.scores(model, image)
+        except urllib.error.HTTPError as error:
+            end = time.monotonic() + SECONDS
+            while len(self.errors()) == before and time.monotonic() < end:  # it answers before it logs
+                time.sleep(0.05)
+            return f"{error.code} {error.read().decode()}: {self.errors()[-1]}"
+        return "no refusal"
+
+    def errors(self) -> list[str]:
+        """Last lines of the tracebacks in its log."""
+        return [line for line in self.log_text().splitlines() if re.match(r"[\w.]*(Error|Exception): ", line)]
+
+    def save_label(self, image: str, path: Path, tag: str = "", params: str = "{}") -> None:
         """Upload a label."""
-        head = f'--part\r\nContent-Disposition: form-data; name="label"; filename="{path.name}"\r\n\r\n'
-        body = head.encode() + path.read_bytes() + b"\r\n--part--\r\n"
-        self.ask("PUT", f"/datastore/label?image={image}", body, "multipart/form-data; boundary=part")
+        part = '--part\r\nContent-Disposition: form-data; name="{}"\r\n\r\n'
+        head = part.format(f'label"; filename="{path.name}')
+        body = part.format("params") + params + "\r\n" + head
+        whole = body.encode() + path.read_bytes() + b"\r\n--part--\r\n"
+        self.ask("PUT", f"/datastore/label?image={image}&tag={tag}", whole, "multipart/form-data; boundary=part")

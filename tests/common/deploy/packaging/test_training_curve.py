@@ -21,6 +21,13 @@ def test_the_same_rows_give_the_same_picture_which_the_scan_accepts(tmp_path):
         assert without.height == 240
 
 
+def test_epochs_without_a_validation_are_left_out_of_its_curve(tmp_path):
+    rows = [{key: row[key] for key in row if key != "val_auc" or row["epoch"] != 1} for row in ROWS]
+    (tmp_path / "metrics.json").write_text(json.dumps(rows))
+    with Image.open(draw_training_curve(tmp_path / "metrics.json", tmp_path / "curve.png")) as with_scores:
+        assert with_scores.height == 400
+
+
 def test_nothing_is_drawn_without_a_log_or_of_a_single_epoch(tmp_path):
     assert draw_training_curve(tmp_path / "none.json", tmp_path / "a.png") is None
     (tmp_path / "metrics.json").write_text(json.dumps(ROWS[:1]))

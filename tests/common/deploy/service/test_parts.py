@@ -1,14 +1,22 @@
-"""Back-off, names in messages, systemd."""
+"""Back-off, names in messages, systemd, addresses and keys, removal of old images."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from common.deploy.service.delivery import back_off, display_name
+from common.deploy.service import storage as storage_module
+from common.deploy.service.delivery import DeliveryError, back_off, display_name, send
+from common.deploy.service.dicom_listener import DicomListener
+from common.deploy.service.monitoring import monitoring
 from common.deploy.service.service_log import without_names
+from common.deploy.service.settings import ServiceSettings
+from common.deploy.service.storage import Storage
+from common.deploy.service.study_queue import StudyQueue
 from common.deploy.service.systemd import notify
+from common.errors import InputError
 from tests.common.deploy.service.sent_studies import write_image
 
 
@@ -43,3 +51,77 @@ def test_systemd_hears_that_the_service_is_ready(tmp_path, monkeypatch, abstract
         monkeypatch.setenv("NOTIFY_SOCKET", name.replace("\0", "@"))
         notify("READY=1")
         assert receiver.recv(100) == b"READY=1"
+
+
+@pytest.fixture
+def storage(tmp_path):
+    queue = StudyQueue(tmp_path / "queue.sqlite")
+    yield Storage(tmp_path / "incoming", queue)
+    queue.close()
+
+
+def test_an_image_that_comes_while_old_ones_are_removed_stays(storage, tmp_path, monkeypatch):
+    def receive(number: int) -> None:
+        content = write_image(tmp_path / "sent.dcm", "1.2", "1.2.1", number).read_bytes()
+        assert storage.receive(content, "SCANNER", complete=True) == (0, "1.2")
+
+    def write(path: Path, content: bytes) -> Path:
+        monkeypatch.undo()
+        written = storage_module.write_durably(path, content)
+        storage.forget(-1)  # the housekeeping, at the worst moment: on the disk and not yet in the queue
+        return written
+
+    receive(1)
+    storage.queue.settle(0)
+    storage.queue.take()
+    assert storage.queue.predicted("1.2", tmp_path, [])
+    monkeypatch.setattr(storage_module, "write_durably", write)
+    receive(2)
+    assert (tmp_path / "incoming/1.2/1.2.1.dcm").is_file() and storage.queue.instances() == {("1.2", "1.2.1")}
+    storage.queue.settle(0)
+    storage.queue.take()
+    storage.queue.fail("1.2", "no volume")
+    storage.forget(-1)
+    assert not (tmp_path / "incoming/1.2").exists() and storage.queue.instances() == set()
+
+
+def test_an_address_that_is_taken_and_keys_that_are_none_are_one_line(storage, tmp_path):
+    pytest.importorskip("pynetdicom")
+    pytest.importorskip("prometheus_client")
+    (tmp_path / "no.pem").write_text("no key")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=rf"^host, port: cannot listen on 127\.0\.0\.1:{port} \(Address already"):
+            DicomListener(ServiceSettings(port=port, peers={4711: "127.0.0.1"}), storage).listening().__enter__()
+        with pytest.raises(InputError, match=r"^health_host, health_port: cannot listen"):
+            monitoring("127.0.0.1", port, dict, dict).__enter__()
+    keys = ServiceSettings(port=0, tls_certificate=str(tmp_path / "no.pem"), tls_key=str(tmp_path / "no.pem"))
+    with pytest.raises(InputError, match=r"^tls_certificate, tls_key: .*no\.pem.*expected a certificate"):
+        DicomListener(keys, storage).listening().__enter__()
+
+
+def test_results_that_were_removed_are_not_delivered():
+    with pytest.raises(DeliveryError, match="not there"):
+        send("dicom://PACS@127.0.0.1:1", [], ServiceSettings())
+
+
+def test_a_password_of_a_url_may_have_special_characters(tmp_path, monkeypatch):
+    client = pytest.importorskip("dicomweb_client")
+    sessions = []
+
+    class Client:
+        def __init__(self, url: str, session: object) -> None:
+            sessions.append((url, session.auth))
+
+        def set_http_retry_params(self, retry: bool) -> None:
+            pass
+
+        def store_instances(self, _: list) -> dict:
+            return {}
+
+    monkeypatch.setattr(client, "DICOMwebClient", Client)
+    path = write_image(tmp_path / "1.dcm", "1.2", "1.2.1", 1)
+    send("https://user:p%40ss%2F@pacs:8043/dicom-web", [path], ServiceSettings())
+    assert sessions == [("https://pacs:8043/dicom-web", ("user", "p@ss/"))]

@@ -103,6 +103,15 @@ def test_one_sender_that_broke_off_is_not_excused_by_another(queue):
     assert queue.settle(0) == ([], ["1"])
 
 
+def test_a_sender_that_broke_off_is_excused_by_another_that_sends_all_its_images(queue):
+    receive(queue, "1", complete=False)
+    assert queue.settle(0) == ([], ["1"])
+    for image in ("1.1", "1.2"):
+        queue.add("1", image, "digest", "PACS")
+    queue.complete(["1"], "PACS")
+    assert queue.settle(0) == (["1"], [])
+
+
 def test_a_failed_attempt_is_repeated_after_the_pause_and_then_given_up(queue):
     receive(queue, "1")
     queue.settle(0)
@@ -137,6 +146,15 @@ def test_what_ran_when_the_process_ended_is_repeated_but_not_without_end(tmp_pat
     queue = StudyQueue(tmp_path / "queue.sqlite")
     assert queue.recover(3) == ([], ["1"]) and state(queue) == ["failed"]
     queue.close()
+
+
+def test_failed_attempts_do_not_count_as_ends_of_the_process(queue):
+    receive(queue, "1")
+    queue.settle(0)
+    for _ in range(4):
+        queue.take()
+        queue.fail("1", "no memory", again=0)
+    assert queue.take() == ("1", 5) and queue.recover(3) == (["1"], [])
 
 
 def test_a_destination_that_is_given_up_leaves_the_others_alone(queue):

@@ -11,5 +11,5 @@ import pytest
 def no_garbage_collection():
     """It would take most of the time, and there is nothing to collect."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.evaluation.protocols.stages.gc", SimpleNamespace(collect=lambda: 0))
+        patch.setattr("common.evaluation.protocols.configured.gc", SimpleNamespace(collect=lambda: 0))
         yield

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from common.errors import InputError
-from common.evaluation import write_study_report
+from common.evaluation import write_lesion_report, write_study_report
 from tests.common.evaluation.reports.fake_comparison import METHODS, write_comparison
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -213,3 +213,18 @@ def test_a_browser_shows_the_page_on_a_phone_without_sideways_scrolling_in_the_d
     assert measured["light"][2] == "rgb(244, 246, 248)" and measured["dark"][2] == "rgb(14, 18, 23)"
     chromium(f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_comparison_of_segmentations_has_a_page_too(tmp_path):
+    rng = np.random.default_rng(0)
+    tables = {
+        name: pd.DataFrame({"subject": [f"s{i}" for i in range(12)], "dice": rng.uniform(low, low + 0.1, 12)})
+        for name, low in (("Scratch", 0.6), ("MLSSCL", 0.8))
+    }
+    write_lesion_report(tables, tmp_path / "report", resamples=100)
+    page = write_study_report(tmp_path).read_text(encoding="utf-8")
+    Reader(page)
+    text = shown(page)
+    assert "MLSSCL segments 12 held-out subjects with a mean Dice of 0.8" in text
+    assert "The first method, Scratch, reaches 0.6" in text and "which is beyond chance" in text
+    assert "The 10 worst cases of MLSSCL" in text

@@ -1,0 +1,187 @@
+"""A datalist: all its rows, what its cohort can support, and pictures to look at."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..datalist_json import indexed_names, read_datalist
+from ..errors import InputError
+from .findings import Findings
+
+__all__ = ["examine_datalist"]
+
+FEWEST_OF_CLASS = 10  # subjects, below which metrics mean little
+CENTRES = ("centre", "center", "site", "hospital", "institution", "scanner", "manufacturer")
+FOLDS = "assign folds with scripts/make_datalist.py"
+_LINE = re.compile(r"(?P<place>\w+\[\d+\](?: \(subject [^)]*\))? \w+|\w+ \w+): (?P<text>.*)", re.DOTALL)
+
+
+def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> Findings:
+    """Examine a datalist and the files that it names.
+
+    All rows are checked as before a training. Then: classes and folds, further columns that almost tell the class,
+    voxel sizes and intensities that stand out, and near-duplicate images of different subjects. In ``output_dir`` are
+    written ``mosaic.jpg``, 20 subjects with the outline of their mask, and ``histograms.png``, sizes and intensities by
+    centre.
+
+    Args:
+        path: datalist file.
+        output_dir: folder of the pictures; none are written without it.
+    """
+    path = Path(path)
+    findings = Findings(f"datalist {path}")
+    try:
+        content = read_datalist(path)
+        labels = indexed_names(path, content, "labels")
+    except InputError as error:
+        findings.error(path.name, *_split(str(error).removeprefix(f"{path}: ")))
+        return findings
+    sections = [name for name in ("training", "testing") if content.get(name)]
+    if not sections:
+        findings.error(path.name, "no rows in 'training' or 'testing'", "write it with scripts/make_datalist.py")
+        return findings
+    rows = [row for name in sections for row in _checked(findings, path, name, content[name])]
+    found = [row for row in content[sections[0]] if isinstance(row, Mapping)]
+    _subjects(findings, found)
+    _classes(findings, found, labels)
+    _folds(findings, found, labels)
+    _columns(findings, found)
+    if rows:
+        from .datalist_images import examine_images  # imports NumPy and the readers
+
+        examine_images(findings, rows, None if output_dir is None else Path(output_dir), centre_of(found))
+    return findings
+
+
+def centre_of(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The column that names the hospital or scanner of each row, if there is one."""
+    names = {str(key).lower(): str(key) for row in rows for key in row}
+    return next((names[name] for name in CENTRES if name in names), None)
+
+
+def _checked(findings: Findings, path: Path, section: str, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of a section with absolute paths if all of them are valid; else an error for each problem."""
+    from ..data import load_datalist  # imports torch
+
+    given = [row for row in rows if isinstance(row, Mapping)]
+    maps = any(isinstance(row.get("label"), str) and (path.parent / row["label"]).exists() for row in given)
+    gaps = any(isinstance(row.get("image"), list) and None in row["image"] for row in given)
+    try:
+        found = load_datalist(
+            path,
+            section=section,
+            spatial_dims=[2, 3],
+            label="mask" if maps else "optional",
+            unlabelled="leave out" if maps else "refuse",
+            missing="zeros" if gaps else "refuse",
+        )
+    except InputError as error:
+        first, *lines = str(error).splitlines()
+        for line in lines or [first.removeprefix(f"{path}: ")]:
+            match = _LINE.fullmatch(line.strip())
+            place, text = (match["place"], match["text"]) if match else (section, line.strip())
+            findings.error(place, *_split(text))
+        return []
+    findings.note(section, f"{len(found)} rows, all files can be read and agree with each other")
+    if gaps:
+        lacking = sum(None in row["image"] for row in found if isinstance(row["image"], list))
+        findings.warning(
+            section, f"{lacking} rows lack a modality", "only liver_cgc takes them, as zeros; leave them out for others"
+        )
+    return found
+
+
+def _split(text: str) -> tuple[str, str]:
+    """What was found, and the remedy behind the last semicolon."""
+    what, _, remedy = text.rpartition("; ")
+    return (what, remedy) if what else (text, "correct it")
+
+
+def _subjects(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
+    counts = Counter(str(row.get("subject")) for row in rows)
+    several = sum(count > 1 for count in counts.values())
+    text = f"{len(counts)} subjects, {len(rows)} images"
+    findings.note("subjects", text + (f", {several} with several images or visits" if several else ""))
+    if len(counts) < 2 * FEWEST_OF_CLASS:
+        findings.warning(
+            "subjects", f"only {len(counts)}: intervals will be wide", "add subjects, or use weights of another cohort"
+        )
+
+
+def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> None:
+    classes = _class_of(rows)
+    unlabelled = {str(row.get("subject")) for row in rows} - set(classes)
+    if not classes:
+        findings.note("classes", "no labels: pre-training and segmentation only")
+        return
+    counts = Counter(classes.values())
+    named = {label: labels.get(str(label), str(label)) for label in sorted({*counts, *map(int, labels)})}
+    findings.note("classes", ", ".join(f"{counts[label]} {name}" for label, name in named.items()))
+    if unlabelled:
+        findings.note("classes", f"{len(unlabelled)} subjects without a label: they are pre-trained on, never tested")
+    if len(counts) == 1:
+        findings.error("classes", "all subjects have one class", "add subjects of another class, or pre-train only")
+    for label, name in named.items():
+        if counts[label] < FEWEST_OF_CLASS and len(counts) > 1:
+            level = findings.error if counts[label] < 2 else findings.warning
+            level("classes", f"{counts[label]} subjects of {name}", "add some, or merge the class with another one")
+
+
+def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> None:
+    folds = defaultdict(set)
+    for row in rows:
+        folds[str(row.get("subject"))].add(row.get("fold"))
+    lacking = [subject for subject, found in folds.items() if None in found]
+    if lacking:
+        findings.error("folds", f"{len(lacking)} of {len(folds)} subjects have none, such as {lacking[0]}", FOLDS)
+        return
+    if leaking := [subject for subject, found in folds.items() if len(found) > 1]:
+        findings.error(
+            "folds", f"{len(leaking)} subjects are in several folds: {', '.join(leaking[:5])}", f"{FOLDS}, by subject"
+        )
+    classes = _class_of(rows)
+    numbers = sorted({fold for found in folds.values() for fold in found}, key=str)
+    for fold in numbers:
+        inside = Counter(classes[name] for name, found in folds.items() if fold in found and name in classes)
+        absent = [labels.get(str(label), str(label)) for label in sorted(set(classes.values()) - set(inside))]
+        if absent and inside:
+            fewest = min(Counter(classes.values()).values())
+            findings.error(
+                "folds",
+                f"fold {fold} has no subject of {', '.join(absent)}",
+                f"scripts/make_datalist.py ... --num_folds {max(min(fewest, len(numbers) - 1), 2)}",
+            )
+    sizes = Counter(fold for found in folds.values() for fold in found)
+    findings.note("folds", ", ".join(f"{fold}: {sizes[fold]} subjects" for fold in numbers))
+
+
+def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Further columns, and those that almost tell the class."""
+    from ..evaluation.reports.study.subgroups import NO_COLUMNS, confounders
+
+    values: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for key, value in row.items():
+            if key not in NO_COLUMNS and isinstance(value, str | int | float):
+                values[str(key)].add(str(value))
+    if values:
+        listed = ", ".join(f"{name} ({len(found)} values)" for name, found in values.items())
+        findings.note("columns", f"subgroups can be judged by {listed}")
+    if classes := _class_of(rows):
+        named = [{**row, "subject": str(row.get("subject"))} for row in rows]
+        for line in confounders(classes, named):
+            what, _, remedy = line.partition("; ")
+            findings.warning("columns", what, remedy)
+
+
+def _class_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Class of each subject, that of its first image with an integer as label."""
+    found: dict[str, int] = {}
+    for row in rows:
+        if isinstance(label := row.get("label"), int) and not isinstance(label, bool):
+            found.setdefault(str(row.get("subject")), label)
+    return found

@@ -1,0 +1,195 @@
+"""The configs of a bundle with the settings of one comparison, whose folder they claim."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...bundle_configs import PRETRAIN, BundleConfigs
+from ...errors import InputError
+from ...files import write_atomically
+from ...tasks import Workers
+from .repetitions import modality_names, subjects_of
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser, ConfigWorkflow
+
+__all__ = ["ConfiguredStages"]
+
+#: Id of the table of traditional features, which not all bundles have.
+TRADITIONAL = "traditional_table"
+#: Configs that a comparison runs.
+STAGES = (
+    *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
+    *("train_segmentation", "evaluate_segmentation"),
+)
+
+
+class ConfiguredStages:
+    """Configs of a bundle with the settings of one comparison, whose output folder is claimed for it.
+
+    Args:
+        bundle: name of the bundle, or its folder.
+        dataset_dir: folder of the cohort's ``datalist.json``.
+        output_dir: folder for all outputs.
+        overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``, or for one as
+            ``<stage>:<overlay>``, such as ``pretrain:paper``.
+        transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
+        pretraining_datalist: datalist of other subjects on which encoders are pre-trained once instead.
+        settings: config ids and their values, for every stage that has them.
+        of_stage: config ids and their values for a single stage, by its name.
+        held_out: folds that are held out one by one, by default all; subjects of the others may be in
+            ``pretraining_datalist`` too.
+        workers: where the stages run; by default in this process, one after the other. They change no result, so a
+            comparison may be continued with others.
+
+    Raises:
+        InputError: there is no datalist, or a subject is in both datalists.
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path,
+        dataset_dir: str | Path,
+        output_dir: str | Path,
+        *,
+        overlays: Sequence[str] = (),
+        transductive: bool = False,
+        pretraining_datalist: str | Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+        of_stage: Mapping[str, Mapping[str, Any]] | None = None,
+        workers: Workers | None = None,
+        held_out: Collection[int] | None = None,
+    ) -> None:
+        self.workers = workers or Workers()
+        self.configs = BundleConfigs(bundle)
+        self.dataset_dir, self.output_dir = Path(dataset_dir).resolve(), Path(output_dir).resolve()
+        self.transductive, self.settings = transductive, dict(settings or {})
+        self.datalist = Path(self.settings.get("datalist") or self.dataset_dir / "datalist.json").resolve()
+        self.overlays = [self.configs.path(name) for name in overlays if not _stage_of(name)]
+        self.stage_overlays = [tuple(name.split(":", 1)) for name in overlays if _stage_of(name)]
+        for _, name in self.stage_overlays:
+            self.configs.path(name)
+        self.of_stage = {stage: dict(ids) for stage, ids in (of_stage or {}).items()}
+        self.modalities = modality_names(self.datalist)
+        self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
+        self.one_encoder = transductive or self.elsewhere is not None  # for all folds
+        self._check_elsewhere(held_out)
+
+    def config_of(self, stage: str, overlays: Iterable[str] = ()) -> ConfigParser:
+        """The config of a stage with the settings of this comparison; nothing of it has been created.
+
+        Args:
+            stage: name of the config.
+            overlays: overlays of a row, by name.
+        """
+        return self._workflow(stage, [self.configs.path(name) for name in overlays], {}).parser
+
+    def run_stage(self, stage: str, **overrides: Any) -> None:
+        """Run a config of the bundle with the settings and overlays of this comparison, such as ``explain``.
+
+        Args:
+            stage: name of the config.
+            **overrides: ids of the config and their values.
+        """
+        self._run(stage, [], **overrides)
+
+    def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
+        """Run one stage, as ``python -m monai.bundle run`` would, with the settings that its config has."""
+        workflow = self._workflow(stage, overlays, overrides)
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+        del workflow
+        gc.collect()  # frees the cohort in memory, to which the trainer's reference cycles refer
+
+    def _workflow(
+        self, stage: str, overlays: Iterable[str], overrides: Mapping[str, Any], optional: Collection[str] = ()
+    ) -> ConfigWorkflow:
+        """One stage with its settings; overrides in ``optional`` are left out where its config does not have them."""
+        from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
+
+        own = [self.configs.path(name) for of, name in self.stage_overlays if of == stage]
+        files = [*self.configs.files(stage), *self.overlays, *own, *overlays]
+        known = ConfigParser.load_config_files(files)
+        wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
+        settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
+        settings |= self.of_stage.get(stage, {})
+        settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
+        left_out = {*optional, TRADITIONAL} - set(known)
+        overrides = {key: value for key, value in overrides.items() if key not in left_out}
+        return ConfigWorkflow(
+            config_file=files,
+            logging_file=str(self.configs.folder / "logging.conf"),
+            workflow_type="train" if stage in (PRETRAIN, "train", "train_segmentation") else "infer",
+            **{**settings, "dataset_dir": str(self.dataset_dir), **overrides},
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        """Settings that must be equal in all runs of one comparison."""
+        elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
+        overlays = [*self._names(self.overlays), *(":".join(each) for each in self.stage_overlays)]
+        return {"settings": self.settings, "overlays": overlays, **elsewhere}
+
+    def _names(self, overlays: Iterable[str]) -> list[str]:
+        """Overlays of the bundle by name, so that its folder may be another one later; others by their path."""
+        paths = [Path(path) for path in overlays]
+        return [path.stem if path.parent == self.configs.folder else str(path) for path in paths]
+
+    @property
+    def _claim(self) -> Path:
+        return self.output_dir / "settings.json"
+
+    def _check_identity(self) -> None:
+        """Refuse to mix two comparisons in one folder."""
+        identity, path = self._plain_identity(), self._claim
+        try:
+            found = json.loads(path.read_text()) if path.is_file() else identity
+            found |= {"overlays": self._names(found.get("overlays", ()))}  # earlier versions wrote paths
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error}); delete it, or name another output_dir") from None
+        if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
+            changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
+            raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")
+
+    def _keep_identity(self) -> None:
+        """Claim the folder for this comparison, once its first result is there."""
+        if not self._claim.is_file():
+            write_atomically(self._claim, json.dumps(self._plain_identity(), indent=1))
+
+    def _plain_identity(self) -> dict[str, Any]:
+        return json.loads(json.dumps(self._identity(), default=str))
+
+    def _check_elsewhere(self, held_out: Collection[int] | None) -> None:
+        """Check that pre-training sees no subject that is held out."""
+        if self.elsewhere is None:
+            return
+        if self.transductive:
+            raise InputError("transductive: found true beside pretraining_datalist, of other subjects; leave one out")
+        found, tested = subjects_of(self.elsewhere), subjects_of(self.datalist, held_out)
+        if both := sorted(found & tested):
+            shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
+            raise InputError(
+                f"{self.elsewhere}: {len(both)} subjects are in {self.datalist} too"
+                f"{'' if held_out is None else ', in a fold that is held out'}: {shown}; take them out"
+            )
+
+    def _unknown_ids(self, stages: Iterable[str], of_stage_only: bool = False) -> Iterator[str]:
+        """Settings that no config has and that would have no effect."""
+        known = {stage: set(self.configs.ids(stage)) for stage in stages}
+        for stage, ids in self.of_stage.items():
+            if unknown := sorted({name for name in ids if name.split("#")[0] not in known[stage]}):
+                yield f"{stage}: found {', '.join(unknown)}, which {stage}.yaml does not have; correct it"
+        everywhere = set().union(*known.values(), {"quiet"})
+        unknown = sorted({name for name in self.settings if name.split("#")[0] not in everywhere})
+        if unknown and not of_stage_only:
+            yield f"settings: found {', '.join(unknown)}, which none of {', '.join(known)} has; correct it"
+
+
+def _stage_of(overlay: str) -> str | None:
+    """The stage of an overlay for one, ``<stage>:<overlay>``."""
+    stage = overlay.partition(":")[0]
+    return stage if ":" in overlay and stage in STAGES else None

@@ -1,0 +1,110 @@
+"""Checks of the stages of a comparison before the first one runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...bundle_configs import PRETRAIN
+from ...errors import InputError, root_cause
+from ...temporary import temporary_folder
+from .configured import ConfiguredStages
+from .label_checks import label_problems
+from .methods import Encoder, FineTuning
+from .repetitions import Repetition, training_rows
+
+__all__ = ["CheckedStages"]
+
+
+class CheckedStages(ConfiguredStages):
+    """Stages whose problems are reported before the first one runs; see the base class for arguments."""
+
+    def _overlays_of(self, encoder: Encoder) -> list[str]:
+        return [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
+
+    def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
+        """Settings for the subjects of a pre-training."""
+        held_out = {"transductive": fold is None, "fold": repetition.folds[0] if fold is None else fold}
+        return {**repetition.overrides, **held_out, **({"modality": modality} if modality else {})}
+
+    def _smallest(self, repetitions: Sequence[Repetition]) -> tuple[Repetition, int]:
+        """Repetition and fold that leave the fewest rows to train on."""
+        parts = itertools.chain.from_iterable(self._sizes(repetition) for repetition in repetitions)
+        _, repetition, fold = max(parts, key=lambda part: part[0])
+        return repetition, fold
+
+    def _sizes(self, repetition: Repetition) -> Iterator[tuple[int, Repetition, int]]:
+        """Number of rows that each fold of a repetition holds out."""
+        held_out = [row.get("fold") for row in training_rows(self._datalist_of(repetition))]
+        return ((held_out.count(fold), repetition, fold) for fold in repetition.folds)
+
+    def _datalist_of(self, repetition: Repetition) -> Path:
+        return Path(repetition.overrides.get("datalist", self.datalist))
+
+    def _check_labels(
+        self,
+        repetition: Repetition,
+        row: FineTuning,
+        labels: Sequence[tuple[float, int]] = (),
+        folds: Sequence[int | None] | None = None,
+    ) -> Iterator[str]:
+        """A line for each fold of a fine-tuning that leaves too few labels of a class, or to choose the epoch.
+
+        Args:
+            repetition: repetition with its folds.
+            row: fine-tuning with its overlays.
+            labels: label fractions and the seeds for their choice, by default the settings'.
+            folds: held-out folds, by default those of the repetition.
+        """
+        own = [name for stage, name in self.stage_overlays if stage == "train"]
+        ids = self.configs.ids("train", *self.overlays, *own, *row.overlays)
+        ids |= self.settings | self.of_stage.get("train", {})
+        found = {name: ids.get(name) for name in ("validation_fraction", "label_fraction", "label_seed", "seed")}
+        plain = {name: value for name, value in found.items() if isinstance(value, int | float)}
+        rows = training_rows(self._datalist_of(repetition))
+        validation: dict[str, Any] = {name: plain[name] for name in ("validation_fraction", "seed") if name in plain}
+        settings = (float(plain.get("label_fraction", 1.0)), int(plain.get("label_seed", 0)))
+        for fraction, seed in labels or [settings]:
+            part: dict[str, Any] = {"fraction": fraction, "label_seed": seed, **validation}
+            for problem in label_problems(rows, folds or repetition.folds, **part):
+                yield f"{repetition.name}{row.name}, {problem}"
+
+    def _check_pretraining(self, repetition: Repetition, encoder: Encoder, fold: int | None) -> None:
+        """Check the sizes of a pre-training, such as SE's candidates, against its cohort."""
+        modality = encoder.runs[0]
+        if not encoder.checkpoint(repetition.output_dir, fold, modality).is_file():
+            elsewhere = {"datalist": str(self.elsewhere)} if self.elsewhere else {}
+            cohort = {**self._cohort(repetition, fold, modality), **elsewhere, **encoder.settings}
+            self._check_run(f"pre-training {encoder.name}", PRETRAIN, self._overlays_of(encoder), **cohort)
+
+    def _check_training(self, row: FineTuning, root: Path, fold: int, **ids: Any) -> None:
+        """Check the labels of a fine-tuning: a subject of each class, enough of them to choose the epoch."""
+        if not row.predictions(root, fold).is_file():
+            ids |= {"fold": fold, **({"modality": row.modality} if row.modality else {})}
+            self._check_run(row.name, "train", [self.configs.path(name) for name in row.overlays], **ids)
+
+    def _check_run(self, what: str, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
+        """Create a training or probe without voxels, weights or tables, so that its problems are reported at once.
+
+        Raises:
+            InputError: it cannot be created.
+        """
+        with temporary_folder() as folder:
+            lazy = {"cache_rate": 0.0, "cache": "none", "pretrained_encoder": None, "pretrained_weights": None}
+            lazy |= {"device": "cpu", "quiet": True, "output_dir": str(folder)}
+            try:
+                workflow = self._workflow(stage, overlays, {**overrides, **lazy}, optional=lazy)
+                workflow.initialize()
+                part = "train#trainer" if "train" in workflow.parser else "probe"
+                if part.split("#")[0] in workflow.parser:
+                    workflow.parser.get_parsed_content(part)
+            except Exception as error:
+                if isinstance(cause := root_cause(error), InputError):
+                    raise InputError(f"{what}: {cause}") from None
+                raise
+
+    def _check_weights(self, rows: Iterable[FineTuning]) -> None:
+        if any(row.start == "imagenet" for row in rows) and not self.settings.get("pretrained_weights"):
+            raise InputError("imagenet without a file of weights; set pretrained_weights")

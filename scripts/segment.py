@@ -1,0 +1,40 @@
+"""Segment a folder of DICOM studies: a DICOM segmentation of each, and the volumes of its structures."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from common import bundle_root
+from common.command_line import run_commands
+
+
+def segment(bundle: str, folder: str, output: str, rules: str | None = None, device: str | None = None) -> None:
+    """Segment every study and write segmentation.dcm and result.json.
+
+    The exit code is 0 if all studies were segmented, 3 if the folder holds none, 4 if a study could not be used, 5 if
+    the bundle has no segmenter.
+
+    Args:
+        bundle: name of a bundle of this checkout with a segmenter, such as mlsscl_3d, or its folder.
+        folder: folder of DICOM studies at any depth.
+        output: folder for the results.
+        rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the bundle.
+        device: device of the network, such as cpu; default: CUDA if there is a GPU.
+    """
+    from common.deploy.prediction.outcomes import FailedStudiesError
+    from common.deploy.prediction.segment import segment_studies
+    from common.deploy.prediction.segmenter import open_segmenter
+
+    root = Path(bundle) if Path(bundle).is_dir() else Path(bundle_root(bundle))
+    with open_segmenter(root, rules=rules, device=device) as segmenter:
+        written, failed = segment_studies(segmenter, Path(folder), Path(output))
+    for path in written:
+        print(f"segmentation: {path}")
+    if failed:
+        raise FailedStudiesError.of_rows(folder, [f"{name}: {reason}" for name, reason in failed.items()])
+
+
+if __name__ == "__main__":
+    logging.getLogger("highdicom").setLevel(logging.WARNING)  # it logs each copied module
+    run_commands(segment)

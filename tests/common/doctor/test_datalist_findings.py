@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.doctor import examine_datalist
+from common.doctor.datalist_images import near_duplicates
+
+
+def found(findings, level: str) -> dict[str, str]:
+    """Place and text of the findings of a level."""
+    lines: dict[str, str] = {}
+    for each in findings.found:
+        if each.level == level:
+            lines[each.place] = f"{lines.get(each.place, '')}{each.text}; {each.remedy}\n"
+    return lines
+
+
+def test_a_sound_datalist_has_no_error_and_its_pictures_are_written(cohort, tmp_path):
+    for index, row in enumerate(cohort.rows):
+        row["fold"] = index // 2 % 3
+    findings = examine_datalist(cohort.save(), tmp_path / "out")
+    assert found(findings, "error") == {}
+    assert "6 subjects, 6 images" in found(findings, "note")["subjects"]
+    assert "3 low, 3 high" in found(findings, "note")["classes"]
+    with Image.open(tmp_path / "out" / "mosaic.jpg") as mosaic:
+        assert mosaic.size == (5 * 192, 2 * (192 + 18)) and len(mosaic.getcolors(1 << 20)) > 50
+    assert (tmp_path / "out" / "histograms.png").stat().st_size > 5000
+    assert len(findings.files) == 2
+
+
+def test_all_bad_rows_are_errors_with_a_remedy_each(cohort):
+    cohort.rows[0]["mask"] = "none.nii.gz"
+    cohort.rows[3]["label"] = "high"
+    cohort.nifti("s4_seg.nii.gz", np.zeros((8, 9, 10), dtype=np.uint8))
+    errors = [each for each in examine_datalist(cohort.save()).found if each.level == "error"]
+    places = " ".join(each.place for each in errors)
+    assert all(name in places for name in ("subject s0) mask", "subject s3) label", "subject s4) mask"))
+    assert all(each.remedy for each in errors)
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "text"),
+    [
+        (lambda rows: [row.update(fold=row["label"]) for row in rows], "folds", "fold 0 has no subject of high"),
+        (lambda rows: rows[2].pop("fold"), "folds", "1 of 6 subjects have none, such as s2"),
+        (lambda rows: rows[2].update(subject="s0", label=0), "folds", "1 subjects are in several folds: s0"),
+        (lambda rows: [row.update(label=0) for row in rows], "classes", "all subjects have one class"),
+    ],
+)
+def test_folds_and_classes_that_cannot_work_are_errors(cohort, change, place, text):
+    change(cohort.rows)
+    errors = found(examine_datalist(cohort.save()), "error")
+    assert text in errors[place]
+
+
+def test_a_column_that_tells_the_class_is_a_warning(cohort):
+    for row in cohort.rows:
+        row["centre"] = "B" if row["label"] else "A"
+    assert "column centre almost tells the class" in found(examine_datalist(cohort.save()), "warning")["columns"]
+
+
+def test_the_same_image_of_two_subjects_in_different_folds_is_an_error(cohort):
+    brighter = (cohort.noise(seed=0) * 3 + 50).astype(np.int16)
+    cohort.nifti("s5_t1.nii.gz", brighter)
+    error = found(examine_datalist(cohort.save()), "error")["near-duplicates"]
+    assert "1 pairs of images of different subjects in different folds look the same: s0 and s5" in error
+    cohort.rows[5]["fold"] = cohort.rows[0]["fold"]
+    assert "in one fold" in found(examine_datalist(cohort.save()), "warning")["near-duplicates"]
+
+
+def test_near_duplicates_are_found_whatever_their_contrast_and_registered_images_are_none():
+    rng = np.random.default_rng(0)
+    organ = rng.normal(size=(32, 32)) * 3
+    pictures = organ + rng.normal(size=(12, 32, 32))
+    pictures[7] = 2.5 * pictures[3] + 10 + 0.05 * rng.normal(size=(32, 32))
+    assert near_duplicates(pictures) == [(3, 7)]
+    assert near_duplicates(np.array([pictures[0], pictures[0] * 2])) == [(0, 1)]
+
+
+def test_an_image_on_another_scale_is_a_warning(cohort):
+    cohort.nifti("s3_t1.nii.gz", (cohort.noise(seed=3) * 20).astype(np.int16))
+    assert "1 stand out by their range of intensities" in found(examine_datalist(cohort.save()), "warning")["images"]
+
+
+def test_a_datalist_that_is_no_json_is_one_error(tmp_path):
+    path = tmp_path / "datalist.json"
+    path.write_text("{")
+    assert examine_datalist(path).count("error") == 1
