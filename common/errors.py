@@ -81,9 +81,9 @@ def _log_no_input_errors() -> None:
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record, error = make(*args, **kwargs), sys.exc_info()[1]
-        if record.levelno >= logging.ERROR and error is not None and any(name in record.pathname for name in _ENGINES):
-            if isinstance(root_cause(error), InputError) and not os.environ.get(TRACEBACK_VARIABLE):
-                record.levelno = _NEVER
+        theirs = record.levelno >= logging.ERROR and any(name in record.pathname for name in _ENGINES)
+        if theirs and error is not None and not os.environ.get(TRACEBACK_VARIABLE):
+            record.levelno = _NEVER if isinstance(root_cause(error), InputError) else record.levelno
         return record
 
     logging.setLogRecordFactory(factory)

@@ -11,50 +11,15 @@ from typing import Any
 
 __all__ = ["device_problem", "limit_problem", "unknown_arguments"]
 
-_COUNTS = [
-    "batch_size",
-    "max_epochs",
-    "num_clusters",
-    "candidates_per_cluster",
-    "num_slices",
-    "patches_per_volume",
-    "save_interval",
-    "val_interval",
-    "long_stride",
-    "short_stride",
-    "lesion_slices",
-    "num_keys",
-    "in_channels",
-    "num_classes",
-    "channels",
-    "hidden_features",
-    "head_features",
-    "out_features",
-    "box_size",
-    "image_size",
-    "clip_size",
-    "roi_size",
-]
-_FROM_ZERO = [
-    "seed",
-    "seeds",
-    "label_seed",
-    "num_workers",
-    "weight_decay",
-    "warmup_epochs",
-    "warmup_steps",
-    "crop_margin",
-]
-_POSITIVE = ["learning_rate", "temperature", "spacing", "c_grid", "widen_factor"]
-_SHARES = [
-    "flip_prob",
-    "dropout",
-    "radiomics_dropout",
-    "drop_connect_rate",
-    "cache_rate",
-    "validation_fraction",
-    "overlap",
-]
+_SIZES = ("box_size", "image_size", "clip_size", "roi_size")
+_COUNTS = (
+    *("batch_size", "max_epochs", "num_clusters", "candidates_per_cluster", "num_slices", "patches_per_volume"),
+    *("save_interval", "val_interval", "long_stride", "short_stride", "lesion_slices", "num_keys", "in_channels"),
+    *("num_classes", "channels", "hidden_features", "head_features", "out_features", *_SIZES),
+)
+_FROM_ZERO = ("seed", "seeds", "label_seed", "num_workers", "weight_decay", "warmup_epochs", "warmup_steps")
+_POSITIVE = ("learning_rate", "temperature", "spacing", "c_grid", "widen_factor")
+_SHARES = ("flip_prob", "dropout", "radiomics_dropout", "drop_connect_rate", "cache_rate", "validation_fraction")
 #: For each id the smallest and the largest value, whether the smallest one is allowed, and how a message says so.
 _LIMITS: dict[str, tuple[float, float, bool, str]] = {
     **dict.fromkeys(_COUNTS, (1, float("inf"), True, "whole numbers from 1")),
@@ -63,17 +28,7 @@ _LIMITS: dict[str, tuple[float, float, bool, str]] = {
     **dict.fromkeys(_SHARES, (0, 1, True, "a number from 0 to 1")),
     **dict.fromkeys(("label_fraction", "label_fractions"), (0, 1, False, "more than 0, at most 1")),
 }
-_LISTS = (
-    "channels",
-    "box_size",
-    "image_size",
-    "clip_size",
-    "roi_size",
-    "spacing",
-    "c_grid",
-    "seeds",
-    "label_fractions",
-)
+_LISTS = (*_SIZES, "channels", "spacing", "c_grid", "seeds", "label_fractions")  # that need an entry
 
 
 def limit_problem(name: str, value: Any) -> str | None:

@@ -183,9 +183,7 @@ def test_an_argument_that_a_component_lacks_is_refused_with_the_nearest_name(fol
 
 
 def test_a_typed_option_that_only_refers_to_others_is_unknown_too(folder, monkeypatch):
-    monkeypatch.setattr(
-        sys, "argv", ["monai.bundle", "run", "mine", "--learning_rte", "@learning_rate", "--mine", "[]"]
-    )
+    monkeypatch.setattr(sys, "argv", ["-m", "run", "mine", "--learning_rte", "@learning_rate", "--mine", "[]"])
     with pytest.raises(InputError, match=r"^learning_rte: no config has this option; did you mean learning_rate\?$"):
         converted(folder, learning_rte="@learning_rate")
     assert converted(folder, mine=["$print(@max_epochs)"]) == {}  # it is run
