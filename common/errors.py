@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 __all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line", "root_cause"]
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
+_ENGINES = tuple(f"{os.sep}{package}{os.sep}" for package in ("ignite", "monai"))  # whose handlers log errors and raise
+_NEVER = -1  # a level below that of all handlers
 
 
 class InputError(ValueError):
@@ -51,7 +55,8 @@ def brief_input_errors() -> None:
     """Let an uncaught :class:`InputError` end the process with its message alone and its exit code.
 
     ``monai.bundle`` wraps errors of a component into several layers of ``RuntimeError``; only the innermost line is
-    useful. All other exceptions keep their traceback, and ``BUNDLE_TRACEBACK=1`` shows it for these too.
+    useful, and Ignite and MONAI log it with a traceback before they raise it again. All other exceptions keep their
+    traceback, and ``BUNDLE_TRACEBACK=1`` shows it for these too.
     """
     previous = sys.excepthook
 
@@ -67,6 +72,21 @@ def brief_input_errors() -> None:
 
     if getattr(previous, "__module__", None) != __name__:
         sys.excepthook = hook
+        _log_no_input_errors()
+
+
+def _log_no_input_errors() -> None:
+    """Keep errors that will end the process with one line out of the logs of Ignite and MONAI."""
+    make = logging.getLogRecordFactory()
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record, error = make(*args, **kwargs), sys.exc_info()[1]
+        theirs = record.levelno >= logging.ERROR and any(name in record.pathname for name in _ENGINES)
+        if theirs and error is not None and not os.environ.get(TRACEBACK_VARIABLE):
+            record.levelno = _NEVER if isinstance(root_cause(error), InputError) else record.levelno
+        return record
+
+    logging.setLogRecordFactory(factory)
 
 
 def _of_the_disk(error: BaseException) -> str:

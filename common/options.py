@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .option_limits import device_problem, limit_problem, unknown_arguments
 from .references import closure, evaluated, references
 
 if TYPE_CHECKING:
@@ -57,10 +59,14 @@ def check_options(bundle_root: str | Path) -> None:
         bundle_root: folder of the bundle, with ``configs`` in it.
 
     Raises:
-        InputError: an option has another type than its defaults, or no config has it and nothing refers to it.
+        InputError: an option has another type than its defaults, a value that no run can use, or an argument that its
+            component lacks; no config has it and nothing refers to it; this machine lacks the device.
     """
     if (parser := calling_parser()) is None:
         return
+    device = parser.get().get("device")
+    if expected := device_problem(device):
+        raise InputError(f"device: found {device!r}; expected {expected}; correct it")
     if converted := converted_options(parser.get(), Path(bundle_root) / "configs"):
         for name, value in converted.items():
             parser[name] = value
@@ -101,6 +107,7 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
             new_parts, wrong = _converted_parts(name, value, known)
             converted |= new_parts
             problems += wrong
+            problems += _unknown_arguments(name, value, known)
             continue
         values = [found for default in known if (found := plain_value(default, name)) is not UNKNOWN]
         if all(default is None for default in values) and known:
@@ -110,6 +117,8 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
         except TypeError as error:
             problems.append(f"{name}: found {value!r}; expected {error}; correct it")
         else:
+            if expected := limit_problem(name, new):
+                problems.append(f"{name}: found {value!r}; expected {expected}; correct it")
             if not _same(new, value):
                 converted[name] = new
     if problems:
@@ -141,6 +150,11 @@ def _converted_parts(
             if not _same(new, part):
                 converted[place] = new
     return converted, problems
+
+
+def _unknown_arguments(name: str, value: Any, known: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each argument in a component that neither the bundle's configs nor its class has."""
+    return min((list(unknown_arguments(name, value, default[name])) for default in known), key=len)
 
 
 def _parts(place: str, value: Any, within: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[str, tuple[Any, ...]], Any]]:
@@ -200,7 +214,7 @@ def _unknown(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator
     if not defaults or not (unknown := config.keys() - known):
         return
     unknown -= set().union(*map(references, config.values()))
-    for name in (name for name in config if name in unknown and not _is_component(config[name])):
+    for name in (name for name in config if name in unknown and (_is_typed(name) or not _is_component(config[name]))):
         near = difflib.get_close_matches(name, [*config.keys() - unknown, *defaults], n=1)
         hint = f"did you mean {near[0]}?" if near else "docs/reference.md of the bundle lists them"
         yield f"{name}: no config has this option; {hint}"
@@ -268,6 +282,12 @@ def _description(default: Any) -> str:
     if isinstance(default, Mapping):
         return "a component with a _target_, or null"
     return "text" if isinstance(default, str) else f"an expression such as ${default}"
+
+
+def _is_typed(name: str) -> bool:
+    """Whether the command line sets an id and does not run it."""
+    typed = {word[2:].partition("=")[0] for word in sys.argv[1:] if word.startswith("--")}
+    return name in typed and name not in sys.argv
 
 
 def _is_component(value: Any) -> bool:

@@ -45,6 +45,30 @@ def test_the_traceback_can_be_asked_for():
     assert "Traceback" in run("InputError('bad')", BUNDLE_TRACEBACK="1").stderr
 
 
+IN_A_TRAINING = """
+import logging
+logging.basicConfig(level=logging.INFO)
+from ignite.engine import Engine, Events
+from monai.handlers import StatsHandler
+from common.errors import InputError, brief_input_errors
+brief_input_errors()
+def step(engine, batch):
+    raise {error}
+trainer = Engine(step)
+StatsHandler(name="trainer").attach(trainer)
+trainer.run([1])
+"""
+
+
+def test_bad_input_within_a_training_is_one_line_too_though_ignite_and_monai_log_errors():
+    for error, lines in (("InputError('bad')", ["error: bad"]), ("KeyError('x')", None)):
+        command = [sys.executable, "-c", IN_A_TRAINING.format(error=error)]
+        result = subprocess.run(command, capture_output=True, text=True)
+        output = (result.stdout + result.stderr).splitlines()
+        output = [line for line in output if "INFO" not in line and "arning" not in line]
+        assert result.returncode == 1 and (output == lines if lines else output.count("KeyError: 'x'") >= 1)
+
+
 def test_all_bad_rows_are_in_one_message():
     assert str(InputError.of_rows("a.json", ["row 1: bad", "row 2: bad"])) == (
         "a.json: 2 problems\n  row 1: bad\n  row 2: bad"

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from common import InputError
+from common.option_limits import device_problem, limit_problem, unknown_arguments
 from common.options import _EXAMPLES, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
@@ -142,6 +144,55 @@ def test_a_run_sees_the_converted_options(folder):
     with pytest.raises(RuntimeError) as caught:
         ConfigWorkflow(**options, epoch=2).initialize()
     assert "epoch: no config has this option; did you mean epochs?" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("max_epochs", 0, "whole numbers from 1"),
+        ("box_size", [0, 8, 8], "whole numbers from 1"),
+        ("image_size", [8, 8, -1], "whole numbers from 1"),  # MONAI would keep the volume's own size
+        ("hidden_features", [8, 0], "whole numbers from 1"),
+        ("learning_rate", -1, "more than 0"),
+        ("spacing", [0, 1, 1], "more than 0"),
+        ("seeds", [], "0 or more"),
+        ("save_interval", 0, "whole numbers from 1"),
+    ],
+)
+def test_a_value_that_no_run_can_use_is_refused_before_it(folder, name, given, expected):
+    with pytest.raises(InputError, match=rf"^{name}: found .*; expected {expected}; correct it$"):
+        converted(folder, **{name: given})
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_the_bundles_own_values_are_within_the_limits(bundle):
+    for path in config_files(bundle):
+        for name, value in read_config(path).items():
+            assert limit_problem(name, value) is None, (path.name, name, value)
+
+
+def test_an_argument_that_a_component_lacks_is_refused_with_the_nearest_name(folder):
+    with pytest.raises(InputError, match=r"optimizer#lrr: torch\.optim\.SGD has no such argument; did you mean lr\?"):
+        converted(folder, **{"optimizer#lrr": 0.1})
+    assert converted(folder, **{"optimizer#nesterov": True}) == {}  # its class has it
+    scale = {"_target_": "ScaleIntensityd", "keys": "image"}  # MONAI's short names too, within lists
+    wrong = {"_target_": "Compose", "transforms": [{**scale, "minvv": 0.0}]}
+    assert list(unknown_arguments("steps", wrong, {"_target_": "Compose", "transforms": [scale]})) == [
+        "steps#transforms#0#minvv: ScaleIntensityd has no such argument; did you mean minv?"
+    ]
+
+
+def test_a_typed_option_that_only_refers_to_others_is_unknown_too(folder, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["-m", "run", "mine", "--learning_rte", "@learning_rate", "--mine", "[]"])
+    with pytest.raises(InputError, match=r"^learning_rte: no config has this option; did you mean learning_rate\?$"):
+        converted(folder, learning_rte="@learning_rate")
+    assert converted(folder, mine=["$print(@max_epochs)"]) == {}  # it is run
+
+
+def test_a_device_that_torch_or_this_machine_does_not_have_is_refused():
+    assert device_problem("gpu") == "cpu, or cuda:0 and so on"
+    assert "CUDA devices that torch finds here" in device_problem("cuda:99")
+    assert device_problem("cpu") is device_problem("$torch.device('cpu')") is None
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)

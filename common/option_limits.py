@@ -1,0 +1,111 @@
+"""Values of options that no run can use, and arguments that no component has; found before anything is read."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from numbers import Real
+from pydoc import locate
+from typing import Any
+
+__all__ = ["device_problem", "limit_problem", "unknown_arguments"]
+
+_SIZES = ("box_size", "image_size", "clip_size", "roi_size")
+_COUNTS = (
+    *("batch_size", "max_epochs", "num_clusters", "candidates_per_cluster", "num_slices", "patches_per_volume"),
+    *("save_interval", "val_interval", "long_stride", "short_stride", "lesion_slices", "num_keys", "in_channels"),
+    *("num_classes", "channels", "hidden_features", "head_features", "out_features", *_SIZES),
+)
+_FROM_ZERO = ("seed", "seeds", "label_seed", "num_workers", "weight_decay", "warmup_epochs", "warmup_steps")
+_POSITIVE = ("learning_rate", "temperature", "spacing", "c_grid", "widen_factor")
+_SHARES = ("flip_prob", "dropout", "radiomics_dropout", "drop_connect_rate", "cache_rate", "validation_fraction")
+#: For each id the smallest and the largest value, whether the smallest one is allowed, and how a message says so.
+_LIMITS: dict[str, tuple[float, float, bool, str]] = {
+    **dict.fromkeys(_COUNTS, (1, float("inf"), True, "whole numbers from 1")),
+    **dict.fromkeys(_FROM_ZERO, (0, float("inf"), True, "0 or more")),
+    **dict.fromkeys(_POSITIVE, (0, float("inf"), False, "more than 0")),
+    **dict.fromkeys(_SHARES, (0, 1, True, "a number from 0 to 1")),
+    **dict.fromkeys(("label_fraction", "label_fractions"), (0, 1, False, "more than 0, at most 1")),
+}
+_LISTS = (*_SIZES, "channels", "spacing", "c_grid", "seeds", "label_fractions")  # that need an entry
+
+
+def limit_problem(name: str, value: Any) -> str | None:
+    """What was expected of a number, or of the numbers of a list, that no run can use; ``None`` if it is usable.
+
+    Args:
+        name: id of the option.
+        value: its value; text, null and values of ids without limits are not checked.
+
+    Example:
+        >>> limit_problem("batch_size", 0)
+        'whole numbers from 1'
+    """
+    if name not in _LIMITS:
+        return None
+    low, high, included, expected = _LIMITS[name]
+    values = value if isinstance(value, list | tuple) else [value]
+    numbers = [item for item in values if isinstance(item, Real) and not isinstance(item, bool)]
+    right = all((low <= item if included else low < item) and item <= high for item in numbers)
+    return None if right and (values or name not in _LISTS) else expected
+
+
+def device_problem(value: Any) -> str | None:
+    """What was expected of a device that torch does not know or this machine lacks; ``None`` if it can be used.
+
+    Args:
+        value: value of the id ``device``; only text and numbers are checked.
+    """
+    import torch  # here, as scripts that import this package need not wait for torch
+
+    expected = "cpu, or cuda:0 and so on"
+    if not isinstance(value, str) or value.startswith(("$", "@", "%")):
+        return None
+    try:
+        device = torch.device(value)
+    except RuntimeError:
+        return expected
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        return f"cpu, or one of the {torch.cuda.device_count()} CUDA devices that torch finds here"
+    return None
+
+
+def unknown_arguments(place: str, value: Any, known: Any = None) -> Iterator[str]:
+    """A line for each argument that a component's class or function does not have.
+
+    Args:
+        place: id of the value.
+        value: component, or a list or mapping with components in it.
+        known: the same place in a config of the bundle, whose arguments are not looked up.
+    """
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            other = known[number] if isinstance(known, list) and number < len(known) else None
+            yield from unknown_arguments(f"{place}#{number}", item, other)
+        return
+    if not isinstance(value, Mapping):
+        return
+    known = known if isinstance(known, Mapping) and known.get("_target_") == value.get("_target_") else {}
+    new = [key for key in value if key not in known and not str(key).startswith("_")]
+    names = _arguments(value["_target_"]) if new and isinstance(value.get("_target_"), str) else None
+    for key in [] if names is None else [key for key in new if key not in names]:
+        near = difflib.get_close_matches(str(key), names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names) or 'none'}"
+        yield f"{place}#{key}: {value['_target_']} has no such argument; {hint}"
+    for key, item in value.items():
+        yield from unknown_arguments(f"{place}#{key}", item, known.get(key))
+
+
+def _arguments(target: str) -> list[str] | None:
+    """Names of a component's arguments; ``None`` if it takes any, or cannot be found."""
+    from monai.bundle import ComponentLocator  # see device_problem
+
+    try:
+        path = target if "." in target else f"{ComponentLocator().get_component_module_name(target)}.{target}"
+        parameters = inspect.signature(locate(path)).parameters.values()
+    except Exception:  # a component that is wrong itself is reported where it is used
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]
