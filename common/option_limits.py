@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping
-from numbers import Real
 from pydoc import locate
 from typing import Any
 
@@ -46,7 +45,7 @@ def limit_problem(name: str, value: Any) -> str | None:
         return None
     low, high, included, expected = _LIMITS[name]
     values = value if isinstance(value, list | tuple) else [value]
-    numbers = [item for item in values if isinstance(item, Real) and not isinstance(item, bool)]
+    numbers = [item for item in values if isinstance(item, int | float) and not isinstance(item, bool)]
     right = all((low <= item if included else low < item) and item <= high for item in numbers)
     return None if right and (values or name not in _LISTS) else expected
 
@@ -89,7 +88,9 @@ def unknown_arguments(place: str, value: Any, known: Any = None) -> Iterator[str
     known = known if isinstance(known, Mapping) and known.get("_target_") == value.get("_target_") else {}
     new = [key for key in value if key not in known and not str(key).startswith("_")]
     names = _arguments(value["_target_"]) if new and isinstance(value.get("_target_"), str) else None
-    for key in [] if names is None else [key for key in new if key not in names]:
+    for key in new:
+        if names is None or key in names:
+            continue
         near = difflib.get_close_matches(str(key), names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names) or 'none'}"
         yield f"{place}#{key}: {value['_target_']} has no such argument; {hint}"
@@ -103,7 +104,8 @@ def _arguments(target: str) -> list[str] | None:
 
     try:
         path = target if "." in target else f"{ComponentLocator().get_component_module_name(target)}.{target}"
-        parameters = inspect.signature(locate(path)).parameters.values()
+        found: Any = locate(path)
+        parameters = inspect.signature(found).parameters.values()
     except Exception:  # a component that is wrong itself is reported where it is used
         return None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
