@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping
-from numbers import Real
 from pydoc import locate
 from typing import Any
 
@@ -46,7 +45,7 @@ def limit_problem(name: str, value: Any) -> str | None:
         return None
     low, high, included, expected = _LIMITS[name]
     values = value if isinstance(value, list | tuple) else [value]
-    numbers = [float(item) for item in values if isinstance(item, Real) and not isinstance(item, bool)]
+    numbers = [item for item in values if isinstance(item, int | float) and not isinstance(item, bool)]
     right = all((low <= item if included else low < item) and item <= high for item in numbers)
     return None if right and (values or name not in _LISTS) else expected
 

@@ -60,7 +60,8 @@ def subgroup_figure(groups: Sequence[Subgroup], overall: float, path: Path) -> P
             colour = line_style(columns.index(group.column))["color"]
             axis.plot([group.auc.low, group.auc.high], [place, place], color=colour, linewidth=1.5)
             axis.plot(group.auc.value, place, "o", color=colour, markersize=5)
-        axis.set_yticks(range(len(shown)), [f"{group.column}: {group.value} ({group.subjects})" for group in shown])
+        names = [f"{group.column}: {group.value} ({group.subjects})" for group in shown]
+        axis.set_yticks(range(len(shown)), [name.replace("$", r"\$") for name in names])  # no formulas
         axis.set_ylim(len(shown) - 0.5, -0.5)
         axis.grid(False, axis="y")
         axis.set(xlabel="AUC")
