@@ -30,7 +30,7 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
             f"{path}: found no such file, expected a datalist; set --datalist or run scripts/make_datalist.py"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, OSError, RecursionError) as error:
         found = "too many brackets in one another" if isinstance(error, RecursionError) else one_line(error)
         raise InputError(f"{path}: found no JSON ({found}), expected a datalist; correct the file") from None
@@ -48,9 +48,20 @@ def indexed_names(path: str | os.PathLike[str], content: Mapping[str, Any], key:
         key: "labels" or "modality".
 
     Raises:
-        InputError: the names have other indices, or none.
+        InputError: the names have other indices, or two of them are equal.
     """
     names = content.get(key) or {}
     if not isinstance(names, dict) or sorted(names) != sorted(str(index) for index in range(len(names))):
         raise InputError(f'{path}: {key}: found {names!r}, expected {{"0": name, "1": name, ...}}; correct it')
+    if len({str(name) for name in names.values()}) < len(names):
+        raise InputError(f"{path}: {key}: found {names!r}, expected another name for each index; correct it")
     return names
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of whose equal keys Python would keep the last one."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} twice in one object")
+    return content

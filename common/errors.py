@@ -14,6 +14,7 @@ __all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line"
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 _ENGINES = tuple(f"{os.sep}{package}{os.sep}" for package in ("ignite", "monai"))  # whose handlers log errors and raise
+_LONGEST = 300  # characters of a path in a message
 _NEVER = -1  # a level below that of all handlers
 
 
@@ -90,14 +91,15 @@ def _log_no_input_errors() -> None:
 
 
 def _of_the_disk(error: BaseException) -> str:
-    """One line for a full disk or a folder that must not be written; empty for other errors."""
+    """One line for a full disk, or a file or folder that cannot be written; empty for other errors."""
     remedies = {
         **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space, then start the same command again"),
+        **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG), "name another file or folder"),
         **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name another folder, or correct its permissions"),
     }
     if not isinstance(error, OSError) or error.errno not in remedies:
         return ""
-    return str(InputError(f"{error.filename or 'output'}: {error.strerror}; {remedies[error.errno]}"))
+    return str(InputError(f"{str(error.filename or 'output')[:_LONGEST]}: {error.strerror}; {remedies[error.errno]}"))
 
 
 def root_cause(error: BaseException) -> BaseException:

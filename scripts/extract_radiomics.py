@@ -71,6 +71,8 @@ def _check_output(path: Path) -> None:
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         found = "a folder" if path.is_dir() else f"{folder} is no folder that can be written to"
         raise InputError(f"{path}: {found}; expected a table to write, .csv or .parquet; set --output")
+    if path.suffix.lower() not in (".csv", ".parquet", ".pq"):
+        raise InputError(f"{path}: a name that ends in {path.suffix!r}; expected .csv or .parquet; set --output")
 
 
 if __name__ == "__main__":

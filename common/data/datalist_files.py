@@ -146,7 +146,7 @@ def _check_images(
 ) -> None:
     paths = _paths(row["image"])
     first = facts[paths[0], False]
-    for path in paths:
+    for number, path in enumerate(paths):
         found = facts[path, False]
         if isinstance(found, str):
             name = f"modality {modality_name(row['image'].index(path), modality)}: " if len(paths) > 1 else ""
@@ -157,6 +157,8 @@ def _check_images(
             problem = grid_problem(found, first, f"as {os.path.basename(paths[0])}", is_mask=False)
         if problem:
             problems.add(position, "image", f"{path}: {problem}")
+        if path in paths[:number]:
+            problems.add(position, "image", f"{path}: found twice, expected one file per modality; correct the row")
         if found.constant_channels:
             which = f" in channel {found.constant_channels[0]}" if found.channels > 1 else ""
             text = f"found one value everywhere{which}, expected an image; replace the file or drop the row"
@@ -206,6 +208,8 @@ def _mask_problem(found: ImageFacts, mask_label: int | Sequence[int] | None) -> 
         return NO_LABELS
     if set(present) <= {0}:
         return "found an empty mask (0 everywhere), expected a region; draw it or drop the row"
+    if mask_label is None and (negative := sorted(value for value in present if value < 0)):
+        return f"found the values {negative}, expected integers from 0; provide a label map, not an image"
     if mask_label is not None:
         wanted = {mask_label} if isinstance(mask_label, int) else set(mask_label)
         if not wanted & set(present):

@@ -39,10 +39,10 @@ class FeatureCache:
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=20).hexdigest()
 
     def load(self, key: str) -> Measured | None:
-        """The result stored under ``key``, or ``None``."""
+        """The result stored under ``key``, or ``None``, also if its file was damaged."""
         try:
             return Measured(**json.loads(self._path(key).read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def store(self, key: str, measured: Measured) -> None:

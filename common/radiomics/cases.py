@@ -72,8 +72,11 @@ def find_case(row: Mapping[str, Any], modality: int) -> Case | str:
     label = None if label in (None, "") else int(label)
     image, channel = (images[modality], 0) if len(images) > 1 else (images[0], modality)
     case = Case(image, str(mask), channel, label)
-    missing = [path for path in (case.image, case.mask) if not Path(path).exists()]
-    return f"{missing[0] or 'image'}: no such file; correct the path in the datalist" if missing else case
+    missing = [path for path in (case.image, case.mask) if not (Path(path).is_file() or Path(path).is_dir())]
+    if not missing:
+        return case
+    found = "no regular file" if Path(missing[0]).exists() else "no such file"  # reading a pipe may never end
+    return f"{missing[0] or 'image'}: {found}; correct the path in the datalist"
 
 
 def _images(row: Mapping[str, Any]) -> list[str]:

@@ -145,7 +145,13 @@ def test_what_would_control_a_terminal_is_escaped():
 
 
 @pytest.mark.parametrize(
-    ("number", "remedy"), [(errno.ENOSPC, "free space"), (errno.EROFS, "name another folder"), (errno.EACCES, "name")]
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EROFS, "name another folder"),
+        (errno.EACCES, "name"),
+        (errno.ENOTDIR, "name"),
+    ],
 )
 def test_a_full_disk_and_a_folder_without_permission_are_one_line(number, remedy, monkeypatch, capsys):
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)

@@ -107,6 +107,11 @@ def test_bad_settings_end_with_one_line_and_exit_code_1(project, cohort):
     assert not (cohort / "out").exists()
 
 
+def test_a_table_of_another_format_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"table\.xlsx: a name that ends in '\.xlsx'; expected \.csv or \.parquet"):
+        extract_radiomics.extract_radiomics(tmp_path / "datalist.json", str(tmp_path / "table.xlsx"))
+
+
 @pytest.mark.parametrize(("name", "found"), [("folder", "a folder"), ("file/table.csv", "is no folder that can be")])
 def test_a_table_that_cannot_be_written_is_refused_before_the_measuring(name, found, tmp_path):
     (tmp_path / "folder").mkdir()

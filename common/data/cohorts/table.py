@@ -51,7 +51,7 @@ def table_datalist(
         InputError: the table or a column is missing, or rows are incomplete and not dropped.
     """
     table = Path(os.path.abspath(table))
-    entries = read_table(table, ("subject", *images))
+    entries = read_table(table, ("subject", *images), whole=True)
     has_label = bool(entries) and "label" in entries[0]
     if has_label and not labels:
         labels = label_names(entry["label"] for entry in entries)

@@ -120,6 +120,8 @@ def test_wrong_arguments_are_reported_in_one_line_that_names_the_file(cohort, ar
         ('{"training": []}', "found no row in 'training'"),
         ('{"training": [{}], "labels": ["a"]}', 'labels: found .* expected {"0": name'),
         ('{"training": [{}], "labels": {"1": "a"}}', "labels: found"),
+        ('{"training": [{}], "labels": {"0": "a", "1": "a"}}', "labels: found .* expected another name for each index"),
+        ('{"training": [{}], "training": []}', "found no JSON \\('training' twice in one object\\)"),
         (None, "found no such file"),
     ],
 )

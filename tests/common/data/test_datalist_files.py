@@ -148,10 +148,16 @@ def test_a_constant_image_or_channel_is_reported(cohort):
     assert "both.nii.gz: found one value everywhere in channel 1, expected" in second
 
 
+def test_one_file_for_two_modalities_is_reported(cohort):
+    cohort.rows[0]["image"] = ["s0_t1.nii.gz", "s0_t1.nii.gz"]
+    assert "s0_t1.nii.gz: found twice, expected one file per modality" in only_problem(cohort)
+
+
 @pytest.mark.parametrize(
     ("voxels", "mask_label", "words"),
     [
         (np.zeros((8, 9, 10), np.uint8), None, "found an empty mask"),
+        (np.eye(10)[:9, None].repeat(9, 1)[:8].astype(np.int16) * -1, None, "found the values [-1], expected integers"),
         (np.ones((8, 9, 10), np.uint8), None, "found a mask that fills the whole image"),
         (np.ones((8, 9, 10), np.uint8), 1, "found a mask that fills the whole image"),
         (np.eye(10)[:9, None].repeat(9, 1)[:8].astype(np.uint8) * 2, 1, "found labels [2], expected [1] (mask_label)"),

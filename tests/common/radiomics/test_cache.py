@@ -27,3 +27,11 @@ def test_what_is_kept_comes_back_with_nan_and_reasons(tmp_path):
     found = cache.load("key")
     assert found.features["a"] == 1 / 3 and np.isnan(found.features["b"])
     assert (found.problems, found.dimension) == (kept.problems, 2)
+
+
+def test_a_damaged_file_is_measured_again(tmp_path):
+    pytest.importorskip("radiomics")
+    cache = FeatureCache(tmp_path, RadiomicsSettings.load())
+    for text in ("", "{", "[]", '{"unknown": 1}'):
+        (tmp_path / "key.json").write_text(text)
+        assert cache.load("key") is None

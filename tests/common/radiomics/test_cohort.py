@@ -134,6 +134,14 @@ def test_a_killed_process_costs_its_case_a_retry_and_the_second_time_its_row(mak
     assert f"02: {rows[2]['image']}: its process" in caplog.text
 
 
+def test_a_pipe_or_a_device_is_reported_and_never_read(make_rows, tmp_path):
+    rows = make_rows(3)
+    os.mkfifo(tmp_path / "pipe.nii.gz")
+    rows[0]["mask"], rows[1]["image"] = str(tmp_path / "pipe.nii.gz"), "/dev/zero"
+    table = extract(rows, tmp_path)
+    assert ["no regular file" in status for status in table["status"]] == [True, True, False]
+
+
 def test_bad_cases_are_all_listed_and_the_rest_is_kept(make_rows, tmp_path, caplog):
     rows = make_rows(5)
     save(tmp_path / "empty.nii.gz", np.zeros((14,) * 3, dtype=np.uint8))

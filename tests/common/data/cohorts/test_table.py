@@ -115,3 +115,22 @@ def test_integer_labels_are_mapped_from_the_values_found_and_the_mapping_is_logg
     assert "labels 2 -> 0, 3 -> 1" in caplog.text
     assert json.loads(output.read_text())["labels"] == {"0": "2", "1": "3"}
     assert [row["label"] for row in load_datalist(output, check="none")] == [0] * 6 + [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("subject,image,image", "s1,s1_t1.nii.gz,s1_t2.nii.gz", "found several columns image, expected one each"),
+        ("subject,image,label", "s1,s1_t1.nii.gz,1,2", "line 2: found other cells than the 3 of the header"),
+        ("subject,image,label", "s1,s1_t1.nii.gz", "line 2: found other cells than the 3 of the header"),
+    ],
+)
+def test_doubled_columns_and_shifted_or_cut_lines_are_refused(cohort, header, row, message):
+    with pytest.raises(InputError, match=message):
+        table_datalist(write(cohort, header, [row]), cohort.folder / "new.json")
+
+
+def test_empty_cells_behind_the_last_column_are_those_of_a_spreadsheet(cohort):
+    rows = [f"s{i},s{i}_t1.nii.gz,{i % 2},," for i in range(6)]
+    path = table_datalist(write(cohort, "subject,image,label", rows), cohort.folder / "new.json", num_folds=3)
+    assert [row["label"] for row in json.loads(path.read_text())["training"]] == [0, 1] * 3
