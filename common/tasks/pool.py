@@ -28,11 +28,11 @@ class Pool(Protocol):
     def submit(self, name: str, call: Callable[[], object]) -> Future:
         """Start a task. The future has its :class:`Cost`, or :class:`LostProcessError` if it may be run again."""
 
-    def __enter__(self) -> Pool: ...
+    def __enter__(self) -> Pool:
+        """Start what runs the tasks."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """End it, and what it still runs."""
 
 
 def given_up(name: str) -> InputError:
