@@ -14,6 +14,7 @@ __all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line"
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 _ENGINES = tuple(f"{os.sep}{package}{os.sep}" for package in ("ignite", "monai"))  # whose handlers log errors and raise
+_PLACES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _LONGEST = 300  # characters of a path in a message
 _NEVER = -1  # a level below that of all handlers
 
@@ -94,7 +95,7 @@ def _of_the_disk(error: BaseException) -> str:
     """One line for a full disk, or a file or folder that cannot be written; empty for other errors."""
     remedies = {
         **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space, then start the same command again"),
-        **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG), "name another file or folder"),
+        **dict.fromkeys(_PLACES, "name another file or folder"),
         **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name another folder, or correct its permissions"),
     }
     if not isinstance(error, OSError) or error.errno not in remedies:

@@ -20,6 +20,7 @@ from monai.transforms import Compose
 from ...errors import InputError, one_line, root_cause
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
+from ...option_limits import device_problem
 from ...temporary import temporary_folder
 from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
@@ -114,7 +115,10 @@ def open_classifier(
     Raises:
         ArchiveError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
             weights contain code or were trained with other settings; a setting is no id.
+        InputError: this machine lacks the device.
     """
+    if expected := device_problem(device := settings.get("device")):
+        raise InputError(f"device: found {device!r}; expected {expected}; correct it")
     with ExitStack() as stack:
         try:
             opened = _opened_source(Path(source), weights, rules, key, require, settings)

@@ -104,8 +104,11 @@ def predict_cases(
         tables: whether to write the tables of all cases.
 
     Raises:
-        InputError: the archive itself is invalid; problems of a study are reported in the result.
+        InputError: the archive itself or the number of processes is invalid; problems of a study are reported in the
+            result.
     """
+    if num_workers < 0:
+        raise InputError(f"num_workers: found {num_workers}; expected 0 or more processes; correct it")
     if any(isinstance(case, DicomCase) for case in cases):
         check_highdicom()
     output = model_folder(output, classifier.model)

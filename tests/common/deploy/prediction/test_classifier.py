@@ -84,6 +84,16 @@ def test_an_archive_with_code_is_not_used_and_the_code_does_not_run(archive, tmp
     assert not trap.exists()
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_reported_and_no_fault_of_the_archive(device, tmp_path):
+    with (
+        pytest.raises(InputError, match=f"^device: found '{device}'; expected cpu, or") as error,
+        open_classifier(tmp_path / "any.zip", device=device),
+    ):
+        pass
+    assert error.value.exit_code == 1
+
+
 def test_a_key_asks_for_a_signature(archive, tmp_path):
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

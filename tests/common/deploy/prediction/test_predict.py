@@ -308,3 +308,8 @@ def test_a_real_study_is_predicted_and_its_results_are_valid_dicom(bundle, share
         if shutil.which("dciodvfy"):
             found = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, timeout=60).stderr
             assert not [line for line in found.splitlines() if line.startswith(("Error", "Abort"))]
+
+
+def test_a_negative_number_of_processes_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"^num_workers: found -1; expected 0 or more"):
+        predict_cases(None, [], tmp_path, num_workers=-1)
