@@ -66,10 +66,13 @@ class CheckedStages(ConfiguredStages):
         rows = training_rows(self._datalist_of(repetition))
         validation: dict[str, Any] = {name: plain[name] for name in ("validation_fraction", "seed") if name in plain}
         settings = (float(plain.get("label_fraction", 1.0)), int(plain.get("label_seed", 0)))
+        found_before: set[str] = set()  # the same problem for several fractions and seeds is one line
         for fraction, seed in labels or [settings]:
             part: dict[str, Any] = {"fraction": fraction, "label_seed": seed, **validation}
             for problem in label_problems(rows, folds or repetition.folds, **part):
-                yield f"{repetition.name}{row.name}, {problem}"
+                if problem not in found_before:
+                    found_before.add(problem)
+                    yield f"{repetition.name}{row.name}, {problem}"
 
     def _check_pretraining(self, repetition: Repetition, encoder: Encoder, fold: int | None) -> None:
         """Check the sizes of a pre-training, such as SE's candidates, against its cohort."""

@@ -146,7 +146,7 @@ def test_the_exported_segmenter_has_the_data_format_of_its_own_training_and_keep
     image, pred = own["inputs"]["image"], own["outputs"]["pred"]
     assert (image["num_channels"], pred["num_channels"], pred["format"]) == (3, 2, "segmentation")
     assert image["spatial_shape"] == pred["spatial_shape"] == list(patches["roi_size"])
-    assert metadata["task"].startswith("Segmentation") and metadata["eval_metrics"] == {}
+    assert metadata["task"].startswith("Segmentation") and metadata["eval_metrics"] == {"held_out_subjects": 0}
     assert json.loads(files["inference_segmentation.json"])["roi_size"] == list(patches["roi_size"])
     for form in (image, pred):
         form["spatial_shape"] = [32, 32, 32]  # instance normalisation needs more than one voxel at the bottom
