@@ -58,11 +58,10 @@ def with_nan(row, tmp_path) -> None:
     [
         ("pretrain.yaml", with_nan, r"training\[3\].*nan.nii.gz.*(NaN|finite)"),
         ("pretrain.yaml", lambda row, _: row.update(image="nowhere.nii.gz"), r"training\[3\].*no such file"),
-        ("train.yaml", lambda row, _: row.pop("label"), r"training\[3\].*label"),
         ("train.yaml", lambda row, _: row.update(label=7), r"training\[3\].*label.*7"),
         ("train_segmentation.yaml", lambda row, _: row.update(fold=1), r"training\[0\].*label map"),
     ],
-    ids=["NaN", "no file", "no label", "unknown class", "classes for maps"],
+    ids=["NaN", "no file", "unknown class", "classes for maps"],
 )
 def test_a_bad_row_is_reported_with_its_place(
     config, change, expected, error_lines, configs, tiny, clips, patches, tmp_path
@@ -72,6 +71,17 @@ def test_a_bad_row_is_reported_with_its_place(
     count, line, *_ = error_lines(configs / config, **options | {"datalist": datalist, "in_channels": 1})
     assert re.match(rf"error: {datalist}: \d+ problem", count)
     assert re.search(expected, line), line
+
+
+def test_a_row_without_label_is_left_out_of_a_training_with_labels(open_bundle, configs, tiny, tmp_path):
+    rows = []
+    for change in (lambda row, _: None, lambda row, _: row.pop("label")):
+        datalist = damaged(tiny["dataset_dir"], tmp_path, change)
+        options = tiny | {"datalist": datalist, "all_subjects": True, "output_dir": tmp_path / "output"}
+        workflow = open_bundle(configs / "train.yaml", **options)
+        rows.append([row["image"] for row in workflow.parser.get_parsed_content("rows")])
+    fourth = json.loads(datalist.read_text())["training"][3]["image"]
+    assert rows[1] == [image for image in rows[0] if image != fourth] and fourth in rows[0]
 
 
 def test_a_row_without_age_is_reported_where_ages_weigh(run_config, configs, clips, tmp_path):

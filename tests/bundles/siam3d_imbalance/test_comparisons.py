@@ -44,7 +44,9 @@ def test_sizes_and_types_of_all_stages_are_checked_before_the_first_runs(wrong, 
 def test_too_few_labels_to_choose_the_epoch_are_reported_before_the_first_stage_runs(options, monkeypatch):
     never_runs(monkeypatch, LabelFractions)
     folders, settings = options
-    with pytest.raises(InputError, match=r"SE \+ fine-tuned, without fold 0: validation_fraction 0.2 is one of 5 folds: found 1 "):
+    with pytest.raises(
+        InputError, match=r"SE \+ fine-tuned, without fold 0: validation_fraction 0.2 is one of 5 folds"
+    ):
         LabelFractions(*folders, methods=["se", "scratch"], fractions=[0.1, 1.0], **settings).run()
 
 
@@ -61,5 +63,5 @@ def test_a_class_missing_in_a_training_part_is_reported_before_the_first_stage_r
         row["fold"] = 0 if row["label"] == 1 else 1 + row["fold"] % 2
     (tmp_path / "datalist.json").write_text(json.dumps(content))
     methods = {"methods": ["scratch"], "fractions": [1.0]} if kind is LabelFractions else {"methods": ["supervised"]}
-    with pytest.raises(InputError, match="Supervised, without fold 0: label: found the classes 0 among the training subjects"):
+    with pytest.raises(InputError, match="Supervised, without fold 0: label: found the classes 0 among"):
         kind(folders[0], tmp_path, folders[2], **methods, **settings).run()
