@@ -16,8 +16,17 @@ _COUNTS = (
     *("save_interval", "val_interval", "long_stride", "short_stride", "lesion_slices", "num_keys", "in_channels"),
     *("num_classes", "channels", "hidden_features", "head_features", "out_features", *_SIZES),
 )
-_FROM_ZERO = ("seed", "seeds", "label_seed", "num_workers", "weight_decay", "warmup_epochs", "warmup_steps")
-_POSITIVE = ("learning_rate", "temperature", "spacing", "c_grid", "widen_factor")
+_FROM_ZERO = (
+    "learning_rate",
+    "seed",
+    "seeds",
+    "label_seed",
+    "num_workers",
+    "weight_decay",
+    "warmup_epochs",
+    "warmup_steps",
+)
+_POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor")
 _SHARES = ("flip_prob", "dropout", "radiomics_dropout", "drop_connect_rate", "cache_rate", "validation_fraction")
 #: For each id the smallest and the largest value, whether the smallest one is allowed, and how a message says so.
 _LIMITS: dict[str, tuple[float, float, bool, str]] = {

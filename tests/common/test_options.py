@@ -153,7 +153,7 @@ def test_a_run_sees_the_converted_options(folder):
         ("box_size", [0, 8, 8], "whole numbers from 1"),
         ("image_size", [8, 8, -1], "whole numbers from 1"),  # MONAI would keep the volume's own size
         ("hidden_features", [8, 0], "whole numbers from 1"),
-        ("learning_rate", -1, "more than 0"),
+        ("learning_rate", -1, "0 or more"),
         ("spacing", [0, 1, 1], "more than 0"),
         ("seeds", [], "0 or more"),
         ("save_interval", 0, "whole numbers from 1"),

@@ -87,10 +87,13 @@ def test_the_liver_of_chaos_is_cut_out_of_the_slice_that_shows_most_of_it(
 ):
     folder = shared_data / "chaos_t2spir"
     files = [(path, folder / path.name.replace("image", "label")) for path in sorted(folder.glob("image_*.nii.gz"))[:4]]
-    rows = [
-        {"image": [str(image)] * 3, "mask": str(mask), "subject": image.name[6:8], "label": 0, "fold": number}
-        for number, (image, mask) in enumerate(files)
-    ]
+    rows = []
+    for number, (image, mask) in enumerate(files):
+        images = [tmp_path / f"{modality}_{image.name}" for modality in ("t1", "t2", "out")]
+        for path in images:
+            path.symlink_to(image.resolve())
+        row = {"image": list(map(str, images)), "mask": str(mask), "subject": image.name[6:8]}
+        rows.append({**row, "label": 0, "fold": number})
     (tmp_path / "datalist.json").write_text(json.dumps({"training": rows}))
     options = {"dataset_dir": tmp_path, "output_dir": tmp_path, "batch_size": 2, "cache_rate": 0.0}
     options |= {"organ_label": 1, "mask_label": 1, "transductive": "true", "image_size": [200, 200]}

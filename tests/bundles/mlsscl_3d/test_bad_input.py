@@ -14,9 +14,9 @@ from common.errors import InputError
 BAD_OPTIONS = {
     "axes too short": ({"long_stride": 8}, r"axial: axis 2 \(feet to head\) has 32 slices, expected at least 57"),
     "short stride not below the long one": ({"short_stride": 4}, r"short_stride is 4 and long_stride 4"),
-    "no slices": ({"num_slices": 0}, r"num_slices is 0"),
+    "no slices": ({"num_slices": 0}, r"num_slices: found 0"),
     "no weight": ({"alpha": 0.0, "beta": 0.0}, r"alpha, beta: 0.0, 0.0"),
-    "temperature 0": ({"temperature": 0.0}, r"temperature: 0.0"),
+    "temperature 0": ({"temperature": 0.0}, r"temperature: found 0.0"),
     "momentum above 1": ({"momentum": 1.5}, r"momentum: 1.5"),
     "unknown cache": ({"cache": "ram"}, r"cache: found 'ram'"),
     "unknown backbone": ({"backbone__depth": 19}, r"depth: 19"),

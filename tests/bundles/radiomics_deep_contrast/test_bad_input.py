@@ -12,6 +12,7 @@ from PIL import Image
 from tests.bundles.commands import run_bundle
 
 BAD_OPTIONS = {
+    "temperature of 0": ({"temperature": 0}, r"temperature: found 0"),
     "no such settings": ({"radiomics_settings": "nowhere.yaml"}, r"nowhere.yaml.*parameter file"),
     "mask label absent": ({"mask_label": 7}, r"1 problem$"),  # of all 20 rows
     "no such fold": ({"fold": 9}, r"fold: found 9, expected one of \[0, 1, 2, 3\]"),
@@ -21,7 +22,6 @@ LATER_OPTIONS = {
     "no such weights": ({"pretrained_weights": "nowhere.pth"}, r"nowhere.pth: no such checkpoint"),
     "unknown network": ({"depth": 19}, r"no ResNet-19"),
     "batch larger than the cohort": ({"batch_size": 16}, r"batch_size: 16 .*cohort of 15"),
-    "temperature of 0": ({"temperature": 0}, r"temperature: 0"),
     "momentum of 1": ({"bank_momentum": 1.0}, r"momentum: 1.0"),
     "no negatives": ({"negatives": 0}, r"negatives: 0"),
 }
