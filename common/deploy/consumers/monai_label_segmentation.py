@@ -61,7 +61,8 @@ def package_segmenter(
             take the name for another task.
     """
     folder = BundleConfigs(bundle).root
-    weights = folder / "models/segmenter.ts" if weights is None else Path(weights)
+    own = folder / "models/segmenter.ts"
+    weights = own if weights is None else Path(weights)
     name = _checked(name or f"{folder.name}_{_PART}")
     if not (folder / f"configs/{_CONFIG}.json").is_file():
         raise InputError(f"{folder.name}: no configs/{_CONFIG}.json; expected a bundle with a segmenter: mlsscl_3d")
@@ -73,7 +74,7 @@ def package_segmenter(
     with temporary_folder(output, f".{name}.") as temporary:
         archive = temporary / name
         config, metadata = _embedded(weights)
-        if file_digest(weights) == file_digest(folder / "models/segmenter.ts"):
+        if own.is_file() and file_digest(weights) == file_digest(own):
             metadata = _own_metadata(folder)
         contents = {"inference": segmenter_config(config), "metadata": with_packages(metadata, ("nibabel",))}
         _write_model(weights, archive / "models/model.ts", contents)

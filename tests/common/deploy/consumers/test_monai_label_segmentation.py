@@ -85,3 +85,11 @@ def test_torchscript_with_code_is_not_packaged(tmp_path):
     with pytest.raises(InputError, match="not packaged, as receivers would refuse it"):
         package_segmenter("mlsscl_3d", tmp_path / "out", weights)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_bundle_without_weights_of_its_own_takes_those_that_are_named(tmp_path):
+    bundle = shutil.copytree(MLSSCL, tmp_path / "mlsscl_3d", ignore=shutil.ignore_patterns("models"))
+    path = package_segmenter(bundle, tmp_path / "out", MLSSCL / "models/segmenter.ts")
+    with zipfile.ZipFile(path) as archive:
+        metadata = json.loads(archive.read("mlsscl_3d_segmentation/configs/metadata.json"))
+    assert metadata["task"].startswith("Segmentation")
