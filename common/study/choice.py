@@ -20,17 +20,21 @@ def main_metric(summary: Mapping[str, Any]) -> str:
 
 
 def choose_row(
-    summary: Mapping[str, Any], rows: Sequence[Mapping[str, str]], wanted: str | None = None
+    summary: Mapping[str, Any], rows: Sequence[Mapping[str, str]], wanted: str | None = None, tested: bool = False
 ) -> dict[str, Any]:
     """The simplest network within one standard error of the best ("one-standard-error rule", Breiman et al. 1984).
 
     Networks that were not pre-trained are simpler than those that were; of equals the first one counts. Rows that are
     no network of their own, radiomics and linear probes, are compared but cannot be handed on as one.
 
+    The scores of a separate test set choose nothing, as they would no longer be those of unseen subjects: without a row
+    that the plan names, the simplest network is taken.
+
     Args:
         summary: content of ``metrics.json`` of the comparison.
         rows: rows of ``study.json``.
         wanted: text of the row that the plan asks for.
+        tested: whether the scores are those of a separate test set.
 
     Returns:
         ``text``, ``name``, ``metric``, ``value``, ``low``, ``high``, ``reason``.
@@ -54,6 +58,9 @@ def choose_row(
             known = ", ".join(row["text"] for row in networks)
             raise InputError(f"plan.yaml: final: method: found {wanted}, expected one of {known}, or null; correct it")
         row, reason = found[0], "the plan names it"
+    elif tested:
+        row = min(networks, key=lambda each: NETWORKS.index(each["kind"]))
+        reason = "the simplest network; a test set chooses none, final: method in plan.yaml does"
     else:
         score = scores[best["name"]]
         least = score["value"] - (score["high"] - score["low"]) / (2 * NORMAL)

@@ -96,8 +96,12 @@ def calibrate(study: Path, plan: Plan, text: str) -> Path | None:
     """Calibrate on the predictions of held-out subjects in the comparison.
 
     Returns:
-        ``final/calibration.json``, or ``None`` for a classifier that cannot be calibrated, such as one at chance level.
+        ``final/calibration.json``, or ``None`` with a separate test set, which nothing is fitted to, and for a
+        classifier that cannot be calibrated, such as one at chance level.
     """
+    if plan.test_datalist is not None:
+        logger.info("without a calibration.json: the only predictions are those of the test set")
+        return None
     from ..evaluation.reports.calibration_report import write_calibration
     from ..evaluation.statistics.calibration_rows import read_calibration_rows
     from ..evaluation.statistics.calibration_summary import judge_calibration

@@ -81,7 +81,7 @@ class Study:
         self.compare()
         plan, journal = read_plan(self.folder), Journal(self.folder)
         summary = json.loads((self.folder / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
-        choice = choose_row(summary, journal["rows"], plan.final.get("method"))
+        choice = choose_row(summary, journal["rows"], plan.final.get("method"), tested=plan.test_datalist is not None)
         journal.write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
         with self._step("conclude"):
             report = self._write_report()

@@ -45,6 +45,12 @@ def test_the_plan_may_name_a_row_but_only_a_network():
         choose_row(summary(radiomics=0.9), ROWS[:1])
 
 
+def test_a_separate_test_set_chooses_nothing():
+    for better in ({"se": 0.99, "scratch": 0.5}, {"se": 0.5, "scratch": 0.99}):
+        assert choose_row(summary(**better), ROWS, tested=True)["text"] == "scratch"
+    assert choose_row(summary(se=0.5, scratch=0.99), ROWS, "se", tested=True)["text"] == "se"
+
+
 def test_only_the_largest_part_of_the_labels_decides():
     found = summary(se=0.85, scratch=0.7)
     few = [

@@ -12,6 +12,7 @@ import pytest
 from common.errors import InputError
 from common.evaluation.protocols.stages import Stages
 from common.study import Study, Wishes
+from common.study.finish import calibrate
 from common.study.plan import Plan, read_plan, write_plan
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
 
@@ -145,6 +146,15 @@ def test_the_network_that_was_tested_on_separate_subjects_is_the_final_one(start
     tested = study.folder / "compare/labels100/seed0/scratch+cgc/fold1/model.pt"
     assert (study.folder / "final/model.pt").read_bytes() == tested.read_bytes()
     assert not (study.folder / "final/training").exists() and killer.calls > before
+
+
+def test_nothing_is_calibrated_on_a_separate_test_set(start, monkeypatch):
+    read = "common.evaluation.statistics.calibration_rows.read_calibration_rows"
+    monkeypatch.setattr(read, lambda tables: pytest.fail(f"read {tables}"))
+    study = start("study", folds=[1], test_datalist="test.json", final={"kind": "all", "method": "scratch+cgc"})
+    study.compare()
+    assert calibrate(study.folder, read_plan(study.folder), "scratch+cgc") is None
+    assert not (study.folder / "final/calibration.json").exists()
 
 
 def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
