@@ -77,7 +77,8 @@ def _by_processes(measure: partial, todo: Mapping[str, Case], num_workers: int) 
     """Results of processes on this machine, in order of completion; of this process, if there is one worker.
 
     The system may kill a process, for example when memory is full. Each case that was being measured then is measured
-    again, alone; a case whose process is killed again is reported, and the others go on.
+    again, alone, as another one may have been the cause; a case whose process is then killed twice is reported, and the
+    others go on.
     """
     if num_workers == 1:
         yield from (measure(key, case) for key, case in todo.items())
@@ -86,7 +87,8 @@ def _by_processes(measure: partial, todo: Mapping[str, Case], num_workers: int) 
     while left:
         for key in (yield from _until_killed(measure, left, num_workers)):
             case = {key: left.pop(key)}
-            if (yield from _until_killed(measure, dict(case), 1)):
+            killed = yield from _until_killed(measure, dict(case), 1)
+            if killed and (yield from _until_killed(measure, dict(case), 1)):
                 found = "its process was killed twice, as happens when memory is full"
                 yield key, f"{case[key].image}: {found}; crop the image, or use a machine with more memory"
 

@@ -120,7 +120,9 @@ def kill_by_name(key, case, cache, settings):
 
 
 @pytest.mark.slow
-def test_a_killed_process_costs_its_case_a_retry_and_the_second_time_its_row(make_rows, tmp_path, monkeypatch, caplog):
+def test_a_killed_process_costs_its_case_a_retry_and_its_row_if_alone_it_is_killed_twice(
+    make_rows, tmp_path, monkeypatch, caplog
+):
     rows = make_rows(5)
     expected = extract(rows, tmp_path)
     monkeypatch.setattr(workers, "_measure_one", kill_by_name)

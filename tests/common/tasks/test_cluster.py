@@ -43,7 +43,8 @@ def test_a_cluster_one_of_whose_workers_is_killed_loses_no_task_and_does_none_tw
     run_tasks(tasks, Workers(scheduler=cluster.scheduler_address, resources={"GPU": 1}), "test")
     thread.join(timeout=5)
     found = counted(tmp_path)
-    assert all(found[f"end {each.name}"] == 1 for each in tasks)
+    # a process that is killed between the file and its note is not noted: the file is what counts
+    assert all((tmp_path / each.name).is_file() and found[f"end {each.name}"] <= 1 for each in tasks)
     assert sum(found[f"start {each.name}"] for each in tasks) - len(tasks) <= 1  # what was running is run again
     assert (tmp_path / "all").read_text() == "+".join(["all", *names])
 
