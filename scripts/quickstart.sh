@@ -3,7 +3,7 @@
 #
 # usage: bash scripts/quickstart.sh
 #
-# It takes about five minutes on two cores. All output is in quickstart/ and .venv; another run only completes what is
+# It takes about three minutes on two cores. All output is in quickstart/ and .venv; another run only completes what is
 # missing. PYTHON, VENV and TORCH_INDEX are those of install.sh.
 set -euo pipefail
 
