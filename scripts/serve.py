@@ -64,7 +64,7 @@ def serve(
             model = classifier.model
             service = Service(place, chosen, predict, f"{model.name} {model.version}")
             if retry:
-                LOGGER.info("trying %d studies once more", service.queue.retry())
+                LOGGER.info("trying %d studies once more", service.queue.retry(chosen.destinations))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: service.stop.set())
             service.run(started=lambda: notify("READY=1"))
