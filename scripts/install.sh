@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Create or complete the virtual environment, with the versions pinned in constraints.txt.
 #
-# usage: bash scripts/install.sh [radiomics] [dask] [dicom] [parquet] [deploy] [predict] [service] [deidentify] [imagenet] [mlflow] [docs] [test]     the extras of setup.cfg
+# usage: bash scripts/install.sh [radiomics] [dask] [dicom] [parquet] [deploy] [predict] [service] [deidentify] [imagenet] [mlflow] [docs] [tutorials] [test]     the extras of setup.cfg
 #
 #   PYTHON=...       interpreter for a new environment; default: the first suitable one of python3.11, 3.12, 3.13 and python3
 #   VENV=...         folder of the environment; default: .venv beside setup.cfg
@@ -145,8 +145,8 @@ main() {
     for extra; do
         case $extra in
             -h | --help) usage "${BASH_SOURCE[0]}" && exit ;;
-            radiomics | dask | dicom | parquet | deploy | predict | service | deidentify | imagenet | mlflow | docs | test) ;;
-            *) stop "found $extra, expected radiomics, dask, dicom, parquet, deploy, predict, service, deidentify, imagenet, mlflow, docs or test" ;;
+            radiomics | dask | dicom | parquet | deploy | predict | service | deidentify | imagenet | mlflow | docs | tutorials | test) ;;
+            *) stop "found $extra, expected radiomics, dask, dicom, parquet, deploy, predict, service, deidentify, imagenet, mlflow, docs, tutorials or test" ;;
         esac
     done
     "$python" -m pip --version >/dev/null 2>&1 || make_environment

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-source "$here/install.sh" radiomics dask dicom parquet deploy service deidentify imagenet mlflow docs test
+source "$here/install.sh" radiomics dask dicom parquet deploy service deidentify imagenet mlflow docs tutorials test
 
 cd "$root"
 "$python" -m ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import subprocess
 import sys
 
@@ -58,3 +59,11 @@ def test_the_citation_names_the_version_that_is_installed(project, setup):
     citation = yaml.safe_load((project / "CITATION.cff").read_text())
     assert citation["version"] == setup["metadata"]["version"]
     assert len(citation["references"]) == len(list((project / "bundles").iterdir()))
+
+
+def test_the_dev_container_installs_by_the_script_with_extras_that_exist(project, setup):
+    lines = (project / ".devcontainer/devcontainer.json").read_text().splitlines()
+    content = json.loads("\n".join(line for line in lines if not line.lstrip().startswith("//")))
+    command, script, *extras = content["postCreateCommand"].split()
+    assert (command, script) == ("bash", "scripts/install.sh") and (project / script).is_file()
+    assert set(extras) <= set(setup["options.extras_require"])

@@ -98,7 +98,7 @@ def test_help_is_the_comment_at_the_top_and_does_nothing(script, copy):
             "scripts/install.sh",
             "gpu",
             "error: found gpu, expected radiomics, dask, dicom, parquet, deploy, predict, service, deidentify, "
-            "imagenet, mlflow, docs or test\n",
+            "imagenet, mlflow, docs, tutorials or test\n",
         ),
         ("scripts/quickstart.sh", "--fast", "error: found --fast, expected no argument\n"),
     ],

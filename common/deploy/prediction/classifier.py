@@ -280,7 +280,7 @@ def _with_calibration(classifier: Classifier, path: Path) -> Classifier:
     values = {name: float(found[name]) for name in ("temperature", "threshold")}
     return replace(
         classifier,
-        network=CalibratedNetwork(classifier.network, **values),
+        network=CalibratedNetwork(classifier.network, **values).eval(),
         channels=(*classifier.channels, NO_CALL),
         digest=hashlib.sha256(repr([classifier.digest, values]).encode()).hexdigest(),
     )

@@ -43,3 +43,8 @@ def test_a_bundle_s_own_weights_are_calibrated_as_in_its_archive():
 def test_other_weights_of_a_bundle_are_left_as_they_are():
     with open_classifier(SIAM, weights=SIAM / "models/model.ts", device="cpu") as classifier:
         assert classifier.channels == ("benign", "malignant")
+
+
+def test_a_bundle_s_own_weights_stay_in_evaluation_mode_after_a_heat_map():
+    with open_classifier(SIAM, device="cpu") as classifier:
+        assert not any(module.training for module in classifier.network.modules())
