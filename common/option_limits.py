@@ -23,11 +23,21 @@ _FROM_ZERO = (
     "label_seed",
     "num_workers",
     "weight_decay",
+    "encoder_rate",
+    "probing_epochs",
     "warmup_epochs",
     "warmup_steps",
 )
 _POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor")
-_SHARES = ("flip_prob", "dropout", "radiomics_dropout", "drop_connect_rate", "cache_rate", "validation_fraction")
+_SHARES = (
+    "flip_prob",
+    "dropout",
+    "radiomics_dropout",
+    "drop_connect_rate",
+    "cache_rate",
+    "validation_fraction",
+    "average_share",
+)
 #: For each id the smallest and the largest value, whether the smallest one is allowed, and how a message says so.
 _LIMITS: dict[str, tuple[float, float, bool, str]] = {
     **dict.fromkeys(_COUNTS, (1, float("inf"), True, "whole numbers from 1")),
