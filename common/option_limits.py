@@ -20,13 +20,22 @@ _COUNTS = (
 )
 _INDICES = ("fold", "target_class", "target_layer", "slice_index", "crop_margin", "seed", "seeds", "label_seed")
 _FROM_ZERO = (
-    *("learning_rate", "lr", "num_workers", "weight_decay", "warmup_epochs", "warmup_steps"),
+    *(
+        "learning_rate",
+        "encoder_rate",
+        "lr",
+        "num_workers",
+        "weight_decay",
+        "warmup_epochs",
+        "warmup_steps",
+        "probing_epochs",
+    ),
     *("alpha", "beta", "redundancy_weight"),  # weights of terms of a loss
 )
 _POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor", "std")
 _SHARES = (
     *("flip_prob", "prob", "dropout", "dropout_prob", "radiomics_dropout", "drop_connect_rate", "cache_rate"),
-    *("validation_fraction", "momentum"),
+    *("validation_fraction", "momentum", "average_share"),
 )
 _BELOW_ONE = ("bank_momentum", "overlap")  # at 1 a bank never changes, and windows never move
 _PORTIONS = ("label_fraction", "label_fractions", "lesion_share", "max_correlation", "milestones")
