@@ -20,16 +20,8 @@ _COUNTS = (
 )
 _INDICES = ("fold", "target_class", "target_layer", "slice_index", "crop_margin", "seed", "seeds", "label_seed")
 _FROM_ZERO = (
-    *(
-        "learning_rate",
-        "encoder_rate",
-        "lr",
-        "num_workers",
-        "weight_decay",
-        "warmup_epochs",
-        "warmup_steps",
-        "probing_epochs",
-    ),
+    *("learning_rate", "encoder_rate", "lr", "num_workers", "weight_decay"),
+    *("warmup_epochs", "warmup_steps", "probing_epochs"),
     *("alpha", "beta", "redundancy_weight"),  # weights of terms of a loss
 )
 _POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor", "std")
