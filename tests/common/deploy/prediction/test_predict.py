@@ -313,3 +313,9 @@ def test_a_real_study_is_predicted_and_its_results_are_valid_dicom(bundle, share
 def test_a_negative_number_of_processes_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"^num_workers: found -1; expected 0 or more"):
         predict_cases(None, [], tmp_path, num_workers=-1)
+
+
+def test_a_file_as_output_is_refused_before_the_first_prediction(tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"^output: .*results: cannot be written \("):
+        predict_cases(None, [], tmp_path / "results")
