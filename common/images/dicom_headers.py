@@ -230,9 +230,7 @@ def planes_of(header: pydicom.Dataset, frame: Frame | None = None) -> Iterator[P
             "choose one in the rules of the DICOM series, such as frame: middle"
         )
     if frame is not None and frames:
-        raise UnreadableImageError(
-            f"found {count} frames with a position, expected a film; leave frame out of the rule"
-        )
+        raise UnreadableImageError(f"found {count} frames with a position, expected a film; leave out the rule's frame")
     if isinstance(frame, int) and 1 < count < frame:
         raise UnreadableImageError(f"found {count} frames, expected one with the number {frame}; correct the rule")
     shared = next(iter(header.get("SharedFunctionalGroupsSequence") or ()), None)

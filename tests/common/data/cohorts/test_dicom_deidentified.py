@@ -73,7 +73,7 @@ def test_two_subjects_of_one_pseudonym_are_refused_before_anything_is_copied(ear
         (cohort / "in/pseudonyms.csv").write_text("subject,pseudonym\nmiller_max,P0\n")
     monkeypatch.setattr(Deidentifier, "pseudonym", lambda self, patient: "P0")
     with pytest.raises(
-        InputError, match="doe_jane and (miller_max and )?roe_richard: found one pseudonym, P0; expected one each"
+        InputError, match=r"doe_jane and (miller_max and )?roe_richard: found one pseudonym, P0; expected one each"
     ):
         make(cohort)
     assert not (cohort / "out").exists()
