@@ -341,3 +341,9 @@ def test_the_frame_of_a_film_is_predicted_as_its_picture_is_and_the_report_names
     report = pydicom.dcmread(tmp_path / f"rules/studies/{film}/report.dcm")
     assert [item.value for item in report.iterall() if item.keyword == "ReferencedFrameNumber"] == [4]
     assert list(found["none"].failed) == [film] and "such as frame: middle" in found["none"].failed[film]
+
+
+def test_a_file_as_output_is_refused_before_the_first_prediction(tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"^output: .*results: cannot be written \("):
+        predict_cases(None, [], tmp_path / "results")
