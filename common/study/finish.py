@@ -130,15 +130,8 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
-    archive = package_bundle(
-        plan.bundle,
-        "inference",
-        final,
-        **files,
-        overlays=overlays,
-        **overlaid_settings(plan, overlays),
-        **_rules(study, plan),
-    )
+    settings = {**overlaid_settings(plan, overlays), **_rules(study, plan)}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
