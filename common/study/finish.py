@@ -20,13 +20,13 @@ from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
-from .stage_table import training_config
 
 __all__ = [
     "FINAL",
     "calibrate",
     "collect_weights",
     "final_training_of",
+    "overruled",
     "package",
     "read_row",
     "training_settings",
@@ -55,7 +55,7 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
     """The training of a method with the settings of the plan."""
-    options: dict[str, Any] = {"method": text, "training": training_config(plan.task)}
+    options: dict[str, Any] = {"method": text, "task": plan.task}
     return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
 
 
@@ -130,11 +130,25 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
-    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
+    settings = {**overruled(plan, overlays), **_rules(study, plan)}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
     return archive
+
+
+def overruled(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
+    """Ids of overlays to which the plan gives other values: without them, an overlay contradicts the weights.
+
+    Args:
+        plan: plan of the study.
+        overlays: overlays of the training; those that are paths, such as an ensemble's, count for nothing here.
+    """
+    configs = BundleConfigs(plan.bundle)
+    ids = configs.ids(*(name for name in overlays if name in configs.names()))
+    given = {**plan.settings, **plan.train}
+    return {name: value for name, value in given.items() if name.split("#")[0] in ids and ids.get(name) != value}
 
 
 def write_metrics(study: Path, plan: Plan, text: str) -> Path:
