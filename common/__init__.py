@@ -38,7 +38,7 @@ logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR
 
 
 def bundle_root(name: str) -> str:
-    """Folder of a bundle of this checkout, so that its configs work from any working directory.
+    """Folder of a bundle of this checkout or installation, so that its configs work from any working directory.
 
     Under another name this package is the library of one bundle's archive, and gives that archive's folder.
 
@@ -46,7 +46,10 @@ def bundle_root(name: str) -> str:
         name: folder below ``bundles/``.
     """
     above = Path(__file__).resolve().parent.parent
-    return str(above / "bundles" / name if __name__ == "common" else above)
+    if __name__ != "common":
+        return str(above)
+    checkout, installed = above / "bundles", above / "clinical_ssl" / "bundles"
+    return str((checkout if checkout.is_dir() else installed) / name)
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -32,7 +32,8 @@ def serve(
     The exit code is 0 after a stop, 5 for an archive that is refused, 1 for another problem at the start.
 
     Args:
-        archive: zip file from scripts/package.py (--target inference), or its folder.
+        archive: zip file from scripts/package.py (--target inference, or monailabel_segmentation for a segmenter), or
+            its folder.
         folder: folder of this service: queue, incoming images, results and log.
         settings: YAML file of the settings.
         rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the archive.
@@ -51,20 +52,17 @@ def serve(
     os.umask(0o077)  # images and results are for this user only
     place = Path(folder)
     with locked(place), logging_to(place / "log/service.log", chosen.log_size, chosen.log_files):
-        from common.deploy.prediction.classifier import open_classifier
         from common.deploy.prediction.structured_report import check_highdicom
         from common.deploy.service.service import Service
-        from common.deploy.service.study_prediction import study_predictor
+        from common.deploy.service.study_prediction import open_predictor
         from common.deploy.service.systemd import notify
 
         check_highdicom()
-        own = {} if device is None else {"device": device}
-        with open_classifier(Path(archive), rules=rules, key=key, require=require, **own) as classifier:
-            predict = study_predictor(classifier, place / "results", chosen.heat_map)
-            model = classifier.model
+        options = {"rules": rules, "key": key, "require": require, "device": device, "heat_map": chosen.heat_map}
+        with open_predictor(Path(archive), place / "results", **options) as (predict, model):
             service = Service(place, chosen, predict, f"{model.name} {model.version}")
             if retry:
-                LOGGER.info("trying %d studies once more", service.queue.retry())
+                LOGGER.info("trying %d studies once more", service.queue.retry(chosen.destinations))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: service.stop.set())
             service.run(started=lambda: notify("READY=1"))

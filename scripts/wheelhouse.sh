@@ -4,7 +4,7 @@
 # usage: bash scripts/wheelhouse.sh OUTPUT [--for inference | --for predict | package...]
 #
 #   --for inference   what MONAI needs to run an inference archive; the default
-#   --for predict     this project with predict.py, verify.py and serve.py, and all that they need
+#   --for predict     this project with predict.py, segment.py, verify.py and serve.py, and all that they need
 #
 # OUTPUT contains wheels/, requirements.txt with the version and SHA-256 of each wheel, install.sh, which installs them
 # without an index, and README.txt. The wheels are for machines with the same operating system and Python version.
@@ -15,7 +15,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # MONAI, its command line, readers of NIfTI, DICOM and PNG, writer of tables; runtimes of the ONNX and safetensors formats
 packages=(monai torch pytorch-ignite fire PyYAML nibabel itk-io pydicom pillow pandas onnxruntime safetensors)
 
-project=("predict.py" "verify.py" "serve.py")
+project=("predict.py" "segment.py" "verify.py" "serve.py")
 
 prepare() { # in a function, as source would pass the arguments of this script
     source "$here/install.sh"

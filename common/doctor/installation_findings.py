@@ -11,15 +11,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
+from .. import bundle_root
 from ..errors import one_line
 from .findings import Findings
 
 __all__ = ["examine_installation"]
 
 ROOT = Path(__file__).resolve().parents[2]
+DISTRIBUTION = "clinical-ssl-bundles"
 INSTALL = "bash scripts/install.sh"
 LEAST_MEMORY, LEAST_DISK = 8.0, 5.0  # GB
 #: What the extras are for, by their name in setup.cfg.
@@ -68,16 +70,31 @@ def _packages(findings: Findings) -> None:
 
 
 def _requirements() -> tuple[list[str], dict[str, list[str]]]:
+    """Requirements, and those of each extra: of the checkout, or else of the installed package."""
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg", encoding="utf-8")
     if not parser.has_section("options"):
-        return [], {}
+        return _installed_requirements()
 
     def lines(section: str, option: str) -> list[str]:
         return [line for line in parser.get(section, option, fallback="").splitlines() if line and line[0] not in "#;"]
 
     section = "options.extras_require"
     return lines("options", "install_requires"), {name: lines(section, name) for name in parser.options(section)}
+
+
+def _installed_requirements() -> tuple[list[str], dict[str, list[str]]]:
+    from packaging.requirements import Requirement
+
+    found = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
+
+    def lines(extra: str) -> list[str]:
+        chosen = [each for each in found if each.marker is None or each.marker.evaluate({"extra": extra})]
+        return [f"{each.name}{each.specifier}" for each in chosen]
+
+    required = lines("")
+    extras = metadata(DISTRIBUTION).get_all("Provides-Extra") or []
+    return required, {extra: [line for line in lines(extra) if line not in required] for extra in extras}
 
 
 def _wrong(text: str) -> str:
@@ -100,10 +117,10 @@ def _wrong(text: str) -> str:
 
 def _bundles(findings: Findings) -> None:
     """Versions against the metadata of each bundle, which says with which it was tested."""
-    for path in sorted((ROOT / "bundles").glob("*/configs/metadata.json")):
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-        expected = {"monai": metadata.get("monai_version"), "torch": metadata.get("pytorch_version")}
-        expected |= metadata.get("required_packages_version") or {}
+    for path in sorted(Path(bundle_root(".")).glob("*/configs/metadata.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        expected = {"monai": content.get("monai_version"), "torch": content.get("pytorch_version")}
+        expected |= content.get("required_packages_version") or {}
         older = [
             f"{name} {found}, tested with {wanted}"
             for name, wanted in expected.items()

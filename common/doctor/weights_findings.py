@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .. import bundle_root
 from ..errors import InputError, one_line
 from .findings import Findings
 
@@ -115,7 +116,7 @@ def _record(findings: Findings, record: Mapping[str, Any]) -> None:
         findings.note(
             "record", "changed settings: " + ", ".join(f"{name} {value}" for name, value in list(changed.items())[:12])
         )
-    if not (Path(__file__).resolve().parents[2] / "bundles" / record["bundle"]).is_dir():
+    if not Path(bundle_root(record["bundle"])).is_dir():
         findings.warning(
             "record", f"bundle {record['bundle']} is not in this checkout", "name its folder in the commands"
         )

@@ -26,7 +26,6 @@ __all__ = [
     "calibrate",
     "collect_weights",
     "final_training_of",
-    "overruled",
     "package",
     "read_row",
     "training_settings",
@@ -130,25 +129,12 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
-    settings = {**overruled(plan, overlays), **_rules(study, plan)}
+    settings = {**overlaid_settings(plan, overlays), **_rules(study, plan)}
     archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
     return archive
-
-
-def overruled(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
-    """Ids of overlays to which the plan gives other values: without them, an overlay contradicts the weights.
-
-    Args:
-        plan: plan of the study.
-        overlays: overlays of the training; those that are paths, such as an ensemble's, count for nothing here.
-    """
-    configs = BundleConfigs(plan.bundle)
-    ids = configs.ids(*(name for name in overlays if name in configs.names()))
-    given = {**plan.settings, **plan.train}
-    return {name: value for name, value in given.items() if name.split("#")[0] in ids and ids.get(name) != value}
 
 
 def write_metrics(study: Path, plan: Plan, text: str) -> Path:
@@ -159,6 +145,18 @@ def write_metrics(study: Path, plan: Plan, text: str) -> Path:
     summary["results"] = [entry for entry in results if entry.get("fraction", fraction) == fraction]
     content = {key: value for key, value in summary.items() if key != "comparisons"}
     return write_atomically(study / FINAL / "metrics.json", json.dumps(content, indent=2) + "\n")
+
+
+def overlaid_settings(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
+    """Settings of the plan for ids that an overlay sets too: the weights were trained with the plan's values.
+
+    Args:
+        plan: plan of the study.
+        overlays: overlays of the training; those that are paths, such as an ensemble's, count for nothing here.
+    """
+    configs, settings = BundleConfigs(plan.bundle), {**plan.settings, **plan.train}
+    named = configs.ids(*(name for name in overlays if name in configs.names()))
+    return {name: value for name, value in settings.items() if name.split("#")[0] in named}
 
 
 def _rules(study: Path, plan: Plan) -> dict[str, Any]:

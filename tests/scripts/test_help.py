@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted(path for path in (Path(__file__).parents[2] / "scripts").glob("*.py"))
+SCRIPTS = sorted(path for path in (Path(__file__).parents[2] / "scripts").glob("[!_]*.py"))
 COMMANDS = [[path.name] for path in SCRIPTS]
 COMMANDS += [["make_datalist.py", name] for name in ("bids", "dicom", "table", "npz")]
 COMMANDS += [["make_phantom.py", name] for name in ("brain", "thyroid", "kidney", "dementia")]

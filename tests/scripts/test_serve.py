@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import yaml
 from pydicom.uid import generate_uid
 
 from common.command_line import run_commands
+from common.deploy.consumers.monai_label_segmentation import package_segmenter
 from common.deploy.prediction.outcomes import ArchiveError
 from common.deploy.verification.archive import write_archive
 from common.errors import InputError
@@ -28,6 +31,9 @@ from tests.common.deploy.service.sent_studies import wait_for
 
 pytest.importorskip("pynetdicom")
 pytest.importorskip("highdicom")
+needs_orthanc = pytest.mark.skipif(
+    not is_here(), reason="Orthanc with DICOMweb (Debian: orthanc, orthanc-dicomweb) is not here"
+)
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
 VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(np.int16)
 
@@ -44,40 +50,70 @@ def settings(path: Path, **values: object) -> Path:
     return path
 
 
+@contextmanager
+def serving(archive: Path, folder: Path, **values: object) -> Iterator[Path]:
+    """The service as a process, and its log."""
+    path, log = (
+        settings(folder / "s.yaml", peers={"ORTHANC": ["127.0.0.1"]}, **values),
+        folder / "state/log/service.log",
+    )
+    command = [sys.executable, serve.__file__, archive, folder / "state", "--settings", path, "--device", "cpu"]
+    process = subprocess.Popen(command)
+    try:
+        wait_for(lambda: process.poll() is not None or (log.is_file() and "listens" in log.read_text()), 120)
+        yield log
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def check_by_dciodvfy(path: Path) -> None:
+    if shutil.which("dciodvfy"):
+        found = subprocess.run(["dciodvfy", path], capture_output=True, text=True, timeout=60).stderr
+        assert not [line for line in found.splitlines() if line.startswith(("Error", "Abort"))]
+
+
 @pytest.mark.slow
+@needs_orthanc
 def test_a_study_that_orthanc_sends_comes_back_as_a_valid_report_by_dicom_and_by_dicomweb(archive, tmp_path):
-    if not is_here():
-        pytest.skip("Orthanc with DICOMweb (Debian: orthanc, orthanc-dicomweb) is not here")
     port, study = free_port(), generate_uid()[:50].rstrip(".")
     write_dicom(tmp_path / "study", VOLUME, np.eye(4), "AX adrenal", study)
     with running_orthanc(tmp_path / "orthanc", {"service": ("CLINSSL", port)}) as orthanc:
         targets = [f"dicom://ORTHANC@127.0.0.1:{orthanc.dicom}", f"http://127.0.0.1:{orthanc.http}/dicom-web"]
-        path = settings(
-            tmp_path / "s.yaml", port=port, peers={"ORTHANC": ["127.0.0.1"]}, destinations=targets, heat_map=True
-        )
-        command = [sys.executable, serve.__file__, archive, tmp_path / "state", "--settings", path, "--device", "cpu"]
-        process = subprocess.Popen(command)
-        try:
-            log = tmp_path / "state/log/service.log"
-            wait_for(lambda: process.poll() is not None or (log.is_file() and "listens" in log.read_text()), 120)
+        with serving(archive, tmp_path, port=port, destinations=targets, heat_map=True) as log:
             orthanc.upload(tmp_path / "study")
             orthanc.call("modalities/service/store", orthanc.call("studies")[0].encode())
             wait_for(lambda: log.read_text().count(": delivered to") == 2, 60)
             (report,) = orthanc.series("SR")
             assert len(report["Instances"]) == 1 and len(orthanc.series("OT")) == 1  # not twice, by two ways
             content = orthanc.call(f"instances/{report['Instances'][0]}/file")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0
     (tmp_path / "report.dcm").write_bytes(content)
     data = pydicom.dcmread(tmp_path / "report.dcm")
     assert data.StudyInstanceUID == study and data.PatientName == "Doe^Jane" and data.Modality == "SR"
-    assert not re.search("doe|jane", (tmp_path / "state/log/service.log").read_text(), re.IGNORECASE)
-    if shutil.which("dciodvfy"):
-        found = subprocess.run(["dciodvfy", tmp_path / "report.dcm"], capture_output=True, text=True, timeout=60).stderr
-        assert not [line for line in found.splitlines() if line.startswith(("Error", "Abort"))]
+    assert not re.search("doe|jane", log.read_text(), re.IGNORECASE)
+    check_by_dciodvfy(tmp_path / "report.dcm")
     (folder,) = (tmp_path / "state/results").iterdir()  # each release has one
     assert re.fullmatch(r"\w[\w-]+_[\d.]+_[0-9a-f]{8}", folder.name)
+
+
+@pytest.mark.slow
+@needs_orthanc
+def test_a_segmenter_s_study_comes_back_as_a_valid_dicom_segmentation(tmp_path):
+    port, study = free_port(), generate_uid()[:50].rstrip(".")
+    archive = package_segmenter("mlsscl_3d", tmp_path)
+    write_dicom(tmp_path / "study", np.kron(VOLUME, np.ones((3, 3, 4))), np.eye(4), "T1", study)
+    with running_orthanc(tmp_path / "orthanc", {"service": ("CLINSSL", port)}) as orthanc:
+        targets = [f"http://127.0.0.1:{orthanc.http}/dicom-web"]
+        with serving(archive, tmp_path, port=port, destinations=targets) as log:
+            orthanc.upload(tmp_path / "study")
+            orthanc.call("modalities/service/store", orthanc.call("studies")[0].encode())
+            wait_for(lambda: ": delivered to" in log.read_text(), 60)
+            (series,) = orthanc.series("SEG")
+            (tmp_path / "seg.dcm").write_bytes(orthanc.call(f"instances/{series['Instances'][0]}/file"))
+    data = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert data.StudyInstanceUID == study and data.PatientName == "Doe^Jane"
+    assert [item.SegmentLabel for item in data.SegmentSequence] == ["anterior", "posterior"]
+    check_by_dciodvfy(tmp_path / "seg.dcm")
 
 
 def test_a_bad_archive_and_bad_settings_end_the_start_with_their_exit_codes(tmp_path, monkeypatch):

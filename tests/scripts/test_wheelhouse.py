@@ -109,7 +109,7 @@ def test_for_predict_it_holds_the_project_with_its_commands_and_no_name_is_typed
         (copy.root / name).mkdir(exist_ok=True)
     shutil.copy(project / "docs/hospital.md", copy.root / "docs")
     shutil.copy(project / "deploy/service.yaml", copy.root / "deploy")
-    for name in ("predict.py", "verify.py", "serve.py"):
+    for name in ("predict.py", "segment.py", "verify.py", "serve.py"):
         shutil.copy(project / "scripts" / name, copy.root / "scripts")
     (copy.tools / "cp").symlink_to(shutil.which("cp"))
     made = f'echo "$PWD: $*" >>"{copy.log}"; : >"{tmp_path}/house.unfinished/wheels/p-1-py3.whl"; exit'
@@ -127,6 +127,7 @@ def test_for_predict_it_holds_the_project_with_its_commands_and_no_name_is_typed
         "install.sh",
         "predict.py",
         "requirements.txt",
+        "segment.py",
         "serve.py",
         "verify.py",
     }

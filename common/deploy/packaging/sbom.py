@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import configparser
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from ...errors import InputError, one_line
 from ...files import write_atomically
@@ -14,6 +16,7 @@ from ...files import write_atomically
 __all__ = ["PROJECT", "read_pins", "write_sbom"]
 
 PROJECT = Path(__file__).resolve().parents[3]
+DISTRIBUTION = "clinical-ssl-bundles"
 
 
 def write_sbom(path: str | Path, project: str | Path = PROJECT) -> Path:
@@ -43,10 +46,14 @@ def write_sbom(path: str | Path, project: str | Path = PROJECT) -> Path:
 def read_pins(project: str | Path = PROJECT) -> list[Requirement]:
     """The lines of ``constraints.txt``, each with one exact version, sorted.
 
+    Of an installation without the checkout, the versions that are installed of all that it needs or may use.
+
     Raises:
-        InputError: there is no such file, as in an installation without the checkout, or a line is no pin.
+        InputError: there is no such file in ``project``, or a line is no pin.
     """
     path = Path(project) / "constraints.txt"
+    if project == PROJECT and not (path.is_file() or (PROJECT / "setup.cfg").is_file()):
+        return _installed_pins()
     try:
         lines = [line.strip() for line in path.read_text().splitlines()]
     except FileNotFoundError as error:
@@ -65,14 +72,34 @@ def read_pins(project: str | Path = PROJECT) -> list[Requirement]:
     return sorted(pins, key=lambda pin: (pin.name.lower(), str(pin)))
 
 
+def _installed_pins() -> list[Requirement]:
+    """Name and version of each installed package that this one requires, with or without extras, and so on."""
+    found: dict[str, Requirement] = {}
+    names = [DISTRIBUTION]
+    while names:
+        for line in distribution(names.pop()).requires or ():
+            name = Requirement(line).name
+            key = canonicalize_name(name)
+            try:
+                version = distribution(name).version
+            except PackageNotFoundError:  # of an extra that is not installed, or for another system
+                continue
+            if key not in found:
+                found[key] = Requirement(f"{name}=={version}")
+                names.append(name)
+    return sorted(found.values(), key=lambda pin: pin.name.lower())
+
+
 def _bom(project: Path) -> Any:
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
 
     components = [_component(pin) for pin in read_pins(project)]
     setup = configparser.ConfigParser()
-    setup.read(project / "setup.cfg")
-    name, version = (setup.get("metadata", key, fallback="unknown") for key in ("name", "version"))
+    if setup.read(project / "setup.cfg"):
+        name, version = (setup.get("metadata", key, fallback="unknown") for key in ("name", "version"))
+    else:
+        name, version = DISTRIBUTION, distribution(DISTRIBUTION).version
     root = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref="root")
     bom = Bom(metadata=BomMetaData(component=root), components=components)
     bom.register_dependency(root, components)

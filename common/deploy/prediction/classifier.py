@@ -28,6 +28,7 @@ from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
 from .calibrated_network import CalibratedNetwork
 from .input_format import InputFormat, read_input_format
+from .model_digest import model_digest
 from .outcomes import ArchiveError
 from .prediction import NO_CALL, ModelIdentity, Prediction
 
@@ -269,7 +270,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
         network=parser.get_parsed_content("network").eval(),
         inferer=parser.get_parsed_content("inferer"),
         device=torch.device(parser.get_parsed_content("device")),
-        digest=_digest(root, model, known, settings),
+        digest=model_digest(root, model, known, settings),
     )
 
 
@@ -293,14 +294,3 @@ def _own_rules(metadata: Mapping[str, Any]) -> dict[str, DicomRule]:
     if not set(wanted) <= set(rules):
         return rules
     return {name: rules[name] for name in [*wanted, "mask"] if name in rules}
-
-
-def _digest(root: Path, model: ModelIdentity, rules: Mapping[str, DicomRule], settings: Mapping[str, Any]) -> str:
-    configs = [(root / "configs" / name).read_text() for name in ("inference.json", "metadata.json")]
-    # The device is left out: all devices should give the same prediction.
-    others = {name: value for name, value in settings.items() if name != "device"}
-    conditions = [
-        (name, {key: pattern.pattern for key, pattern in rule.texts.items()}, dict(rule.ranges))
-        for name, rule in rules.items()
-    ]
-    return hashlib.sha256(repr([model, configs, conditions, others]).encode()).hexdigest()

@@ -20,7 +20,7 @@ from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
 from .results import finished, result_folder
 
-__all__ = ["Prepared", "PreparedCases", "reason_of"]
+__all__ = ["Prepared", "PreparedCases", "case_key", "reason_of"]
 
 
 @dataclass
@@ -72,7 +72,7 @@ class PreparedCases(Dataset):
                 return Prepared(case, problem=reason_of(error))
 
     def _prepared(self, case: Case) -> Prepared:
-        key = _key(self.digest, case.files())
+        key = case_key(self.digest, case.files())
         if done := finished(result_folder(self.output, case.name), key, _names(case, self.heat_map)):
             return Prepared(case, key, done=done)
         with tempfile.TemporaryDirectory(dir=self.work) as folder:
@@ -85,8 +85,13 @@ def _names(case: Case, heat_map: bool) -> list[str]:
     return [REPORT, HEAT_MAP][: 1 + heat_map] if isinstance(case, DicomCase) else []
 
 
-def _key(digest: str, files: Sequence[Path]) -> str:
-    """Hash of everything on which a prediction depends; the paths of the files are left out."""
+def case_key(digest: str, files: Sequence[Path]) -> str:
+    """Hash of everything on which the results of a case depend; the paths of its files are left out.
+
+    Args:
+        digest: hash of the model, its configs and rules.
+        files: images and mask.
+    """
     return hashlib.sha256("".join([digest, *map(image_digest, files)]).encode()).hexdigest()
 
 

@@ -20,6 +20,7 @@ from .prediction import ModelIdentity, Prediction
 
 __all__ = [
     "INTENDED_USE",
+    "RESULT",
     "discard",
     "finished",
     "model_folder",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pydicom
 
-from ...files import write_atomically
+from ...files import check_folder, write_atomically
 from ...images.studies import find_studies
 from .cases import DicomCase
 from .dicom_results import save_dicom
 from .outcomes import NoStudiesError
-from .prepared_cases import reason_of
-from .results import INTENDED_USE, discard, model_name, result_folder
+from .prepared_cases import case_key, reason_of
+from .results import INTENDED_USE, RESULT, discard, finished, model_name, result_folder
 from .segmentation_object import segmentation_object
 from .segmenter import Segmenter
 from .structured_report import check_highdicom
@@ -27,6 +28,8 @@ SEGMENTATION = "segmentation.dcm"
 def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[list[Path], dict[str, str]]:
     """Segment all studies of a folder, and write a DICOM segmentation and the volume of each label.
 
+    Studies with unchanged images and model are not segmented again.
+
     Args:
         segmenter: segmenter to run.
         source: folder with DICOM files at any depth.
@@ -37,7 +40,9 @@ def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[l
 
     Raises:
         NoStudiesError: there is no study.
+        InputError: nothing can be written to the output folder.
     """
+    check_folder(output)
     check_highdicom()
     keywords = sorted({key for rule in segmenter.rules.values() for key in rule.keywords})
     studies, failed = find_studies(source.resolve(), keywords, output.resolve())
@@ -57,18 +62,26 @@ def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[l
 
 
 def _segment(segmenter: Segmenter, case: DicomCase, folder: Path) -> Path:
+    """Segment a study, unless that was done; the JSON file is written last, since it marks the results as complete."""
+    key = case_key(segmenter.digest, case.files())
+    if finished(folder, key, [SEGMENTATION]):
+        return folder / SEGMENTATION
     labels, affine = segmenter(case)
     files = next(iter(case.image_files.values()))
     images = [pydicom.dcmread(path, stop_before_pixels=True, force=True) for path in files]
-    save_dicom(segmentation_object(labels, affine, segmenter.labels, images, segmenter.model), folder / SEGMENTATION)
+    segmentation = segmentation_object(labels, affine, segmenter.labels, images, segmenter.model)
+    discard(folder, [SEGMENTATION])  # of other images
+    save_dicom(segmentation, folder / SEGMENTATION)
     millilitres = abs(np.linalg.det(affine[:3, :3])) / 1000
-    volumes = {name: round(float((labels == key).sum() * millilitres), 4) for key, name in segmenter.labels.items()}
+    volumes = {name: round(float((labels == label).sum() * millilitres), 4) for label, name in segmenter.labels.items()}
     content = {
         "study": case.name,
         "series": case.series(),
         "millilitres": volumes,
         "model": {key: getattr(segmenter.model, key) for key in ("name", "version", "sha256")},
         "intended_use": INTENDED_USE,
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "key": key,
     }
-    write_atomically(folder / "result.json", json.dumps(content, indent=1) + "\n")
+    write_atomically(folder / RESULT, json.dumps(content, indent=1) + "\n")
     return folder / SEGMENTATION

@@ -1,12 +1,13 @@
-"""A segmenter of a bundle, from a DICOM study to a segmentation of it."""
+"""A segmenter of an archive or a bundle, from a DICOM study to a segmentation of it."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,22 @@ from ...errors import InputError
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...images.read import read_image
+from ...option_limits import device_problem
 from ...temporary import temporary_folder
-from ..verification.scan import scan_file
+from ..verification.archive import open_archive
+from ..verification.manifest import MANIFEST
+from ..verification.release import check_release
+from ..verification.scan import scan_file, scan_folder
 from .cases import DicomCase, prepare
 from .input_format import InputFormat
+from .model_digest import model_digest
 from .outcomes import ArchiveError
 from .prediction import ModelIdentity
 
-__all__ = ["Segmenter", "open_segmenter"]
+__all__ = ["Segmenter", "is_segmenter", "open_segmenter"]
 
-CONFIG, WEIGHTS = "inference_segmentation.json", "models/segmenter.ts"
+METADATA = "configs/metadata.json"
+CONFIG, WEIGHTS = "inference_segmentation.json", "models/segmenter.ts"  # of a bundle
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Segmenter:
         network: network that returns logits of patches.
         inferer: inferer that runs the network over a volume.
         device: device of the network.
+        digest: hash of weights, configs and rules, on which a segmentation depends besides the images.
     """
 
     model: ModelIdentity
@@ -56,6 +64,7 @@ class Segmenter:
     network: torch.nn.Module
     inferer: Any
     device: torch.device
+    digest: str
 
     @torch.inference_mode()
     def __call__(self, case: DicomCase) -> tuple[np.ndarray, np.ndarray]:
@@ -86,19 +95,87 @@ class Segmenter:
         return labels, affine
 
 
-@contextmanager
-def open_segmenter(root: Path, *, rules: str | Path | None = None, device: str | None = None) -> Iterator[Segmenter]:
-    """Open the segmenter of a bundle; its weights are scanned for code, and loaded from a private copy.
+def is_segmenter(source: Path) -> bool:
+    """Whether an archive says that it holds a segmenter; nothing of it is checked yet.
 
     Args:
-        root: folder of the bundle.
-        rules: file that replaces the bundle's rules.
+        source: zip or its folder.
+    """
+    try:
+        if source.is_dir():
+            content = (source / METADATA).read_bytes()
+        else:
+            with zipfile.ZipFile(source) as archive:
+                (name,) = [name for name in archive.namelist() if name.partition("/")[2] == METADATA]
+                content = archive.read(name)
+        return bool(_output(json.loads(content))["format"] == "segmentation")
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile):
+        return False  # opening it gives the reason
+
+
+def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metadata["network_data_format"]["outputs"]["pred"]
+
+
+@contextmanager
+def open_segmenter(
+    source: Path,
+    *,
+    rules: str | Path | None = None,
+    key: str | Path | None = None,
+    require: str | None = None,
+    device: str | None = None,
+) -> Iterator[Segmenter]:
+    """Open the segmenter of an archive or of a bundle; it is scanned for code, and loaded from a private copy.
+
+    An archive is checked before anything of it is evaluated, as that of a classifier is, see
+    :func:`~common.deploy.prediction.classifier.open_classifier`.
+
+    Args:
+        source: zip of ``scripts/package.py --target monailabel_segmentation``, its folder, or folder of a bundle.
+        rules: file that replaces the rules of the archive or bundle.
+        key: public key with which the signature of an archive is verified.
+        require: condition on name and version of the archive.
         device: device of the network; default: that of the config.
 
     Raises:
-        ArchiveError: the bundle has no segmenter, or its weights contain code.
+        ArchiveError: there is no segmenter in it, or it holds code; the archive was changed or is another release.
     """
-    metadata = json.loads((root / "configs/metadata.json").read_text())
+    if expected := device_problem(device):
+        raise InputError(f"device: found {device!r}; expected {expected}; correct it")
+    is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
+    opened = _of_bundle(source, rules, device) if is_bundle else _of_archive(source, rules, key, require, device)
+    with ExitStack() as stack:
+        try:
+            if is_bundle and (key is not None or require is not None):
+                raise InputError(f"{source.name}: a bundle has no signature and no release; give an archive")
+            segmenter = stack.enter_context(opened)
+        except InputError as error:
+            raise error if isinstance(error, ArchiveError) else ArchiveError(str(error)) from error
+        yield segmenter
+
+
+@contextmanager
+def _of_archive(
+    source: Path, rules: str | Path | None, key: str | Path | None, require: str | None, device: str | None
+) -> Iterator[Segmenter]:
+    with open_archive(source, key) as root:
+        if require is not None:
+            check_release(root, require)
+        if problems := scan_folder(root):
+            raise ArchiveError.of_rows(f"{source}: not used, as it holds what could be code", problems)
+        metadata = json.loads((root / METADATA).read_text())
+        if not is_segmenter(root):
+            raise ArchiveError(
+                f"{source}: found no segmenter, expected an archive of scripts/package.py --target "
+                "monailabel_segmentation; use predict.py for a classifier"
+            )
+        yield _read(root, metadata, metadata, root / "models/model.ts", "inference.json", rules, device)
+
+
+@contextmanager
+def _of_bundle(root: Path, rules: str | Path | None, device: str | None) -> Iterator[Segmenter]:
+    metadata = json.loads((root / METADATA).read_text())
     known = metadata.get("segmentation")
     if known is None or not (root / WEIGHTS).is_file():
         raise ArchiveError(
@@ -110,22 +187,36 @@ def open_segmenter(root: Path, *, rules: str | Path | None = None, device: str |
         scanned = scan_file(weights, "models/model.ts")
         if problems := [line for line in scanned if f"/extra/{CONFIG}: no member" not in line]:
             raise ArchiveError.of_rows(str(root / WEIGHTS), problems)
-        parser = ConfigParser()
-        parser.read_config(root / "configs" / CONFIG)
-        parser.update({"bundle_root": str(root), "checkpoint": str(weights)} | ({"device": device} if device else {}))
-        inputs, outputs = (known["network_data_format"][kind] for kind in ("inputs", "outputs"))
-        modalities = tuple(inputs["image"]["channel_def"].values())
-        found = read_dicom_rules(rules) if rules else parse_dicom_rules(metadata["dicom_rules"], "dicom_rules")
-        if missing := [name for name in modalities if name not in found]:
-            raise ArchiveError(f"{root.name}: found no rule for {', '.join(missing)}; give a file with rules (--rules)")
-        names = outputs["pred"]["channel_def"]
-        yield Segmenter(
-            model=ModelIdentity(known["name"], metadata["version"], file_digest(weights, "sha256")),
-            labels={int(key): name for key, name in names.items() if int(key) > 0},
-            rules={name: found[name] for name in modalities},
-            input=InputFormat(modalities),
-            preprocessing=parser.get_parsed_content("preprocessing"),
-            network=parser.get_parsed_content("network").eval(),
-            inferer=parser.get_parsed_content("inferer"),
-            device=torch.device(parser.get_parsed_content("device")),
-        )
+        yield _read(root, metadata, known, weights, CONFIG, rules, device)
+
+
+def _read(
+    root: Path,
+    metadata: Mapping[str, Any],
+    known: Mapping[str, Any],
+    weights: Path,
+    config: str,
+    rules: str | Path | None,
+    device: str | None,
+) -> Segmenter:
+    """The segmenter that a part of the metadata describes."""
+    parser = ConfigParser()
+    parser.read_config(root / "configs" / config)
+    parser.update({"bundle_root": str(root), "checkpoint": str(weights)} | ({"device": device} if device else {}))
+    modalities = tuple(known["network_data_format"]["inputs"]["image"]["channel_def"].values())
+    found = read_dicom_rules(rules) if rules else parse_dicom_rules(metadata["dicom_rules"], "dicom_rules")
+    if missing := [name for name in modalities if name not in found]:
+        raise ArchiveError(f"{root.name}: found no rule for {', '.join(missing)}; give a file with rules (--rules)")
+    model = ModelIdentity(known["name"], metadata["version"], file_digest(weights, "sha256"))
+    chosen = {name: found[name] for name in modalities}
+    return Segmenter(
+        model=model,
+        labels={int(key): name for key, name in _output(known)["channel_def"].items() if int(key) > 0},
+        rules=chosen,
+        input=InputFormat(modalities),
+        preprocessing=parser.get_parsed_content("preprocessing"),
+        network=parser.get_parsed_content("network" if "network" in parser else "network_def").eval(),
+        inferer=parser.get_parsed_content("inferer"),
+        device=torch.device(parser.get_parsed_content("device")),
+        digest=model_digest(root, model, chosen, {}, config),
+    )

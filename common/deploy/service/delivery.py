@@ -8,22 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from .delivery_queue import Delivery, DeliveryQueue
 from .dicom_listener import client_context
 from .service_log import LOGGER, brief
 from .settings import ServiceSettings
-from .study_queue import Delivery, StudyQueue
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Deliverer", "DeliveryError", "back_off", "display_name", "send"]
+__all__ = ["Deliverer", "DeliveryError", "RefusedError", "back_off", "display_name", "send"]
 
 LONGEST_PAUSE = 3600.0  # seconds between two attempts
 TIMEOUT = 60.0  # seconds
 
 
+OUT_OF_RESOURCES = 0xA7  # first byte of a status
+REFUSALS = (400, 409, 413, 415, 422)  # codes of HTTP for what was sent, whereas others are about the server
+
+
 class DeliveryError(RuntimeError):
-    """A destination was not reached, or refused a file."""
+    """A destination was not reached, or takes nothing at present."""
+
+
+class RefusedError(DeliveryError):
+    """A destination answers, but does not take these results; other results may be sent to it."""
 
 
 def back_off(base: float, attempt: int) -> float:
@@ -43,8 +51,13 @@ def display_name(destination: str) -> str:
         destination: destination as in the settings.
     """
     url = urlsplit(destination)
-    place = f"{url.hostname}:{url.port}" if url.port else str(url.hostname)
-    return f"{url.scheme}://{f'{url.username}@' if url.scheme.startswith('dicom') else ''}{place}{url.path}"
+    title = f"{url.username}@" if url.scheme.startswith("dicom") else ""
+    return f"{url.scheme}://{title}{_place(destination)}{url.path}"
+
+
+def _place(destination: str) -> str:
+    """Host and port of a destination; an IPv6 address is in brackets."""
+    return urlsplit(destination).netloc.rpartition("@")[2]
 
 
 def send(destination: str, files: Sequence[Path], settings: ServiceSettings) -> None:
@@ -56,12 +69,13 @@ def send(destination: str, files: Sequence[Path], settings: ServiceSettings) -> 
         settings: settings of the service, with its AE title and keys.
 
     Raises:
-        DeliveryError: there is no file, or the destination was not reached or refused one.
+        RefusedError: there is no file, or the destination refused one.
+        DeliveryError: the destination was not reached, or takes nothing at present.
     """
     import pydicom
 
     if not files:
-        raise DeliveryError("the results are not there any more")
+        raise RefusedError("the results are not there any more")
     datasets = [pydicom.dcmread(path) for path in files]
     try:
         sender = _send_by_store if destination.startswith("dicom") else _send_by_web
@@ -92,14 +106,15 @@ def _send_by_store(destination: str, datasets: Sequence[Dataset], settings: Serv
             if status is None:
                 raise DeliveryError("the destination broke off")
             if status != 0 and status >> 12 != 0xB:  # a warning is a success
-                raise DeliveryError(f"the destination refused a file with status 0x{status:04X}")
+                kind = DeliveryError if status >> 8 == OUT_OF_RESOURCES else RefusedError
+                raise kind(f"the destination refused a file with status 0x{status:04X}")
     finally:
         association.release()
 
 
 def _send_by_web(destination: str, datasets: Sequence[Dataset], settings: ServiceSettings) -> None:
     from dicomweb_client import DICOMwebClient
-    from requests import Session
+    from requests import HTTPError, Session
 
     url = urlsplit(destination)
     session = Session()
@@ -108,39 +123,55 @@ def _send_by_web(destination: str, datasets: Sequence[Dataset], settings: Servic
         session.auth = (unquote(url.username), unquote(url.password or ""))
     if settings.tls_authority is not None:
         session.verify = settings.tls_authority
-    place = f"{url.hostname}:{url.port}" if url.port else str(url.hostname)
-    client = DICOMwebClient(f"{url.scheme}://{place}{url.path.rstrip('/')}", session=session)
+    address = f"{url.scheme}://{_place(destination)}{url.path.rstrip('/')}"
+    client = DICOMwebClient(address, session=session, timeout=TIMEOUT)
     client.set_http_retry_params(retry=False)
     with session:
-        answer = client.store_instances(list(datasets))
+        try:
+            answer = client.store_instances(list(datasets))
+        except HTTPError as error:
+            code = getattr(error.response, "status_code", None)
+            kind = RefusedError if code in REFUSALS else DeliveryError
+            raise kind(brief(error)) from error
     if failed := answer.get("FailedSOPSequence"):
-        raise DeliveryError(f"the destination refused {len(failed)} of {len(datasets)} files")
+        raise RefusedError(f"the destination refused {len(failed)} of {len(datasets)} files")
 
 
 class Deliverer(threading.Thread):
-    """Thread that delivers what is due, with growing pauses after failures.
+    """Thread that delivers to one destination what is due, with growing pauses after failures.
+
+    Each destination has a thread, so that one that is away holds up no other. While it is away, one delivery is tried
+    after each pause, not all that wait.
 
     Args:
         queue: queue with the deliveries.
+        destination: destination as in the settings.
         settings: settings of the service.
         stop: event that ends the thread.
+
+    Attributes:
+        problem: why the destination took nothing at the last attempt; empty if it did.
     """
 
-    def __init__(self, queue: StudyQueue, settings: ServiceSettings, stop: threading.Event) -> None:
+    def __init__(
+        self, queue: DeliveryQueue, destination: str, settings: ServiceSettings, stop: threading.Event
+    ) -> None:
         super().__init__(name="delivery", daemon=True)
-        self.queue, self.settings, self.stop = queue, settings, stop
+        self.queue, self.destination, self.settings, self.stop = queue, destination, settings, stop
+        self.problem = "not tried yet"
+        self._failures = 0  # in a row
 
     def run(self) -> None:
         """Deliver until the event is set."""
         while not self.stop.is_set():
-            delivery = self.queue.next_delivery()
+            delivery = self.queue.next_delivery(self.destination)
             if delivery is None:
                 self.stop.wait(0.2)
-            else:
-                self.deliver(delivery)
+            elif not self.deliver(delivery):
+                self.stop.wait(back_off(self.settings.backoff, self._failures))
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Try one delivery.
+    def deliver(self, delivery: Delivery) -> bool:
+        """Try one delivery; returns whether the destination answers.
 
         Args:
             delivery: delivery that is due.
@@ -150,11 +181,19 @@ class Deliverer(threading.Thread):
             send(delivery.destination, sorted(delivery.results.glob("*.dcm")), self.settings)
         except Exception as error:
             reason = str(error) if isinstance(error, DeliveryError) else brief(error)
-            attempt = delivery.attempts + 1
-            again = back_off(self.settings.backoff, attempt) if attempt < self.settings.attempts else None
-            self.queue.not_delivered(delivery, f"{name}: {reason}", again)
-            then = "given up" if again is None else f"again in {again:.0f} s"
-            LOGGER.error("study %s: not delivered to %s (%s); %s", delivery.study, name, reason, then)
+            self._postpone(delivery, name, reason)
+            if not isinstance(error, RefusedError):
+                self._failures, self.problem = self._failures + 1, reason
+                return False
         else:
             self.queue.delivered(delivery)
             LOGGER.info("study %s: delivered to %s", delivery.study, name)
+        self._failures, self.problem = 0, ""
+        return True
+
+    def _postpone(self, delivery: Delivery, name: str, reason: str) -> None:
+        attempt = delivery.attempts + 1
+        again = back_off(self.settings.backoff, attempt) if attempt < self.settings.attempts else None
+        self.queue.not_delivered(delivery, f"{name}: {reason}", again)
+        then = "given up" if again is None else f"again in {again:.0f} s"
+        LOGGER.error("study %s: not delivered to %s (%s); %s", delivery.study, name, reason, then)

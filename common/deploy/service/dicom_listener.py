@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import ssl
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ class DicomListener:
         }
         self.port = self.rejected = 0
         self._lock = threading.Lock()
-        self._studies: dict[Any, set[str]] = {}  # by association
+        self._transfers: dict[Any, str] = {}  # names of the open ones, by association
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -79,19 +80,23 @@ class DicomListener:
         finally:
             server.shutdown()
 
-    def open_studies(self) -> set[str]:
-        """Studies of which transfers are under way."""
+    def open_transfers(self) -> set[str]:
+        """Names of the transfers that are under way, one for each association."""
         with self._lock:
-            self._studies = {each: studies for each, studies in self._studies.items() if each.is_alive()}
-            return {study for studies in self._studies.values() for study in studies}
+            self._transfers = {each: name for each, name in self._transfers.items() if each.is_alive()}
+            return set(self._transfers.values())
+
+    def _transfer(self, association: Any) -> str:
+        """Name of an association's transfer, which no other has, whatever its sender and whenever it came."""
+        with self._lock:
+            return self._transfers.setdefault(association, uuid.uuid4().hex)
 
     def _requested(self, event: Event) -> None:
         """Reject whoever is not on the list."""
         sender = event.assoc.requestor
         request, address = sender.primitive, sender.address
         title = "" if request is None else str(request.calling_ae_title).strip()
-        networks = self.networks.get(title, ())
-        if any(ipaddress.ip_address(address) in network for network in networks):
+        if any(_plain_address(address) in network for network in self.networks.get(title, ())):
             return
         self.rejected += 1
         LOGGER.warning("rejected a connection of AE title %r from %s: not among the peers", title, address)
@@ -100,8 +105,7 @@ class DicomListener:
 
     def _store(self, event: Event) -> int:
         try:
-            title = str(event.assoc.requestor.ae_title).strip()
-            status, study = self.storage.receive(event.encoded_dataset(), title)
+            status = self.storage.receive(event.encoded_dataset(), self._transfer(event.assoc))
         except OSError as error:  # such as a full disk
             LOGGER.error("an image could not be stored: %s", error.strerror)
             return Status.NO_SPACE
@@ -109,10 +113,8 @@ class DicomListener:
             LOGGER.error("an image could not be stored: %s", type(error).__name__)
             return Status.NOT_UNDERSTOOD
         if status != Status.SUCCESS:
+            title = str(event.assoc.requestor.ae_title).strip()
             LOGGER.error("refused an image of %r: %s", title, Status(status).name)
-        if study:
-            with self._lock:
-                self._studies.setdefault(event.assoc, set()).add(study)
         return status
 
     def _received(self, event: Event) -> None:
@@ -120,9 +122,17 @@ class DicomListener:
         if type(event.pdu).__name__ != "A_RELEASE_RQ":
             return
         with self._lock:
-            studies = self._studies.pop(event.assoc, set())
-        if studies:
-            self.storage.queue.complete(studies, str(event.assoc.requestor.ae_title).strip())
+            name = self._transfers.get(event.assoc)
+        if name is not None:
+            self.storage.queue.complete(name)
+            with self._lock:
+                self._transfers.pop(event.assoc, None)
+
+
+def _plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address; a socket for both kinds gives those of version 4 as ``::ffff:10.0.0.5``."""
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _listed(addresses: str | Sequence[str]) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,8 +61,11 @@ def monitoring(host: str, port: int, health: Health, numbers: Numbers) -> Iterat
         def log_message(self, *_: Any) -> None:
             """Requests are not logged."""
 
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = Server((host, port), Handler)
     except OSError as error:
         raise address_error("health_host, health_port", host, port, error) from None
     server.daemon_threads = True

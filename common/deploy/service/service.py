@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from .delivery import Deliverer, back_off
+from .delivery import Deliverer, back_off, display_name
 from .dicom_listener import DicomListener
 from .monitoring import monitoring
 from .service_log import LOGGER, brief, without_names
-from .settings import ServiceSettings
+from .settings import ServiceSettings, display_address
 from .storage import Storage
 from .study_queue import StudyQueue
 from .watched_folder import WatchedFolder
@@ -27,6 +28,7 @@ Predict = Callable[[Path], Path]
 PAUSE = 0.2  # seconds between two looks at the queue
 HOUSEKEEPING = 60.0  # seconds between two looks at old images
 STALLED = 1800.0  # seconds after which a prediction is taken for one that hangs
+DAY = 86400.0  # seconds
 CRASHES = 3  # times that a study may end the process
 
 
@@ -34,14 +36,14 @@ class Service:
     """Service of one archive.
 
     Args:
-        folder: folder of the queue and the images, which this process has for itself.
+        folder: folder of the queue, the images and the results, which this process has for itself.
         settings: settings.
         predict: prediction of a study.
         model: name and version of the archive, for the health endpoint.
     """
 
     def __init__(self, folder: Path, settings: ServiceSettings, predict: Predict, model: str) -> None:
-        self.settings, self.predict, self.model = settings, predict, model
+        self.folder, self.settings, self.predict, self.model = folder, settings, predict, model
         self.queue = StudyQueue(folder / "queue.sqlite")
         self.storage = Storage(folder / "incoming", self.queue, settings.min_free * (1 << 30))
         self.listener = DicomListener(settings, self.storage)
@@ -49,7 +51,7 @@ class Service:
         if settings.watch is not None:
             self.watched = WatchedFolder(Path(settings.watch), self.storage, settings.settle)
         self.stop = threading.Event()
-        self.deliverer = Deliverer(self.queue, settings, self.stop)
+        self.deliverers = [Deliverer(self.queue, place, settings, self.stop) for place in settings.destinations]
         self.predictions, self.seconds = 0, 0.0
         self._alive = time.monotonic()
         self._kept = float("-inf")
@@ -67,18 +69,20 @@ class Service:
             port = parts.enter_context(
                 monitoring(settings.health_host, settings.health_port, self.health, self.numbers)
             )
-            LOGGER.info("%s: health and metrics at http://%s:%d", self.model, settings.health_host, port)
+            place = display_address(settings.health_host, port)
+            LOGGER.info("%s: health and metrics at http://%s", self.model, place)
             if settings.peers:
                 parts.enter_context(self.listener.listening())
                 secure = "" if settings.tls_certificate is None else ", TLS"
-                place = f"{settings.host}:{self.listener.port}{secure}"
-                LOGGER.info("AE title %s listens at %s", settings.ae_title, place)
-            self.deliverer.start()
-            parts.callback(self.deliverer.join)
+                place = display_address(settings.host, self.listener.port)
+                LOGGER.info("AE title %s listens at %s%s", settings.ae_title, place, secure)
+            for deliverer in self.deliverers:
+                deliverer.start()
+                parts.callback(deliverer.join)
             parts.callback(self.stop.set)
             started()
             while not self.stop.is_set():
-                if not self.deliverer.is_alive() and not self.stop.is_set():  # an error of the disk; a restart goes on
+                if self._ended() and not self.stop.is_set():  # an error of the disk; a restart goes on
                     raise RuntimeError("the delivery has ended")
                 if not self.step():
                     self.stop.wait(PAUSE)
@@ -89,7 +93,7 @@ class Service:
         self._alive = time.monotonic()
         if self.watched is not None and self.watched.take():
             LOGGER.info("took files from the watched folder")
-        ready, broken = self.queue.settle(self.settings.settle, self.listener.open_studies())
+        ready, broken = self.queue.settle(self.settings.settle, self.listener.open_transfers())
         for study in ready:
             LOGGER.info("study %s: complete", study)
         for study in broken:
@@ -121,6 +125,9 @@ class Service:
         else:
             LOGGER.info("study %s: more images came while it was predicted", study)
 
+    def _ended(self) -> bool:
+        return not all(deliverer.is_alive() for deliverer in self.deliverers)
+
     def _recover(self) -> None:
         removed = self.storage.clean()
         again, given_up = self.queue.recover(CRASHES)
@@ -130,11 +137,17 @@ class Service:
             LOGGER.error("study %s: the service ended %d times during its prediction; given up", study, CRASHES)
         if removed:
             LOGGER.warning("removed %d files that had not been confirmed to their sender", removed)
+        if withdrawn := self.queue.withdraw(self.settings.destinations):
+            LOGGER.error("gave up %d deliveries to destinations that are not in the settings any more", withdrawn)
 
     def _forget(self) -> None:
-        """Remove the images of studies that were finished some time ago."""
+        """Remove images and delivered results of studies that were finished some time ago."""
         self._kept = time.monotonic()
-        self.storage.forget(self.settings.keep * 86400)
+        self.storage.forget(self.settings.keep * DAY)
+        for study, results in self.queue.delivered_before(self.settings.keep_results * DAY):
+            for folder in (results, *self.folder.glob(f"results/*/studies/{results.name}")):  # of older releases too
+                shutil.rmtree(folder, ignore_errors=True)
+            self.queue.forget_results(study)
 
     def health(self) -> Mapping[str, Any]:
         """State of the service, for the health endpoint."""
@@ -143,7 +156,7 @@ class Service:
             problems.append(f"less than {self.settings.min_free} GiB free: nothing is accepted")
         if (quiet := time.monotonic() - self._alive) > STALLED:
             problems.append(f"a prediction has run for {quiet:.0f} s")
-        if not self.deliverer.is_alive():
+        if self._ended():
             problems.append("the delivery has ended")
         return {
             "status": "failing" if problems else "ok",
@@ -151,6 +164,7 @@ class Service:
             "model": self.model,
             "studies": self.queue.counts(),
             "oldest_waiting_seconds": round(self.queue.oldest_waiting(), 1),
+            "destinations": {display_name(each.destination): each.problem or "ok" for each in self.deliverers},
             "failed": [dict(zip(("study", "state", "reason"), row, strict=True)) for row in self.queue.problems(20)],
         }
 

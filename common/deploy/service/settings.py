@@ -14,7 +14,7 @@ import yaml
 
 from ...errors import InputError, one_line
 
-__all__ = ["ServiceSettings", "address_error", "read_settings"]
+__all__ = ["ServiceSettings", "address_error", "display_address", "read_settings"]
 
 SCHEMES = ("dicom", "dicoms", "http", "https")
 
@@ -36,6 +36,7 @@ class ServiceSettings:
         attempts: number of times that a prediction or a delivery is tried.
         backoff: time in seconds before the second attempt; it doubles with each, up to an hour.
         keep: time in days for which the images of a finished study are kept, in case more of them come.
+        keep_results: time in days for which results are kept that all destinations confirmed; others are never removed.
         min_free: free space in GiB below which nothing more is accepted.
         health_host: address of the health endpoint and the metrics.
         health_port: port of these; 0 lets the system choose one.
@@ -57,6 +58,7 @@ class ServiceSettings:
     attempts: int = 10
     backoff: float = 30.0
     keep: float = 7.0
+    keep_results: float = 90.0
     min_free: float = 2.0
     health_host: str = "127.0.0.1"
     health_port: int = 8080
@@ -114,7 +116,19 @@ def address_error(names: str, host: str, port: int, error: OSError) -> InputErro
         error: what the system says.
     """
     reason = error.strerror or one_line(error)
-    return InputError(f"{names}: cannot listen on {host}:{port} ({reason}); expected a free one; set another")
+    return InputError(
+        f"{names}: cannot listen on {display_address(host, port)} ({reason}); expected a free one; set another"
+    )
+
+
+def display_address(host: str, port: int) -> str:
+    """Address and port, with brackets round an IPv6 address.
+
+    Args:
+        host: address.
+        port: port.
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _type_problem(name: str, value: Any) -> Iterator[str]:
@@ -164,8 +178,8 @@ def _destination_problem(target: str) -> Iterator[str]:
     example = "expected dicom://AE_TITLE@host:port or https://host/dicom-web; correct it"
     try:
         url = urlsplit(target)
-        named = url.username if url.scheme.startswith("dicom") else "-"
-        missing = not url.hostname or not named or (url.scheme.startswith("dicom") and not url.port)
+        is_dicom, port = url.scheme.startswith("dicom"), url.port
+        missing = not url.hostname or (is_dicom and not (url.username and port))
     except ValueError:
         missing = True
     if missing or url.scheme not in SCHEMES:

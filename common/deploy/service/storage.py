@@ -62,7 +62,7 @@ class Storage:
         """
         return self.folder / study
 
-    def receive(self, content: bytes, peer: str, complete: bool = False) -> tuple[Status, str]:
+    def receive(self, content: bytes, transfer: str, complete: bool = False) -> Status:
         """Store one DICOM file and add it to the queue.
 
         Files that no prediction uses (reports, presentation states, and this program's own results, which an archive
@@ -70,11 +70,11 @@ class Storage:
 
         Args:
             content: the file, with preamble.
-            peer: name of the sender.
-            complete: whether the sender announces no end of its transfers.
+            transfer: name of the transfer in which it came.
+            complete: whether the end of the transfer is not announced.
 
         Returns:
-            The answer to the sender, and the Study Instance UID if the file was added.
+            The answer to the sender.
         """
         import pydicom
 
@@ -87,23 +87,23 @@ class Storage:
             study = instance = ""
         if not UID.fullmatch(study) or not UID.fullmatch(instance):
             self.refused += 1
-            return Status.NOT_UNDERSTOOD, ""
+            return Status.NOT_UNDERSTOOD
         is_used = bool(header.get("Rows")) or header.get("SOPClassUID") == STRUCTURE_SET
         if header.get("Manufacturer") == MANUFACTURER or not is_used:
             self.ignored += 1
-            return Status.SUCCESS, ""
+            return Status.SUCCESS
         if not self.has_space:
             self.refused += 1
-            return Status.NO_SPACE, ""
+            return Status.NO_SPACE
         digest = hashlib.sha256(content).hexdigest()
         if self.queue.is_known(study, instance, digest):
             self.ignored += 1
-            return Status.SUCCESS, ""
+            return Status.SUCCESS
         with self._storing(study):
             write_durably(self._path(study, instance), content)
-            self.queue.add(study, instance, digest, peer, complete)
+            self.queue.add(study, instance, digest, transfer, complete)
         self.received += 1
-        return Status.SUCCESS, study
+        return Status.SUCCESS
 
     def clean(self) -> int:
         """Remove files that the queue does not know: they were never confirmed, or their study has been forgotten.

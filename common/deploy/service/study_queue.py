@@ -13,58 +13,20 @@ changes nothing, unless the study failed.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ...errors import InputError
+from .delivery_queue import DeliveryQueue
 
-__all__ = ["Delivery", "StudyQueue"]
+__all__ = ["StudyQueue"]
 
 STATES = ("receiving", "ready", "running", "delivering", "done", "undelivered", "failed")
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS studies (
-    uid TEXT PRIMARY KEY, state TEXT NOT NULL, changed REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    crashes INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-    results TEXT NOT NULL DEFAULT '');
-CREATE TABLE IF NOT EXISTS instances (
-    study TEXT, uid TEXT, digest TEXT, peer TEXT, PRIMARY KEY (study, uid)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS transfers (study TEXT, peer TEXT, complete INTEGER, PRIMARY KEY (study, peer)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS deliveries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, study TEXT, destination TEXT, done INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '');
-CREATE INDEX IF NOT EXISTS by_study ON deliveries (study);
-CREATE INDEX IF NOT EXISTS by_state ON studies (state, due);
-"""
-VERSION = 1
-# Whether all senders of a study's images ended their transfer; a sender whose images all came again does not count.
-COMPLETE = "(SELECT MIN(complete) FROM instances JOIN transfers USING (study, peer) WHERE study = studies.uid)"
+# Whether all transfers in which a study's images came ended in good order; an image belongs to the last one it came in.
+COMPLETE = "(SELECT MIN(complete) FROM instances JOIN transfers USING (study, transfer) WHERE study = studies.uid)"
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """Results that are to be sent to one destination.
-
-    Attributes:
-        number: number in the queue, new for each prediction of a study.
-        study: Study Instance UID.
-        destination: destination as in the settings.
-        results: folder of the results.
-        attempts: number of earlier attempts.
-    """
-
-    number: int
-    study: str
-    destination: str
-    results: Path
-    attempts: int
-
-
-class StudyQueue:
+class StudyQueue(DeliveryQueue):
     """Queue of studies on disk, for the threads of one process.
 
     Args:
@@ -73,37 +35,6 @@ class StudyQueue:
     Raises:
         InputError: the file is no queue, or one of a newer version.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        try:
-            self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = FULL")
-            (version,) = self._base.execute("PRAGMA user_version").fetchone()
-            if version not in (0, VERSION):
-                raise InputError(f"{path}: found version {version}, expected {VERSION}; use the release that wrote it")
-            self._base.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
-        except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"{path}: found no usable queue ({error}), expected SQLite; move it away to start with an empty one"
-            ) from None
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._base.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._base.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._base
-            except BaseException:
-                self._base.execute("ROLLBACK")
-                raise
-            self._base.execute("COMMIT")
 
     # Receiving
 
@@ -120,19 +51,19 @@ class StudyQueue:
         with self._lock:
             return self._base.execute(query, (study, instance, digest)).fetchone() is not None
 
-    def add(self, study: str, instance: str, digest: str, peer: str, complete: bool = False) -> None:
+    def add(self, study: str, instance: str, digest: str, transfer: str, complete: bool = False) -> None:
         """Add an image whose file is on disk, and put its study back to ``receiving``.
 
         Args:
             study: Study Instance UID.
             instance: SOP Instance UID.
             digest: hash of the file.
-            peer: name of the sender.
-            complete: whether the sender announces no end of its transfers, such as a folder.
+            transfer: name of the transfer, such as one association, in which it came.
+            complete: whether the end of the transfer is not announced, as that of a folder.
         """
         with self._transaction() as base:
-            base.execute("INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)", (study, instance, digest, peer))
-            base.execute("INSERT OR REPLACE INTO transfers VALUES (?, ?, ?)", (study, peer, int(complete)))
+            base.execute("INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)", (study, instance, digest, transfer))
+            base.execute("INSERT OR REPLACE INTO transfers VALUES (?, ?, ?)", (study, transfer, int(complete)))
             base.execute(
                 """INSERT INTO studies (uid, state, changed) VALUES (?, 'receiving', ?) ON CONFLICT (uid) DO UPDATE
                    SET state = 'receiving', changed = excluded.changed, attempts = 0, crashes = 0, due = 0,
@@ -140,24 +71,24 @@ class StudyQueue:
                 (study, time.time()),
             )
 
-    def complete(self, studies: Collection[str], peer: str) -> None:
-        """A sender has ended its transfer in good order.
+    def complete(self, transfer: str) -> None:
+        """A transfer has ended in good order.
 
         Args:
-            studies: studies of which it has sent images.
-            peer: name of the sender.
+            transfer: name of the transfer.
         """
         with self._transaction() as base:
-            base.executemany(
-                "UPDATE transfers SET complete = 1 WHERE study = ? AND peer = ?", [(study, peer) for study in studies]
-            )
+            base.execute("UPDATE transfers SET complete = 1 WHERE transfer = ?", (transfer,))
 
-    def settle(self, quiet: float, open_studies: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    def settle(self, quiet: float, open_transfers: Collection[str] = ()) -> tuple[list[str], list[str]]:
         """Take the studies of which no image has come for some time.
+
+        A study is complete if each of its images came in a transfer that ended in good order; those of one that broke
+        off must come again.
 
         Args:
             quiet: that time in seconds.
-            open_studies: studies of which transfers are under way, which are left alone.
+            open_transfers: transfers that are under way, whose studies are left alone.
 
         Returns:
             Studies that are ``ready`` now, and those that ``failed`` as a sender broke off.
@@ -167,7 +98,10 @@ class StudyQueue:
                 f"SELECT uid, {COMPLETE} FROM studies WHERE state = 'receiving' AND changed <= ?",
                 (time.time() - quiet,),
             ).fetchall()
-            rows = [(uid, whole) for uid, whole in rows if uid not in open_studies]
+            marks = ", ".join("?" * len(open_transfers))
+            query = f"SELECT DISTINCT study FROM transfers WHERE transfer IN ({marks})"
+            busy = {uid for (uid,) in base.execute(query, (*open_transfers,))}
+            rows = [(uid, whole) for uid, whole in rows if uid not in busy]
             ready, broken = [uid for uid, whole in rows if whole], [uid for uid, whole in rows if not whole]
             base.executemany("UPDATE studies SET state = 'ready' WHERE uid = ?", [(uid,) for uid in ready])
             reason = "the sender broke off before the end of its transfer; send the study again"
@@ -251,64 +185,19 @@ class StudyQueue:
             base.execute("UPDATE studies SET changed = ? WHERE state = 'receiving'", (time.time(),))
         return again, given_up
 
-    def retry(self) -> int:
+    def retry(self, destinations: Sequence[str]) -> int:
         """Try once more what was given up; returns the number of studies.
 
         Studies whose sender broke off wait for the sender, and those whose images were removed cannot be tried.
+
+        Args:
+            destinations: destinations of the settings; results go to those that do not have them.
         """
         with self._transaction() as base:
-            base.execute("UPDATE deliveries SET attempts = 0, due = 0 WHERE NOT done")
-            count = base.execute("UPDATE studies SET state = 'delivering' WHERE state = 'undelivered'").rowcount
+            count = self._retry_deliveries(destinations)
             query = f"""UPDATE studies SET state = 'ready', attempts = 0, crashes = 0, due = 0 WHERE state = 'failed'
                         AND {COMPLETE} = 1"""
             return count + base.execute(query).rowcount
-
-    # Delivery
-
-    def next_delivery(self) -> Delivery | None:
-        """The next delivery that is due."""
-        with self._lock:
-            row = self._base.execute(
-                """SELECT id, study, destination, results, deliveries.attempts FROM deliveries
-                   JOIN studies ON studies.uid = study WHERE NOT done AND state = 'delivering' AND deliveries.due <= ?
-                   ORDER BY deliveries.due, id LIMIT 1""",
-                (time.time(),),
-            ).fetchone()
-        return None if row is None else Delivery(row[0], row[1], row[2], Path(row[3]), row[4])
-
-    def delivered(self, delivery: Delivery) -> None:
-        """A destination has confirmed all files; the study is done when all have.
-
-        Args:
-            delivery: that delivery.
-        """
-        with self._transaction() as base:
-            base.execute("UPDATE deliveries SET done = 1, reason = '' WHERE id = ?", (delivery.number,))
-            self._close_study(delivery.study)
-
-    def not_delivered(self, delivery: Delivery, reason: str, again: float | None) -> None:
-        """A destination could not be reached or refused a file.
-
-        Args:
-            delivery: that delivery.
-            reason: one line.
-            again: time in seconds after which it is tried again; ``None`` to give up.
-        """
-        due = float("inf") if again is None else time.time() + again
-        with self._transaction() as base:
-            query = "UPDATE deliveries SET attempts = attempts + 1, due = ?, reason = ? WHERE id = ?"
-            base.execute(query, (due, reason, delivery.number))
-            self._close_study(delivery.study)
-
-    def _close_study(self, study: str) -> None:
-        """End the delivery of a study of which nothing is left to try."""
-        query = "SELECT COUNT(*), SUM(due > 1e18), MAX(reason) FROM deliveries WHERE study = ? AND NOT done"
-        left, given_up, reason = self._base.execute(query, (study,)).fetchone()
-        if left == (given_up or 0):
-            self._base.execute(
-                "UPDATE studies SET state = ?, reason = ?, changed = ? WHERE uid = ? AND state = 'delivering'",
-                ("undelivered" if left else "done", reason or "", time.time(), study),
-            )
 
     # Housekeeping
 

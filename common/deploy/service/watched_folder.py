@@ -12,7 +12,7 @@ from .storage import Status, Storage
 
 __all__ = ["WatchedFolder"]
 
-PEER = "watched folder"
+TRANSFER = "watched folder"
 
 
 class WatchedFolder:
@@ -56,7 +56,7 @@ class WatchedFolder:
         """Store a file and remove it; one that cannot be used stays, and is reported once."""
         status = Status.NOT_UNDERSTOOD
         if is_dicom(path):
-            status, _ = self.storage.receive(_with_preamble(path.read_bytes()), PEER, complete=True)
+            status = self.storage.receive(_with_preamble(path.read_bytes()), TRANSFER, complete=True)
         if status == Status.SUCCESS:
             path.unlink()
             return True

@@ -9,7 +9,7 @@ from tests.bundles.recorder import interleave
 
 EXACT = """
 prepare_batch#_target_: tests.bundles.double_precision.DoubleViews
-train#handlers#1#prepare_batch#_target_: tests.bundles.double_precision.DoubleImage
+prepare_candidates#_target_: tests.bundles.double_precision.DoubleImage
 network_start: $@network_def.double()
 optimizer#_target_: torch.optim.SGD
 learning_rate: 0.0001

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.metadata import version
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from common import InputError
+from common.deploy.packaging import sbom
 from common.deploy.packaging.sbom import write_sbom
 
 
@@ -53,3 +55,12 @@ def test_all_lines_that_are_no_pins_are_reported_at_once(tmp_path):
     (tmp_path / "constraints.txt").write_text("# pins\ntorch>=2\nmonai==1.6.1\n-r other.txt\n")
     with pytest.raises(InputError, match=r"2 problems\n  line 2: 'torch>=2'.*\n  line 4: '-r other.txt'"):
         write_sbom(tmp_path / "sbom.json", project=tmp_path)
+
+
+def test_without_a_checkout_it_is_what_is_installed_of_the_requirements(tmp_path, monkeypatch):
+    monkeypatch.setattr(sbom, "PROJECT", tmp_path)
+    content = json.loads(sbom.write_sbom(tmp_path / "sbom.json", project=tmp_path).read_text())
+    parts = {part["name"].lower(): part["version"] for part in content["components"]}
+    assert {"torch", "monai", "filelock"} <= parts.keys()  # filelock: by way of torch
+    assert all(version(name) == found for name, found in parts.items())
+    assert content["metadata"]["component"]["version"] == version("clinical-ssl-bundles")

@@ -100,6 +100,6 @@ def test_a_study_that_fails_has_no_results_of_an_earlier_run(tmp_path):
     folder.mkdir(parents=True)
     for name in ("result.json", "segmentation.dcm"):
         (folder / name).write_text("of an earlier run")
-    segmenter = SimpleNamespace(model=MODEL, rules={}, input=None)  # fails at the first use
+    segmenter = SimpleNamespace(model=MODEL, rules={}, input=None, digest="")  # fails at the first use
     written, failed = segment_studies(segmenter, tmp_path / "in", tmp_path / "out")
     assert written == [] and list(failed) == [study] and list(folder.iterdir()) == []

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import FileDataset, FileMetaDataset
@@ -46,14 +47,19 @@ def study_of(count: int, **tags: object) -> list[FileDataset]:
     return [image(study, f"{study}.1.{number}", number, count, **tags) for number in range(1, count + 1)]
 
 
-def send(images: Sequence[FileDataset], port: int, title: str = "SCANNER", called: str = "CLINSSL", tls=None) -> bool:
-    """Send images in one association; whether all were confirmed and the association was released."""
+def associate(port: int, title: str = "SCANNER", called: str = "CLINSSL", tls=None, host: str = "127.0.0.1"):
+    """An association with the service, which may have been rejected."""
     from pynetdicom import AE
 
     entity = AE(ae_title=title)
     entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = 5
     entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
-    association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=tls)
+    return entity.associate(host, port, ae_title=called, tls_args=tls)
+
+
+def send(images: Sequence[FileDataset], port: int, **options: Any) -> bool:
+    """Send images in one association; whether all were confirmed and the association was released."""
+    association = associate(port, **options)
     if not association.is_established:
         return False
     try:
@@ -65,20 +71,18 @@ def send(images: Sequence[FileDataset], port: int, title: str = "SCANNER", calle
     return len(confirmed) == len(images) and all(confirmed) and association.is_released
 
 
-def break_off(images: Sequence[FileDataset], port: int, title: str = "SCANNER") -> None:
+def break_off(images: Sequence[FileDataset], port: int, **options: Any) -> None:
     """Send images, then abort the association."""
-    from pynetdicom import AE
-
-    entity = AE(ae_title=title)
-    entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
-    association = entity.associate("127.0.0.1", port, ae_title="CLINSSL")
+    association = associate(port, **options)
     for each in images:
         association.send_c_store(each)
     association.abort()
 
 
 @contextmanager
-def receiving_archive(statuses: Callable[[str], int] = lambda _: 0, port: int = 0) -> Iterator[tuple[int, Counter]]:
+def receiving_archive(
+    statuses: Callable[[str], int] = lambda _: 0, port: int = 0, host: str = "127.0.0.1"
+) -> Iterator[tuple[int, Counter]]:
     """An archive on loopback: its port, and how often each study and instance has come."""
     from pynetdicom import AE, evt
 
@@ -94,7 +98,7 @@ def receiving_archive(statuses: Callable[[str], int] = lambda _: 0, port: int = 
 
     entity = AE(ae_title="PACS")
     entity.add_supported_context(MRImageStorage)
-    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    server = entity.start_server((host, port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
     try:
         yield server.socket.getsockname()[1], came
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -30,6 +31,8 @@ def test_pauses_double_up_to_an_hour():
         ("dicom://PACS@10.0.0.5:104", "dicom://PACS@10.0.0.5:104"),
         ("https://user:secret@pacs/dicom-web", "https://pacs/dicom-web"),
         ("http://pacs:8042/dicom-web", "http://pacs:8042/dicom-web"),
+        ("https://user:secret@[fd00::5]:8443/dicom-web", "https://[fd00::5]:8443/dicom-web"),
+        ("dicoms://PACS@[fd00::5]:104", "dicoms://PACS@[fd00::5]:104"),
     ],
 )
 def test_a_destination_is_shown_without_its_password(destination, shown):
@@ -63,7 +66,7 @@ def storage(tmp_path):
 def test_an_image_that_comes_while_old_ones_are_removed_stays(storage, tmp_path, monkeypatch):
     def receive(number: int) -> None:
         content = write_image(tmp_path / "sent.dcm", "1.2", "1.2.1", number).read_bytes()
-        assert storage.receive(content, "SCANNER", complete=True) == (0, "1.2")
+        assert storage.receive(content, "SCANNER", complete=True) == 0
 
     def write(path: Path, content: bytes) -> Path:
         monkeypatch.undo()
@@ -102,6 +105,17 @@ def test_an_address_that_is_taken_and_keys_that_are_none_are_one_line(storage, t
         DicomListener(keys, storage).listening().__enter__()
 
 
+def test_health_is_told_at_an_address_of_version_6():
+    pytest.importorskip("prometheus_client")
+    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").is_file():
+        pytest.skip("this machine has no IPv6")
+    with (
+        monitoring("::1", 0, lambda: {"status": "ok"}, dict) as port,
+        urlopen(f"http://[::1]:{port}/health", timeout=30) as answer,
+    ):
+        assert answer.status == 200
+
+
 def test_results_that_were_removed_are_not_delivered():
     with pytest.raises(DeliveryError, match="not there"):
         send("dicom://PACS@127.0.0.1:1", [], ServiceSettings())
@@ -112,7 +126,7 @@ def test_a_password_of_a_url_may_have_special_characters(tmp_path, monkeypatch):
     sessions = []
 
     class Client:
-        def __init__(self, url: str, session: object) -> None:
+        def __init__(self, url: str, session: object, timeout: float) -> None:
             sessions.append((url, session.auth))
 
         def set_http_retry_params(self, retry: bool) -> None:
@@ -123,5 +137,6 @@ def test_a_password_of_a_url_may_have_special_characters(tmp_path, monkeypatch):
 
     monkeypatch.setattr(client, "DICOMwebClient", Client)
     path = write_image(tmp_path / "1.dcm", "1.2", "1.2.1", 1)
-    send("https://user:p%40ss%2F@pacs:8043/dicom-web", [path], ServiceSettings())
-    assert sessions == [("https://pacs:8043/dicom-web", ("user", "p@ss/"))]
+    for place in ("pacs", "[fd00::5]"):
+        send(f"https://user:p%40ss%2F@{place}:8043/dicom-web", [path], ServiceSettings())
+        assert sessions.pop() == (f"https://{place}:8043/dicom-web", ("user", "p@ss/"))

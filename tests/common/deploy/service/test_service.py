@@ -7,13 +7,23 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.common.deploy.service.running_service import RunningService
-from tests.common.deploy.service.sent_studies import break_off, receiving_archive, send, study_of, wait_for, write_image
+from tests.common.deploy.service.sent_studies import (
+    associate,
+    break_off,
+    receiving_archive,
+    send,
+    study_of,
+    wait_for,
+    write_image,
+)
 
 pytest.importorskip("pynetdicom")
+text_string_to_metric_families = pytest.importorskip("prometheus_client.parser").text_string_to_metric_families
 
 
 def send_until_confirmed(studies, service, stop):
@@ -69,9 +79,91 @@ def test_a_study_is_predicted_from_all_its_images_once_and_bad_ones_are_reported
         wait_for(lambda: service.states == {"done": 2, "failed": 1})
         assert not {"Roe", "Jane", "MRN4711"} & set(service.log.replace("^", " ").split())
         metrics = service.get("/metrics")
+        assert len(list(text_string_to_metric_families(metrics))) > 10  # what Prometheus reads
         assert 'clinical_ssl_studies{state="done"} 2.0' in metrics
         assert "clinical_ssl_instances_received_total" in metrics and "clinical_ssl_process_resident_memory" in metrics
         assert service.get("/").startswith("404")
+
+
+def test_a_study_that_one_of_two_associations_of_a_sender_breaks_off_fails_until_its_images_come_again(tmp_path):
+    images = study_of(3)
+    with RunningService(tmp_path) as service:
+        first, second = associate(service.port), associate(service.port)
+        assert first.send_c_store(images[0]).Status == 0 and second.send_c_store(images[1]).Status == 0
+        second.release()
+        time.sleep(1)  # more than the settle time
+        assert service.states == {"receiving": 1}  # as the first one is open
+        first.abort()
+        wait_for(lambda: service.states == {"failed": 1})
+        assert send(images[2:], service.port)
+        time.sleep(1)
+        assert service.states == {"failed": 1}  # the first image has not come again
+        assert send(images, service.port)
+        wait_for(lambda: service.states == {"done": 1})
+        assert service.predictions == [images[0].StudyInstanceUID]
+
+
+def test_a_destination_that_does_not_answer_holds_up_no_other(tmp_path):
+    studies = [study_of(1) for _ in range(3)]
+    with socket.create_server(("127.0.0.1", 0)) as silent, receiving_archive() as (port, came):
+        places = [
+            f"dicom://{title}@127.0.0.1:{number}" for title, number in (("A", silent.getsockname()[1]), ("B", port))
+        ]
+        with RunningService(tmp_path, destinations=places) as service:
+            for images in studies:
+                assert send(images, service.port)
+            wait_for(lambda: len(came) == 3)
+            assert service.states == {"delivering": 3}
+            assert json.loads(service.get("/health"))["destinations"] == {places[0]: "not tried yet", places[1]: "ok"}
+            service.kill()  # it would wait for the answer
+
+
+def test_while_a_destination_is_away_one_delivery_at_a_time_is_tried(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"dicom://PACS@127.0.0.1:{taken.getsockname()[1]}"
+    with RunningService(tmp_path, destinations=[place], backoff=3600) as service:
+        for _ in range(3):
+            assert send(study_of(1), service.port)
+        wait_for(lambda: service.states == {"delivering": 3})
+        wait_for(lambda: service.log.count("was not reached") == 1)
+        time.sleep(1)
+        assert service.log.count("was not reached") == 1
+        assert "was not reached" in json.loads(service.get("/health"))["destinations"][place]
+
+
+def test_addresses_of_both_kinds_are_listened_at_and_sent_to(tmp_path):
+    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").is_file():
+        pytest.skip("this machine has no IPv6")
+    with receiving_archive(host="::1") as (port, came):
+        peers = {"SCANNER": ["127.0.0.1", "::1"], "OTHER": ["::2"]}
+        with RunningService(tmp_path, host="::", peers=peers, destinations=[f"dicom://PACS@[::1]:{port}"]) as service:
+            assert send(study_of(1), service.port) and send(study_of(1), service.port, host="::1")
+            assert not send(study_of(1), service.port, host="::1", title="OTHER")
+            wait_for(lambda: len(came) == 2)
+
+
+def test_results_are_removed_after_their_time_if_they_were_delivered(tmp_path):
+    results = tmp_path / "results"
+    with receiving_archive() as (port, came), RunningService(tmp_path, keep_results=0, destinations=[]) as service:
+        assert send(study_of(1), service.port)
+        wait_for(lambda: service.states == {"done": 1})
+        service.kill()
+        (kept,) = results.iterdir()
+        settings = tmp_path / "service.yaml"
+        settings.write_text(
+            settings.read_text().replace("destinations: []", f"destinations: ['dicom://P@127.0.0.1:{port}']")
+        )
+        service.start()
+        images = study_of(1)
+        assert send(images, service.port)
+        wait_for(lambda: service.states == {"done": 2})
+        old = tmp_path / "results/model_1/studies" / images[0].StudyInstanceUID  # of an older release
+        write_image(old / "report.dcm", "1.2", "1.2.1", 1)
+        service.kill()
+        service.start()  # the housekeeping is its first act
+        wait_for(lambda: not old.exists() and len(list(results.glob("*/report.dcm"))) == 1)
+        assert (kept / "report.dcm").is_file() and len(came) == 1
 
 
 def test_only_listed_senders_that_call_the_right_title_are_accepted(tmp_path):

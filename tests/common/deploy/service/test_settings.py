@@ -32,6 +32,10 @@ def test_a_file_is_read_and_options_replace_its_values(tmp_path):
         (SMALL | {"destinations": ["dicom://10.0.0.5:104"]}, "destinations: found 'dicom://10.0.0.5:104'"),
         (SMALL | {"destinations": ["ftp://host/x"]}, "destinations: found 'ftp://host/x'"),
         (SMALL | {"destinations": ["dicom://PACS@host:port"]}, "destinations: found 'dicom://PACS@host:port'"),
+        (
+            SMALL | {"destinations": ["https://host:port/dicom-web"]},
+            "destinations: found 'https://host:port/dicom-web'",
+        ),
         (SMALL | {"destinations": "https://host"}, "destinations: found 'https://host', expected a list"),
     ],
 )
