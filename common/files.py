@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["file_digest", "folder_problem", "replacing", "write_atomically", "write_durably"]
+from .errors import InputError
+
+__all__ = ["check_folder", "file_digest", "folder_problem", "replacing", "write_atomically", "write_durably"]
 
 _CHUNK = 1 << 20  # bytes
 
@@ -95,6 +97,20 @@ def folder_problem(folder: str | os.PathLike) -> str | None:
     except OSError as error:
         return f"{str(folder)[:300]}: cannot be written ({error.strerror}); name another folder, or correct this one"
     return None
+
+
+def check_folder(folder: str | os.PathLike, option: str = "output") -> None:
+    """Check that files can be written into a folder, before anything is computed for it.
+
+    Args:
+        folder: folder that exists or will be made.
+        option: name of the option that names it, for the message.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if problem := folder_problem(folder):
+        raise InputError(f"{option}: {problem}")
 
 
 def file_digest(path: str | Path, algorithm: str = "blake2b") -> str:

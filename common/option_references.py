@@ -11,7 +11,7 @@ from typing import Any
 from .errors import InputError, one_line, root_cause
 from .references import closure, evaluated, references
 
-__all__ = ["unresolved"]
+__all__ = ["part_problem", "unresolved"]
 
 _PATH = re.compile(r"@(\w+(?:(?:::|#)\w+)*)")
 _CODE = ("$", "@", "%")
@@ -35,6 +35,24 @@ def unresolved(config: Mapping[str, Any], defaults: Mapping[str, Sequence[Mappin
         yield from lines
         if not lines and name not in _OF_MONAI and isinstance(value, str) and value.startswith("$"):
             yield from _failing(name, value, config)
+
+
+def part_problem(name: str, config: Mapping[str, Any]) -> str | None:
+    """Why no part of a config can be set under a name such as ``optimizer#lr``; ``None`` if it can.
+
+    Args:
+        name: id with ``#`` or ``::`` between its parts.
+        config: merged files.
+    """
+    *above, _ = name.replace("::", "#").split("#")
+    if above and (near := _missing("#".join(above), config)):
+        return f"{name}: no config has {'#'.join(above)}; {near}"
+    node: Any = config
+    for key in above:
+        if not isinstance(node, Mapping | list):
+            break
+        node = node[key] if isinstance(node, Mapping) else node[int(key)]
+    return None if isinstance(node, Mapping | list) else f"{name}: {'#'.join(above)} is {node!r}, which has no parts"
 
 
 def _lost(place: str, value: Any, known: Sequence[Any], config: Mapping[str, Any]) -> Iterator[str]:

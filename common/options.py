@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .files import folder_problem
+from .files import check_folder
 from .option_limits import device_problem, limit_problem, unknown_arguments
 from .option_references import unresolved
 from .references import closure, evaluated, references
@@ -80,8 +80,8 @@ def check_options(bundle_root: str | Path) -> None:
 def _check_output(config: Mapping[str, Any]) -> None:
     """Refuse an output folder that cannot be made before anything is computed for it."""
     folder = plain_value(config, "output_dir") if "output_dir" in config else None
-    if isinstance(folder, str) and (problem := folder_problem(folder)):
-        raise InputError(f"output_dir: {problem}")
+    if isinstance(folder, str):
+        check_folder(folder, "output_dir")
 
 
 def calling_parser() -> ConfigParser | None:

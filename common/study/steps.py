@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,9 +50,15 @@ class Study:
             plan = read_plan(self.folder)
             self._check_same(plan, wishes)
             return plan
-        with self._step("plan"):
-            Journal(self.folder).write(typed=_typed(wishes))
-            plan = make_plan(wishes)
+        new = not self.folder.exists()
+        try:
+            with self._step("plan"):
+                Journal(self.folder).write(typed=_typed(wishes))
+                plan = make_plan(wishes)
+        except InputError:
+            if new:  # a study that is refused leaves nothing
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         Journal(self.folder).write(next=f"python scripts/study.py finish {self._shown}")
         self.say(describe_plan(Path(self._shown), plan))
         return plan
@@ -125,7 +132,6 @@ class Study:
     @contextmanager
     def _step(self, name: str) -> Iterator[TextIO]:
         """A step with its lock, its time in the journal and its log; the terminal for the bar."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "logs" / f"{name}.log"
         with locked(self.folder), Journal(self.folder).step(name), quiet(log) as terminal:
             yield terminal

@@ -151,6 +151,7 @@ def test_what_would_control_a_terminal_is_escaped():
         (errno.EROFS, "name another folder"),
         (errno.EACCES, "name"),
         (errno.ENOTDIR, "name"),
+        (errno.ENOENT, "name another file or folder"),  # of a folder in /proc
     ],
 )
 def test_a_full_disk_and_a_folder_without_permission_are_one_line(number, remedy, monkeypatch, capsys):

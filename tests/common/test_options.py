@@ -11,6 +11,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from common import InputError
 from common.files import folder_problem
 from common.option_limits import device_problem, limit_problem, unknown_arguments
+from common.option_references import part_problem
 from common.options import _EXAMPLES, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
@@ -282,6 +283,13 @@ def test_what_nothing_resolves_is_refused_before_the_run(folder, name, given, me
     parser = ConfigParser(copy.deepcopy(base))  # of a section new ids are known where something refers to them
     parser.update({"train#mine": [1, 2], "use": "@train#mine", "batch_size": "$@train#mine#1"})
     assert converted_options(parser.get(), folder) == {}
+
+
+def test_a_part_of_what_is_not_there_or_has_no_parts_is_refused():
+    assert part_problem("optimzer#lr", DEFAULTS) == "optimzer#lr: no config has optimzer; did you mean optimizer?"
+    assert part_problem("max_epochs#a", DEFAULTS) == "max_epochs#a: max_epochs is 50, which has no parts"
+    assert part_problem("seeds#3#a", DEFAULTS) == "seeds#3#a: no config has seeds#3; it has 1 entries"
+    assert part_problem("optimizer::lr", DEFAULTS) is part_problem("max_epochs", DEFAULTS) is None
 
 
 def test_an_output_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_path):
