@@ -42,13 +42,11 @@ class ResidualUNetEncoder(nn.Module):
         self.num_features: int = self.feature_channels[-1]
         self.out_features: int = self.num_features  # for classifiers
         self.stem = nn.ModuleDict({"convs": nn.Sequential(_Convolution(in_channels, channels[0], 3, bias=True))})
-        before, stages = channels[0], []
-        for width, number in zip(channels, num_blocks, strict=True):
-            first = _ResidualBlock(before, width, stride=2 if stages else 1)
-            blocks = nn.Sequential(first, *[_ResidualBlock(width, width) for _ in range(number - 1)])
-            stages.append(nn.ModuleDict({"blocks": blocks}))
-            before = width
-        self.stages = nn.ModuleList(stages)
+        before = [channels[0], *channels[:-1]]
+        self.stages = nn.ModuleList(
+            _Stage(before[place], width, number, stride=2 if place else 1)
+            for place, (width, number) in enumerate(zip(channels, num_blocks, strict=True))
+        )
         self.global_pool = nn.AdaptiveAvgPool3d(1)
 
     def feature_maps(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -56,7 +54,7 @@ class ResidualUNetEncoder(nn.Module):
         maps: list[torch.Tensor] = []
         x = nn.functional.leaky_relu(self.stem["convs"](x))
         for stage in self.stages:
-            x = stage["blocks"](x)
+            x = stage(x)
             maps.append(x)
         return maps
 
@@ -75,6 +73,18 @@ class _Convolution(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(x))
+
+
+class _Stage(nn.Module):
+    """Residual blocks of one size, of which the first may halve the maps."""
+
+    def __init__(self, before: int, after: int, number: int, stride: int) -> None:
+        super().__init__()
+        others = [_ResidualBlock(after, after) for _ in range(number - 1)]
+        self.blocks = nn.Sequential(_ResidualBlock(before, after, stride), *others)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks(x)
 
 
 class _ResidualBlock(nn.Module):
@@ -97,5 +107,5 @@ class _HalvingAverage(nn.Module):
     """Average of 2x2x2 voxels; of odd sizes, neighbours share a voxel, and an axis of a single voxel is kept."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        sizes = [(size + 1) // 2 for size in x.shape[2:]]
-        return nn.functional.adaptive_avg_pool3d(x, sizes)
+        height, width, depth = x.shape[2], x.shape[3], x.shape[4]
+        return nn.functional.adaptive_avg_pool3d(x, ((height + 1) // 2, (width + 1) // 2, (depth + 1) // 2))
