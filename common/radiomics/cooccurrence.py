@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from radiomics.glcm import RadiomicsGLCM
 
+from .grey_levels import GreyLevels
 from .matrices import AllAtOnce, level_pairs, listed
-
-if TYPE_CHECKING:
-    from .texture import GreyLevels
 
 __all__ = ["FastCooccurrence", "cooccurrence_features"]
 

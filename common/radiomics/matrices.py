@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from radiomics.base import RadiomicsFeaturesBase
@@ -17,11 +17,9 @@ from radiomics.ngtdm import RadiomicsNGTDM
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from .grey_levels import GreyLevels
 from .neighbours import MAX_VOXELS, by_angle
 from .sizes import size_features
-
-if TYPE_CHECKING:
-    from .texture import GreyLevels
 
 __all__ = [
     "AllAtOnce",
