@@ -200,22 +200,48 @@ def radiomics(
 
 
 def loading(
-    datalist: str | None = None, num_images: int = 8, size: int = 96, rounds: int = 5, output: str | None = None
+    datalist: str | None = None,
+    num_images: int = 8,
+    size: int = 96,
+    rounds: int = 5,
+    against: str | None = None,
+    bundle: str = "siam3d_imbalance",
+    output: str | None = None,
+    **overrides: Any,
 ) -> None:
     """Loading for training by MONAI's own readers and by the project's reader, which checks what it reads.
 
     The readers take turns in one process, image by image. All of the reading counts, but no other transform.
 
+    With --against, the cohort of a pre-training is loaded by this checkout and by another version of it, in processes
+    that alternate: rows, checks of all files, reading and preprocessing, each with its own config. The CPU time is
+    compared, for a first run and for a later one, which finds what it checked in the cache.
+
     Args:
         datalist: JSON of a cohort; default: phantoms as compressed NIfTI and as DICOM series.
-        num_images: number of phantoms.
-        size: number of voxels of a phantom along each axis.
+        num_images: number of phantoms; with --against of subjects.
+        size: number of voxels of a phantom along each axis; not with --against.
         rounds: number of measurements of all images.
+        against: folder of the other version: git worktree add ../before <commit>.
+        bundle: with --against, name of the bundle.
         output: JSON to write, with hardware, load, versions and all numbers.
+        **overrides: with --against, config ids that both versions have, and values, such as --dataset_dir data.
     """
     from common import benchmark
     from common.data import load_datalist
 
+    if against is not None:
+        if datalist is not None:
+            overrides["datalist"] = str(Path(datalist).absolute())
+        if "dataset_dir" in overrides:
+            overrides["dataset_dir"] = str(Path(overrides["dataset_dir"]).absolute())
+        with benchmark.open_session(_configs(bundle, "pretrain", ()), overrides, num_images) as session:
+            result = benchmark.measure_against(against, bundle, session.overrides, rounds)
+            environment = session.environment
+        _print("loading", benchmark.against_table(result), {"environment": environment, **result}, output)
+        return
+    if overrides:
+        raise InputError(f"{', '.join(overrides)}: only with --against; leave it out, or see --help")
     environment = benchmark.describe_environment()
     with TemporaryDirectory() as folder:
         if datalist is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from common import bundle_root
@@ -53,5 +52,4 @@ def segment(
 
 
 if __name__ == "__main__":
-    logging.getLogger("highdicom").setLevel(logging.WARNING)  # it logs each copied module
     run_commands(segment)

@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .against import against_table, measure_against
     from .bundle_run import BundleRun
     from .cohort_memory import cohort_table, measure_cohort_memory
     from .complexity import complexity_table, count_macs, measure_complexity
@@ -25,6 +26,7 @@ __all__ = [
     "Session",
     "Spread",
     "TrainerSteps",
+    "against_table",
     "cohort_table",
     "complexity_table",
     "count_macs",
@@ -34,6 +36,7 @@ __all__ = [
     "hardware_line",
     "make_images",
     "make_radiomics_phantoms",
+    "measure_against",
     "measure_cohort_memory",
     "measure_complexity",
     "measure_efficiency",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
-from torch import nn
+
+from ..networks.hybrid_classifier import HybridClassifier
 
 __all__ = ["HeadFirst"]
 
@@ -17,11 +18,11 @@ class HeadFirst:
     their gradients then need no further setting. The epoch alone decides, so there is no state to save for resuming.
 
     Args:
-        network: classifier with a layer ``head``, such as :class:`~common.networks.HybridClassifier`.
+        network: classifier whose layer ``head`` is trained alone.
         epochs: number of epochs with the classifier alone; 0 for none.
     """
 
-    def __init__(self, network: nn.Module, epochs: int) -> None:
+    def __init__(self, network: HybridClassifier, epochs: int) -> None:
         self.network = network
         self.epochs = epochs
         head = {id(parameter) for parameter in network.head.parameters()}

@@ -250,14 +250,16 @@ def _plane(header: pydicom.Dataset, shape: tuple[int, int], groups: Sequence[pyd
     measures = "PixelMeasuresSequence"
     thickness = value("SpacingBetweenSlices", measures) or value("SliceThickness", measures)
     orientation = value("ImageOrientationPatient", "PlaneOrientationSequence")
-    slope = value("RescaleSlope", "PixelValueTransformationSequence")
+    slope = _number("RescaleSlope", value("RescaleSlope", "PixelValueTransformationSequence"), 1.0)
+    if slope == 0:
+        raise UnreadableImageError("found a RescaleSlope of 0, which makes all voxels equal, expected another number")
     return Plane(
         shape=shape,
         orientation=_numbers("ImageOrientationPatient", orientation, 6),
         position=_numbers("ImagePositionPatient", value("ImagePositionPatient", "PlanePositionSequence"), 3),
         spacing=_numbers("PixelSpacing", value("PixelSpacing", measures), 2),
         thickness=_number("SliceThickness", thickness, 1.0) or 1.0,
-        slope=_number("RescaleSlope", slope, 1.0),
+        slope=slope,
         intercept=_number("RescaleIntercept", value("RescaleIntercept", "PixelValueTransformationSequence"), 0.0),
         group=tuple(
             str(value(keyword, "FrameContentSequence")) for keyword in ("StackID", "TemporalPositionIndex") if groups

@@ -235,6 +235,11 @@ def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
         raise UnreadableImageError(
             f"found a table of values (Modality LUT) in {path.name}, expected slope and intercept"
         )
+    stored, high = data.get("BitsStored"), data.get("HighBit")
+    if stored and high is not None and int(high) != int(stored) - 1:  # pydicom would take the lower bits
+        raise UnreadableImageError(
+            f"found HighBit {high} in {path.name}, expected {int(stored) - 1} for {stored} BitsStored"
+        )
     if "TransferSyntaxUID" not in data.file_meta:  # files without preamble
         implicit, little = data.original_encoding
         known = ExplicitVRBigEndian if not little else ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

@@ -82,7 +82,7 @@ class HybridClassifier(nn.Module):
         self.test_flips = test_flips
         self.dropout = nn.Dropout(dropout)
         width = {"both": 2 * hybrid.out_features, "pooled": hybrid.num_features}.get(view, hybrid.out_features)
-        width += hybrid.radiomics_encoder.in_features if keep_radiomics else 0
+        width += hybrid.num_radiomics if keep_radiomics else 0
         # constant weights 1 and 0 instead of none, which synchronised batch norms of several processes do not support
         self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
         self.head = nn.Linear(width, num_classes) if num_classes else nn.Identity()

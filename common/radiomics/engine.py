@@ -135,7 +135,8 @@ def _measure_type(
 def _texture(
     name: str, image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, args: Mapping[str, Any]
 ) -> dict[str, float]:
-    from .texture import GreyLevels, texture_features
+    from .grey_levels import GreyLevels
+    from .texture import texture_features
 
     levels = GreyLevels.of(image, args["neighbourhood"], settings.max_levels, args)
     values = texture_features(image, mask, settings.feature_classes, {**args, "grey_levels": levels})

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from radiomics.firstorder import RadiomicsFirstOrder
 
-if TYPE_CHECKING:
-    from .texture import GreyLevels
+from .grey_levels import GreyLevels
 
 __all__ = ["FastIntensity"]
 

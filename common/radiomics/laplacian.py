@@ -74,7 +74,8 @@ def _responses(lower: int, upper: int, length: int, sigma: float, spacing: float
 
     It is Toeplitz but for the ends, as ITK continues the line with its first and its last value.
     """
-    response = _impulse_response(length + math.ceil(2 * REACH * sigma / spacing), sigma, spacing, order)
+    reach = length + math.ceil(2 * REACH * sigma / spacing)
+    response = _impulse_response(reach + -reach % 256, sigma, spacing, order)  # lines of many lengths share one
     beyond = np.cumsum(response[::-1])[::-1]  # all responses at this distance and farther away
     rows = np.arange(lower, upper)
     matrix = response[np.abs(rows[:, None] - np.arange(length))]
@@ -87,7 +88,7 @@ def _responses(lower: int, upper: int, length: int, sigma: float, spacing: float
 def _impulse_response(length: int, sigma: float, spacing: float, order: int) -> np.ndarray:
     """Half of the symmetric response of ITK's recursive filter, from its centre."""
     width = sigma / spacing
-    d = np.polymul(*(_denominator(*wave, width) for wave in WAVES))  # in powers of 1/z, the constant first
+    d = np.convolve(_denominator(*WAVES[0], width), _denominator(*WAVES[1], width))  # of powers of 1/z, upwards
     n = _numerator(AMPLITUDES[order], width)
     sd, dd, ed = _moments(d)
     if order == 0:
@@ -114,7 +115,7 @@ def _numerator(amplitudes: tuple[tuple[float, float], ...], width: float) -> np.
         frequency, decay = wave
         pole = math.exp(decay / width)
         own = [a, pole * (b * math.sin(frequency / width) - a * math.cos(frequency / width))]
-        total += np.polymul(own, _denominator(*WAVES[1 - index], width))
+        total += np.convolve(own, _denominator(*WAVES[1 - index], width))
     return total
 
 

@@ -73,9 +73,9 @@ def _volumes() -> tuple[np.ndarray, np.ndarray]:
     unit, moved = np.ones(3), np.empty((256, 3))
     volume = np.array([cShape.calculate_coefficients(_cube(code), unit)[1] for code in range(256)])
     for axis in range(3):
-        margin = [(int(other == axis), 0) for other in range(3)]
         for code in range(256):
-            pair = np.pad(_cube(code), margin)
+            pair = np.zeros([3 if other == axis else 2 for other in range(3)], dtype=bool)
+            pair[-2:, -2:, -2:] = _cube(code)
             before = np.packbits(pair[:2, :2, :2].ravel(), bitorder="little")[0]
             moved[code, axis] = cShape.calculate_coefficients(pair, unit)[1] - volume[before] - volume[code]
     return volume, moved

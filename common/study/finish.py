@@ -130,7 +130,8 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
-    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
+    settings = {**overlaid_settings(plan, overlays), **_rules(study, plan)}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
@@ -145,6 +146,17 @@ def write_metrics(study: Path, plan: Plan, text: str) -> Path:
     summary["results"] = [entry for entry in results if entry.get("fraction", fraction) == fraction]
     content = {key: value for key, value in summary.items() if key != "comparisons"}
     return write_atomically(study / FINAL / "metrics.json", json.dumps(content, indent=2) + "\n")
+
+
+def overlaid_settings(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
+    """Settings of the plan for ids that an overlay sets too: the weights were trained with the plan's values.
+
+    Args:
+        plan: plan of the study.
+        overlays: overlays of the training.
+    """
+    named, settings = BundleConfigs(plan.bundle).ids(*overlays), {**plan.settings, **plan.train}
+    return {name: value for name, value in settings.items() if name in named}
 
 
 def _rules(study: Path, plan: Plan) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ def check_highdicom() -> None:
         raise InputError(
             "reports: DICOM results need highdicom; run: pip install 'clinical-ssl-bundles[deploy]'"
         ) from error
+    logging.getLogger("highdicom").setLevel(logging.WARNING)  # it logs each copied module
 
 
 def complete_header(header: Dataset) -> Dataset:

@@ -6,8 +6,9 @@ import SimpleITK as sitk
 
 pytest.importorskip("radiomics")
 
+from common.radiomics.grey_levels import GreyLevels
 from common.radiomics.neighbours import Neighbourhood
-from common.radiomics.texture import GreyLevels, texture_features
+from common.radiomics.texture import texture_features
 
 
 def matrices(levels: np.ndarray) -> list[np.ndarray]:

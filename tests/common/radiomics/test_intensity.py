@@ -8,8 +8,9 @@ pytest.importorskip("radiomics")
 
 from radiomics.firstorder import RadiomicsFirstOrder
 
+from common.radiomics.grey_levels import GreyLevels
 from common.radiomics.neighbours import Neighbourhood
-from common.radiomics.texture import GreyLevels, texture_features
+from common.radiomics.texture import texture_features
 
 
 @pytest.mark.parametrize("voxels", [3, 4, 1001])

@@ -14,8 +14,9 @@ pytest.importorskip("radiomics")
 from radiomics import getFeatureClasses
 
 from common.radiomics import matrices
+from common.radiomics.grey_levels import GreyLevels
 from common.radiomics.neighbours import Neighbourhood
-from common.radiomics.texture import GreyLevels, class_features
+from common.radiomics.texture import class_features
 
 CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")
 

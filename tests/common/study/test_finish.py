@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from common.study.finish import overlaid_settings
+from tests.common.study.builders import plan
+
+
+def test_settings_of_the_plan_win_over_those_of_an_overlay_in_the_archive_too():
+    settings = {"image_size": [128, 128], "device": "cpu", "amp": True}
+    study = plan(bundle="radiomics_deep_contrast", settings=settings, train={"lesion_share": 0.5, "max_epochs": 3})
+    assert overlaid_settings(study, ["imagenet", "pooled_view"]) == {"image_size": [128, 128], "lesion_share": 0.5}
+    assert overlaid_settings(study, []) == {}
