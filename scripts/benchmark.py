@@ -223,7 +223,7 @@ def loading(
         size: number of voxels of a phantom along each axis; not with --against.
         rounds: number of measurements of all images.
         against: folder of the other version: git worktree add ../before <commit>.
-        bundle: with --against, name of the bundle.
+        bundle: name of the bundle, for --against.
         output: JSON to write, with hardware, load, versions and all numbers.
         **overrides: with --against, config ids that both versions have, and values, such as --dataset_dir data.
     """
