@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import InputError
 from common.command_line import run_commands
+from common.errors import OptionError
 from common.files import write_atomically
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ def loading(
         _print("loading", benchmark.against_table(result), {"environment": environment, **result}, output)
         return
     if overrides:
-        raise InputError(f"{', '.join(overrides)}: only with --against; leave it out, or see --help")
+        raise OptionError(f"{', '.join(overrides)}: only with --against; leave it out, or see --help")
     environment = benchmark.describe_environment()
     with TemporaryDirectory() as folder:
         if datalist is None:

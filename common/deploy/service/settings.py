@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ...errors import InputError, one_line
+from ...errors import InputError, OptionError, one_line
 
 __all__ = ["ServiceSettings", "address_error", "display_address", "read_settings"]
 
@@ -78,7 +78,8 @@ def read_settings(path: str | Path | None, overrides: Mapping[str, Any]) -> Serv
         overrides: settings by name that replace those of the file.
 
     Raises:
-        InputError: the file is missing or a setting is invalid; the message lists all problems.
+        InputError: the file is missing or a setting is invalid; the message lists all problems. It is an
+            :class:`~common.errors.OptionError` where an override is no setting.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -103,7 +104,8 @@ def read_settings(path: str | Path | None, overrides: Mapping[str, Any]) -> Serv
         problems = list(_problems(settings))
         if not problems:
             return settings
-    raise InputError.of_rows(source, problems)
+    kind = OptionError if overrides.keys() - known.keys() else InputError
+    raise kind.of_rows(source, problems)
 
 
 def address_error(names: str, host: str, port: int, error: OSError) -> InputError:
