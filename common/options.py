@@ -17,7 +17,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .errors import InputError, OptionError
 from .files import check_folder
 from .option_limits import device_problem, limit_problem, unknown_arguments
 from .option_references import unresolved
@@ -61,9 +61,10 @@ def check_options(bundle_root: str | Path) -> None:
         bundle_root: folder of the bundle, with ``configs`` in it.
 
     Raises:
-        InputError: an option has another type than its defaults, a value that no run can use, an argument that its
+        OptionError: an option has another type than its defaults, a value that no run can use, an argument that its
             component lacks, or a reference, expression or component that nothing resolves; no config has it and nothing
-            refers to it; this machine lacks the device; the output folder cannot be made.
+            refers to it.
+        InputError: this machine lacks the device; the output folder cannot be made.
     """
     if (parser := calling_parser()) is None:
         return
@@ -105,7 +106,7 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
         Their ids with the converted values.
 
     Raises:
-        InputError: as :func:`check_options`.
+        OptionError: as :func:`check_options`.
     """
     defaults = _read_defaults(str(Path(folder).resolve()))
     converted: dict[str, Any] = {}
@@ -133,7 +134,7 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
             if not _same(new, value):
                 converted[name] = new
     if problems:
-        raise InputError(problems[0]) if len(problems) == 1 else InputError.of_rows("options", problems)
+        raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
     return converted
 
 

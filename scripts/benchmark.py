@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import InputError
 from common.command_line import run_commands
+from common.errors import OptionError
 from common.files import write_atomically
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def loading(
         size: number of voxels of a phantom along each axis; not with --against.
         rounds: number of measurements of all images.
         against: folder of the other version: git worktree add ../before <commit>.
-        bundle: with --against, name of the bundle.
+        bundle: name of the bundle, for --against.
         output: JSON to write, with hardware, load, versions and all numbers.
         **overrides: with --against, config ids that both versions have, and values, such as --dataset_dir data.
     """
@@ -241,7 +242,7 @@ def loading(
         _print("loading", benchmark.against_table(result), {"environment": environment, **result}, output)
         return
     if overrides:
-        raise InputError(f"{', '.join(overrides)}: only with --against; leave it out, or see --help")
+        raise OptionError(f"{', '.join(overrides)}: only with --against; leave it out, or see --help")
     environment = benchmark.describe_environment()
     with TemporaryDirectory() as folder:
         if datalist is None:

@@ -20,7 +20,6 @@ from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
-from .stage_table import training_config
 
 __all__ = [
     "FINAL",
@@ -55,7 +54,7 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
     """The training of a method with the settings of the plan."""
-    options: dict[str, Any] = {"method": text, "training": training_config(plan.task)}
+    options: dict[str, Any] = {"method": text, "task": plan.task}
     return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
 
 
@@ -153,10 +152,11 @@ def overlaid_settings(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
 
     Args:
         plan: plan of the study.
-        overlays: overlays of the training.
+        overlays: overlays of the training; those that are paths, such as an ensemble's, count for nothing here.
     """
-    named, settings = BundleConfigs(plan.bundle).ids(*overlays), {**plan.settings, **plan.train}
-    return {name: value for name, value in settings.items() if name in named}
+    configs, settings = BundleConfigs(plan.bundle), {**plan.settings, **plan.train}
+    named = configs.ids(*(name for name in overlays if name in configs.names()))
+    return {name: value for name, value in settings.items() if name.split("#")[0] in named}
 
 
 def _rules(study: Path, plan: Plan) -> dict[str, Any]:

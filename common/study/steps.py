@@ -109,7 +109,7 @@ class Study:
         with self._step("finish") as terminal:
             entry = finish(self.folder, plan, journal["choice"]["text"], terminal)
             archive = self.folder / entry["archive"]
-            command = f"python scripts/predict.py {archive} <folder of studies> --output results"
+            command = _use(archive, plan)
             journal = Journal(self.folder)
             journal.write(final=entry, next=command)
             self._write_report()
@@ -147,6 +147,16 @@ class Study:
         if other:
             path = self.folder / PLAN
             raise InputError.of_rows(f"{path}: another plan; edit it, delete it, or name another --output_dir", other)
+
+
+def _use(archive: Path, plan: Plan) -> str:
+    """The command that applies the final model."""
+    if plan.task == "classification":
+        return f"python scripts/predict.py {archive} <folder of studies> --output results"
+    return (
+        f"unzip {archive} && python -m monai.bundle run --config_file {archive.stem}/configs/inference.json "
+        f"--bundle_root {archive.stem} --dataset_dir <folder with datalist.json> --output_dir results"
+    )
 
 
 def _trial(cases: list[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from common import InputError
+from common.errors import OptionError
 from common.files import folder_problem
 from common.option_limits import device_problem, limit_problem, unknown_arguments
 from common.option_references import part_problem
@@ -120,8 +121,9 @@ def test_what_is_right_and_what_monai_resolves_is_left_as_it_is(folder):
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_name(folder):
-    with pytest.raises(InputError, match=r"max_epoch: no config has this option; did you mean max_epochs\?"):
+    with pytest.raises(OptionError, match=r"max_epoch: no config has this option; did you mean max_epochs\?") as caught:
         converted(folder, max_epoch=1)
+    assert caught.value.exit_code == 2  # as of any wrong command line
     with pytest.raises(InputError, match=r"options: 2 problems\n  x1z: no config .*\n  max_epochs: found 'ten'"):
         converted(folder, x1z=1, max_epochs="ten")
 
