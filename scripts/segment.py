@@ -35,6 +35,9 @@ def segment(
             "mlsscl_3d>=0.2.0".
         device: device of the network, such as cpu; default: CUDA if there is a GPU.
     """
+    from common.deploy.prediction.quick_start import import_monai
+
+    import_monai()
     from common.deploy.prediction.outcomes import FailedStudiesError
     from common.deploy.prediction.segment import segment_studies
     from common.deploy.prediction.segmenter import open_segmenter

@@ -85,6 +85,6 @@ def brief(error: BaseException) -> str:
     """Type and message of an unexpected error in one line.
 
     Args:
-        error: that error.
+        error: error to describe.
     """
     return f"{type(error).__name__}: {one_line(error)}"

@@ -31,7 +31,7 @@ class ServiceSettings:
             peers there is no listener.
         watch: folder whose DICOM files are taken in and removed from there.
         settle: time in seconds after the last file of a study until it is taken.
-        destinations: where results are sent: ``dicom://AE_TITLE@host:port`` (C-STORE), ``dicoms://`` for TLS, or the
+        destinations: receivers of the results: ``dicom://AE_TITLE@host:port`` (C-STORE), ``dicoms://`` for TLS, or the
             URL of a DICOMweb server (STOW-RS), ``https://host/dicom-web``.
         attempts: number of times that a prediction or a delivery is tried.
         backoff: time in seconds before the second attempt; it doubles with each, up to an hour.
@@ -115,7 +115,7 @@ def address_error(names: str, host: str, port: int, error: OSError) -> InputErro
         names: names of its settings.
         host: address.
         port: port.
-        error: what the system says.
+        error: error of the operating system.
     """
     reason = error.strerror or one_line(error)
     return InputError(

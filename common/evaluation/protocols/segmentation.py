@@ -56,7 +56,7 @@ class Segmentation(Stages):
         train: ids of ``train_segmentation.yaml`` alone.
         workers: number of processes of this machine that run stages at the same time; with GPUs at most one for each.
         scheduler: address of a Dask scheduler whose workers run the stages instead, e.g. ``tcp://host:8786``.
-        resources: what each stage takes of a worker of that cluster, e.g. "{GPU: 1}".
+        resources: resources of a worker of that cluster that each stage takes, e.g. "{GPU: 1}".
         **settings: ids of the configs and their values, for every stage that has them.
 
     Raises:
