@@ -14,7 +14,7 @@ __all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line"
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 _ENGINES = tuple(f"{os.sep}{package}{os.sep}" for package in ("ignite", "monai"))  # whose handlers log errors and raise
-_PLACES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_PLACES = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _LONGEST = 300  # characters of a path in a message
 _NEVER = -1  # a level below that of all handlers
 

@@ -12,6 +12,7 @@ import pandas as pd
 from .csv_text import csv_text, original_cell
 from .errors import InputError, one_line
 from .files import write_atomically
+from .tables import MISSING
 
 __all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "write_table"]
 
@@ -19,7 +20,6 @@ __all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "wri
 #: images of a subject, ``session`` its visit. ``status`` is ``ok``, or the reason why features are missing.
 KEY_COLUMNS = ("subject", "session", "row", "fold", "label", "status")
 INTEGERS = ("row", "fold", "label")
-MISSING = ["", "nan", "NaN", "NA", "<NA>"]
 
 
 def feature_columns(table: pd.DataFrame) -> list[str]:
@@ -104,7 +104,7 @@ def _read_csv(path: Path, text_columns: Collection[str]) -> pd.DataFrame:
             header = next(csv.reader(file), [])
         # A subject may be called "NA": only the other columns have missing values. As text first, because not all
         # versions of pandas parse floats exactly.
-        missing = {column: MISSING for column in header if column != "subject"}
+        missing = {column: ["", *MISSING] for column in header if column != "subject"}
         table = pd.read_csv(path, dtype=object, keep_default_na=False, na_values=missing)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as CSV ({one_line(error)}); write it again") from error

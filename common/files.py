@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["file_digest", "replacing", "write_atomically", "write_durably"]
+from .errors import InputError
+
+__all__ = ["check_folder", "file_digest", "folder_problem", "replacing", "write_atomically", "write_durably"]
 
 _CHUNK = 1 << 20  # bytes
 
@@ -75,6 +78,39 @@ def write_durably(path: str | Path, content: bytes) -> Path:
         finally:
             os.close(handle)
     return path
+
+
+def folder_problem(folder: str | os.PathLike) -> str | None:
+    """Why no file can be written into a folder, or the folder cannot be made; ``None`` if it can.
+
+    An empty folder of another name is made and removed again, as permissions do not say what a file system allows.
+
+    Args:
+        folder: folder that exists or will be made.
+
+    Returns:
+        The path, what the system says and the remedy.
+    """
+    try:
+        above = next(path for path in (Path(folder).absolute(), *Path(folder).absolute().parents) if path.exists())
+        os.rmdir(tempfile.mkdtemp(prefix=".", dir=above))
+    except OSError as error:
+        return f"{str(folder)[:300]}: cannot be written ({error.strerror}); name another folder, or correct this one"
+    return None
+
+
+def check_folder(folder: str | os.PathLike, option: str = "output") -> None:
+    """Check that files can be written into a folder, before anything is computed for it.
+
+    Args:
+        folder: folder that exists or will be made.
+        option: name of the option that names it, for the message.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if problem := folder_problem(folder):
+        raise InputError(f"{option}: {problem}")
 
 
 def file_digest(path: str | Path, algorithm: str = "blake2b") -> str:

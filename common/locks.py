@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
@@ -19,11 +19,12 @@ class FolderLock:
     It is a record lock, which no process of a data loader inherits: a killed run frees its folder at once.
 
     Args:
-        folder: folder of outputs; created if missing.
+        folder: folder of outputs; created if missing, and removed again at the end if nothing was written there.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / ".lock"
+        self._made: list[Path] = []  # folders that were not there, innermost first
         self._handle: int | None = None
 
     def acquire(self) -> None:
@@ -33,6 +34,7 @@ class FolderLock:
             InputError: another process uses the folder, or nothing can be written there.
         """
         try:
+            self._made += [path for path in (self.path.parent, *self.path.parent.parents) if not path.exists()]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
@@ -58,6 +60,9 @@ class FolderLock:
         if self._handle is not None:
             self.path.unlink(missing_ok=True)
             self._close()
+            with suppress(OSError):  # of a folder with results
+                for folder in self._made:
+                    folder.rmdir()
 
     def _close(self) -> None:
         if self._handle is not None:

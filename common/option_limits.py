@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from pydoc import locate
 from typing import Any
@@ -14,28 +15,37 @@ _SIZES = ("box_size", "image_size", "clip_size", "roi_size")
 _COUNTS = (
     *("batch_size", "max_epochs", "num_clusters", "candidates_per_cluster", "num_slices", "patches_per_volume"),
     *("save_interval", "val_interval", "long_stride", "short_stride", "lesion_slices", "num_keys", "in_channels"),
-    *("num_classes", "channels", "hidden_features", "head_features", "out_features", *_SIZES),
+    *("num_classes", "channels", "hidden_features", "head_features", "in_features", "out_features", "num_radiomics"),
+    *("negatives", "depth", "groups", "radiomics_workers", *_SIZES),
 )
+_INDICES = ("fold", "target_class", "target_layer", "slice_index", "crop_margin", "seed", "seeds", "label_seed")
 _FROM_ZERO = (
-    "learning_rate",
-    "seed",
-    "seeds",
-    "label_seed",
-    "num_workers",
-    "weight_decay",
-    "warmup_epochs",
-    "warmup_steps",
+    *("learning_rate", "encoder_rate", "lr", "num_workers", "weight_decay"),
+    *("warmup_epochs", "warmup_steps", "probing_epochs"),
+    *("alpha", "beta", "redundancy_weight"),  # weights of terms of a loss
 )
-_POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor")
-_SHARES = ("flip_prob", "dropout", "radiomics_dropout", "drop_connect_rate", "cache_rate", "validation_fraction")
+_POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor", "std")
+_SHARES = (
+    *("flip_prob", "prob", "dropout", "dropout_prob", "radiomics_dropout", "drop_connect_rate", "cache_rate"),
+    *("validation_fraction", "momentum", "average_share"),
+)
+_BELOW_ONE = ("bank_momentum", "overlap")  # at 1 a bank never changes, and windows never move
+_PORTIONS = ("label_fraction", "label_fractions", "lesion_share", "max_correlation", "milestones")
+_INFINITY = float("inf")
+_LARGEST_BELOW_ONE = math.nextafter(1.0, 0.0)
 #: For each id the smallest and the largest value, whether the smallest one is allowed, and how a message says so.
 _LIMITS: dict[str, tuple[float, float, bool, str]] = {
-    **dict.fromkeys(_COUNTS, (1, float("inf"), True, "whole numbers from 1")),
-    **dict.fromkeys(_FROM_ZERO, (0, float("inf"), True, "0 or more")),
-    **dict.fromkeys(_POSITIVE, (0, float("inf"), False, "more than 0")),
+    **dict.fromkeys(_COUNTS, (1, _INFINITY, True, "whole numbers from 1")),
+    **dict.fromkeys(_INDICES, (0, _INFINITY, True, "whole numbers from 0")),
+    **dict.fromkeys(_FROM_ZERO, (0, _INFINITY, True, "0 or more")),
+    **dict.fromkeys(_POSITIVE, (0, _INFINITY, False, "more than 0")),
     **dict.fromkeys(_SHARES, (0, 1, True, "a number from 0 to 1")),
-    **dict.fromkeys(("label_fraction", "label_fractions"), (0, 1, False, "more than 0, at most 1")),
+    **dict.fromkeys(_BELOW_ONE, (0, _LARGEST_BELOW_ONE, True, "a number from 0 to below 1")),
+    **dict.fromkeys(_PORTIONS, (0, 1, False, "more than 0, at most 1")),
+    "max_weight": (1, _INFINITY, True, "a number from 1"),
+    "slice_axis": (0, 2, True, "0, 1 or 2"),
 }
+_LABELS = ("mask_label", "organ_label")
 _LISTS = (*_SIZES, "channels", "spacing", "c_grid", "seeds", "label_fractions")  # that need an entry
 
 
@@ -50,12 +60,14 @@ def limit_problem(name: str, value: Any) -> str | None:
         >>> limit_problem("batch_size", 0)
         'whole numbers from 1'
     """
+    values = value if isinstance(value, list | tuple) else [value]
+    numbers = [item for item in values if isinstance(item, int | float) and not isinstance(item, bool)]
+    if name in _LABELS:
+        return "a label other than 0, the background" if 0 in numbers else None
     if name not in _LIMITS:
         return None
     low, high, included, expected = _LIMITS[name]
-    values = value if isinstance(value, list | tuple) else [value]
-    numbers = [item for item in values if isinstance(item, int | float) and not isinstance(item, bool)]
-    right = all((low <= item if included else low < item) and item <= high for item in numbers)
+    right = all((low <= item if included else low < item) and item <= high and item < _INFINITY for item in numbers)
     return None if right and (values or name not in _LISTS) else expected
 
 

@@ -17,8 +17,10 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .errors import InputError, OptionError
+from .files import check_folder
 from .option_limits import device_problem, limit_problem, unknown_arguments
+from .option_references import unresolved
 from .references import closure, evaluated, references
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ _EXAMPLES: dict[str, Sequence[Any]] = {
     for names, values in (
         ("mask_label organ_label", (1, [1, 2])),
         ("lesion_slices negatives num_workers radiomics_workers save_interval slice_index", (1,)),
-        ("lesion_share max_correlation max_weight momentum", (0.9,)),
+        ("average_share lesion_share max_correlation max_weight momentum", (0.9,)),
         ("encoder_name modality", ("name",)),
         ("linear_checkpoint pretrained_encoder pretrained_weights single_checkpoint", ("model.pt",)),
         ("radiomics_settings", ("parameters.yaml",)),
@@ -59,18 +61,28 @@ def check_options(bundle_root: str | Path) -> None:
         bundle_root: folder of the bundle, with ``configs`` in it.
 
     Raises:
-        InputError: an option has another type than its defaults, a value that no run can use, or an argument that its
-            component lacks; no config has it and nothing refers to it; this machine lacks the device.
+        OptionError: an option has another type than its defaults, a value that no run can use, an argument that its
+            component lacks, or a reference, expression or component that nothing resolves; no config has it and nothing
+            refers to it.
+        InputError: this machine lacks the device; the output folder cannot be made.
     """
     if (parser := calling_parser()) is None:
         return
     device = parser.get().get("device")
     if expected := device_problem(device):
         raise InputError(f"device: found {device!r}; expected {expected}; correct it")
+    _check_output(parser.get())
     if converted := converted_options(parser.get(), Path(bundle_root) / "configs"):
         for name, value in converted.items():
             parser[name] = value
         parser.parse()  # what was resolved so far had the old values
+
+
+def _check_output(config: Mapping[str, Any]) -> None:
+    """Refuse an output folder that cannot be made before anything is computed for it."""
+    folder = plain_value(config, "output_dir") if "output_dir" in config else None
+    if isinstance(folder, str):
+        check_folder(folder, "output_dir")
 
 
 def calling_parser() -> ConfigParser | None:
@@ -94,11 +106,11 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
         Their ids with the converted values.
 
     Raises:
-        InputError: as :func:`check_options`.
+        OptionError: as :func:`check_options`.
     """
     defaults = _read_defaults(str(Path(folder).resolve()))
     converted: dict[str, Any] = {}
-    problems = list(_unknown(config, defaults))
+    problems = [*_unknown(config, defaults), *unresolved(config, defaults)]
     for name, value in config.items():
         known = defaults.get(name, [])
         if name in _OF_MONAI or _is_reference(value) or any(_same(value, default[name]) for default in known):
@@ -122,7 +134,7 @@ def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str
             if not _same(new, value):
                 converted[name] = new
     if problems:
-        raise InputError(problems[0]) if len(problems) == 1 else InputError.of_rows("options", problems)
+        raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
     return converted
 
 
@@ -147,6 +159,8 @@ def _converted_parts(
         except TypeError as error:
             problems.append(f"{place}: found {part!r}; expected {error}; correct it")
         else:
+            if expected := limit_problem(place.rpartition("#")[2], new):
+                problems.append(f"{place}: found {part!r}; expected {expected}; correct it")
             if not _same(new, part):
                 converted[place] = new
     return converted, problems

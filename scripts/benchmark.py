@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import InputError
 from common.command_line import run_commands
+from common.errors import OptionError
 from common.files import write_atomically
 
 if TYPE_CHECKING:
@@ -200,22 +201,48 @@ def radiomics(
 
 
 def loading(
-    datalist: str | None = None, num_images: int = 8, size: int = 96, rounds: int = 5, output: str | None = None
+    datalist: str | None = None,
+    num_images: int = 8,
+    size: int = 96,
+    rounds: int = 5,
+    against: str | None = None,
+    bundle: str = "siam3d_imbalance",
+    output: str | None = None,
+    **overrides: Any,
 ) -> None:
     """Loading for training by MONAI's own readers and by the project's reader, which checks what it reads.
 
     The readers take turns in one process, image by image. All of the reading counts, but no other transform.
 
+    With --against, the cohort of a pre-training is loaded by this checkout and by another version of it, in processes
+    that alternate: rows, checks of all files, reading and preprocessing, each with its own config. The CPU time is
+    compared, for a first run and for a later one, which finds what it checked in the cache.
+
     Args:
         datalist: JSON of a cohort; default: phantoms as compressed NIfTI and as DICOM series.
-        num_images: number of phantoms.
-        size: number of voxels of a phantom along each axis.
+        num_images: number of phantoms; with --against of subjects.
+        size: number of voxels of a phantom along each axis; not with --against.
         rounds: number of measurements of all images.
+        against: folder of the other version: git worktree add ../before <commit>.
+        bundle: name of the bundle, for --against.
         output: JSON to write, with hardware, load, versions and all numbers.
+        **overrides: with --against, config ids that both versions have, and values, such as --dataset_dir data.
     """
     from common import benchmark
     from common.data import load_datalist
 
+    if against is not None:
+        if datalist is not None:
+            overrides["datalist"] = str(Path(datalist).absolute())
+        if "dataset_dir" in overrides:
+            overrides["dataset_dir"] = str(Path(overrides["dataset_dir"]).absolute())
+        with benchmark.open_session(_configs(bundle, "pretrain", ()), overrides, num_images) as session:
+            result = benchmark.measure_against(against, bundle, session.overrides, rounds)
+            environment = session.environment
+        _print("loading", benchmark.against_table(result), {"environment": environment, **result}, output)
+        return
+    if overrides:
+        raise OptionError(f"{', '.join(overrides)}: only with --against; leave it out, or see --help")
     environment = benchmark.describe_environment()
     with TemporaryDirectory() as folder:
         if datalist is None:
@@ -243,6 +270,23 @@ def scan(num_files: int = 10_000, size: int = 64, output: str | None = None) -> 
         result = benchmark.measure_scan(folder, num_files, size)
     table = "{files} files of {studies} studies in {seconds:.1f} s, {unreadable} unreadable".format(**result)
     _print("scan", f"load {environment['load']}\n{table}", {"environment": environment, **result}, output)
+
+
+def growth(sizes: Sequence[int] = (100, 1000, 10_000), output: str | None = None) -> None:
+    """Time and memory of datalist checks, with and without their cache, folds and reports, as the cohort grows.
+
+    The images are links to one small volume, of which the checks read the header alone.
+
+    Args:
+        sizes: numbers of subjects of the cohorts.
+        output: JSON to write, with hardware, load, versions and all numbers.
+    """
+    from common import benchmark
+
+    environment = benchmark.describe_environment()
+    with TemporaryDirectory() as folder:
+        result = benchmark.measure_growth(Path(folder), sizes)
+    _print("growth", benchmark.growth_table(result), {"environment": environment, **result}, output)
 
 
 def inference(
@@ -339,7 +383,7 @@ if __name__ == "__main__":
     run_commands(
         {
             each.__name__: each
-            for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan, inference)
+            for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan, growth, inference)
         },
         help=__doc__,
     )

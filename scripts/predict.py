@@ -50,6 +50,9 @@ def predict(
         num_workers: number of processes that read studies in parallel to the network.
         **settings: ids of inference.json and their values.
     """
+    from common.deploy.prediction.quick_start import import_monai
+
+    import_monai()
     from common.deploy.prediction.classifier import open_classifier
     from common.deploy.prediction.outcomes import ArchiveError, FailedStudiesError
     from common.deploy.prediction.predict import find_cases, predict_cases

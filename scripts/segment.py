@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from common import bundle_root
@@ -36,6 +35,9 @@ def segment(
             "mlsscl_3d>=0.2.0".
         device: device of the network, such as cpu; default: CUDA if there is a GPU.
     """
+    from common.deploy.prediction.quick_start import import_monai
+
+    import_monai()
     from common.deploy.prediction.outcomes import FailedStudiesError
     from common.deploy.prediction.segment import segment_studies
     from common.deploy.prediction.segmenter import open_segmenter
@@ -50,5 +52,4 @@ def segment(
 
 
 if __name__ == "__main__":
-    logging.getLogger("highdicom").setLevel(logging.WARNING)  # it logs each copied module
     run_commands(segment)

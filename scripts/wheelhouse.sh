@@ -65,6 +65,7 @@ inference='    environment/bin/python -m monai.bundle run evaluating --config_fi
         --bundle_root ARCHIVE --dataset_dir DATA'
 predict='    environment/bin/python verify.py ARCHIVE.zip --scan
     environment/bin/python predict.py ARCHIVE.zip STUDIES --output RESULTS
+    environment/bin/python segment.py SEGMENTER.zip STUDIES --output RESULTS
     environment/bin/python serve.py ARCHIVE.zip FOLDER --settings service.yaml
 
 hospital.md is the manual; deploy/ has settings of the service, units of systemd and a Containerfile.'

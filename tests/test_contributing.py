@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from common.data import load_datalist
 from common.data.phantoms import BrainPhantoms
 from tests.common.deploy.tiny_bundles import SETTINGS, random_weights
+from tests.python_commands import run_python
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,7 @@ def export(init: Path, module: str, name: str) -> None:
 
 def run(copy: Path, *words: object) -> subprocess.CompletedProcess:
     env = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True)
+    return run_python(words, copy, env)
 
 
 @pytest.mark.slow

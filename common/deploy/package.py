@@ -11,6 +11,7 @@ from typing import Any
 
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
+from ..files import check_folder
 from ..temporary import temporary_folder
 from .consumers.monai_label import check_name, write_monai_label
 from .consumers.monai_label_training import write_monai_label_training
@@ -135,6 +136,7 @@ def package_bundle(
         raise InputError(f"{target}: no target; expected one of {', '.join(TARGETS)}; correct it")
     folder, kind = BundleConfigs(bundle).root, TARGETS[target]
     name = _checked(name or kind.name.format(bundle=folder.name), kind)
+    check_folder(output)
     if key is not None:
         read_private_key(key)
     if weights is None:  # those that ship, with what is known of them

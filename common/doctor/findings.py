@@ -22,8 +22,8 @@ class Finding:
         level: ``error`` for what will fail or make results wrong, ``warning`` for what may, ``note`` for what is as it
             should be or only worth knowing.
         place: file, id, row or part of the installation.
-        text: what was found.
-        remedy: what to do; a command where there is one. Empty for notes.
+        text: description of the finding.
+        remedy: action to take; a command where there is one. Empty for notes.
     """
 
     level: Level
@@ -42,7 +42,7 @@ class Findings:
     """Findings on one thing.
 
     Attributes:
-        subject: what was examined.
+        subject: name of the examined object.
         found: the findings in the order in which they were found.
         files: files that were written, such as pictures.
     """

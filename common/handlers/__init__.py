@@ -3,6 +3,7 @@ from ..networks.memory_bank import MemoryBank
 from .checkpoint import ResumableCheckpoint, save_with_checkpoint
 from .collapse import CollapseMonitor
 from .feature_bank import FeatureBank
+from .head_first import HeadFirst
 from .image_metrics import ImageMetrics
 from .keep_loss import KeepLoss
 from .key_queue_handler import KeyQueueHandler
@@ -17,6 +18,7 @@ __all__ = [
     "CollapseMonitor",
     "FeatureBank",
     "FeatureWriter",
+    "HeadFirst",
     "ImageMetrics",
     "KeepLoss",
     "KeyQueue",

@@ -11,6 +11,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import DiskSaver
+from torch import nn
 
 from ..checkpoints import read_checkpoint
 from ..data.samplers import CandidateBatchSampler
@@ -42,7 +43,7 @@ class ResumableCheckpoint:
     ``checkpoint.pt`` has the state of each object, of the handlers with a state (:func:`save_with_checkpoint`), of the
     engine and of all random generators; it is written under a temporary name and renamed, so that it is complete even
     if the process is killed. The position of the loader is the epoch and step, from which
-    :class:`~common.data.CandidateBatchSampler` continues. ``model.pt`` is the state dict of ``network`` alone, at the
+    :class:`~common.data.CandidateBatchSampler` continues. ``model.pt`` is the state dict of the network alone, at the
     end, or, with a validator, of the best epoch. Put this handler first, so that the others start from the loaded
     state; it saves after all of them.
 
@@ -59,6 +60,8 @@ class ResumableCheckpoint:
         identity: settings that change the results, as plain values (:func:`common.run_identity`); a checkpoint with
             others is refused.
         record: record of the training (:func:`common.training_record`) for ``model.pt``.
+        model: network whose weights ``model.pt`` holds, such as an average that is among ``objects``; ``None`` for
+            ``network``.
 
     Raises:
         InputError: the checkpoint is unreadable, or belongs to another architecture or cohort.
@@ -75,6 +78,7 @@ class ResumableCheckpoint:
         resume: bool = True,
         identity: dict[str, Any] | None = None,
         record: dict[str, Any] | None = None,
+        model: nn.Module | None = None,
     ) -> None:
         self.path = Path(output_dir) / "checkpoint.pt"
         self.objects = {name: obj for name, obj in objects.items() if obj is not None} | {"random": RandomState()}
@@ -86,6 +90,7 @@ class ResumableCheckpoint:
         self.resume = resume
         self.identity = identity or {}
         self.record = record
+        self.model = self.objects["network"] if model is None else model
         self.lock = FolderLock(output_dir)
 
     def attach(self, engine: Engine) -> None:
@@ -145,7 +150,7 @@ class ResumableCheckpoint:
 
     def save_model(self, engine: Engine) -> None:
         """Write ``model.pt``, the network's weights."""
-        state = self.objects["network"].state_dict()
+        state = self.model.state_dict()
         for name, value in state.items():  # to the CPU, where MONAI's ckpt_export loads weights as they were saved
             state[name] = value.cpu() if isinstance(value, torch.Tensor) else value
         self._write(with_training_record(state, self.record), "model.pt")

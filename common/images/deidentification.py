@@ -27,6 +27,7 @@ __all__ = ["Deidentifier", "burned_in_text"]
 
 EDITION = "dicomfields_2026c"
 LONGEST_SHIFT = 3650  # days
+PSEUDONYM_DIGITS = 16  # hexadecimal; two of a million patients have the same with a probability of 3e-8
 METHODS = (
     ("113100", "Basic Application Confidentiality Profile"),
     ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
@@ -53,7 +54,7 @@ class Deidentifier:
         Args:
             patient: name by which the cohort knows the patient.
         """
-        return f"P{self._digest('patient', patient)[:10].upper()}"
+        return f"P{self._digest('patient', patient)[:PSEUDONYM_DIGITS].upper()}"
 
     def shift(self, patient: str) -> timedelta:
         """Time by which the dates of a patient are moved into the past, one day to ten years.

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dicom_headers import DicomSlice
-from .dicom_rules import DicomRule
+from .dicom_rules import DicomRule, Frame
 from .dicom_search import match_series
 from .dicom_segmentation import read_segmentation
 from .dicom_series import stack_of
@@ -93,19 +93,20 @@ def is_picture(slices: Sequence[DicomSlice]) -> bool:
     return len(slices) == 1 and stack_of(slices)[1] is None
 
 
-def write_volume(files: Sequence[Path], picture: bool, output: Path) -> None:
+def write_volume(files: Sequence[Path], picture: bool, output: Path, frame: Frame | None = None) -> None:
     """Write a series as NIfTI: a volume, or a picture with two axes, right and down.
 
     Args:
         files: files of the series.
         picture: result of :func:`is_picture` for the first modality.
         output: path of the ``.nii.gz`` file.
+        frame: frame to take of a film, which becomes a picture.
 
     Raises:
         InputError: the pixels cannot be read, or the series is a volume where a picture is expected, or the reverse.
     """
     try:
-        image = read_image(files)
+        image = read_image(files, frame=frame)
         if picture != (image.affine is None):
             raise ValueError("found a picture and a volume, expected all modalities to be one or the other")
         write_nifti(output, image.voxels, np.eye(4) if image.affine is None else image.affine)

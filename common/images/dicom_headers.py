@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from .dicom_rules import Frame
 from .stored_image import UnreadableImageError
 
 if TYPE_CHECKING:
@@ -56,15 +57,27 @@ class DicomSlice:
     Attributes:
         path: image file.
         header: requested elements, a :class:`pydicom.Dataset`.
+        frame: frame to take of a film, see :class:`~common.images.dicom_rules.DicomRule`.
     """
 
     path: Path
     header: Any
+    frame: Frame | None = None
 
     @cached_property
     def planes(self) -> list[Plane]:
         """The planes of the file, see :func:`planes_of`."""
-        return list(planes_of(self.header))
+        return list(planes_of(self.header, self.frame))
+
+    @property
+    def frame_number(self) -> int | None:
+        """Number of the frame that is taken, from 1; ``None`` for a file of which all frames are."""
+        count = int(self.header.get("NumberOfFrames") or 1)
+        if self.frame is None or count == 1:
+            return None
+        if isinstance(self.frame, int):
+            return self.frame
+        return 1 if self.frame == "first" else (count + 1) // 2
 
     @property
     def name(self) -> str:
@@ -190,14 +203,16 @@ def dicom_files(folder: str | os.PathLike, pixels: bool = False) -> list[DicomSl
     return found
 
 
-def planes_of(header: pydicom.Dataset) -> Iterator[Plane]:
+def planes_of(header: pydicom.Dataset, frame: Frame | None = None) -> Iterator[Plane]:
     """The planes of a file, in the order of its frames.
 
     Args:
         header: header of the file.
+        frame: frame to take of a film, whose frames have no position.
 
     Raises:
-        UnreadableImageError: the number of frames differs from the number of their descriptions.
+        UnreadableImageError: the number of frames differs from the number of their descriptions, the file is a film of
+            which no frame is chosen, or there is no such frame.
     """
     try:
         shape = (int(header.Rows), int(header.get("Columns") or 0))
@@ -209,14 +224,18 @@ def planes_of(header: pydicom.Dataset) -> Iterator[Plane]:
         raise UnreadableImageError(
             f"found {len(frames)} descriptions of frames, expected {count} according to NumberOfFrames"
         )
-    if not frames and count > 1:
+    if not frames and count > 1 and frame is None:
         raise UnreadableImageError(
             f"found {count} frames without a position in the patient, as in a video, expected a volume; "
-            "provide one picture"
+            "choose one in the rules of the DICOM series, such as frame: middle"
         )
+    if frame is not None and frames:
+        raise UnreadableImageError(f"found {count} frames with a position, expected a film; leave out the rule's frame")
+    if isinstance(frame, int) and 1 < count < frame:
+        raise UnreadableImageError(f"found {count} frames, expected one with the number {frame}; correct the rule")
     shared = next(iter(header.get("SharedFunctionalGroupsSequence") or ()), None)
-    for frame in frames or [None]:
-        yield _plane(header, shape, [group for group in (frame, shared) if group is not None])
+    for described in frames or [None]:
+        yield _plane(header, shape, [group for group in (described, shared) if group is not None])
 
 
 def _plane(header: pydicom.Dataset, shape: tuple[int, int], groups: Sequence[pydicom.Dataset]) -> Plane:
@@ -231,14 +250,16 @@ def _plane(header: pydicom.Dataset, shape: tuple[int, int], groups: Sequence[pyd
     measures = "PixelMeasuresSequence"
     thickness = value("SpacingBetweenSlices", measures) or value("SliceThickness", measures)
     orientation = value("ImageOrientationPatient", "PlaneOrientationSequence")
-    slope = value("RescaleSlope", "PixelValueTransformationSequence")
+    slope = _number("RescaleSlope", value("RescaleSlope", "PixelValueTransformationSequence"), 1.0)
+    if slope == 0:
+        raise UnreadableImageError("found a RescaleSlope of 0, which makes all voxels equal, expected another number")
     return Plane(
         shape=shape,
         orientation=_numbers("ImageOrientationPatient", orientation, 6),
         position=_numbers("ImagePositionPatient", value("ImagePositionPatient", "PlanePositionSequence"), 3),
         spacing=_numbers("PixelSpacing", value("PixelSpacing", measures), 2),
         thickness=_number("SliceThickness", thickness, 1.0) or 1.0,
-        slope=_number("RescaleSlope", slope, 1.0),
+        slope=slope,
         intercept=_number("RescaleIntercept", value("RescaleIntercept", "PixelValueTransformationSequence"), 0.0),
         group=tuple(
             str(value(keyword, "FrameContentSequence")) for keyword in ("StackID", "TemporalPositionIndex") if groups

@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from ..errors import InputError
 
-__all__ = ["DicomRule", "parse_dicom_rules", "read_dicom_rules"]
+__all__ = ["DicomRule", "Frame", "parse_dicom_rules", "read_dicom_rules"]
+
+Frame = int | Literal["first", "middle"]
+FRAME = "frame"  # key of a rule; no DICOM keyword begins with a small letter
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,13 @@ class DicomRule:
     Attributes:
         texts: regular expressions by DICOM keyword, matched anywhere in the text of the element.
         ranges: minimum and maximum by DICOM keyword, both inclusive.
+        frame: frame to take of a film, such as multi-frame ultrasound: its number from 1, "first" or "middle";
+            ``None`` refuses films.
     """
 
     texts: Mapping[str, re.Pattern]
     ranges: Mapping[str, tuple[float, float]]
+    frame: Frame | None = None
 
     @property
     def keywords(self) -> set[str]:
@@ -65,9 +71,11 @@ def read_dicom_rules(path: str | os.PathLike) -> dict[str, DicomRule]:
         T1: {SeriesDescription: "(?i)t1.*in"}
         T2: {EchoTime: [60, 120]} # ms
         OUT: {SeriesDescription: "(?i)opp|out", EchoTime: [1.0, 2.6]}
+        US: {Modality: US, frame: middle} # of a film
 
     Each modality has one or more conditions, all of which a slice must fulfil: text is a regular expression, two
-    numbers are a range. Any keyword of the DICOM standard may be used.
+    numbers are a range. Any keyword of the DICOM standard may be used. ``frame`` is no condition, but what is taken of
+    a film (:class:`DicomRule`).
 
     Args:
         path: YAML file.
@@ -114,7 +122,7 @@ def parse_dicom_rules(content: Any, source: str) -> dict[str, DicomRule]:
 def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
     from pydicom.datadict import tag_for_keyword
 
-    texts, ranges = {}, {}
+    texts, ranges, frame = {}, {}, None
     if not re.fullmatch(r"[\w+-][\w.+-]*", name):
         problems.append(
             f"{name}: found a name that cannot be a file name, expected letters, digits and -_.+; rename it"
@@ -125,7 +133,13 @@ def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
         )
         conditions = {}
     for key, value in conditions.items():
-        if tag_for_keyword(str(key)) is None:
+        if key == FRAME:
+            frame = value
+            if value not in ("first", "middle") and not (type(value) is int and value > 0):
+                problems.append(
+                    f"{name} {FRAME}: found {value!r}, expected first, middle or a number from 1; correct it"
+                )
+        elif tag_for_keyword(str(key)) is None:
             problems.append(
                 f"{name} {key}: found no such DICOM keyword, expected one such as SeriesDescription; correct it"
             )
@@ -138,7 +152,7 @@ def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
             ranges[key] = (float(value[0]), float(value[1]))
         else:
             problems.append(f"{name} {key}: found {value!r}, expected text or two numbers [low, high]; correct it")
-    return DicomRule(texts, ranges)
+    return DicomRule(texts, ranges, frame)
 
 
 def _is_range(value: Any) -> bool:

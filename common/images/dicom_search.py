@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from .dicom_headers import SEGMENTATION, DicomSlice, read_header
-from .dicom_rules import DicomRule
+from .dicom_rules import DicomRule, Frame
 from .dicom_series import stack_of
 from .nifti import write_nifti
 from .read import read_image
@@ -54,7 +57,7 @@ def match_series(
     owners: dict[Path, str] = {}
     problems: dict[str, str] = {}
     for modality, rule in rules.items():
-        matched = [item for item in slices if rule.matches(item.header)]
+        matched = [replace(item, frame=rule.frame) for item in slices if rule.matches(item.header)]
         series = {item.header.get("SeriesInstanceUID"): item.name for item in matched}
         if len(series) > 1:
             names = ", ".join(sorted(series.values()))
@@ -75,17 +78,18 @@ def match_series(
     return files, problems
 
 
-def convert_series(files: Sequence[Path], output: Path) -> None:
+def convert_series(files: Sequence[Path], output: Path, frame: Frame | None = None) -> None:
     """Convert a series to NIfTI; the file is written completely or not at all.
 
     Args:
         files: slices of one regular series.
         output: path of the ``.nii.gz`` file.
+        frame: frame to take of a film, which becomes a picture: two axes, right and down.
 
     Raises:
         UnreadableImageError: see :func:`~common.images.dicom_series.read_dicom`; or the series is no volume.
     """
-    image = read_image(files)
-    if image.affine is None:
+    image = read_image(files, frame=frame)
+    if image.affine is None and frame is None:
         raise UnreadableImageError("found one picture without a position in the patient, expected a volume")
-    write_nifti(output, image.voxels, image.affine)
+    write_nifti(output, image.voxels, np.eye(4) if image.affine is None else image.affine)

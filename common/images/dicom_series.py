@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .dicom_headers import SEGMENTATION, DicomSlice, Plane, dicom_files, read_header
+from .dicom_rules import Frame
 from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def check_dicom_series(path: str | os.PathLike) -> StoredImage:
     return StoredImage(placeholder, placeholder.ndim, affine)
 
 
-def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
+def read_dicom(source: str | os.PathLike | Sequence[Path], frame: Frame | None = None) -> StoredImage:
     """Read a DICOM series, or a file with one or more frames, in rescaled units (HU in CT).
 
     Stored values are scaled by the slope and intercept of each slice. MONOCHROME1 only affects display: values of
@@ -57,12 +59,13 @@ def read_dicom(source: str | os.PathLike | Sequence[Path]) -> StoredImage:
 
     Args:
         source: path as in :func:`check_dicom_series`, or the files of one series.
+        frame: frame to take of a film, see :class:`~common.images.dicom_rules.DicomRule`; it becomes a picture.
 
     Raises:
         UnreadableImageError: see :func:`check_dicom_series`; or the pixels cannot be read, or their number differs
             from the header.
     """
-    slices = _slices(source, pixels=True)
+    slices = [replace(item, frame=frame) for item in _slices(source, pixels=True)]
     order, affine, shape = stack_of(slices)
     places = np.empty(len(order), dtype=int)
     places[order] = np.arange(len(order))
@@ -201,12 +204,12 @@ def _stored_values(item: DicomSlice) -> np.ndarray:
     """Values of the frames of a file, ``[frames, rows, columns]``, before rescaling; its encoded pixels are dropped."""
     from pydicom.pixels import apply_color_lut, pixel_array
 
-    path, data = item.path, item.header
+    path, data, number = item.path, item.header, item.frame_number
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # values that violate the standard
             name = _check_pixels(data, path)
-            values = pixel_array(data)
+            values = pixel_array(data, index=None if number is None else number - 1)
             del data[name]
             if data.get("PhotometricInterpretation") == "PALETTE COLOR":
                 values = apply_color_lut(values, data)
@@ -217,7 +220,8 @@ def _stored_values(item: DicomSlice) -> np.ndarray:
     except Exception as error:  # decoders raise many types
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UnreadableImageError(f"found unreadable pixels in {path.name} ({reason})") from error
-    return values if int(data.get("NumberOfFrames") or 1) > 1 else values.reshape(1, *values.shape[-2:])
+    several = number is None and int(data.get("NumberOfFrames") or 1) > 1
+    return values if several else values.reshape(1, *values.shape[-2:])
 
 
 def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
@@ -230,6 +234,11 @@ def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
     if "ModalityLUTSequence" in data:
         raise UnreadableImageError(
             f"found a table of values (Modality LUT) in {path.name}, expected slope and intercept"
+        )
+    stored, high = data.get("BitsStored"), data.get("HighBit")
+    if stored and high is not None and int(high) != int(stored) - 1:  # pydicom would take the lower bits
+        raise UnreadableImageError(
+            f"found HighBit {high} in {path.name}, expected {int(stored) - 1} for {stored} BitsStored"
         )
     if "TransferSyntaxUID" not in data.file_meta:  # files without preamble
         implicit, little = data.original_encoding

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from .studies import all_files
 
 __all__ = ["datalist_rows", "folder_row", "image_folders", "is_image", "is_mask", "mask_files"]
@@ -101,17 +101,36 @@ def datalist_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
         path: JSON file; paths in it are relative to its folder.
 
     Raises:
-        InputError: the file is no datalist.
+        InputError: the file is no datalist, or rows are no objects with paths.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [dict(row) for row in content.get("testing") or content["training"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        rows = content.get("testing") or content["training"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{path}: found no datalist ({' '.join(str(error).split())[:80]}), expected JSON with rows in testing or "
-            "training; provide one, or a folder"
+            f"{path}: found no datalist ({one_line(error, 80)}), expected JSON with rows in testing or training; "
+            "provide one, or a folder"
         ) from error
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: found {type(rows).__name__} as rows, expected a list of objects; correct it")
+    if problems := [f"row {index}: {problem}" for index, row in enumerate(rows) if (problem := _problem(row))]:
+        raise InputError.of_rows(str(path), problems)
     return [(_name(row, index), _absolute(row, path.parent)) for index, row in enumerate(rows)]
+
+
+def _problem(row: Any) -> str | None:
+    """What is wrong with a row, by its types alone."""
+    if not isinstance(row, dict):
+        return f"found {str(row)[:40]!r}, expected an object such as {{'image': 'a.nii.gz'}}; correct it"
+    image, mask, place = row.get("image"), row.get("mask"), row.get("slice")
+    files = image if isinstance(image, list) else [image]
+    if not files or not all(file is None or isinstance(file, str) for file in files):
+        return f"image: found {str(image)[:40]!r}, expected a path, or one for each modality; correct it"
+    if not (mask is None or isinstance(mask, str)):
+        return f"mask: found {str(mask)[:40]!r}, expected a path; correct it"
+    if not (place is None or (isinstance(place, int) and not isinstance(place, bool))):
+        return f"slice: found {str(place)[:40]!r}, expected an integer; correct it"
+    return None
 
 
 def _name(row: dict[str, Any], index: int) -> str:

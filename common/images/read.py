@@ -13,6 +13,7 @@ import numpy as np
 
 from ..files import file_digest
 from .dicom_headers import is_dicom
+from .dicom_rules import Frame
 from .dicom_series import check_dicom_series, read_dicom
 from .nifti import NIFTI_SUFFIXES, read_nifti, read_nifti_header
 from .pictures import PICTURE_SUFFIXES, read_picture
@@ -33,7 +34,9 @@ def image_digest(path: str | os.PathLike) -> str:
     return f"{file_digest(Path(path))}{_name_kind(path)}"
 
 
-def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = False, content: bool = True) -> StoredImage:
+def read_image(
+    path: str | os.PathLike | Sequence[Path], *, is_mask: bool = False, content: bool = True, frame: Frame | None = None
+) -> StoredImage:
     """Read an image: the folder of a DICOM series, a DICOM file, NIfTI, a picture, or any file that SimpleITK reads.
 
     The suffix, in upper or lower case, decides how NIfTI files, pictures and arrays are read, the content decides for
@@ -43,6 +46,7 @@ def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = Fals
         path: file or folder, or the DICOM files of one series.
         is_mask: whether to refuse images that cannot be masks: pictures with lossy compression.
         content: whether to read the voxels; otherwise only headers of NIfTI and DICOM are read, and voxels are 0.
+        frame: frame to take of a film, if DICOM files are given, see :class:`~common.images.dicom_rules.DicomRule`.
 
     Raises:
         UnreadableImageError: the image is unusable, or has voxels that are NaN or infinite; the message states what
@@ -53,7 +57,7 @@ def read_image(path: str | os.PathLike | Sequence[Path], *, is_mask: bool = Fals
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            image = _read(source, is_mask, content) if isinstance(source, Path) else read_dicom(source)
+            image = _read(source, is_mask, content) if isinstance(source, Path) else read_dicom(source, frame)
         _check_finite(image.voxels)
         return image
     except UnreadableImageError:

@@ -22,6 +22,7 @@ from .pretrained_unet import PretrainedUNet
 from .probabilities import with_probabilities
 from .projection import ProjectedEncoder
 from .radiomics_encoder import RadiomicsEncoder
+from .residual_unet_encoder import ResidualUNetEncoder
 from .resnet import ResNetBackbone
 from .restoration import RestorationNetwork
 from .rubik import RubikNetwork, RubikOutput
@@ -29,6 +30,7 @@ from .siamese import SiameseNetwork, SiameseOutput
 from .sync_batchnorm import convert_sync_batchnorm
 from .unet_encoder import UNetEncoder
 from .volume_resnet import VolumeResNet
+from .volume_weights import load_volume_weights
 from .weights import load_weights
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "ProjectionHead",
     "RadiomicsEncoder",
     "ResNetBackbone",
+    "ResidualUNetEncoder",
     "RestorationNetwork",
     "RubikNetwork",
     "RubikOutput",
@@ -74,6 +77,7 @@ __all__ = [
     "load_imagenet_weights",
     "load_parts",
     "load_unet_weights",
+    "load_volume_weights",
     "load_weights",
     "with_probabilities",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from ..checkpoints import read_checkpoint
 from .pretrained_unet import PretrainedUNet
 from .weights import check_architecture, state_dict_in
 
-__all__ = ["load_encoder_weights", "load_unet_weights"]
+__all__ = ["load_encoder_weights", "load_unet_weights", "with_channels"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     first = next(name for name, parameter in encoder.named_parameters() if parameter.ndim > 2)
     if first in state:
-        state[first] = _share_out(state[first], encoder.get_parameter(first), path)
+        state[first] = with_channels(state[first], encoder.get_parameter(first), path)
     check_architecture(encoder.state_dict(), state, encoder, path)
     encoder.load_state_dict(state)
     logger.info(f"{type(encoder).__name__}: loaded {len(state)} tensors from {path}.")
@@ -76,8 +77,14 @@ def load_unet_weights(network: PretrainedUNet, path: str | Path | None, prefix: 
     return network
 
 
-def _share_out(found: torch.Tensor, expected: torch.Tensor, path: str | Path) -> torch.Tensor:
-    """The first convolution's weights, ``out x in x kernel``, for the number of input channels that is expected."""
+def with_channels(found: Any, expected: torch.Tensor, path: str | Path) -> Any:
+    """The first convolution's weights for another number of input channels.
+
+    Args:
+        found: weights of the file, ``out x in x kernel``; something else is returned as it is.
+        expected: weights of the network.
+        path: path of the file, for the log.
+    """
     if not isinstance(found, torch.Tensor) or found.ndim != expected.ndim:
         return found
     before, after = found.shape[1], expected.shape[1]

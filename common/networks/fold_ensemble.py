@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from .probabilities import log_mean_probability
+
 __all__ = ["FoldEnsemble"]
 
 
@@ -32,6 +34,5 @@ class FoldEnsemble(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits, or probabilities."""
-        members = torch.stack([torch.log_softmax(member(x).float(), dim=1) for member in self.members])  # MxBxK
-        logits = torch.logsumexp(members, dim=0) - torch.log(torch.tensor(float(len(self.members))))
+        logits = log_mean_probability(torch.stack([member(x) for member in self.members]))
         return logits if self.probabilities is None else self.probabilities(logits)

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .interfaces import FeatureMapEncoder, VectorEncoder
+from .interfaces import FeatureMapEncoder
+from .radiomics_encoder import RadiomicsEncoder
 from .unit_vectors import unit_vectors
 
 __all__ = ["HybridNetwork", "HybridOutput"]
@@ -36,7 +37,7 @@ class HybridNetwork(nn.Module):
 
     Args:
         image_encoder: network from ``B[C]HW`` to a feature map ``BKhw`` with attribute ``num_features`` (K).
-        radiomics_encoder: network from ``B[R]`` to ``B[F]`` with attribute ``out_features`` (F).
+        radiomics_encoder: network from ``B[R]`` to ``B[F]``.
         out_features: length F of the vectors.
         frozen: names of modules that keep weights and batch statistics. **Ours**: ``["image_encoder"]`` freezes one
             with ImageNet weights, while its projection and the radiomics learn to correspond (Zhai et al. 2022, "LiT"):
@@ -54,7 +55,7 @@ class HybridNetwork(nn.Module):
     def __init__(
         self,
         image_encoder: FeatureMapEncoder,
-        radiomics_encoder: VectorEncoder,
+        radiomics_encoder: RadiomicsEncoder,
         out_features: int = 128,
         frozen: Sequence[str] = (),
     ) -> None:
@@ -69,6 +70,7 @@ class HybridNetwork(nn.Module):
         self.image_projection = nn.Linear(image_encoder.num_features, out_features)
         self.radiomics_encoder = radiomics_encoder
         self.num_features = image_encoder.num_features
+        self.num_radiomics = radiomics_encoder.in_features
         self.out_features = out_features
         self.frozen = freeze(self, frozen)
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from ..errors import InputError
 from .hybrid import HybridNetwork, freeze
+from .probabilities import log_mean_probability
 from .unit_vectors import unit_vectors
 
 __all__ = ["HybridClassifier"]
@@ -41,6 +42,9 @@ class HybridClassifier(nn.Module):
             2022, appendix A.1). **Ours**: features of unit vectors are so small and unequal that few steps of a linear
             probe hardly find the informative ones.
         dropout: probability of dropping a feature in training.
+        keep_radiomics: whether the classifier also sees the radiomics as they come in, behind the vectors. **Ours**:
+            the vectors keep what image and radiomics share, and the radiomics alone are strong where labels are few.
+        test_flips: whether to average the probabilities of an image and its mirror image in evaluation. **Ours**.
         probabilities: module from logits to probabilities, for evaluation and export: ``torch.nn.Softmax`` or
             :class:`~common.networks.CalibratedSoftmax`. ``None`` returns logits, for cross-entropy. Both have
             the same weights.
@@ -64,6 +68,8 @@ class HybridClassifier(nn.Module):
         normalize: bool = True,
         batch_norm: bool = False,
         dropout: float = 0.0,
+        keep_radiomics: bool = False,
+        test_flips: bool = False,
         probabilities: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -72,43 +78,63 @@ class HybridClassifier(nn.Module):
         self.hybrid = hybrid
         self.view = view
         self.normalize = normalize
+        self.keep_radiomics = keep_radiomics
+        self.test_flips = test_flips
         self.dropout = nn.Dropout(dropout)
         width = {"both": 2 * hybrid.out_features, "pooled": hybrid.num_features}.get(view, hybrid.out_features)
+        width += hybrid.num_radiomics if keep_radiomics else 0
         # constant weights 1 and 0 instead of none, which synchronised batch norms of several processes do not support
         self.norm = nn.BatchNorm1d(width).requires_grad_(False) if batch_norm else nn.Identity()
         self.head = nn.Linear(width, num_classes) if num_classes else nn.Identity()
         self.probabilities = probabilities
         self.frozen = freeze(hybrid, [*frozen, *_unused(view)])
+        self.head_alone = False
+
+    def train_head_alone(self, alone: bool) -> None:
+        """Let batch norms outside the classifier keep their statistics in training, or no longer.
+
+        Args:
+            alone: whether only the classifier is trained; see :class:`~common.handlers.HeadFirst`.
+        """
+        self.head_alone = alone
 
     def train(self, mode: bool = True) -> HybridClassifier:
         """Set the trained parts to training mode; frozen batch norms keep and use their statistics."""
         super().train(mode)
         for name in self.frozen:
             self.hybrid.get_submodule(name).eval()
+        if self.head_alone:
+            self.hybrid.eval()
         return self
 
     def forward(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
         """Logits, or probabilities."""
-        features = self.dropout(self.norm(self.features(image, radiomics)))
-        logits = self.head(features).float()  # under autocast a softmax would not add up to 1
+        logits = self.logits(image, radiomics)
+        if self.test_flips and not self.training:
+            logits = log_mean_probability(torch.stack([logits, self.logits(image.flip(2), radiomics)]))
         return logits if self.probabilities is None else self.probabilities(logits)
+
+    @torch.jit.export
+    def logits(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits of the images as they are, in float32: under autocast a softmax would not add up to 1."""
+        return self.head(self.dropout(self.norm(self.features(image, radiomics)))).float()
 
     @torch.jit.export
     def features(self, image: torch.Tensor, radiomics: torch.Tensor | None = None) -> torch.Tensor:
         """Input of the classifier, before its batch norm."""
-        if self.view == "pooled":
-            return self.hybrid.pooled_features(image)
         vectors = []
-        if self.view != "radiomics":
+        if self.view == "pooled":
+            vectors.append(self.hybrid.pooled_features(image))
+        elif self.view != "radiomics":
             vectors.append(self.hybrid.image_projection(self.hybrid.pooled_features(image)))
-        if self.view != "image":
-            if radiomics is None:
-                raise InputError(
-                    f"radiomics: none, and the view is {self.view}; give them, or train a view of the image"
-                )
+        if radiomics is None and (self.keep_radiomics or self.view in ("both", "radiomics")):
+            raise InputError(f"radiomics: none, and the view is {self.view}; give them, or train a view of the image")
+        if radiomics is not None and self.view in ("both", "radiomics"):
             vectors.append(self.hybrid.radiomics_encoder(radiomics))
-        if self.normalize:
+        if self.normalize and self.view != "pooled":
             vectors = [unit_vectors(vector) for vector in vectors]
+        if radiomics is not None and self.keep_radiomics:
+            vectors.append(radiomics)
         return torch.cat(vectors, dim=1)
 
 

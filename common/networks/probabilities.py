@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
-__all__ = ["with_probabilities"]
+__all__ = ["log_mean_probability", "with_probabilities"]
+
+
+def log_mean_probability(logits: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the mean probability of several predictions, whose softmax is that mean again.
+
+    So it takes the place of the logits of a single prediction, for calibration and export.
+
+    Args:
+        logits: logits of M predictions, ``MBK``.
+
+    Returns:
+        ``BK``.
+
+    Example:
+        >>> log_mean_probability(torch.tensor([[[0.0, 0.0]], [[100.0, 0.0]]])).softmax(1)
+        tensor([[0.7500, 0.2500]])
+    """
+    members = torch.log_softmax(logits.float(), dim=2)
+    return torch.logsumexp(members, dim=0) - torch.log(torch.tensor(float(len(logits))))
 
 
 def with_probabilities(network: nn.Module, probabilities: nn.Module) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,17 +69,11 @@ class Box:
 
     def crop(self, image: sitk.Image) -> sitk.Image:
         """A copy of this part of ``image``, with its spacing; ITK's own region filter takes half a millisecond more."""
-        return _part(image, zip(self.lower, self.upper, strict=True))
+        part = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image)[self.slices])
+        part.SetSpacing(image.GetSpacing())
+        return part
 
-    def crop_axis(self, image: sitk.Image, axis: int) -> sitk.Image:
-        """Like :meth:`crop`, on one axis only."""
-        ranges = [(0, length) for length in image.GetSize()]
-        ranges[axis] = (self.lower[axis], self.upper[axis])
-        return _part(image, ranges)
-
-
-def _part(image: sitk.Image, ranges: Iterable[tuple[int, int]]) -> sitk.Image:
-    slices = [slice(low, up) for low, up in ranges]
-    part = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image)[tuple(slices[::-1])])
-    part.SetSpacing(image.GetSpacing())
-    return part
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Index of this part of an array, whose axes are in the order of NumPy."""
+        return tuple(slice(low, up) for low, up in zip(reversed(self.lower), reversed(self.upper), strict=True))

@@ -1,83 +1,119 @@
 """Features of the grey level co-occurrence matrix with the values of PyRadiomics and far fewer operations."""
 
-# names of PyRadiomics' methods
-# flake8: noqa: N802
-
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import numpy as np
 from radiomics.glcm import RadiomicsGLCM
 
-__all__ = ["FastCooccurrence"]
+from .grey_levels import GreyLevels
+from .matrices import AllAtOnce, level_pairs, listed
+
+__all__ = ["FastCooccurrence", "cooccurrence_features"]
+
+EPS = np.spacing(1)  # PyRadiomics' constant against division by zero and the logarithm of 0
+INDEPENDENT = 1e-6  # mutual information in bits below which PyRadiomics' own rounding decides (**ours**)
 
 
-class FastCooccurrence(RadiomicsGLCM):
-    """Contrast and cluster features from sum and difference histograms, MCC by a symmetric eigenvalue problem.
+class FastCooccurrence(AllAtOnce, RadiomicsGLCM):
+    """PyRadiomics' class with :func:`cooccurrence_features` of the pairs that occur."""
 
-    Features that depend only on ``i + j`` or ``|i - j|`` are sums over the histograms p_{x+y} and p_{x-y}, which
-    PyRadiomics computes anyway (Haralick et al. 1973, appendix), of length 2 Ng instead of Ng^2.
+    def measure(self) -> dict[str, Any] | None:
+        """Means over the angles; by PyRadiomics if the matrix is not symmetric, or there are no pairs or few levels."""
+        levels: GreyLevels = self.settings["grey_levels"]
+        if not (self.symmetricalGLCM and listed(levels, self) and len(levels.present) > 1):
+            return None
+        matrix = level_pairs(levels, self)
+        matrix = matrix[matrix.any((1, 2))]
+        if not len(matrix):
+            return None
+        matrix = matrix + matrix.transpose(0, 2, 1)
+        return cooccurrence_features(matrix / matrix.sum((1, 2), keepdims=True), levels.present)
+
+
+def cooccurrence_features(p: np.ndarray, present: np.ndarray) -> dict[str, Any] | None:
+    """PyRadiomics' features of symmetric matrices, means over the angles.
+
+    Features that depend only on i + j or |i - j| are sums over the histograms p_{x+y} and p_{x-y} (Haralick et al.
+    1973, appendix), of length 2 Ng instead of Ng^2. The others are sums over the levels, or over the cells above 0.
+
+    Args:
+        p: co-occurrence matrices of levels that occur, each with the sum 1, ``[angle, i, j]``.
+        present: grey levels, at least two.
+
+    Returns:
+        Values by PyRadiomics' names; ``None`` if the two levels are nearly independent.
     """
+    angles, number, highest = len(p), len(present), int(present[-1])
+    cells = np.flatnonzero(p)
+    values = p.ravel()[cells]
+    angle, cell = np.divmod(cells, number**2)
+    levels, px = present.astype(float), p.sum(2)
+    mean = px @ levels
+    variance = np.sum(px * (levels - mean[:, None]) ** 2, 1)
+    near = np.round(levels.mean())  # smaller numbers have smaller rounding errors
+    product = np.multiply.outer(levels - near, levels - near).ravel()[cell]
+    covariance = np.bincount(angle, values * product, angles) - (mean - near) ** 2
 
-    def _calculateCoefficients(self) -> None:
-        """Like PyRadiomics, but the histograms take one pass over the matrix instead of one per bin."""
-        eps, number = np.spacing(1), self.coefficients["Ng"]
-        levels = self.coefficients["grayLevels"].astype("float")
-        i, j = np.meshgrid(levels, levels, indexing="ij", sparse=True)
-        matrix = self.P_glcm
-        self.coefficients.update(
-            eps=eps,
-            i=i,
-            j=j,
-            kValuesSum=np.arange(2, 2 * number + 1, dtype="float"),
-            kValuesDiff=np.arange(0, number, dtype="float"),
-            px=matrix.sum(2, keepdims=True),
-            py=matrix.sum(1, keepdims=True),
-            ux=np.sum(i[None, :, :, None] * matrix, (1, 2), keepdims=True),
-            uy=np.sum(j[None, :, :, None] * matrix, (1, 2), keepdims=True),
-            pxAddy=_histogram(matrix, i + j - 2, 2 * number - 1),
-            pxSuby=_histogram(matrix, np.abs(i - j), number),
-            HXY=-np.sum(matrix * np.log2(matrix + eps), (1, 2)),
-        )
+    def histogram(bins: np.ndarray, size: int) -> np.ndarray:
+        return np.bincount(angle * size + bins.ravel()[cell], values, angles * size).reshape(angles, size)
 
-    def _cluster(self, power: int) -> np.ndarray:
-        """Mean over the angles of sum_k (k - ux - uy)^power p_{x+y}(k)."""
-        mean = (self.coefficients["ux"] + self.coefficients["uy"])[:, 0]
-        distance = self.coefficients["kValuesSum"][None, :, None] - mean
-        return np.nanmean(np.sum(self.coefficients["pxAddy"] * distance**power, 1), 1)
-
-    def getClusterProminenceFeatureValue(self) -> np.ndarray:
-        """Fourth central moment of i + j."""
-        return self._cluster(4)
-
-    def getClusterShadeFeatureValue(self) -> np.ndarray:
-        """Third central moment of i + j."""
-        return self._cluster(3)
-
-    def getClusterTendencyFeatureValue(self) -> np.ndarray:
-        """Second central moment of i + j."""
-        return self._cluster(2)
-
-    def getContrastFeatureValue(self) -> np.ndarray:
-        """Mean square of i - j."""
-        difference = self.coefficients["kValuesDiff"][None, :, None]
-        return np.nanmean(np.sum(self.coefficients["pxSuby"] * difference**2, 1), 1)
-
-    def getMCCFeatureValue(self) -> np.ndarray | int:
-        """Maximal correlation coefficient; by PyRadiomics if the matrix is not symmetric or has one level."""
-        matrix = np.moveaxis(self.P_glcm[0], -1, 0)  # angle, i, j
-        if not self.symmetricalGLCM or matrix.shape[1] < 2 or np.isnan(matrix).any():
-            return super().getMCCFeatureValue()
-        return np.mean(_maximal_correlations(matrix, self.coefficients["eps"]), keepdims=True)
-
-
-def _histogram(matrix: np.ndarray, bins: np.ndarray, number: int) -> np.ndarray:
-    """Sums of a matrix ``[1, i, j, angle]`` over the cells of each bin, ``[1, number, angle]``."""
-    cells = bins.astype(np.intp).ravel()
-    angles = np.moveaxis(matrix[0], -1, 0).reshape(matrix.shape[-1], -1)
-    return np.stack([np.bincount(cells, one, minlength=number) for one in angles], axis=-1)[None]
+    total = histogram(np.add.outer(present, present) - 2, 2 * highest - 1)
+    difference = histogram(np.abs(np.subtract.outer(present, present)), highest)
+    sums, k = np.arange(2.0, 2 * highest + 1), np.arange(float(highest))
+    away = sums - 2 * mean[:, None]
+    spread = difference.mean(0)
+    joint = -np.bincount(angle, values * np.log2(values + EPS), angles)
+    information = _information(px, joint)
+    if (information[1] <= INDEPENDENT).any():
+        return None
+    apart = difference @ k
+    return {
+        "Autocorrelation": np.mean(covariance + mean**2),
+        "ClusterProminence": np.mean(np.sum(total * away**4, 1)),
+        "ClusterShade": np.mean(np.sum(total * away**3, 1)),
+        "ClusterTendency": np.mean(np.sum(total * away**2, 1)),
+        "Contrast": spread @ k**2,
+        "Correlation": np.mean(np.where(variance == 0, 1, covariance / (variance + EPS))),
+        "DifferenceAverage": spread @ k,
+        "DifferenceEntropy": _entropy(difference),
+        "DifferenceVariance": np.mean(np.sum(difference * (k - apart[:, None]) ** 2, 1)),
+        "Id": spread @ (1 / (1 + k)),
+        "Idm": spread @ (1 / (1 + k**2)),
+        "Idmn": spread @ (1 / (1 + k**2 / highest**2)),
+        "Idn": spread @ (1 / (1 + k / highest)),
+        "Imc1": np.mean(information[0]),
+        "Imc2": np.mean((1 - np.exp(-2 * information[1])) ** 0.5),
+        "InverseVariance": spread[1:] @ (1 / k[1:] ** 2),
+        "JointAverage": np.mean(mean),
+        "JointEnergy": values @ values / angles,
+        "JointEntropy": np.mean(joint),
+        "MCC": np.mean(_maximal_correlations(p)),
+        "MaximumProbability": np.mean(p.max((1, 2))),
+        "SumAverage": total.mean(0) @ sums,
+        "SumEntropy": _entropy(total),
+        "SumSquares": np.mean(variance),
+    }
 
 
-def _maximal_correlations(p: np.ndarray, eps: float) -> np.ndarray:
+def _entropy(histograms: np.ndarray) -> float:
+    return -np.sum(histograms * np.log2(histograms + EPS)) / len(histograms)
+
+
+def _information(px: np.ndarray, joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Information measures of correlation: (HXY - HXY1) / HX, and HXY2 - HXY, for each angle.
+
+    HXY1 and HXY2 are sums of -log2(px py + eps) over all cells, weighted with p and with px py. As log2(x + eps) is
+    log2 x + eps / (x ln 2) for a small eps, both are twice the entropy of px but for terms of eps, here those of HXY2.
+    """
+    entropy = -np.sum(px * np.log2(np.where(px > 0, px, 1)), 1)
+    information = 2 * entropy - np.count_nonzero(px, axis=1) ** 2 * EPS / math.log(2) - joint
+    return np.divide(-information, entropy, out=np.zeros_like(entropy), where=entropy > 0), information
+
+
+def _maximal_correlations(p: np.ndarray) -> np.ndarray:
     """Square roots of the second largest eigenvalues of Q (Haralick's 14th feature) for symmetric matrices.
 
     PyRadiomics' Q is A p with A = p / (px py + eps), cell by cell. Both are symmetric, so with D = diag(px) it is
@@ -87,11 +123,10 @@ def _maximal_correlations(p: np.ndarray, eps: float) -> np.ndarray:
 
     Args:
         p: co-occurrence matrices, shape ``[angle, i, j]``.
-        eps: constant of PyRadiomics against division by zero.
 
     Returns:
         One value per angle.
     """
     marginal = p.sum(2)
-    values = np.linalg.eigvalsh(p / np.sqrt(marginal[:, :, None] * marginal[:, None, :] + eps))
+    values = np.linalg.eigvalsh(p / np.sqrt(marginal[:, :, None] * marginal[:, None, :] + EPS))
     return np.sort(np.abs(values), axis=1)[:, -2]

@@ -57,6 +57,8 @@ def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSetti
     """
     from radiomics import imageoperations
 
+    from .neighbours import Neighbourhood
+
     args = dict(settings.setting)
     box = Box.of_mask(sitk.GetArrayViewFromImage(mask) == args["label"])
     part, lesion = box.crop(image), box.crop(mask)
@@ -70,24 +72,33 @@ def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSetti
     _measure_shape(part, outline, bounds, settings, measured)
     kept = Box(tuple(bounds[0::2].tolist()), tuple((bounds[1::2] + 1).tolist()))
     source = Source(image, kept.moved(box.lower))
+    lesion = kept.crop(lesion)
+    neighbourhood = Neighbourhood(sitk.GetArrayFromImage(lesion) == args["label"])
     for image_type, custom in settings.image_types.items():
-        _measure_type(image_type, source, kept.crop(lesion), settings, {**args, **(custom or {})}, measured)
+        every = {**args, **(custom or {}), "neighbourhood": neighbourhood}
+        _measure_type(image_type, source, lesion, settings, every, measured)
     return measured
 
 
 def _measure_shape(
     image: sitk.Image, mask: sitk.Image, bounds: np.ndarray, settings: RadiomicsSettings, measured: Measured
 ) -> None:
+    from .texture import class_features
+
     extractor = settings.extractor()
     for name in ("shape", "shape2D"):
-        if name in settings.feature_classes:
-            extractor.enabledFeatures = {name: settings.feature_classes[name]}
-            try:
+        wanted = settings.feature_classes.get(name)
+        try:
+            if name == "shape" and name in settings.feature_classes:
+                box = Box(tuple(bounds[0::2].tolist()), tuple((bounds[1::2] + 1).tolist()))
+                values = class_features(name, box.crop(image), box.crop(mask), wanted, settings.setting)
+                measured.features.update({f"original_{key}": value for key, value in values.items()})
+            elif name in settings.feature_classes:
+                extractor.enabledFeatures = {name: wanted}
                 values = extractor.computeShape(image, mask, bounds, **settings.setting)
-            except Exception as error:  # shape2D of a lesion in several slices
-                measured.problems[name] = _in_one_line(error)
-            else:
                 measured.features.update({key: float(value) for key, value in values.items()})
+        except Exception as error:  # shape2D of a lesion in several slices
+            measured.problems[name] = _in_one_line(error)
 
 
 def _measure_type(
@@ -124,9 +135,10 @@ def _measure_type(
 def _texture(
     name: str, image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, args: Mapping[str, Any]
 ) -> dict[str, float]:
-    from .texture import GreyLevels, texture_features
+    from .grey_levels import GreyLevels
+    from .texture import texture_features
 
-    levels = GreyLevels.of(image, sitk.GetArrayViewFromImage(mask) == args["label"], settings.max_levels, args)
+    levels = GreyLevels.of(image, args["neighbourhood"], settings.max_levels, args)
     values = texture_features(image, mask, settings.feature_classes, {**args, "grey_levels": levels})
     return {f"{name}_{key}": value for key, value in values.items()}
 

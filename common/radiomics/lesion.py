@@ -84,7 +84,7 @@ def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSetti
     Raises:
         InputError: there is one level, or more than ``max_levels``.
     """
-    from .texture import count_levels
+    from .grey_levels import count_levels
 
     values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(lesion) == 1]
     low, high = float(values.min()), float(values.max())

@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ..errors import InputError, one_line
+from ..errors import InputError
+from ..tables import read_table
 
 __all__ = ["read_pairs"]
 
@@ -24,25 +23,15 @@ def read_pairs(path: str | Path) -> list[dict[str, Any]]:
         Rows with ``image``, ``mask``, ``subject``, ``fold`` and ``label`` (integers or ``None``).
 
     Raises:
-        InputError: the file is missing or no CSV, a column or path is missing, a subject occurs twice, or a fold or
-            label is no integer.
+        InputError: the file is missing or no CSV, a column, path or subject is missing, a subject occurs twice, or a
+            fold or label is no integer.
     """
     path = Path(os.path.abspath(path))
-    if path.exists() and not path.is_file():  # reading a pipe may never end
-        raise InputError(f"{path}: no regular file; expected a CSV with the columns image and mask")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected a CSV with the columns image and mask") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({one_line(error)}); write it again") from error
-    lacking = [column for column in ("image", "mask") if column not in table.columns]
-    if lacking:
-        raise InputError(f"{path}: no column {lacking[0]!r}; found {', '.join(table.columns)}; expected image and mask")
+    table = read_table(path, ("image", "mask"), optional=("subject", "fold", "label"))
     rows, problems, seen = [], [], set()
-    for number, entry in enumerate(table.to_dict("records"), start=2):  # the header is line 1, as in a spreadsheet
+    for number, entry in enumerate(table, start=2):  # the header is line 1, as in a spreadsheet
         row, reasons = _row(entry, path.parent)
-        if row["subject"] in seen:
+        if row["subject"] and row["subject"] in seen:
             reasons.append(f"subject {row['subject']} occurs twice; expected one row per subject")
         seen.add(row["subject"])
         rows.append(row)
@@ -53,11 +42,13 @@ def read_pairs(path: str | Path) -> list[dict[str, Any]]:
 
 
 def _row(entry: dict[str, str], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    reasons = [f"no {column}; expected a path" for column in ("image", "mask") if not entry[column].strip()]
-    row: dict[str, Any] = {column: os.path.normpath(folder / entry[column].strip()) for column in ("image", "mask")}
-    row["subject"] = entry.get("subject", "").strip() or entry["image"].strip()
+    reasons = [f"no {column}; expected a path" for column in ("image", "mask") if not entry[column]]
+    row: dict[str, Any] = {column: os.path.normpath(folder / entry[column]) for column in ("image", "mask")}
+    row["subject"] = entry.get("subject", entry["image"])
+    if "subject" in entry and not entry["subject"]:
+        reasons.append("no subject; expected a name, or no such column")
     for column in ("fold", "label"):
-        value = entry.get(column, "").strip()
+        value = entry.get(column)
         try:
             row[column] = int(value) if value else None
         except ValueError:

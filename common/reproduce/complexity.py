@@ -25,7 +25,7 @@ def layer_cost(request: Request, row: Row, name: str) -> str:
     """Parameters or multiply-adds, in millions, of the fusion that an overlay of ``train.yaml`` sets.
 
     Args:
-        request: what is asked for, with settings of the network.
+        request: requested table or figure, with settings of the network.
         row: row with the overlay in ``layer``; others have no such cost.
         name: "layer_parameters" or "layer_macs".
     """

@@ -102,7 +102,7 @@ def draw_heat_maps(request: Request, run: CrossValidation) -> dict[str, Path]:
     """LayerCAM of the rows of a finished comparison on its first fold, as Fig. 4 of Chiang et al. 2023.
 
     Args:
-        request: what is asked for.
+        request: requested table or figure.
         run: finished comparison with a fused network, and with single networks, frozen and fine-tuned.
 
     Returns:

@@ -63,18 +63,18 @@ class Exhibit:
 
     Args:
         key: "table 2" or "figure 4".
-        title: what the paper shows.
-        protocol: how the paper got it, in a sentence or two.
-        differs: what differs here and why.
-        kind: what is made of the runs, one of ``KINDS``.
+        title: subject of the paper's table or figure.
+        protocol: procedure of the paper, in a sentence or two.
+        differs: differences here, with reasons.
+        kind: kind of the table or figure, one of ``KINDS``.
         cohorts: names of the cohorts of the paper.
-        runs: by name, ``protocol`` and its ``options``, or these two by cohort.
+        runs: ``protocol`` and ``options`` of each run by its name, or these two by cohort.
         rows: rows of a table.
         columns: columns of a table.
-        over: what a standard deviation is over: "seeds", "folds", or "" for none.
+        over: units over which standard deviations are taken: "seeds", "folds", or "" for none.
         percent: whether values are percent.
         metrics: metrics of a curve.
-        short: by run, options for ``--budget short``.
+        short: options of each run for ``--budget short``.
     """
 
     key: str

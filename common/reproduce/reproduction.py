@@ -31,18 +31,18 @@ class Reproduction:
         output_dir: folder for all outputs, below it ``<table or figure>/<cohort>/``.
         table: number of the table, or its name if it is not numbered.
         figure: number of the figure instead.
-        cohort: which of the paper's cohorts the data are like, e.g. lung; by default the first of the table.
+        cohort: cohort of the paper that the data resemble, e.g. lung; by default the first of the table.
         budget: "paper" for its protocol in full, or "short" for a small one that shows the form.
         overlays: config files of the bundle for all stages instead of the cohort's, e.g. lidc.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained, where the paper has some.
-        raters: of a segmentation, further datalists with the masks of other raters, by name.
-        submission: of a segmentation, name of the team for masks of the section "testing".
+        raters: further datalists of a segmentation with the masks of other raters, by name.
+        submission: name of the team of a segmentation, for masks of the section "testing".
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone.
         probe: ids of ``linear_probe.yaml`` alone.
         workers: number of processes of this machine that run stages at the same time; with GPUs at most one for each.
         scheduler: address of a Dask scheduler whose workers run the stages instead, e.g. ``tcp://host:8786``.
-        resources: what each stage takes of a worker of that cluster, e.g. "{GPU: 1}".
+        resources: resources of a worker of that cluster that each stage takes, e.g. "{GPU: 1}".
         **settings: ids of the configs and their values, for every stage that has them.
 
     Raises:

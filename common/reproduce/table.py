@@ -31,7 +31,7 @@ def write_paper_table(request: Request, reports: Mapping[str, Path], runs: Mappi
     """Write ``<key>.csv`` and ``<key>.md``.
 
     Args:
-        request: what is asked for.
+        request: requested table or figure.
         reports: folder of the report of each run, by the run's name.
         runs: comparison of each run.
 

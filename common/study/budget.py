@@ -62,14 +62,15 @@ class Fitted:
 
     Attributes:
         methods: rows that are left.
-        dropped: rows that are left out.
+        dropped: rows that are left out, each with the seconds of the shortest study that has it, all rows before it in
+            their order of value, and those that are left.
         epochs: epochs by kind of stage.
         seconds: estimated seconds of the whole study.
         fits: whether that is within the budget.
     """
 
     methods: tuple[str, ...]
-    dropped: tuple[str, ...]
+    dropped: Mapping[str, float]
     epochs: Mapping[str, int]
     seconds: float
     fits: bool
@@ -83,29 +84,50 @@ def total_seconds(stages: Sequence[Stage], methods: Sequence[str]) -> float:
     return compared + final
 
 
-def fit_budget(stages: Sequence[Stage], methods: Sequence[str], seconds: float | None) -> Fitted:
-    """Shorten the trainings, then leave out methods from the end, until a study fits.
+def fit_budget(
+    stages: Sequence[Stage], methods: Sequence[str], seconds: float | None, kept: Sequence[str] = ()
+) -> Fitted:
+    """Shorten the trainings, then leave out methods, until a study fits.
 
     All epochs are shortened by the same factor, to three at least: so the methods keep the proportion of their budgets.
-    The first two methods always stay: without a comparison there is no conclusion.
+    Then methods are left out, the last ones first, but for those to keep: without a baseline and the method in question
+    there is no conclusion.
 
     Args:
         stages: stages of all methods with their full epochs.
         methods: rows in the order of their value.
         seconds: budget for the stages; ``None`` for the full epochs.
+        kept: rows that always stay; by default the first two.
     """
     full = {stage.kind: stage.epochs for stage in stages if stage.epochs}
     if seconds is None:
-        return Fitted(tuple(methods), (), full, total_seconds(stages, methods), True)
-    for number in range(len(methods), min(2, len(methods)) - 1, -1):
-        kept = methods[:number]
+        return Fitted(tuple(methods), {}, full, total_seconds(stages, methods), True)
+    kept = kept or methods[:2]
+    further = [name for name in methods if name not in kept]
+    for number in range(len(further), -1, -1):
+        left = [name for name in methods if name in kept or name in further[:number]]
         for epochs in _shorter(full):
-            shortened = [replace(stage, epochs=epochs.get(stage.kind, stage.epochs)) for stage in stages]
-            needed = total_seconds(shortened, kept)
+            needed = total_seconds(_with_epochs(stages, epochs), left)
             least = all(value <= LEAST_EPOCHS for value in epochs.values())
-            if needed <= seconds or (least and number == min(2, len(methods))):
-                return Fitted(tuple(kept), tuple(methods[number:]), epochs, needed, needed <= seconds)
+            if needed <= seconds or (least and number == 0):
+                dropped = dict(_shortest(stages, methods, left, epochs))
+                return Fitted(tuple(left), dropped, epochs, needed, needed <= seconds)
     raise AssertionError("the shortest study is returned above")
+
+
+def _shortest(
+    stages: Sequence[Stage], methods: Sequence[str], left: Sequence[str], epochs: Mapping[str, int]
+) -> Iterator[tuple[str, float]]:
+    """Each row that is left out, with the seconds of the shortest study up to it."""
+    least = _with_epochs(stages, {kind: min(LEAST_EPOCHS, value) for kind, value in epochs.items()})
+    for place, name in enumerate(methods):
+        if name not in left:
+            wanted = [each for each in methods if each in left or each in methods[: place + 1]]
+            yield name, total_seconds(least, wanted)
+
+
+def _with_epochs(stages: Sequence[Stage], epochs: Mapping[str, int]) -> list[Stage]:
+    return [replace(stage, epochs=epochs.get(stage.kind, stage.epochs)) for stage in stages]
 
 
 def _shorter(full: Mapping[str, int]) -> Iterator[dict[str, int]]:

@@ -29,13 +29,16 @@ def quiet(log: Path) -> Iterator[TextIO]:
     terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
     kept = sys.stdout, sys.stderr, list(logging.root.handlers)
     try:
-        with open(log, "a", buffering=1, encoding="utf-8", errors="replace") as file:
+        with open(log, "ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-            sys.stdout = sys.stderr = file  # also where the streams of this process are no file descriptors
-            logging.root.handlers = [logging.StreamHandler(file)]
-            yield terminal
-            _flush()
+        # Also where the streams of this process are no file descriptors. Never closed: handlers of libraries keep it,
+        # and it always writes to the descriptor, so into the log of a later step as well.
+        stream = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+        sys.stdout = sys.stderr = stream
+        logging.root.handlers = [logging.StreamHandler(stream)]
+        yield terminal
+        _flush()
     finally:
         sys.stdout, sys.stderr, logging.root.handlers = kept
         for target, descriptor in enumerate(saved, 1):

@@ -20,7 +20,6 @@ from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
-from .stage_table import training_config
 
 __all__ = [
     "FINAL",
@@ -55,7 +54,7 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
     """The training of a method with the settings of the plan."""
-    options: dict[str, Any] = {"method": text, "training": training_config(plan.task)}
+    options: dict[str, Any] = {"method": text, "task": plan.task}
     return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
 
 
@@ -130,7 +129,8 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
-    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **_rules(study, plan))
+    settings = {**overlaid_settings(plan, overlays), **_rules(study, plan)}
+    archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
@@ -145,6 +145,18 @@ def write_metrics(study: Path, plan: Plan, text: str) -> Path:
     summary["results"] = [entry for entry in results if entry.get("fraction", fraction) == fraction]
     content = {key: value for key, value in summary.items() if key != "comparisons"}
     return write_atomically(study / FINAL / "metrics.json", json.dumps(content, indent=2) + "\n")
+
+
+def overlaid_settings(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
+    """Settings of the plan for ids that an overlay sets too: the weights were trained with the plan's values.
+
+    Args:
+        plan: plan of the study.
+        overlays: overlays of the training; those that are paths, such as an ensemble's, count for nothing here.
+    """
+    configs, settings = BundleConfigs(plan.bundle), {**plan.settings, **plan.train}
+    named = configs.ids(*(name for name in overlays if name in configs.names()))
+    return {name: value for name, value in settings.items() if name.split("#")[0] in named}
 
 
 def _rules(study: Path, plan: Plan) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def finish(study: Path, plan: Plan, method: str, terminal: TextIO) -> Mapping[st
         from .segmenter import export_segmenter, try_segmenter
 
         settings = training or training_settings(study, plan, method)
-        archive = export_segmenter(study / FINAL, settings, settings.row.overlays)
+        archive = export_segmenter(study / FINAL, settings, metrics)
         return final_entry(study, plan, archive, None, try_segmenter(archive, cases, study / FINAL / "trial", device))
     calibration = calibrate(study, plan, method)
     archive = package(study, plan, overlays, calibration, metrics)

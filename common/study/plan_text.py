@@ -70,10 +70,10 @@ def _settings(plan: Plan) -> Iterator[str]:
 
 def _warnings(plan: Plan) -> Iterator[str]:
     estimate, machine = plan.estimate, plan.machine
-    if estimate["left_out"]:
-        yield f"Left out to fit the budget: {', '.join(estimate['left_out'])}."
+    for method, budget in estimate["left_out"].items():
+        yield f"Left out to fit the budget: {method}; --budget {budget} keeps it."
     if not estimate["fits"]:
-        yield f"WARNING: the shortest study takes longer than the budget; --budget {_minutes(estimate['seconds'])}m"
+        yield f"WARNING: even the shortest study takes longer; it needs --budget {estimate['shortest_budget']}"
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
     if estimate["disk_gb"] > machine["disk_gb"]:
@@ -84,10 +84,6 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 def _next(study: Path, plan: Plan) -> Iterator[str]:
     yield f"Edit {study / PLAN} as you like, then: python scripts/study.py finish {study}"
-
-
-def _minutes(seconds: float) -> int:
-    return int(seconds / 60) + 1
 
 
 def _short(value: Any) -> str:

@@ -13,21 +13,21 @@ from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
 from ..files import write_atomically
 from ..temporary import temporary_folder
-from .budget import RESERVE, Fitted, Stage, fit_budget, read_duration
+from .budget import read_duration
 from .cohort import Cohort, describe_cohort
+from .fitting import fit_plan
 from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages
 from .plan import Final, Plan, write_plan
 from .protocol import Protocol, Task, read_protocol
 from .rules import Facts, choose
-from .stage_table import CONSTANT, StageTable, training_config
+from .stage_table import StageTable, training_config
 from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 
 __all__ = ["Wishes", "budget_seconds", "make_plan"]
 
 SLOWER = "three steps in bfloat16 took longer"
-DISK = 3.0  # checkpoints and weights of a run, in sizes of its network: optimizer with momentum
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def make_plan(wishes: Wishes) -> Plan:
     if faster:
         plan = replace(plan, settings={**plan.settings, "amp": False}, reasons={**plan.reasons, "amp": SLOWER})
         table = replace(table, plan=plan)
-    plan = _fit(table, costs, radiomics, None if seconds is None else seconds - (time.monotonic() - start))
+    plan = fit_plan(table, costs, radiomics, seconds, time.monotonic() - start)
     write_atomically(study / "cohort.json", json.dumps(asdict(cohort), indent=1) + "\n")
     write_plan(study, plan)
     return plan
@@ -221,51 +221,6 @@ def _measure_radiomics(table: StageTable, study: Path, number: int = 4) -> float
     extract_table(rows, cache_dir=study / "cache", settings=settings, num_workers=1, progress=False)
     cores = int(table.plan.machine["cores"])
     return (time.monotonic() - start) / len(rows) / max(1, cores)
-
-
-def _fit(table: StageTable, costs: Mapping[str, StageCost], radiomics: float, seconds: float | None) -> Plan:
-    """The plan with epochs and methods that fit the budget, and the estimate."""
-    plan = table.plan
-    stages = list(table.stages(costs, radiomics))
-    allowed = None if seconds is None else max(seconds * (1 - RESERVE), CONSTANT)
-    fitted = fit_budget(stages, plan.methods, allowed)
-    if seconds is not None:
-        plan = _shortened(plan, fitted)
-    stages = list(replace(table, plan=plan).stages(costs, radiomics))
-    return replace(plan, estimate=_estimate(plan, stages, costs, fitted))
-
-
-def _shortened(plan: Plan, fitted: Fitted) -> Plan:
-    reasons = dict(plan.reasons)
-    parts = {PRETRAIN: dict(plan.pretrain), "train": dict(plan.train)}
-    for kind, epochs in fitted.epochs.items():
-        parts[kind]["max_epochs"] = epochs
-        reasons[f"{kind}.max_epochs"] = "fits the budget"
-    return replace(plan, methods=list(fitted.methods), pretrain=parts[PRETRAIN], train=parts["train"], reasons=reasons)
-
-
-def _estimate(plan: Plan, stages: Sequence[Stage], costs: Mapping[str, StageCost], fitted: Fitted) -> dict[str, Any]:
-    needed = [stage for stage in stages if not stage.methods or stage.methods & set(plan.methods)]
-    runs = [(stage, stage.runs + stage.final_runs) for stage in needed]
-    disk = sum(number * DISK * stage.cost.weights for stage, number in runs if stage.cost)
-    return {
-        "seconds": round(fitted.seconds),
-        "fits": fitted.fits,
-        "left_out": list(fitted.dropped),
-        "memory_gb": round(max((cost.memory for cost in costs.values()), default=0) / 1e9, 2),
-        "disk_gb": round(disk / 1e9 + 0.01, 2),
-        "stages": [{**_entry(stage), "runs": stage.runs} for stage in needed],
-        "measured": {key: _rounded(cost) for key, cost in costs.items()},
-    }
-
-
-def _entry(stage: Stage) -> dict[str, Any]:
-    return {"what": stage.what, "seconds": round(stage.runs * stage.one_run()), "epochs": stage.epochs}
-
-
-def _rounded(cost: StageCost) -> dict[str, Any]:
-    numbers = {name: round(value, 4) for name, value in asdict(cost).items() if name in ("setup", "load", "step")}
-    return {**numbers, "images": cost.images}
 
 
 def _summary(cohort: Cohort) -> dict[str, Any]:

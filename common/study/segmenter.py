@@ -23,26 +23,26 @@ __all__ = ["export_segmenter", "try_segmenter"]
 INFERENCE, TORCHSCRIPT = "inference_segmentation", "segmenter.ts"
 
 
-def export_segmenter(final: Path, training: FinalTraining, overlays: Sequence[str]) -> Path:
+def export_segmenter(final: Path, training: FinalTraining, metrics: Path) -> Path:
     """Write ``<bundle>_segmentation.zip``: TorchScript, ``configs/inference.json``, metadata, manifest.
 
     Args:
         final: folder with ``model.pt``.
         training: training whose settings the weights have.
-        overlays: overlays of the row.
+        metrics: ``metrics.json`` of the row's held-out subjects, for the metadata.
 
     Returns:
         The archive.
     """
     bundle = training.configs.root.name
-    training.export("evaluate_segmentation", overlays, final / "model.pt", final / TORCHSCRIPT)
+    training.export(final / "model.pt", final / TORCHSCRIPT)
     with temporary_folder(final, f".{bundle}.") as temporary:
         folder = temporary / f"{bundle}_segmentation"
         for name in ("configs", "models"):
             (folder / name).mkdir(parents=True)
         shutil.copyfile(final / f"{INFERENCE}.json", folder / "configs" / "inference.json")
         shutil.copyfile(final / TORCHSCRIPT, folder / "models" / TORCHSCRIPT)
-        write_atomically(folder / "configs" / "metadata.json", _metadata(final / TORCHSCRIPT))
+        write_atomically(folder / "configs" / "metadata.json", _metadata(final / TORCHSCRIPT, metrics))
         shutil.copyfile(training.configs.root / "LICENSE", folder / "LICENSE")
         write_manifest(folder)
         archive = write_archive(folder, final / f"{folder.name}.zip")
@@ -50,12 +50,22 @@ def export_segmenter(final: Path, training: FinalTraining, overlays: Sequence[st
         return archive
 
 
-def _metadata(torchscript: Path) -> str:
-    """The metadata within the TorchScript."""
+def _metadata(torchscript: Path, metrics: Path) -> str:
+    """The metadata within the TorchScript, with the scores and the task of the study in place of the bundle's."""
     from monai.data import load_net_with_metadata
 
     _, found, _ = load_net_with_metadata(str(torchscript))
-    return json.dumps(found, indent=2) + "\n"
+    summary = json.loads(metrics.read_text(encoding="utf-8"))
+    (result,) = summary["results"]
+    scores = {name: round(entry["value"], 4) for name, entry in result["metrics"].items() if entry["value"] is not None}
+    labels = list(found["network_data_format"]["outputs"]["pred"]["channel_def"].values())[1:]
+    study = {
+        "name": f"Segmenter of {', '.join(labels)}",
+        "task": f"Segmentation of {', '.join(labels)} by a 3D U-Net: {result['set']}",
+        "eval_metrics": {"held_out_subjects": summary["subjects"], **scores},
+        "training": "On all labelled subjects of a study; the scores are those of its held-out folds or test set.",
+    }
+    return json.dumps({**found, **study}, indent=2) + "\n"
 
 
 def try_segmenter(archive: Path, cases: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:

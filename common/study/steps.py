@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,9 +50,15 @@ class Study:
             plan = read_plan(self.folder)
             self._check_same(plan, wishes)
             return plan
-        with self._step("plan"):
-            Journal(self.folder).write(typed=_typed(wishes))
-            plan = make_plan(wishes)
+        new = not self.folder.exists()
+        try:
+            with self._step("plan"):
+                Journal(self.folder).write(typed=_typed(wishes))
+                plan = make_plan(wishes)
+        except InputError:
+            if new:  # a study that is refused leaves nothing
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         Journal(self.folder).write(next=f"python scripts/study.py finish {self._shown}")
         self.say(describe_plan(Path(self._shown), plan))
         return plan
@@ -102,7 +109,7 @@ class Study:
         with self._step("finish") as terminal:
             entry = finish(self.folder, plan, journal["choice"]["text"], terminal)
             archive = self.folder / entry["archive"]
-            command = f"python scripts/predict.py {archive} <folder of studies> --output results"
+            command = _use(archive, plan)
             journal = Journal(self.folder)
             journal.write(final=entry, next=command)
             self._write_report()
@@ -125,7 +132,6 @@ class Study:
     @contextmanager
     def _step(self, name: str) -> Iterator[TextIO]:
         """A step with its lock, its time in the journal and its log; the terminal for the bar."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "logs" / f"{name}.log"
         with locked(self.folder), Journal(self.folder).step(name), quiet(log) as terminal:
             yield terminal
@@ -141,6 +147,16 @@ class Study:
         if other:
             path = self.folder / PLAN
             raise InputError.of_rows(f"{path}: another plan; edit it, delete it, or name another --output_dir", other)
+
+
+def _use(archive: Path, plan: Plan) -> str:
+    """The command that applies the final model."""
+    if plan.task == "classification":
+        return f"python scripts/predict.py {archive} <folder of studies> --output results"
+    return (
+        f"unzip {archive} && python -m monai.bundle run --config_file {archive.stem}/configs/inference.json "
+        f"--bundle_root {archive.stem} --dataset_dir <folder with datalist.json> --output_dir results"
+    )
 
 
 def _trial(cases: list[dict[str, Any]]) -> str:

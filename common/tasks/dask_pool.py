@@ -21,7 +21,7 @@ class DaskPool:
 
     Args:
         scheduler: address, e.g. ``tcp://host:8786``.
-        resources: what each task takes of a worker that was started with it.
+        resources: resources of a worker that each task takes.
 
     Raises:
         InputError: the scheduler cannot be reached, or Dask is not installed.

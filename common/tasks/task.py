@@ -53,7 +53,7 @@ def run_tasks(
 
     Args:
         tasks: tasks in the order in which to start them.
-        workers: where to run them.
+        workers: processes or cluster to run them on.
         description: title of the progress bar.
         after_each: function to call in this process after each completed task, with it and its cost.
 

@@ -20,7 +20,7 @@ class Workers:
             of them, which sees no other. With 1 the tasks run in this process.
         scheduler: address of a Dask scheduler, e.g. ``tcp://host:8786``, whose workers run the tasks instead. They
             need this package, and the same files under the same paths, and one thread each.
-        resources: what each task takes of a Dask worker that was started with it, e.g. ``{"GPU": 1}``.
+        resources: resources of a Dask worker that each task takes, e.g. ``{"GPU": 1}``.
         gpus: whether to use the GPUs of this machine.
 
     Raises:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from common.errors import InputError, brief_input_errors, flag, one_line, root_cause
+from tests.python_commands import run_python
 
 WRAPPED = """
 from common.errors import InputError, brief_input_errors
@@ -60,10 +61,9 @@ trainer.run([1])
 """
 
 
-def test_bad_input_within_a_training_is_one_line_too_though_ignite_and_monai_log_errors():
+def test_bad_input_within_a_training_is_one_line_too_though_ignite_and_monai_log_errors(project):
     for error, lines in (("InputError('bad')", ["error: bad"]), ("KeyError('x')", None)):
-        command = [sys.executable, "-c", IN_A_TRAINING.format(error=error)]
-        result = subprocess.run(command, capture_output=True, text=True)
+        result = run_python(["-c", IN_A_TRAINING.format(error=error)], project)
         output = (result.stdout + result.stderr).splitlines()
         output = [line for line in output if "INFO" not in line and "arning" not in line]
         assert result.returncode == 1 and (output == lines if lines else output.count("KeyError: 'x'") >= 1)
@@ -151,6 +151,7 @@ def test_what_would_control_a_terminal_is_escaped():
         (errno.EROFS, "name another folder"),
         (errno.EACCES, "name"),
         (errno.ENOTDIR, "name"),
+        (errno.ENOENT, "name another file or folder"),  # of a folder in /proc
     ],
 )
 def test_a_full_disk_and_a_folder_without_permission_are_one_line(number, remedy, monkeypatch, capsys):

@@ -38,3 +38,16 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="not writable"), locked(tmp_path / "file" / "folder"):
         pass
+
+
+def test_a_run_that_is_refused_leaves_no_folder_and_one_with_results_keeps_it(tmp_path):
+    with pytest.raises(InputError, match="refused"), locked(tmp_path / "new/study"):
+        raise InputError("refused")
+    assert not list(tmp_path.iterdir())
+    with locked(tmp_path / "new/study"):
+        (tmp_path / "new/study/table.csv").touch()
+    assert [path.name for path in (tmp_path / "new/study").iterdir()] == ["table.csv"]
+    (tmp_path / "mine").mkdir()
+    with locked(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine").is_dir()

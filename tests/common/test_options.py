@@ -9,7 +9,10 @@ import pytest
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from common import InputError
+from common.errors import OptionError
+from common.files import folder_problem
 from common.option_limits import device_problem, limit_problem, unknown_arguments
+from common.option_references import part_problem
 from common.options import _EXAMPLES, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
@@ -34,6 +37,7 @@ DEFAULTS = {
     "optimizer": {"_target_": "torch.optim.SGD", "lr": "@learning_rate", "momentum": 0.9},
     "use": "$[@max_epochs, @learning_rate, @amp, @resume, @image_size]",
 }
+LABELS = ("mask_label", "organ_label")
 OVERLAY = {"spacing": [1.0, 1.0, 1.0], "box_size": [32, 32]}
 
 
@@ -117,14 +121,15 @@ def test_what_is_right_and_what_monai_resolves_is_left_as_it_is(folder):
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_name(folder):
-    with pytest.raises(InputError, match=r"max_epoch: no config has this option; did you mean max_epochs\?"):
+    with pytest.raises(OptionError, match=r"max_epoch: no config has this option; did you mean max_epochs\?") as caught:
         converted(folder, max_epoch=1)
+    assert caught.value.exit_code == 2  # as of any wrong command line
     with pytest.raises(InputError, match=r"options: 2 problems\n  x1z: no config .*\n  max_epochs: found 'ten'"):
         converted(folder, x1z=1, max_epochs="ten")
 
 
 def test_an_id_of_a_users_own_overlay_is_known_when_something_refers_to_it(folder):
-    assert converted(folder, pause=0.5, handler={"_target_": "Handler", "pause": "@pause"}) == {}
+    assert converted(folder, pause=0.5, handler={"_target_": "torch.nn.Identity", "pause": "@pause"}) == {}
     assert converted(folder, mine=["$print(@max_epochs)"]) == {}  # what a run of its own does
 
 
@@ -155,13 +160,38 @@ def test_a_run_sees_the_converted_options(folder):
         ("hidden_features", [8, 0], "whole numbers from 1"),
         ("learning_rate", -1, "0 or more"),
         ("spacing", [0, 1, 1], "more than 0"),
-        ("seeds", [], "0 or more"),
+        ("seeds", [], "whole numbers from 0"),
+        ("momentum", 1.5, "a number from 0 to 1"),
+        ("bank_momentum", 1, "a number from 0 to below 1"),
+        ("alpha", -0.1, "0 or more"),
+        ("lesion_share", 0, "more than 0, at most 1"),
+        ("max_weight", 0.5, "a number from 1"),
+        ("slice_axis", 3, "0, 1 or 2"),
+        ("temperature", float("inf"), "more than 0"),
+        ("learning_rate", float("nan"), "0 or more"),
+        ("mask_label", 0, "a label other than 0, the background"),
+        ("optimizer#momentum", -0.9, "a number from 0 to 1"),
         ("save_interval", 0, "whole numbers from 1"),
     ],
 )
 def test_a_value_that_no_run_can_use_is_refused_before_it(folder, name, given, expected):
+    known = {**DEFAULTS, **dict.fromkeys(("bank_momentum", "alpha", "lesion_share", "momentum"), 0.5)}
+    known |= {"max_weight": 3.0, "slice_axis": 2, "temperature": 0.1}
+    (folder / "train.json").write_text(json.dumps(known))
     with pytest.raises(InputError, match=rf"^{name}: found .*; expected {expected}; correct it$"):
         converted(folder, **{name: given})
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_every_number_of_the_bundles_has_limits(bundle):
+    values = [item for path in config_files(bundle) if path.suffix == ".yaml" for item in read_config(path).items()]
+    numbers = {
+        name.rpartition("#")[2]
+        for name, value in values
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, int | float) and not isinstance(item, bool)
+    }
+    assert [name for name in sorted(numbers) if limit_problem(name, float("nan")) is None and name not in LABELS] == []
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
@@ -227,3 +257,45 @@ def test_a_handler_that_another_program_takes_out_moves_the_others_and_changes_n
     assert converted_options({"train": {"handlers": handlers[1:]}}, tmp_path) == {}
     with pytest.raises(InputError, match=r"train#handlers#0#log: found 'maybe'; expected a whole number"):
         converted_options({"train": {"handlers": [{**handlers[0], "log": "maybe"}]}}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("batch_size", "@max_epoch", r"found '@max_epoch', but no config has max_epoch; did you mean max_epochs\?"),
+        ("batch_size", "$1 + @optimizer#lrr", r"found .*, but no config has optimizer#lrr; did you mean lr\?"),
+        ("learning_rate", "$1/0", r"found '\$1/0', which fails \(ZeroDivisionError: division by zero\); correct it"),
+        ("learning_rate", "$1 +", r"found '\$1 \+', which fails \(SyntaxError: invalid syntax.*\); correct it"),
+        ("learning_rate", "$@max_epochs.lr", r"found .*, which fails \(AttributeError: .*\); correct it"),
+        ("loss#_target_", "nosuch.Loss", r"found 'nosuch.Loss', but there is no such class or function; correct it"),
+        ("loss#_target_", "torch.nn.MESLoss", r"found 'torch.nn.MESLoss', but there is no such class or function;"),
+        ("train#foo", 3, r"no config has this option; it has handlers, sampler"),
+        ("train#sampelr", 3, r"no config has this option; did you mean train#sampler\?"),
+    ],
+)
+def test_what_nothing_resolves_is_refused_before_the_run(folder, name, given, message):
+    train = {"sampler": {"_target_": "torch.nn.Identity"}, "handlers": [{"_target_": "torch.nn.Identity"}]}
+    base = {**DEFAULTS, "train": train, "batch_size": 2}
+    (folder / "train.json").write_text(json.dumps(base))
+    parser = ConfigParser(copy.deepcopy(base))
+    parser.update({name: given})
+    with pytest.raises(InputError, match=f"^{name}: {message}") as caught:
+        converted_options(parser.get(), folder)
+    assert "\n" not in str(caught.value)
+    parser = ConfigParser(copy.deepcopy(base))  # of a section new ids are known where something refers to them
+    parser.update({"train#mine": [1, 2], "use": "@train#mine", "batch_size": "$@train#mine#1"})
+    assert converted_options(parser.get(), folder) == {}
+
+
+def test_a_part_of_what_is_not_there_or_has_no_parts_is_refused():
+    assert part_problem("optimzer#lr", DEFAULTS) == "optimzer#lr: no config has optimzer; did you mean optimizer?"
+    assert part_problem("max_epochs#a", DEFAULTS) == "max_epochs#a: max_epochs is 50, which has no parts"
+    assert part_problem("seeds#3#a", DEFAULTS) == "seeds#3#a: no config has seeds#3; it has 1 entries"
+    assert part_problem("optimizer::lr", DEFAULTS) is part_problem("max_epochs", DEFAULTS) is None
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in ("/proc/nowhere/run", str(tmp_path / "file/run")):
+        assert str(folder_problem(folder)).startswith(f"{folder}: cannot be written (")
+    assert folder_problem(tmp_path / "new/run") is None and [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -20,29 +20,25 @@ from pydicom.uid import generate_uid
 from common.command_line import run_commands
 from common.deploy.consumers.monai_label_segmentation import package_segmenter
 from common.deploy.prediction.outcomes import ArchiveError
-from common.deploy.verification.archive import write_archive
 from common.errors import InputError
-from common.networks import CalibratedSoftmax
 from scripts import serve
-from tests.bundles.bundle_files import BUNDLES
-from tests.common.deploy.made_studies import random_network, write_archive_folder, write_dicom
+from tests.common.deploy.made_studies import write_dicom
 from tests.common.deploy.service.orthanc import free_port, is_here, running_orthanc
 from tests.common.deploy.service.sent_studies import wait_for
+from tests.common.deploy.service.tiny_archive import write_tiny_archive
 
 pytest.importorskip("pynetdicom")
 pytest.importorskip("highdicom")
 needs_orthanc = pytest.mark.skipif(
     not is_here(), reason="Orthanc with DICOMweb (Debian: orthanc, orthanc-dicomweb) is not here"
 )
-BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
 VOLUME = np.kron(np.arange(1, 13).reshape(3, 2, 2), np.ones((4, 5, 3))).astype(np.int16)
 
 
 @pytest.fixture
 def archive(tmp_path) -> Path:
     """A tiny classifier of one series."""
-    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2, CalibratedSoftmax(threshold=0.0))
-    return write_archive(write_archive_folder(tmp_path / "toy", BUNDLE, weights), tmp_path / "toy.zip")
+    return write_tiny_archive(tmp_path)
 
 
 def settings(path: Path, **values: object) -> Path:

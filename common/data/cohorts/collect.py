@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ...tables import read_table
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
 
@@ -25,11 +25,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-# Missing values of R, pandas, BIDS, SQL and spreadsheets: the list of pandas, without the empty string.
-MISSING = frozenset(
-    ["#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-nan"]
-)
 
 
 def existing_folder(root: str | os.PathLike) -> Path:
@@ -52,48 +47,6 @@ def expect_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """
     if value not in choices:
         raise InputError(f"{name}: found {value!r}, expected {' or '.join(map(repr, choices))}")
-
-
-def read_table(path: Path, columns: Sequence[str], delimiter: str = ",", whole: bool = False) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header (or of a TSV file, with its delimiter), as stripped text.
-
-    Missing values (``NA``, ``n/a``, ``NULL``, ...) become empty text, and so do cells that a line lacks at its end,
-    unless ``whole`` asks for as many as the header has.
-
-    Raises:
-        InputError: the file does not exist, is no CSV, has a column twice or lacks one of ``columns``, or has a line
-            with more cells than its header, or fewer.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: found no such file, expected a CSV with the columns {', '.join(columns)}")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter=delimiter)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            lines = list(reader)
-    except (csv.Error, UnicodeDecodeError, AttributeError) as error:
-        raise InputError(f"{path}: found no CSV ({error}), expected columns {', '.join(columns)}") from error
-    if missing := [column for column in columns if column not in header]:
-        raise InputError(f"{path}: found the columns {', '.join(header)}, expected {', '.join(missing)} too")
-    _check_shape(path, header, lines, whole)
-    return [{name.strip(): _cell(value) for name, value in line.items() if name} for line in lines]
-
-
-def _check_shape(path: Path, header: Sequence[str], lines: Sequence[dict[Any, Any]], whole: bool) -> None:
-    """Refuse columns of one name, of which Python would keep the last, and lines that are shifted or cut."""
-    if doubled := sorted({name for name in header if name and header.count(name) > 1}):
-        raise InputError(f"{path}: found several columns {', '.join(doubled)}, expected one each; rename the others")
-    problems = []
-    for number, line in enumerate(lines, start=2):  # the header is line 1, as in a spreadsheet
-        if any(map(str.strip, line.get(None) or ())) or (whole and None in line.values()):
-            problems.append(f"line {number}: found other cells than the {len(header)} of the header")
-    if problems:
-        raise InputError.of_rows(str(path), problems)
-
-
-def _cell(value: str | None) -> str:
-    text = (value or "").strip()
-    return "" if text in MISSING else text
 
 
 def missing_files(paths: Sequence[Path]) -> list[str]:

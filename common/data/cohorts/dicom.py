@@ -41,7 +41,8 @@ def dicom_datalist(
 
     Each modality is the one series whose headers fulfil its rule; the two echoes of a dual-echo series (in and out of
     phase) are two modalities, distinguished by ``EchoTime``. ``image`` of a row is the folder of each series. If series
-    share a folder, readers cannot distinguish them: then ``convert`` writes each as NIfTI, to which the rows refer.
+    share a folder, readers cannot distinguish them: then ``convert`` writes each as NIfTI, to which the rows refer. So
+    it does for the frame of a film, such as multi-frame ultrasound, that a rule chooses: {Modality: US, frame: middle}.
 
     Args:
         root: folder with a folder per patient, whose name is that of the subject.
@@ -81,6 +82,8 @@ def dicom_datalist(
     for folder in _bar(folders, "reading headers"):
         subject = folder.name
         series[subject], reasons = _find_series(folder, known, missing, convert or deidentify)
+        if not convert and (films := [name for name in series[subject] if known[name].frame is not None]):
+            reasons.append(f"{', '.join(films)}: a chosen frame has no file of its own; set convert (--convert)")
         entry = {"subject": subject} if entries is None else entries.get(subject)
         if entry is None:
             reasons.append(f"no line in {os.path.basename(labels or '')}")
@@ -98,7 +101,7 @@ def dicom_datalist(
         place = Path(os.path.abspath(output)).parent
         rows, series = deidentify_cohort(rows, series, list(known), place, Path(secret or root / "deidentify.key"))
     if convert and not (problems and incomplete == "report"):
-        rows = _convert(rows, series, list(known), Path(os.path.abspath(output)).parent / "nifti", problems)
+        rows = _convert(rows, series, known, Path(os.path.abspath(output)).parent / "nifti", problems)
     return write_cohort(
         root,
         output,
@@ -152,18 +155,22 @@ def _find_series(folder: Path, rules: Mapping[str, DicomRule], missing: str, con
 
 
 def _convert(
-    rows: list[dict[str, Any]], series: Mapping[str, Found], modality: list[str], output: Path, problems: list[str]
+    rows: list[dict[str, Any]],
+    series: Mapping[str, Found],
+    rules: Mapping[str, DicomRule],
+    output: Path,
+    problems: list[str],
 ) -> list[dict[str, Any]]:
     """Write NIfTI files and return the rows with these; rows that cannot be converted become problems."""
     converted = []
     for row in _bar(rows, "converting"):
         subject = row["subject"]
-        files = [output / subject / f"{name}.nii.gz" if name in series[subject] else None for name in modality]
+        files = [output / subject / f"{name}.nii.gz" if name in series[subject] else None for name in rules]
         reasons = []
-        for name, file in zip(modality, files, strict=True):
+        for (name, rule), file in zip(rules.items(), files, strict=True):
             try:
                 if file is not None:
-                    convert_series(series[subject][name], file)
+                    convert_series(series[subject][name], file, rule.frame)
             except ValueError as error:
                 reasons.append(f"{name}: {error}")
         if not reasons and "mask" in row and _is_segmentation(row["mask"]):

@@ -64,8 +64,13 @@ def deidentify_cohort(
 
     Returns:
         The rows and the files, of the copies.
+
+    Raises:
+        InputError: two subjects, or a subject and one of an earlier run, have the same pseudonym.
     """
     known = Deidentifier(read_secret(secret_file))
+    table = secret_file.with_name("pseudonyms.csv")
+    _check_pseudonyms(table, {row["subject"]: known.pseudonym(row["subject"]) for row in rows})
     copies: dict[str, Found] = {}
     changed, flagged, names = [], [], []
     for row in rows:
@@ -88,7 +93,7 @@ def deidentify_cohort(
         changed.append(new)
         names.append((subject, pseudonym))
     _write_report(output / COPIES / "report.json", changed, copies, flagged)
-    _write_names(secret_file.with_name("pseudonyms.csv"), names)
+    _write_names(table, names)
     return changed, copies
 
 
@@ -133,12 +138,31 @@ def _write_report(path: Path, rows: Sequence[Any], copies: Mapping[str, Found], 
     write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
+def _read_names(path: Path) -> dict[str, str]:
+    """Pseudonyms of earlier runs by subject."""
+    if not path.is_file():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {line["subject"]: line["pseudonym"] for line in csv.DictReader(file)}
+
+
+def _check_pseudonyms(path: Path, names: Mapping[str, str]) -> None:
+    """Refuse to merge two subjects."""
+    subjects: dict[str, list[str]] = {}
+    for subject, pseudonym in (_read_names(path) | dict(names)).items():
+        subjects.setdefault(pseudonym, []).append(subject)
+    problems = [
+        f"{' and '.join(sorted(several))}: found one pseudonym, {pseudonym}; expected one each; use another --secret"
+        for pseudonym, several in subjects.items()
+        if len(several) > 1
+    ]
+    if problems:
+        raise InputError.of_rows(str(path), problems)
+
+
 def _write_names(path: Path, names: Sequence[tuple[str, str]]) -> None:
     """Add subjects to the table of pseudonyms, which only this user may read."""
-    rows = dict(names)
-    if path.is_file():
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = {line["subject"]: line["pseudonym"] for line in csv.DictReader(file)} | rows
+    rows = _read_names(path) | dict(names)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("subject", "pseudonym"), *sorted(rows.items())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,8 @@ from typing import Any, Literal
 from .collect import expect_choice, missing_files, read_table, write_cohort
 
 __all__ = ["label_name", "label_names", "table_datalist", "table_row"]
+
+logger = logging.getLogger(__name__)
 
 KNOWN_COLUMNS = ("subject", "mask", "label")
 INTEGER_COLUMNS = ("fold", "slice")
@@ -30,7 +33,8 @@ def table_datalist(
 
     Columns are ``subject``, those in ``images``, and optionally ``mask``, ``label``, ``fold`` and ``slice`` (the index
     of the slice for :class:`~common.transforms.SelectSliced`); all others, such as ``centre``, are kept as text. Paths
-    are absolute or relative to the folder of the table.
+    are absolute or relative to the folder of the table. A line that equals an earlier one in every cell is left out,
+    with a warning; a column whose name is close to one of these, such as ``lable``, is reported.
 
     Args:
         table: CSV file.
@@ -48,17 +52,27 @@ def table_datalist(
         The path written.
 
     Raises:
-        InputError: the table or a column is missing, or rows are incomplete and not dropped.
+        InputError: the table or a column is missing, or rows are incomplete, or of another row's images with another
+            subject or label, and not dropped.
     """
     table = Path(os.path.abspath(table))
-    entries = read_table(table, ("subject", *images), whole=True)
+    entries = read_table(table, ("subject", *images), optional=("mask", "label", "fold", "slice"), whole=True)
     has_label = bool(entries) and "label" in entries[0]
     if has_label and not labels:
         labels = label_names(entry["label"] for entry in entries)
     expect_choice("missing", missing, ("refuse", "zeros"))
     rows, problems = [], []
+    lines: dict[tuple[str, ...], int] = {}
+    meanings: dict[str, tuple[tuple[Any, Any], int]] = {}
     for number, entry in enumerate(entries, start=2):  # the header is line 1, as in a spreadsheet
+        if (first := lines.setdefault(tuple(entry.values()), number)) != number:
+            logger.warning("%s: line %d equals line %d in every cell; left out", table, number, first)
+            continue
         row, reasons = table_row(entry, table.parent, images, labels if has_label else (), missing)
+        same, meaning = str([row["image"], row.get("mask"), row.get("slice")]), (row["subject"], row.get("label"))
+        other, line = meanings.setdefault(same, (meaning, number))
+        if meaning != other:
+            reasons.append(f"the images of line {line} (subject {other[0]}), with another subject or label")
         if reasons:
             problems.append(f"line {number} (subject {entry['subject'] or 'none'}): {'; '.join(reasons)}")
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from ...data.datalist import load_datalist
 from ...errors import InputError
 from ...images.dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
+from ...images.dicom_headers import DicomSlice
 from ...images.dicom_rules import DicomRule
 from ...images.image_files import folder_row
 from ...images.nifti import write_nifti
@@ -121,21 +122,33 @@ class DicomCase(Case):
         return [*(path for paths in self.image_files.values() for path in paths), *self.mask_files]
 
     def series(self) -> dict[str, str]:
-        """Series Instance UIDs; the path of a mask that is not DICOM."""
+        """Series Instance UIDs, with the frame that is taken of a film; the path of a mask that is not DICOM."""
         found = {name: self._series(paths[0]) for name, paths in self.image_files.items()}
+        for name, paths in self.image_files.items():
+            if paths[0] in self.frames:
+                found[name] += f", frame {self.frames[paths[0]]}"
         return found | ({"mask": self._series(self.mask_files[0])} if self.mask_files else {})
 
     @property
     def is_picture(self) -> bool:
         """Whether the first modality is a plane without a position in the patient, such as ultrasound."""
-        taken = set(next(iter(self.image_files.values())))
-        return is_picture([item for item in self.study.images if item.path in taken])
+        return is_picture(self._slices(next(iter(self.image_files))))
+
+    @property
+    def frames(self) -> dict[Path, int]:
+        """Number of the frame that is taken, from 1, of each file that is a film."""
+        numbers = {item.path: item.frame_number for name in self.image_files for item in self._slices(name)}
+        return {path: number for path, number in numbers.items() if number is not None}
+
+    def _slices(self, name: str) -> list[DicomSlice]:
+        taken = set(self.image_files[name])
+        return [replace(item, frame=self.rules[name].frame) for item in self.study.images if item.path in taken]
 
     def row(self, folder: Path) -> dict[str, Any]:
         """Each series as NIfTI."""
         images = {name: folder / f"{name}.nii.gz" for name in self.image_files}
         for name, paths in self.image_files.items():
-            write_volume(paths, self.is_picture, images[name])
+            write_volume(paths, self.is_picture, images[name], self.rules[name].frame)
         row: dict[str, Any] = {"image": [str(path) for path in images.values()], "subject": self.name}
         if self.mask_files:
             first = next(iter(images.values()))

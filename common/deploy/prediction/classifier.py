@@ -17,7 +17,7 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from ...errors import InputError, one_line, root_cause
+from ...errors import InputError, OptionError, one_line, root_cause
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
@@ -115,7 +115,8 @@ def open_classifier(
 
     Raises:
         ArchiveError: the archive was changed, contains code or is another release; the bundle lacks weights, or the
-            weights contain code or were trained with other settings; a setting is no id.
+            weights contain code or were trained with other settings.
+        OptionError: a setting is no id.
         InputError: this machine lacks the device.
     """
     if expected := device_problem(device := settings.get("device")):
@@ -124,6 +125,8 @@ def open_classifier(
         try:
             opened = _opened_source(Path(source), weights, rules, key, require, settings)
             classifier = stack.enter_context(opened)
+        except OptionError:
+            raise
         except InputError as error:
             raise ArchiveError(str(error)) from error
         yield classifier
@@ -252,7 +255,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     parser.read_meta(root / "configs/metadata.json")
     parser.read_config(root / "configs/inference.json")
     if unknown := [name for name in settings if name.split("#")[0] not in parser.config]:
-        raise InputError(f"{', '.join(unknown)}: no id of {root.name}'s inference.json; correct the name")
+        raise OptionError(f"{', '.join(unknown)}: no id of {root.name}'s inference.json; correct the name")
     parser.update({"bundle_root": str(root), "checkpoint": str(weights.absolute()), **settings})
     metadata = _read_metadata(root)
     if rules is None and "dicom_rules" not in metadata:

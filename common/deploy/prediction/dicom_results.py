@@ -44,14 +44,15 @@ def write_dicom_results(
     """
     images = [_header(path) for paths in case.image_files.values() for path in paths]
     known = {item.path for item in case.study.files}
+    frames = {str(_header(path).SOPInstanceUID): number for path, number in case.frames.items()}
     others = [_header(path) for path in case.mask_files if path in known]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about patients' names in a retired format
         if heat_map:
             caption = f"Occlusion sensitivity of the probability of {prediction.most_likely}"
             drawn = _draw(classifier, case, image, prediction)
-            save_dicom(secondary_capture(drawn, images, classifier.model, caption), folder / HEAT_MAP)
-        save_dicom(structured_report(prediction, images, others), folder / REPORT)
+            save_dicom(secondary_capture(drawn, images, classifier.model, caption, frames), folder / HEAT_MAP)
+        save_dicom(structured_report(prediction, images, others, frames), folder / REPORT)
 
 
 def _draw(classifier: Classifier, case: DicomCase, image: torch.Tensor, prediction: Prediction) -> np.ndarray:

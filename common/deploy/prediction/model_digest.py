@@ -34,6 +34,7 @@ def model_digest(
     others = {name: value for name, value in settings.items() if name != "device"}
     conditions = [
         (name, {key: pattern.pattern for key, pattern in rule.texts.items()}, dict(rule.ranges))
+        + (() if rule.frame is None else (rule.frame,))
         for name, rule in rules.items()
     ]
     return hashlib.sha256(repr([model, configs, conditions, others]).encode()).hexdigest()

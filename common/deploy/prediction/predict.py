@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ...errors import InputError
+from ...files import check_folder
 from ...images.image_files import datalist_rows, image_folders
 from ...images.studies import find_studies
 from ...temporary import temporary_folder
@@ -104,11 +105,12 @@ def predict_cases(
         tables: whether to write the tables of all cases.
 
     Raises:
-        InputError: the archive itself or the number of processes is invalid; problems of a study are reported in the
-            result.
+        InputError: the archive itself, the folder or the number of processes is invalid; problems of a study are
+            reported in the result.
     """
     if num_workers < 0:
         raise InputError(f"num_workers: found {num_workers}; expected 0 or more processes; correct it")
+    check_folder(output)
     if any(isinstance(case, DicomCase) for case in cases):
         check_highdicom()
     output = model_folder(output, classifier.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,11 @@ SERIES_NUMBER = 9102  # after the report's
 
 
 def secondary_capture(
-    picture: np.ndarray, images: Sequence[Dataset], model: ModelIdentity, description: str
+    picture: np.ndarray,
+    images: Sequence[Dataset],
+    model: ModelIdentity,
+    description: str,
+    frames: Mapping[str, int] | None = None,
 ) -> hd.sc.SCImage:
     """Convert a colour picture to a DICOM object.
 
@@ -30,6 +34,7 @@ def secondary_capture(
         images: headers of the source instances; patient and study are those of the first.
         model: identity of the explained model.
         description: derivation description.
+        frames: number of the frame that was explained, by SOP Instance UID of images that are films.
 
     Returns:
         The image, in a new series.
@@ -63,5 +68,7 @@ def secondary_capture(
     for header in images:
         item = Dataset()
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+        if (number := (frames or {}).get(header.SOPInstanceUID)) is not None:
+            item.ReferencedFrameNumber = number
         capture.SourceImageSequence.append(item)
     return capture

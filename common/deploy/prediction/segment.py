@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from ...files import write_atomically
+from ...files import check_folder, write_atomically
 from ...images.studies import find_studies
 from .cases import DicomCase
 from .dicom_results import save_dicom
@@ -40,7 +40,9 @@ def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[l
 
     Raises:
         NoStudiesError: there is no study.
+        InputError: nothing can be written to the output folder.
     """
+    check_folder(output)
     check_highdicom()
     keywords = sorted({key for rule in segmenter.rules.values() for key in rule.keywords})
     studies, failed = find_studies(source.resolve(), keywords, output.resolve())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
@@ -43,6 +44,7 @@ def check_highdicom() -> None:
         raise InputError(
             "reports: DICOM results need highdicom; run: pip install 'clinical-ssl-bundles[deploy]'"
         ) from error
+    logging.getLogger("highdicom").setLevel(logging.WARNING)  # it logs each copied module
 
 
 def complete_header(header: Dataset) -> Dataset:
@@ -57,7 +59,10 @@ def complete_header(header: Dataset) -> Dataset:
 
 
 def structured_report(
-    prediction: Prediction, images: Sequence[Dataset], others: Sequence[Dataset] = ()
+    prediction: Prediction,
+    images: Sequence[Dataset],
+    others: Sequence[Dataset] = (),
+    frames: Mapping[str, int] | None = None,
 ) -> hd.sr.ComprehensiveSR:
     """An Imaging Measurement Report (TID 1500) with one measurement group (TID 1501) for the classification.
 
@@ -69,6 +74,7 @@ def structured_report(
         prediction: prediction to report.
         images: headers of the instances that the network used; patient and study are those of the first.
         others: headers of other instances, such as a mask, which are listed as evidence.
+        frames: number of the frame that the network used, by SOP Instance UID of images that are films.
 
     Returns:
         The report, in a new series.
@@ -90,7 +96,7 @@ def structured_report(
             observer_device_context=hd.sr.ObserverContext(codes.DCM.Device, device)
         ),
         procedure_reported=codes.SCT.ImagingProcedure,
-        imaging_measurements=[_measurement_group(prediction, images)],
+        imaging_measurements=[_measurement_group(prediction, images, frames or {})],
     )
     headers = [complete_header(header) for header in (*images, *others)]
     return hd.sr.ComprehensiveSR(
@@ -118,7 +124,7 @@ def structured_report(
 
 
 def _measurement_group(
-    prediction: Prediction, images: Sequence[Dataset]
+    prediction: Prediction, images: Sequence[Dataset], frames: Mapping[str, int]
 ) -> hd.sr.MeasurementsAndQualitativeEvaluations:
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -140,9 +146,16 @@ def _measurement_group(
             hd.sr.QualitativeEvaluation(private_code("INTENDED-USE"), private_code("RESEARCH-ONLY"))
         ],
         source_images=[
-            hd.sr.SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID) for header in images
+            hd.sr.SourceImageForMeasurementGroup(
+                header.SOPClassUID, header.SOPInstanceUID, _frame_numbers(frames, header.SOPInstanceUID)
+            )
+            for header in images
         ],
     )
+
+
+def _frame_numbers(frames: Mapping[str, int], uid: str) -> list[int] | None:
+    return [frames[uid]] if uid in frames else None
 
 
 def _probability(name: str, value: float) -> hd.sr.Measurement:

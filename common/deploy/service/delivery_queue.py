@@ -60,7 +60,7 @@ class DeliveryQueue(QueueFile):
         """A destination has confirmed all files; the study is done when all have.
 
         Args:
-            delivery: that delivery.
+            delivery: confirmed delivery.
         """
         with self._transaction() as base:
             base.execute("UPDATE deliveries SET done = 1, reason = '' WHERE id = ?", (delivery.number,))
@@ -70,7 +70,7 @@ class DeliveryQueue(QueueFile):
         """A destination could not be reached or refused a file.
 
         Args:
-            delivery: that delivery.
+            delivery: failed delivery.
             reason: one line.
             again: time in seconds after which it is tried again; ``None`` to give up.
         """
@@ -102,7 +102,7 @@ class DeliveryQueue(QueueFile):
         Results that were sent nowhere are not among them: the folder has the only copy.
 
         Args:
-            older: that time in seconds.
+            older: least age in seconds.
         """
         with self._lock:
             rows = self._base.execute(

@@ -32,7 +32,7 @@ class DicomListener:
 
     Args:
         settings: settings of the service.
-        storage: where images are stored.
+        storage: store of the images.
 
     Attributes:
         port: port on which it listens.

@@ -16,6 +16,7 @@ __all__ = ["LOGGER", "brief", "logging_to", "without_names"]
 
 LOGGER = logging.getLogger("clinical_ssl_bundles.service")
 IDENTIFYING = ("PatientName", "PatientID", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName")
+SILENT = logging.CRITICAL + 1
 HIDDEN = "[patient]"
 
 
@@ -36,7 +37,10 @@ def logging_to(path: Path, size: float, files: int) -> Iterator[None]:
         RotatingFileHandler(path, maxBytes=int(size * (1 << 20)), backupCount=files, encoding="utf-8"),
         logging.StreamHandler(),
     ]
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(SILENT)  # of libraries
+    logging.getLogger("pydicom").setLevel(SILENT)
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
     for handler in handlers:
@@ -47,6 +51,7 @@ def logging_to(path: Path, size: float, files: int) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        root.setLevel(level)
         for handler in handlers:
             LOGGER.removeHandler(handler)
             handler.close()
@@ -80,6 +85,6 @@ def brief(error: BaseException) -> str:
     """Type and message of an unexpected error in one line.
 
     Args:
-        error: that error.
+        error: error to describe.
     """
     return f"{type(error).__name__}: {one_line(error)}"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ...errors import InputError, one_line
+from ...errors import InputError, OptionError, one_line
 
 __all__ = ["ServiceSettings", "address_error", "display_address", "read_settings"]
 
@@ -31,7 +31,7 @@ class ServiceSettings:
             peers there is no listener.
         watch: folder whose DICOM files are taken in and removed from there.
         settle: time in seconds after the last file of a study until it is taken.
-        destinations: where results are sent: ``dicom://AE_TITLE@host:port`` (C-STORE), ``dicoms://`` for TLS, or the
+        destinations: receivers of the results: ``dicom://AE_TITLE@host:port`` (C-STORE), ``dicoms://`` for TLS, or the
             URL of a DICOMweb server (STOW-RS), ``https://host/dicom-web``.
         attempts: number of times that a prediction or a delivery is tried.
         backoff: time in seconds before the second attempt; it doubles with each, up to an hour.
@@ -78,7 +78,8 @@ def read_settings(path: str | Path | None, overrides: Mapping[str, Any]) -> Serv
         overrides: settings by name that replace those of the file.
 
     Raises:
-        InputError: the file is missing or a setting is invalid; the message lists all problems.
+        InputError: the file is missing or a setting is invalid; the message lists all problems. It is an
+            :class:`~common.errors.OptionError` where an override is no setting.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -103,7 +104,8 @@ def read_settings(path: str | Path | None, overrides: Mapping[str, Any]) -> Serv
         problems = list(_problems(settings))
         if not problems:
             return settings
-    raise InputError.of_rows(source, problems)
+    kind = OptionError if overrides.keys() - known.keys() else InputError
+    raise kind.of_rows(source, problems)
 
 
 def address_error(names: str, host: str, port: int, error: OSError) -> InputError:
@@ -113,7 +115,7 @@ def address_error(names: str, host: str, port: int, error: OSError) -> InputErro
         names: names of its settings.
         host: address.
         port: port.
-        error: what the system says.
+        error: error of the operating system.
     """
     reason = error.strerror or one_line(error)
     return InputError(

@@ -126,7 +126,7 @@ class Storage:
         """Remove the images of studies that have been done for some time, but none that comes meanwhile.
 
         Args:
-            older: that time in seconds.
+            older: least age in seconds.
         """
         with self._lock:
             for study in self.queue.forget(older, self._busy):

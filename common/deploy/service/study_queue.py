@@ -87,7 +87,7 @@ class StudyQueue(DeliveryQueue):
         off must come again.
 
         Args:
-            quiet: that time in seconds.
+            quiet: least time in seconds since the last image.
             open_transfers: transfers that are under way, whose studies are left alone.
 
         Returns:
@@ -210,7 +210,7 @@ class StudyQueue(DeliveryQueue):
         """Forget the images of studies that have been done for some time; their files can be removed then.
 
         Args:
-            older: that time in seconds.
+            older: least age in seconds.
             busy: studies of which an image is being stored, which are left alone.
 
         Returns:

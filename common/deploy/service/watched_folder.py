@@ -20,7 +20,7 @@ class WatchedFolder:
 
     Args:
         folder: folder to watch, with its subfolders.
-        storage: where the files are stored.
+        storage: store of the files.
         settle: time in seconds for which a file must not have changed.
     """
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
 from ...files import write_atomically
+from ...option_references import part_problem
 from ...tasks import Workers
 from .repetitions import modality_names, subjects_of
 
@@ -121,11 +122,14 @@ class ConfiguredStages:
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
         left_out = {*optional, TRADITIONAL} - set(known)
         overrides = {key: value for key, value in overrides.items() if key not in left_out}
+        given = {**settings, "dataset_dir": str(self.dataset_dir), **overrides}
+        if problems := [problem for name in given if (problem := part_problem(name, known))]:
+            raise InputError.of_rows(stage, problems)
         return ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
             workflow_type="train" if stage in (PRETRAIN, "train", "train_segmentation") else "infer",
-            **{**settings, "dataset_dir": str(self.dataset_dir), **overrides},
+            **given,
         )
 
     def _identity(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def keep_cost(folder: Path, task: Task, cost: Cost) -> None:
     Args:
         folder: folder of the comparison.
         task: completed task, whose file is in that folder.
-        cost: what it cost.
+        cost: time and memory of the run.
     """
     found = read_costs(folder)
     made = str(task.makes.relative_to(folder))

@@ -15,7 +15,7 @@ from ...locks import locked
 from ...tasks import Task, Workers
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import read_fine_tunings
-from .repetitions import repetitions
+from .repetitions import Repetition, repetitions, write_images_only
 from .stages import Stages
 
 __all__ = ["FinalModel"]
@@ -109,7 +109,7 @@ class FinalModel(Stages):
         with locked(self.output_dir):
             self._check_identity()
             self._check_stages()
-            self._run_tasks(self._tasks(), "final model")
+            self._run_tasks(self.tasks(), "final model")
             return self._finish()
 
     def _check_stages(self) -> None:
@@ -124,15 +124,27 @@ class FinalModel(Stages):
         if self.task == "classification":
             self._check_training(self.row, self.output_dir, fold)
 
-    def _tasks(self) -> Iterator[Task]:
-        # with the model of all subjects last, but for an encoder that all folds share
-        for fold in (None, *self.repetition.folds) if self.transductive else (*self.repetition.folds, None):
-            if isinstance(self.row.start, Encoder) and not (self.transductive and fold is not None):
-                run = (self.repetition, self.row.start, None, fold)
-                what = f"pre-training {self.row.start.name}, {part_name(fold)}"
-                yield Task(what, self._encoder_of(fold)[0], partial(self._pretrain, *run))
-            training = partial(self._train, fold)
-            yield Task(f"{self.row.name}, {part_name(fold)}", self._made_by(fold), training, self._encoder_of(fold))
+    def tasks(self) -> Iterator[Task]:
+        """All parts by the files that they make; all subjects come last, but for an encoder that all folds share."""
+        folds = self.repetition.folds
+        for fold in (None, *folds) if self.transductive else (*folds, None):
+            yield from self._tasks_without(fold)
+
+    def _tasks_without(self, fold: int | None) -> Iterator[Task]:
+        """Pre-training, if it is of this fold alone, and training without a fold; with everybody for ``None``."""
+        if isinstance(self.row.start, Encoder) and not (self.transductive and fold is not None):
+            run = (self.repetition, self.row.start, None, fold)
+            what = f"pre-training {self.row.start.name}, {part_name(fold)}"
+            yield Task(what, self._encoder_of(fold)[0], partial(self._pretrain, *run))
+        training = partial(self._train, fold)
+        yield Task(f"{self.row.name}, {part_name(fold)}", self._made_by(fold), training, self._encoder_of(fold))
+
+    def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
+        """Settings for the subjects of a pre-training, which has no use for label maps."""
+        found = super()._cohort(repetition, fold, modality)
+        if self.task == "segmentation":
+            found["datalist"] = str(write_images_only(self.datalist, self.output_dir / "images.json"))
+        return found
 
     def _made_by(self, fold: int | None) -> Path:
         """Last file of a training: a table of its held-out fold, or a mark if there is none."""

@@ -14,7 +14,15 @@ from ...errors import InputError
 from ...files import write_atomically
 from ..fold_files import SEED
 
-__all__ = ["Repetition", "deal_folds", "modality_names", "repetitions", "subjects_of", "training_rows"]
+__all__ = [
+    "Repetition",
+    "deal_folds",
+    "modality_names",
+    "repetitions",
+    "subjects_of",
+    "training_rows",
+    "write_images_only",
+]
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,20 @@ def training_rows(datalist: Path) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{datalist}: found no list of rows 'training'; expected one; run scripts/make_datalist.py")
     return rows
+
+
+def write_images_only(datalist: Path, path: Path) -> Path:
+    """Write a datalist's training section without labels and masks, which a pre-training must not see.
+
+    Args:
+        datalist: datalist of the cohort.
+        path: datalist to write, with absolute paths.
+    """
+    content = read_datalist(datalist)
+    rows = [{key: row[key] for key in row if key not in ("label", "mask")} for row in training_rows(datalist)]
+    kept = {key: content[key] for key in ("modality",) if key in content}
+    training = [dict(_absolute(row, datalist.parent)) for row in rows]
+    return write_atomically(path, json.dumps({**kept, "training": training}, indent=1))
 
 
 def _absolute(row: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from ...locks import locked
 from ...tasks import Task, Workers
 from .methods import Encoder, FineTuning, part_name
 from .read_methods import read_fine_tunings
-from .repetitions import Repetition, repetitions, training_rows
+from .repetitions import Repetition, repetitions, training_rows, write_images_only
 from .stages import Stages
 
 __all__ = ["Segmentation"]
@@ -56,7 +56,7 @@ class Segmentation(Stages):
         train: ids of ``train_segmentation.yaml`` alone.
         workers: number of processes of this machine that run stages at the same time; with GPUs at most one for each.
         scheduler: address of a Dask scheduler whose workers run the stages instead, e.g. ``tcp://host:8786``.
-        resources: what each stage takes of a worker of that cluster, e.g. "{GPU: 1}".
+        resources: resources of a worker of that cluster that each stage takes, e.g. "{GPU: 1}".
         **settings: ids of the configs and their values, for every stage that has them.
 
     Raises:
@@ -178,18 +178,8 @@ class Segmentation(Stages):
 
     def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
         """Settings for the subjects of a pre-training: the images of the cohort, without their masks."""
-        path = self.output_dir / "images.json"
-        content = read_datalist(self.datalist)
-        rows = [{key: row[key] for key in row if key not in ("label", "mask")} for row in content["training"]]
-        base = self.datalist.parent
-        for row in rows:
-            image = row["image"]
-            row["image"] = (
-                str(base / image) if isinstance(image, str) else [each and str(base / each) for each in image]
-            )
-        kept = {key: content[key] for key in ("modality",) if key in content}
-        write_atomically(path, json.dumps({**kept, "training": rows}, indent=1))
-        return {**super()._cohort(repetition, fold, modality), "datalist": str(path)}
+        images = write_images_only(self.datalist, self.output_dir / "images.json")
+        return {**super()._cohort(repetition, fold, modality), "datalist": str(images)}
 
     def _folder(self, row: FineTuning, fold: int) -> Path:
         return self.output_dir / row.folder / part_name(fold)

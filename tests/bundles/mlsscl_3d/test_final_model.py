@@ -37,7 +37,11 @@ def test_a_classifier_of_everybody_is_judged_by_fold(tiny, dementia, tmp_path, c
 def test_a_segmenter_of_everybody_is_judged_by_fold(patches, lesions, tmp_path):
     options = {key: value for key, value in patches.items() if key != "dataset_dir"}
     train = {"max_epochs": 1, "validation_fraction": 0}
-    options |= {"task": "segmentation", "train": train, "device": "cpu"}
+    options |= {"task": "segmentation", "method": "genesis", "transductive": True, "train": train, "device": "cpu"}
+    options |= {
+        "overlays": ["unet"],
+        "pretrain": {"max_epochs": 1, "batch_size": 2},
+    }  # on images whose label maps it must not read
     weights = FinalModel("mlsscl_3d", lesions, tmp_path, **options).run()
     rows = json.loads((lesions / "datalist.json").read_text())["training"]
     record = read_training_record(weights)

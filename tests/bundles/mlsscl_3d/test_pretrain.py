@@ -167,3 +167,21 @@ def test_stop_on_collapse_ends_a_run_whose_features_are_all_equal(pretrain, tmp_
         pretrain(stop_on_collapse="true", **overrides)
     assert "collapsing" in str(caught.value.__cause__)
     assert not (tmp_path / "output/model.pt").exists()
+
+
+@pytest.mark.parametrize("overlay", ["mlsscl", "genesis"])
+def test_it_starts_from_weights_that_others_have_pretrained_online_and_target(
+    overlay, open_bundle, configs, clips, tmp_path
+):
+    options = clips | {"output_dir": tmp_path, "channels": [4, 6, 8, 10]}
+    names = ["pretrain.yaml", f"{overlay}.yaml"]
+    backbone = open_bundle(*[configs / name for name in names], **options).parser.get_parsed_content("backbone")
+    torch.save(
+        {"state_dict": {f"module.{name}": value for name, value in backbone.state_dict().items()}}, tmp_path / "m.pth"
+    )
+    options["pretrained_weights"] = tmp_path / "m.pth"
+    network = open_bundle(*[configs / name for name in names], **options).parser.get_parsed_content("network_def")
+    copies = ["encoder.encoder.", "target.encoder."] if overlay == "mlsscl" else ["encoder."]
+    for prefix in copies:
+        for name, value in backbone.state_dict().items():
+            assert torch.equal(network.state_dict()[prefix + name], value), prefix + name

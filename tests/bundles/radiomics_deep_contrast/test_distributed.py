@@ -9,7 +9,7 @@ from tests.bundles.process_groups import check_two_processes
 # Each process drops features of its own, so none are dropped.
 EXACT = """
 prepare_batch#_target_: tests.bundles.radiomics_deep_contrast.double_precision.DoubleImageAndRadiomics
-train#handlers#3#prepare_batch#_target_: tests.bundles.radiomics_deep_contrast.double_precision.DoubleImageAndRadiomics
+prepare_first_pass#_target_: tests.bundles.radiomics_deep_contrast.double_precision.DoubleImageAndRadiomics
 network_start: $(@banks.double(), @network_def.double())[1]
 learning_rate: 0.001
 radiomics_dropout: 0.0

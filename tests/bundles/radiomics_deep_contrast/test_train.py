@@ -118,3 +118,44 @@ def test_an_unknown_layer_to_freeze_is_reported(run_config, configs, tiny, pretr
     with pytest.raises(RuntimeError) as caught:  # MONAI wraps the InputError
         run_config(configs / "train.yaml", **options)
     assert "no module 'layer9'" in str(caught.value.__cause__)
+
+
+def test_the_classifier_is_trained_alone_first_and_the_rest_afterwards(train, pretrained):
+    options = {"pretrained_encoder": pretrained, "frozen_layers": [], "max_epochs": 2}
+    source = torch.load(pretrained, weights_only=True)
+    _, weights = train(**options, probing_epochs=2)
+    assert changed(weights, source) == set()  # neither weights nor statistics
+    _, weights = train(**options, probing_epochs=1, output="both")
+    assert changed(weights, source) == set(source)
+
+
+def test_the_encoder_learns_at_its_share_of_the_rate_along_the_same_schedule(train, pretrained):
+    workflow, weights = train(pretrained_encoder=pretrained, encoder_rate=0.0)
+    moved = changed(weights, torch.load(pretrained, weights_only=True))
+    assert all(name.endswith(("running_mean", "running_var", "num_batches_tracked")) for name in moved)
+    rates = [group["lr"] for group in workflow.parser.get_parsed_content("optimizer").param_groups]
+    assert rates[0] > 0 and rates[1] == 0
+
+
+def test_the_weights_kept_are_the_moving_average_over_a_share_of_the_steps(train, pretrained, tmp_path):
+    options = {"pretrained_encoder": pretrained, "frozen_layers": [], "label_fraction": 0.4}
+    workflow, weights = train(**options, average_share=0.5)  # one step, whose weight is 1 / (1 + 0.5)
+    source, last = torch.load(pretrained, weights_only=True), workflow.network_def.state_dict()
+    for name, value in workflow.network_def.hybrid.named_parameters():
+        torch.testing.assert_close(weights[f"hybrid.{name}"], source[name] / 3 + value * 2 / 3)
+    assert not any(torch.equal(weights[name], last[name]) for name in last if name.startswith("head."))
+    assert set(torch.load(tmp_path / "output/checkpoint.pt", weights_only=True)["averaged"]) == set(weights)
+
+
+def test_classes_weigh_alike_in_the_loss_as_in_linear_evaluation_and_not_in_the_paper_s_protocol(
+    open_bundle, configs, tiny, tmp_path
+):
+    weights = {}
+    for name in ("hybrid", "paper"):
+        options = tiny | {"output_dir": tmp_path / name, "label_fraction": 1.0}
+        workflow = open_bundle(configs / "train.yaml", configs / f"{name}.yaml", **options)
+        workflow.initialize()
+        weights[name] = workflow.parser.get_parsed_content("loss").weight
+        labels = torch.tensor([row["label"] for row in workflow.parser.get_parsed_content("split")[0]])
+    torch.testing.assert_close(weights["hybrid"], len(labels) / (2 * torch.bincount(labels).float()))
+    assert weights["paper"].tolist() == [1, 1]

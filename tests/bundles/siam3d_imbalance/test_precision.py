@@ -16,7 +16,7 @@ def losses_and_weights(run_config, configs, tiny, tmp_path):
     recorder = tmp_path / "recorder.yaml"
     recorder.write_text(RECORDER)
     settings = {key: value for key, value in tiny.items() if key != "channels"}
-    settings |= {"batch_size": 4, "max_epochs": 1, "strategy": "plain"}
+    settings |= {"batch_size": 4, "max_epochs": 1, "strategy": "plain", "box_size": [18, 18, 18]}
     settings |= {"network_def__projector": None}  # whose last batch norm, over four samples, enlarges any rounding
 
     def losses_and_weights(name: str, **overrides):

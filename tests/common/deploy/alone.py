@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-SECONDS = 600  # a command that takes longer is stuck
+from tests.python_commands import run_python
+
 # The project is installed into the environment in place: this finder comes first and refuses it.
 BLOCK = """
 import sys
@@ -24,10 +23,9 @@ def run_alone(code: str, folder: Path, *words: object) -> str:
     elsewhere, site = folder / "elsewhere", folder / "site"
     for path in (elsewhere, site):
         path.mkdir(parents=True, exist_ok=True)
-    (site / "sitecustomize.py").write_text(BLOCK)
+    (site / "sitecustomize.py").write_text(BLOCK)  # for processes that the program starts
     environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", code, *map(str, words)]
-    result = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    result = run_python(["-c", BLOCK + code, *words], elsewhere, environment)
     assert result.returncode == 0, result.stderr[-4000:]
     assert not list(elsewhere.iterdir())
     return result.stdout

@@ -15,8 +15,10 @@ from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
     MRImageStorage,
+    RLELossless,
     SecondaryCaptureImageStorage,
     UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
     generate_uid,
 )
 from torch import nn
@@ -72,6 +74,27 @@ def write_picture(path: Path, pixels: np.ndarray, description: str, study: str, 
     data.SeriesDescription = description
     _set_pixels(data, pixels)
     path.parent.mkdir(parents=True, exist_ok=True)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_film(path: Path, frames: np.ndarray, study: str, compressed: bool = False) -> Path:
+    """Write multi-frame ultrasound ``[frames, rows, columns]`` of bytes, whose frames have no position.
+
+    Args:
+        path: of the file.
+        frames: the pixels.
+        study: its Study Instance UID.
+        compressed: whether the frames are compressed (RLE).
+    """
+    import pydicom
+
+    data = pydicom.dcmread(write_picture(path, frames[0], "cine", study))
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
+    data.NumberOfFrames, data.FrameTime, data.FrameIncrementPointer = len(frames), 40, 0x00181063
+    data.PixelData = frames.tobytes()
+    if compressed:
+        data.compress(RLELossless, generate_instance_uid=False)
     data.save_as(path, enforce_file_format=True)
     return path
 

@@ -7,12 +7,15 @@ from monai.transforms import LoadImage
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from common.images.dicom_series import check_dicom_series
+from common.images.dicom_series import check_dicom_series, read_dicom
+from common.images.stored_image import UnreadableImageError
 
 SERIES = generate_uid()
 
 
-def write_series(folder, positions, *, orientation=(1, 0, 0, 0, 1, 0), series=SERIES, rows=6, start=0, drop=()):
+def write_series(
+    folder, positions, *, orientation=(1, 0, 0, 0, 1, 0), series=SERIES, rows=6, start=0, drop=(), **values
+):
     folder.mkdir(exist_ok=True)
     for i, position in enumerate(positions, start=start):
         meta = FileMetaDataset()
@@ -30,6 +33,8 @@ def write_series(folder, positions, *, orientation=(1, 0, 0, 0, 1, 0), series=SE
         data.PixelData = np.full((rows, 5), i, dtype=np.int16).tobytes()
         for tag in drop:
             delattr(data, tag)
+        for tag, value in values.items():
+            setattr(data, tag, value)
         data.save_as(folder / f"{i:03d}.dcm", enforce_file_format=True)
     return folder
 
@@ -105,3 +110,17 @@ def test_other_files_in_the_folder_are_passed_over(tmp_path):
     (folder / "LICENSE").write_text("free")
     check_dicom_series(folder)
     assert pydicom.misc.is_dicom(folder / "000.dcm")
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"RescaleSlope": "0", "RescaleIntercept": "0"}, "found a RescaleSlope of 0, which makes all voxels equal"),
+        ({"BitsStored": 12, "HighBit": 15}, "found HighBit 15 in 000.dcm, expected 11 for 12 BitsStored"),
+    ],
+)
+def test_a_header_that_spoils_the_values_is_refused(tmp_path, values, reason):
+    folder = write_series(tmp_path / "s", stack(4), **values)
+    with pytest.raises(UnreadableImageError, match=reason):
+        read_dicom(folder)
+    assert read_dicom(write_series(tmp_path / "right", stack(4), BitsStored=12, HighBit=11)).voxels.max() == 3

@@ -77,8 +77,28 @@ def test_a_datalists_rows_have_absolute_paths_and_the_names_of_subject_and_sessi
     assert len(datalist_rows(path)) == 1
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "not JSON", '{"training": [7]}'])
+@pytest.mark.parametrize("content", ["[]", "{}", "not JSON"])
 def test_what_is_no_datalist_is_reported(tmp_path, content):
     (tmp_path / "list.json").write_text(content)
     with pytest.raises(InputError, match=r"list.json: found no datalist"):
         datalist_rows(tmp_path / "list.json")
+
+
+def test_rows_of_a_datalist_that_are_no_objects_with_paths_are_all_named_in_our_words(tmp_path):
+    path = tmp_path / "datalist.json"
+    rows = ["a.nii.gz", None, {"image": 5}, {"image": "a.nii.gz", "mask": ["b"]}, {"image": []}, {"image": "a.nii.gz"}]
+    path.write_text(json.dumps({"testing": [*rows, {"image": "a.nii.gz", "slice": "two"}]}))
+    with pytest.raises(InputError) as caught:
+        datalist_rows(path)
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "row 0: found 'a.nii.gz', expected an object such as {'image': 'a.nii.gz'}; correct it",
+        "row 1: found 'None', expected an object such as {'image': 'a.nii.gz'}; correct it",
+        "row 2: image: found '5', expected a path, or one for each modality; correct it",
+        "row 3: mask: found '['b']', expected a path; correct it".replace("'['b']'", "\"['b']\""),
+        "row 4: image: found '[]', expected a path, or one for each modality; correct it",
+        "row 6: slice: found 'two', expected an integer; correct it",
+    ]
+    for content, found in (({"testing": {"image": "a"}}, "found dict as rows"), ([], "found no datalist")):
+        path.write_text(json.dumps(content))
+        with pytest.raises(InputError, match=found):
+            datalist_rows(path)

@@ -168,3 +168,27 @@ def test_bad_arguments_are_one_line(arguments, message, hybrid):
     with pytest.raises(InputError, match=message) as error:
         HybridClassifier(hybrid, 3, **arguments)
     assert "\n" not in str(error.value)
+
+
+def test_flips_average_the_probabilities_of_an_image_and_its_mirror_image_in_evaluation_alone(hybrid):
+    network = HybridClassifier(hybrid, 3, test_flips=True).eval()
+    plain = HybridClassifier(hybrid, 3).eval()
+    plain.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        mirrored = [plain(image, RADIOMICS).softmax(1) for image in (IMAGE, IMAGE.flip(2))]
+        torch.testing.assert_close(network(IMAGE, RADIOMICS).softmax(1), sum(mirrored) / 2)
+        assert torch.equal(torch.jit.script(network)(IMAGE, RADIOMICS), network(IMAGE, RADIOMICS))
+        torch.manual_seed(0)
+        trained = network.train()(IMAGE, RADIOMICS)
+        torch.manual_seed(0)
+        torch.testing.assert_close(trained, plain.train()(IMAGE, RADIOMICS))
+
+
+@pytest.mark.parametrize(("view", "width"), [("both", 10), ("image", 5), ("pooled", 64)])
+def test_radiomics_that_are_kept_follow_the_features(view, width, hybrid):
+    network = HybridClassifier(hybrid, 3, view, keep_radiomics=True).eval()
+    features = network.features(IMAGE, RADIOMICS)
+    assert torch.equal(features[:, width:], RADIOMICS) and features.shape[1] == width + 11 == network.head.in_features
+    assert torch.equal(features[:, :width], HybridClassifier(hybrid, 3, view).eval().features(IMAGE, RADIOMICS))
+    with pytest.raises(InputError, match="radiomics: none"):
+        network(IMAGE)

@@ -6,7 +6,9 @@ import SimpleITK as sitk
 
 pytest.importorskip("radiomics")
 
-from common.radiomics.texture import GreyLevels, texture_features
+from common.radiomics.grey_levels import GreyLevels
+from common.radiomics.neighbours import Neighbourhood
+from common.radiomics.texture import texture_features
 
 
 def matrices(levels: np.ndarray) -> list[np.ndarray]:
@@ -49,7 +51,7 @@ def test_features_by_histograms_and_symmetric_eigenvalues_are_the_formulas_avera
     levels = np.random.default_rng(0).integers(1, 6, (4, 5, 6))
     image = sitk.GetImageFromArray(levels.astype(np.float32))
     mask = np.ones(levels.shape, dtype=np.uint8)
-    grey_levels = GreyLevels.of(image, mask == 1, 512, {"binWidth": 1})
+    grey_levels = GreyLevels.of(image, Neighbourhood(mask == 1), 512, {"binWidth": 1})
     assert (grey_levels.matrix == levels).all() and grey_levels.number == 5
     expected = {name: np.mean([naive(p)[name] for p in matrices(levels)]) for name in naive(matrices(levels)[0])}
     args = {"label": 1, "grey_levels": grey_levels}
@@ -62,8 +64,8 @@ def test_too_many_levels_and_values_that_are_no_numbers_are_refused_before_they_
     image = sitk.GetImageFromArray(np.array([[0, 1e12], [3, 4]], dtype=np.float64))
     everywhere = np.ones((2, 2), dtype=bool)
     with pytest.raises(ValueError, match="40000000001 grey levels; expected up to 512"):
-        GreyLevels.of(image, everywhere, 512, {})
-    assert GreyLevels.of(image, everywhere, 512, {"binCount": 8}).present.tolist() == [1, 8]
+        GreyLevels.of(image, Neighbourhood(everywhere), 512, {})
+    assert GreyLevels.of(image, Neighbourhood(everywhere), 512, {"binCount": 8}).present.tolist() == [1, 8]
     image[0, 0] = np.inf
     with pytest.raises(ValueError, match="values that are not finite"):
-        GreyLevels.of(image, everywhere, 512, {"binCount": 8})
+        GreyLevels.of(image, Neighbourhood(everywhere), 512, {"binCount": 8})

@@ -78,7 +78,7 @@ def plan(**changes: Any) -> Plan:
         },
         "machine": {"device": "cpu", "cores": 2, "device_memory_gb": 16.0, "disk_gb": 100.0},
         "estimate": {
-            **{"seconds": 754, "memory_gb": 1.2, "disk_gb": 0.1, "fits": True, "left_out": []},
+            **{"seconds": 754, "memory_gb": 1.2, "disk_gb": 0.1, "fits": True, "left_out": {}},
             "stages": [{"what": "training Scratch", "seconds": 600, "epochs": 3, "runs": 2}],
         },
     }

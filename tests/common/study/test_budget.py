@@ -40,7 +40,7 @@ def test_without_a_budget_all_stays():
     found = fit_budget(STAGES, METHODS, None)
     assert (found.methods, found.dropped, found.epochs, found.fits) == (
         METHODS,
-        (),
+        {},
         {"pretrain": 20, "train": 10},
         True,
     )
@@ -48,17 +48,35 @@ def test_without_a_budget_all_stays():
 
 def test_a_budget_shortens_all_epochs_in_proportion_before_it_leaves_a_method_out():
     found = fit_budget(STAGES, METHODS, 1200)
-    assert found.dropped == () and found.fits and found.seconds <= 1200
+    assert found.dropped == {} and found.fits and found.seconds <= 1200
     assert found.epochs["pretrain"] == pytest.approx(2 * found.epochs["train"], abs=1)
 
 
+TIGHT = [*STAGES, Stage("probes", "other", frozenset({"probe"}), 5, seconds=500.0)]
+
+
 def test_the_last_methods_go_first_and_two_always_stay():
-    tight = [*STAGES, Stage("probes", "other", frozenset({"probe"}), 5, seconds=500.0)]
-    found = fit_budget(tight, METHODS, 1200)
-    assert found.methods == ("scratch", "se") and found.dropped == ("probe",) and found.fits
+    found = fit_budget(TIGHT, METHODS, 1200)
+    assert found.methods == ("scratch", "se") and list(found.dropped) == ["probe"] and found.fits
     none = fit_budget(STAGES, METHODS, 1.0)
     assert none.methods == ("scratch", "se") and not none.fits
     assert set(none.epochs.values()) == {LEAST_EPOCHS}
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_reference_and_the_method_in_question_stay_wherever_they_are_in_the_list(place):
+    methods = [name for name in METHODS if name != "se"]
+    methods.insert(place, "se")
+    found = fit_budget(TIGHT, methods, 1.0, kept=["scratch", "se"])
+    assert set(found.methods) == {"scratch", "se"} and list(found.dropped) == ["probe"]
+    assert list(found.methods) == [name for name in methods if name != "probe"]
+
+
+def test_a_method_that_is_left_out_stays_in_the_budget_that_is_named_for_it():
+    kept = ["scratch"]
+    for name, needed in fit_budget(TIGHT, METHODS, 1.0, kept).dropped.items():
+        assert name in fit_budget(TIGHT, METHODS, needed, kept).methods
+        assert name not in fit_budget(TIGHT, METHODS, needed - 1, kept).methods
 
 
 @given(st.floats(1, 5000), st.integers(1, 60), st.integers(1, 60))

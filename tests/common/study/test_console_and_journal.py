@@ -31,6 +31,20 @@ def test_all_that_is_printed_or_logged_goes_to_the_file_and_the_terminal_has_the
     assert set((tmp_path / "logs/x.log").read_text().split()) == {"printed", "logged", "descriptor", "child"}
 
 
+def test_a_handler_that_a_library_made_in_one_step_writes_into_the_log_of_the_next_one(tmp_path, capfd):
+    logger = logging.getLogger("of_a_library")
+    with quiet(tmp_path / "first.log"):
+        handler = logging.StreamHandler(sys.stdout)
+    logger.addHandler(handler)
+    try:
+        with quiet(tmp_path / "second.log"):
+            logger.warning("later")
+    finally:
+        logger.removeHandler(handler)
+    assert "later\n" in (tmp_path / "second.log").read_text()
+    assert "Logging error" not in (tmp_path / "second.log").read_text() + capfd.readouterr().err
+
+
 def test_an_error_leaves_the_terminal_as_it_was(tmp_path, capfd):
     handlers = list(logging.root.handlers)
     with pytest.raises(ValueError), quiet(tmp_path / "x.log"):

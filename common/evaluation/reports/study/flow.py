@@ -19,7 +19,7 @@ class Step:
     """A box of the flow chart.
 
     Attributes:
-        title: what these subjects are.
+        title: description of these subjects.
         count: their number, and that of their images where it differs.
         details: further lines, such as the classes.
         left: lines on those who are left out after this step.

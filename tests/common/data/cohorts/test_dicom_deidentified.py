@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydicom.uid import generate_uid
 from common.data.cohorts import dicom_datalist
 from common.data.datalist import load_datalist
 from common.errors import InputError
+from common.images.deidentification import Deidentifier
 from common.images.read import read_image
 from tests.common.deploy.made_studies import write_dicom
 
@@ -59,9 +61,22 @@ def test_a_cohort_without_names_loads_and_the_key_stays_with_the_originals(cohor
 def test_a_later_run_with_the_same_secret_has_the_same_pseudonyms(cohort):
     first, second = (json.loads(make(cohort, output).read_text()) for output in ("one", "two"))
     assert [row["subject"] for row in first["training"]] == [row["subject"] for row in second["training"]]
+    assert all(re.fullmatch("P[0-9A-F]{16}", row["subject"]) for row in first["training"])
     other = json.loads(make(cohort, "three", secret=cohort / "other/key").read_text())
     assert {row["subject"] for row in other["training"]}.isdisjoint(row["subject"] for row in first["training"])
     assert (cohort / "other/pseudonyms.csv").is_file()
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_two_subjects_of_one_pseudonym_are_refused_before_anything_is_copied(earlier, cohort, monkeypatch):
+    if earlier:
+        (cohort / "in/pseudonyms.csv").write_text("subject,pseudonym\nmiller_max,P0\n")
+    monkeypatch.setattr(Deidentifier, "pseudonym", lambda self, patient: "P0")
+    with pytest.raises(
+        InputError, match=r"doe_jane and (miller_max and )?roe_richard: found one pseudonym, P0; expected one each"
+    ):
+        make(cohort)
+    assert not (cohort / "out").exists()
 
 
 def test_copies_of_an_earlier_run_are_not_mixed_with_those_of_this_one(cohort):

@@ -134,3 +134,22 @@ def test_empty_cells_behind_the_last_column_are_those_of_a_spreadsheet(cohort):
     rows = [f"s{i},s{i}_t1.nii.gz,{i % 2},," for i in range(6)]
     path = table_datalist(write(cohort, "subject,image,label", rows), cohort.folder / "new.json", num_folds=3)
     assert [row["label"] for row in json.loads(path.read_text())["training"]] == [0, 1] * 3
+
+
+def test_equal_lines_are_left_out_with_a_warning_and_one_image_has_one_subject_and_label(cohort, caplog):
+    rows = [f"s{i},s{i}_t1.nii.gz,{i % 2}" for i in range(4)]
+    table = write(cohort, "subject,image,label", [*rows, rows[1]])
+    assert len(load_datalist(table_datalist(table, cohort.folder / "new.json", num_folds=2))) == 4
+    assert "line 6 equals line 3 in every cell; left out" in caplog.text
+    table = write(cohort, "subject,image,label", [*rows, "s5,s1_t1.nii.gz,1", "s2,s2_t1.nii.gz,1"])
+    with pytest.raises(InputError, match=r"2 problems\n  line 6 \(subject s5\): the images of line 3 \(subject s1\)"):
+        table_datalist(table, cohort.folder / "new.json", num_folds=2)
+
+
+@pytest.mark.parametrize(("column", "meant"), [("lable", "label"), ("Label", "label"), ("masks", "mask")])
+def test_a_column_that_is_nearly_called_as_one_with_a_meaning_is_reported(cohort, caplog, column, meant):
+    rows = [f"s{i},s{i}_t1.nii.gz,s{i}_seg.nii.gz" for i in range(4)]
+    table_datalist(write(cohort, f"subject,image,{column}", rows), cohort.folder / "new.json", num_folds=2)
+    assert f"found a column {column} and none {meant}; rename it if it is the {meant}" in caplog.text
+    with pytest.raises(InputError, match=r"expected subject too; did you mean Subjects for subject\?$"):
+        table_datalist(write(cohort, "Subjects,image", ["s0,s0_t1.nii.gz"]), cohort.folder / "new.json")

@@ -6,19 +6,53 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 SECONDS = 300
+# Forks of one interpreter that has imported MONAI, which takes ten seconds: one server for each line that it reads.
+STARTER = """
+import json, os, runpy, signal, sys
+import fastapi, monai.apps, uvicorn
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    words, folder, environment = json.loads(line)
+    pid = os.fork()
+    if pid:
+        print(pid, flush=True)
+        continue
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, dir_fd=os.open(folder, os.O_RDONLY))
+    for number in (1, 2):
+        os.dup2(log, number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    sys.argv = ["monailabel.main", *words]
+    runpy.run_module("monailabel.main", run_name="__main__", alter_sys=True)
+    os._exit(0)
+"""
+
+
+@cache
+def starter(python: Path) -> subprocess.Popen[str]:
+    """The interpreter of an environment that starts servers; it ends with this process."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([python, "-W", "ignore", "-c", STARTER], env=env, text=True, **pipes)
 
 
 class LabelServer:
@@ -47,21 +81,39 @@ class LabelServer:
         names = ",".join(sorted(path.name for path in self.models.iterdir()))
         options = ["--host", "127.0.0.1", "--port", self.port, "--app", self.folder / "app", "--studies", self.studies]
         conf = [word for pair in (("models", names), ("zoo_source", "ngc")) for word in ("--conf", *pair)]
-        words = [str(word) for word in (self.python, "-m", "monailabel.main", "start_server", *options, *conf)]
+        words = [str(word) for word in ("start_server", *options, *conf)]
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | self.variables
         env["PATH"] = f"{self.python.parent}{os.pathsep}{env['PATH']}"  # programs of DCMQI
-        with (self.folder / "server.log").open("w") as log:
-            self.process = subprocess.Popen(words, cwd=self.folder, env=env, stdout=log, stderr=log)
-            try:
-                yield
-            finally:
-                self.process.terminate()
-                self.process.wait()
+        process = starter(self.python)
+        process.stdin.write(json.dumps([words, str(self.folder), env]) + "\n")
+        process.stdin.flush()
+        self.pid = int(process.stdout.readline())
+        try:
+            yield
+        finally:
+            self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process has not ended."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it, by SIGKILL if it does not obey within a minute."""
+        end = time.monotonic() + 60
+        while self.alive:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM if time.monotonic() < end else signal.SIGKILL)
+            time.sleep(0.2)
 
     def wait(self) -> None:
         """Until it answers."""
         end = time.monotonic() + SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
+        while time.monotonic() < end and self.alive:
             try:
                 self.ask("GET", "/info/")
                 return
@@ -71,7 +123,8 @@ class LabelServer:
 
     def log_text(self) -> str:
         """All that it has logged."""
-        return (self.folder / "server.log").read_text()
+        log = self.folder / "server.log"
+        return log.read_text() if log.is_file() else ""
 
     def ask(self, method: str, path: str, content: bytes | None = None, content_type: str = "application/json") -> Any:
         """What it answers, read as JSON."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from common.deploy.packaging.library import copy_library
 from common.deploy.packaging.trained_configs import eager_inference, with_known_sizes
 from tests.common.deploy.alone import run_alone
 from tests.common.deploy.tiny_bundles import SETTINGS, SOFTMAX, tiny_configs
+from tests.python_commands import run_python
 
 # Every archive's network, in one process that has no repository, from another folder.
 BUILD = """
@@ -89,11 +89,13 @@ def test_importing_the_library_writes_nothing_into_the_archive(archives, tmp_pat
     """Else an archive in use would no longer be what its manifest lists."""
     folder = archives["siam3d_imbalance"]
     before = {path: path.is_dir() for path in folder.rglob("*")}
+    (tmp_path / "other.py").touch()
     code = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); import siam3d_imbalance_lib.networks as n; print(n.__file__)"
+        f"import sys; sys.dont_write_bytecode, sys.pycache_prefix = False, None; sys.path.insert(0, {str(folder)!r}); "
+        "import other, siam3d_imbalance_lib.networks as n; print(n.resnet.__file__)"
     )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    found = run_python(["-c", code], tmp_path)
+    assert list((tmp_path / "__pycache__").iterdir())  # of another module
     assert found.stdout.startswith(str(folder)), found.stderr
     assert {path: path.is_dir() for path in folder.rglob("*")} == before
 

@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.uid import generate_uid
 from torch import nn
 
@@ -18,7 +19,7 @@ from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases, predict_cases
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES
-from tests.common.deploy.made_studies import bundle_as_published, random_network, write_dicom
+from tests.common.deploy.made_studies import bundle_as_published, random_network, write_dicom, write_film, write_picture
 
 hd = pytest.importorskip("highdicom")
 BUNDLE = {bundle.name: bundle for bundle in BUNDLES}
@@ -313,3 +314,36 @@ def test_a_real_study_is_predicted_and_its_results_are_valid_dicom(bundle, share
 def test_a_negative_number_of_processes_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"^num_workers: found -1; expected 0 or more"):
         predict_cases(None, [], tmp_path, num_workers=-1)
+
+
+def test_the_frame_of_a_film_is_predicted_as_its_picture_is_and_the_report_names_it(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (5, 30, 40)).astype(np.uint8)
+    mask = np.zeros((30, 40), np.uint8)
+    mask[5:25, 10:30] = 1
+    film, picture = (generate_uid() for _ in range(2))
+    write_film(tmp_path / "in/film/us/cine.dcm", frames, film)
+    write_picture(tmp_path / "in/picture/us/still.dcm", frames[3], "still", picture)
+    for name in ("film", "picture"):
+        Image.fromarray(mask).save(tmp_path / f"in/{name}/mask.png")
+    (tmp_path / "rules.yaml").write_text("tumour: {Modality: US, frame: 4}\n")
+    (tmp_path / "none.yaml").write_text("tumour: {Modality: US}\n")
+    bundle = bundle_as_published(tmp_path / "bundle", BUNDLE["radiomics_deep_contrast"])
+    weights = random_network(tmp_path / "model.ts", (1, 32, 32), 2)
+    options = {"weights": weights, "image_size": [32, 32], "device": "cpu"}
+    found = {}
+    for name in ("rules", "none"):
+        with open_classifier(bundle, rules=tmp_path / f"{name}.yaml", **options) as classifier:
+            cases, unreadable = find_cases(tmp_path / "in", classifier)
+            found[name] = predict_cases(classifier, cases, tmp_path / name, failed=unreadable)
+    results = {result["study"]: result for result in found["rules"].results}
+    assert results[film]["probabilities"] == results[picture]["probabilities"]
+    assert results[film]["series"]["tumour"].endswith(", frame 4")
+    report = pydicom.dcmread(tmp_path / f"rules/studies/{film}/report.dcm")
+    assert [item.value for item in report.iterall() if item.keyword == "ReferencedFrameNumber"] == [4]
+    assert list(found["none"].failed) == [film] and "such as frame: middle" in found["none"].failed[film]
+
+
+def test_a_file_as_output_is_refused_before_the_first_prediction(tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"^output: .*results: cannot be written \("):
+        predict_cases(None, [], tmp_path / "results")

@@ -1,4 +1,4 @@
-"""The stand-in service as a process: started, killed and started again on the same queue."""
+"""The service as a process, with an archive or a stand-in: started, killed and started again on the same queue."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ import yaml
 
 from tests.common.deploy.service.sent_studies import wait_for
 
+LISTENS = "listens at"
 PROJECT = Path(__file__).parents[4]
 
 
 class RunningService:
-    """A service of the stand-in.
+    """A service.
 
     Args:
         folder: folder of the service.
+        archive: archive that it serves; ``None`` for the stand-in, which starts faster.
         settings: settings that differ from those of a quick test.
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.folder, self.process = folder, None
+    def __init__(self, folder: Path, archive: Path | None = None, **settings: Any) -> None:
+        self.folder, self.archive, self.process = folder, archive, None
         folder.mkdir(parents=True, exist_ok=True)
         quick = {
             "port": 0,
@@ -49,12 +51,15 @@ class RunningService:
 
     def start(self) -> RunningService:
         """Start it, and wait until it listens."""
-        (self.folder / "port").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "tests.common.deploy.service.stand_in", self.folder]
-        command.append(self.folder / "service.yaml")
+        starts = self.log.count(LISTENS)
+        settings = self.folder / "service.yaml"
+        command = [sys.executable, "-m", "tests.common.deploy.service.stand_in", self.folder, settings]
+        if self.archive is not None:
+            script = [PROJECT / "scripts/serve.py", self.archive, self.folder, "--settings", settings]
+            command = [sys.executable, *script, "--device", "cpu"]
         with open(self.folder / "output.txt", "ab") as log:
             self.process = subprocess.Popen(command, cwd=PROJECT, stderr=log, stdout=log, start_new_session=True)
-        wait_for(lambda: (self.folder / "port").is_file() or self.process.poll() is not None)
+        wait_for(lambda: self.log.count(LISTENS) > starts or self.process.poll() is not None, 120)
         assert self.process.poll() is None, (self.folder / "output.txt").read_text()
         return self
 
@@ -66,12 +71,13 @@ class RunningService:
     @property
     def port(self) -> int:
         """The DICOM port."""
-        return int((self.folder / "port").read_text().split()[1])
+        return int(re.findall(rf"{LISTENS} .*:(\d+)", self.log)[-1])
 
     @property
     def log(self) -> str:
         """The log file."""
-        return (self.folder / "log/service.log").read_text()
+        path = self.folder / "log/service.log"
+        return path.read_text() if path.is_file() else ""
 
     def get(self, path: str) -> str:
         """Answer of the health endpoint."""

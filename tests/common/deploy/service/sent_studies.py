@@ -71,12 +71,12 @@ def send(images: Sequence[FileDataset], port: int, **options: Any) -> bool:
     return len(confirmed) == len(images) and all(confirmed) and association.is_released
 
 
-def break_off(images: Sequence[FileDataset], port: int, **options: Any) -> None:
-    """Send images, then abort the association."""
+def break_off(images: Sequence[FileDataset], port: int, **options: Any) -> bool:
+    """Send images, then abort the association; whether all were confirmed."""
     association = associate(port, **options)
-    for each in images:
-        association.send_c_store(each)
+    confirmed = [association.send_c_store(each).get("Status") == 0 for each in images]
     association.abort()
+    return all(confirmed)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def receiving_archive(
     statuses: Callable[[str], int] = lambda _: 0, port: int = 0, host: str = "127.0.0.1"
 ) -> Iterator[tuple[int, Counter]]:
     """An archive on loopback: its port, and how often each study and instance has come."""
-    from pynetdicom import AE, evt
+    from pynetdicom import AE, AllStoragePresentationContexts, evt
 
     came: Counter = Counter()
     lock = threading.Lock()
@@ -97,7 +97,7 @@ def receiving_archive(
         return status
 
     entity = AE(ae_title="PACS")
-    entity.add_supported_context(MRImageStorage)
+    entity.supported_contexts = AllStoragePresentationContexts
     server = entity.start_server((host, port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
     try:
         yield server.socket.getsockname()[1], came

@@ -6,7 +6,6 @@ usage: python -m tests.common.deploy.service.stand_in FOLDER SETTINGS
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import sys
 import time
@@ -53,7 +52,7 @@ def main(folder: Path, path: str) -> None:
     with locked(folder), logging_to(folder / "log/service.log", settings.log_size, settings.log_files):
         service = Service(folder, settings, predictor(folder), "stand-in 1")
         signal.signal(signal.SIGTERM, lambda *_: service.stop.set())
-        service.run(lambda: write_atomically(folder / "port", f"{os.getpid()} {service.listener.port}"))
+        service.run()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 from urllib.request import urlopen
@@ -12,7 +13,7 @@ from common.deploy.service import storage as storage_module
 from common.deploy.service.delivery import DeliveryError, back_off, display_name, send
 from common.deploy.service.dicom_listener import DicomListener
 from common.deploy.service.monitoring import monitoring
-from common.deploy.service.service_log import without_names
+from common.deploy.service.service_log import LOGGER, logging_to, without_names
 from common.deploy.service.settings import ServiceSettings
 from common.deploy.service.storage import Storage
 from common.deploy.service.study_queue import StudyQueue
@@ -43,6 +44,19 @@ def test_a_message_keeps_all_but_the_names_of_its_patient(tmp_path):
     path = write_image(tmp_path / "1.dcm", "1.2", "1.2.1", 1)
     text = "series 3 'ROE T1 mrn4711' at 4.7 mm, JANE, not Janeway"
     assert without_names(text, [path]) == "series 3 '[patient] T1 [patient]' at 4.7 mm, [patient], not Janeway"
+
+
+def test_messages_of_libraries_are_neither_in_the_log_nor_on_standard_error(tmp_path, capfd, monkeypatch):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [logging.StreamHandler()])  # as the command line has
+    monkeypatch.setattr(root, "level", logging.INFO)
+    with logging_to(tmp_path / "service.log", 1, 1):
+        for name in ("highdicom.base", "dicomweb_client.web", "pydicom"):
+            logging.getLogger(name).critical("Roe^Jane")
+        LOGGER.info("study 1.2: complete")
+    text = (tmp_path / "service.log").read_text() + capfd.readouterr().err
+    assert "Roe" not in text and text.count("study 1.2: complete") == 2
+    assert root.level == logging.INFO
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.common.deploy.service.load import SentStudy, run_load
 from tests.common.deploy.service.running_service import RunningService
 from tests.common.deploy.service.sent_studies import (
     associate,
@@ -26,40 +25,23 @@ pytest.importorskip("pynetdicom")
 text_string_to_metric_families = pytest.importorskip("prometheus_client.parser").text_string_to_metric_families
 
 
-def send_until_confirmed(studies, service, stop):
-    """A scanner: it sends a study again until all of it is confirmed."""
-    end = time.monotonic() + 60
-    for images in studies:
-        while not stop.is_set() and time.monotonic() < end:
-            try:
-                if send(images, service.port):
-                    break
-            except (OSError, RuntimeError, ValueError):  # the service was killed meanwhile
-                pass
-            time.sleep(0.1)
-
-
 def test_four_senders_and_a_service_that_is_killed_give_each_result_once(tmp_path):
-    studies, generator = [study_of(3) for _ in range(24)], random.Random(0)
-    stop = threading.Event()
+    studies = []
+    for number in range(24):
+        images = study_of(3)
+        for image in images[number < 2 :]:  # the first two lack an image
+            write_image(
+                tmp_path / f"{number}/{image.SOPInstanceUID}", image.StudyInstanceUID, image.SOPInstanceUID, 1, 3
+            )
+        studies.append(SentStudy(images[0].StudyInstanceUID, tmp_path / str(number), broken=number in (2, 3)))
     with (
         receiving_archive() as (port, came),
-        RunningService(tmp_path, destinations=[f"dicom://PACS@127.0.0.1:{port}"]) as s,
+        RunningService(tmp_path / "service", destinations=[f"dicom://PACS@127.0.0.1:{port}"]) as service,
     ):
-        senders = [threading.Thread(target=send_until_confirmed, args=(studies[k::4], s, stop)) for k in range(4)]
-        for sender in senders:
-            sender.start()
-        for _ in range(2):
-            time.sleep(generator.uniform(0.2, 1.5))
-            s.kill()
-            s.start()
-        for sender in senders:
-            sender.join(60)
-        stop.set()
-        wait_for(lambda: s.states == {"done": len(studies)}, 60)
-    uids = sorted(images[0].StudyInstanceUID for images in studies)
-    assert sorted(study for study, _ in came) == uids  # one result of each study; a repeated delivery has the same UID
-    assert sorted(set(s.predictions)) == uids
+        found = run_load(service, studies, came, results=20, kills=2)
+        assert found["results"] == 20 and found["lost"] == found["studies with more than one result"] == 0
+        assert found["failed"] == 4 and len(found["reasons of the last 20 failures"]) == 2
+        assert sorted(set(service.predictions)) == sorted(study.uid for study in studies[4:])
 
 
 def test_a_study_is_predicted_from_all_its_images_once_and_bad_ones_are_reported_without_names(tmp_path):

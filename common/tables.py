@@ -1,0 +1,88 @@
+"""Tables that users write, as CSV or TSV: one reader, one list of missing values, one set of checks."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError, one_line
+
+__all__ = ["MISSING", "read_table"]
+
+logger = logging.getLogger(__name__)
+
+#: Missing values of R, pandas, BIDS, SQL and spreadsheets: the list of pandas, without the empty string.
+MISSING = frozenset(
+    ["#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-nan"]
+)
+_NEAR = 0.8  # of difflib: one letter less, more or exchanged in a word of five
+
+
+def read_table(
+    path: Path, columns: Sequence[str], delimiter: str = ",", whole: bool = False, optional: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header, as stripped text.
+
+    Missing values (``NA``, ``n/a``, ``NULL``, ...) become empty text, and so do cells that a line lacks at its end,
+    unless ``whole`` asks for as many as the header has.
+
+    Args:
+        path: table to read.
+        columns: columns that it must have.
+        delimiter: character between cells; a tab for TSV.
+        whole: whether to refuse lines with fewer cells than the header.
+        optional: columns that it may have; where one is absent and another has nearly its name, a warning is logged.
+
+    Returns:
+        For each line the text by column.
+
+    Raises:
+        InputError: the file does not exist, is no CSV, has a column twice or lacks one of ``columns``, or has a line
+            with more cells than its header, or fewer.
+    """
+    if not path.is_file():  # reading a pipe may never end
+        found = "no regular file" if path.exists() else "no such file"
+        raise InputError(f"{path}: found {found}, expected a CSV with the columns {', '.join(columns)}")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, delimiter=delimiter)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            lines = list(reader)
+    except (csv.Error, UnicodeDecodeError, AttributeError) as error:
+        raise InputError(f"{path}: found no CSV ({one_line(error)}), expected columns {', '.join(columns)}") from error
+    if missing := [column for column in columns if column not in header]:
+        hints = "".join(f"; did you mean {near} for {column}?" for column, near in _near(missing, header, columns))
+        raise InputError(f"{path}: found the columns {', '.join(header)}, expected {', '.join(missing)} too{hints}")
+    absent = [column for column in optional if column not in header]
+    for column, near in _near(absent, header, [*columns, *optional]):
+        logger.warning("%s: found a column %s and none %s; rename it if it is the %s", path, near, column, column)
+    _check_shape(path, header, lines, whole)
+    return [{name.strip(): _cell(value) for name, value in line.items() if name} for line in lines]
+
+
+def _near(absent: Sequence[str], header: Sequence[str], known: Sequence[str]) -> list[tuple[str, str]]:
+    """Absent columns with the one of the table whose name is nearest, in any case of letters."""
+    others = {name.casefold(): name for name in header if name not in known}
+    found = ((name, difflib.get_close_matches(name.casefold(), others, n=1, cutoff=_NEAR)) for name in absent)
+    return [(name, others[near[0]]) for name, near in found if near]
+
+
+def _check_shape(path: Path, header: Sequence[str], lines: Sequence[dict[Any, Any]], whole: bool) -> None:
+    """Refuse columns of one name, of which Python would keep the last, and lines that are shifted or cut."""
+    if doubled := sorted({name for name in header if name and header.count(name) > 1}):
+        raise InputError(f"{path}: found several columns {', '.join(doubled)}, expected one each; rename the others")
+    problems = []
+    for number, line in enumerate(lines, start=2):  # the header is line 1, as in a spreadsheet
+        if any(map(str.strip, line.get(None) or ())) or (whole and None in line.values()):
+            problems.append(f"line {number}: found other cells than the {len(header)} of the header")
+    if problems:
+        raise InputError.of_rows(str(path), problems)
+
+
+def _cell(value: str | None) -> str:
+    text = (value or "").strip()
+    return "" if text in MISSING else text
