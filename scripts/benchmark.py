@@ -272,6 +272,23 @@ def scan(num_files: int = 10_000, size: int = 64, output: str | None = None) -> 
     _print("scan", f"load {environment['load']}\n{table}", {"environment": environment, **result}, output)
 
 
+def growth(sizes: Sequence[int] = (100, 1000, 10_000), output: str | None = None) -> None:
+    """Time and memory of datalist checks, with and without their cache, folds and reports, as the cohort grows.
+
+    The images are links to one small volume, of which the checks read the header alone.
+
+    Args:
+        sizes: numbers of subjects of the cohorts.
+        output: JSON to write, with hardware, load, versions and all numbers.
+    """
+    from common import benchmark
+
+    environment = benchmark.describe_environment()
+    with TemporaryDirectory() as folder:
+        result = benchmark.measure_growth(Path(folder), sizes)
+    _print("growth", benchmark.growth_table(result), {"environment": environment, **result}, output)
+
+
 def inference(
     source: str = "siam3d_imbalance",
     datalist: str | None = None,
@@ -366,7 +383,7 @@ if __name__ == "__main__":
     run_commands(
         {
             each.__name__: each
-            for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan, inference)
+            for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan, growth, inference)
         },
         help=__doc__,
     )

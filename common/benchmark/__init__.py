@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .complexity import complexity_table, count_macs, measure_complexity
     from .efficiency import measure_efficiency
     from .environment import describe_environment
+    from .growth import growth_table, measure_growth
     from .memory import measure_memory, smallest_cohort
     from .radiomics import make_radiomics_phantoms, measure_radiomics, prepare_cases, radiomics_table
     from .reading import make_images, measure_loading, measure_scan, reading_table
@@ -33,6 +34,7 @@ __all__ = [
     "describe_environment",
     "efficiency_table",
     "find_configs",
+    "growth_table",
     "hardware_line",
     "make_images",
     "make_radiomics_phantoms",
@@ -40,6 +42,7 @@ __all__ = [
     "measure_cohort_memory",
     "measure_complexity",
     "measure_efficiency",
+    "measure_growth",
     "measure_loading",
     "measure_memory",
     "measure_radiomics",
