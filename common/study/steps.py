@@ -89,9 +89,11 @@ class Study:
         plan, journal = read_plan(self.folder), Journal(self.folder)
         summary = json.loads((self.folder / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
         choice = choose_row(summary, journal["rows"], plan.final.get("method"), tested=plan.test_datalist is not None)
-        journal.write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
-        with self._step("conclude"):
-            report = self._write_report()
+        report = self.folder / "report.html"
+        if not (self._is_concluded(report) and choice == journal["choice"]):
+            journal.write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
+            with self._step("conclude"):
+                report = self._write_report()
         self.say(_verdict(summary, choice))
         self.say(f"report: {report}")
         return report
@@ -123,6 +125,12 @@ class Study:
         """The folder as a user would type it."""
         here = Path.cwd()
         return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
+
+    def _is_concluded(self, report: Path) -> bool:
+        """Whether the report is younger than the plan and the comparison's numbers."""
+        sources = (self.folder / PLAN, self.folder / COMPARE / "report" / "metrics.json")
+        newest = max(path.stat().st_mtime_ns for path in sources)
+        return _done(Journal(self.folder), "conclude") and report.is_file() and report.stat().st_mtime_ns >= newest
 
     def _write_report(self) -> Path:
         from ..evaluation.reports.study_report import write_study_report

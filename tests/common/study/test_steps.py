@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,15 @@ def test_a_finished_study_repeats_no_stage(start, killer):
     done = killer.calls
     study.finish()
     assert killer.calls == done
+
+
+def test_a_report_is_written_again_after_the_plan_has_changed_and_not_before(start, killer):
+    study = start("study")
+    report = study.conclude()
+    report.write_text("kept")
+    assert study.conclude() == report and report.read_text() == "kept"
+    os.utime(study.folder / "plan.yaml", (report.stat().st_mtime + 1,) * 2)
+    assert study.conclude().read_text() != "kept"
 
 
 def test_each_step_does_what_is_missing_before_it(start, killer):
