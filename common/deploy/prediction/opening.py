@@ -23,9 +23,11 @@ def brief_opening(name: str, kind: str) -> Iterator[None]:
     """
     try:
         yield
+    except InputError:
+        raise
     except Exception as error:
         cause = root_cause(error)
-        if isinstance(cause, InputError):
+        if isinstance(cause, InputError):  # wrapped by MONAI
             raise cause from error
         found = f"{type(cause).__name__}: {one_line(cause)}"
         remedy = "expected inference.json, metadata.json and TorchScript that belong together; package them again"
