@@ -75,7 +75,7 @@ def _lost(place: str, value: Any, known: Sequence[Any], config: Mapping[str, Any
 
 
 def _missing(path: str, config: Mapping[str, Any]) -> str | None:
-    """A hint where the config lacks a path; ``None`` where it has it, or only a run can tell."""
+    """A hint where the config lacks a path; ``None`` where it has it, or only a run can show it."""
     node: Any = config
     for key in path.split("#"):
         if isinstance(node, Mapping) and key not in node:

@@ -128,7 +128,8 @@ class HybridClassifier(nn.Module):
         elif self.view != "radiomics":
             vectors.append(self.hybrid.image_projection(self.hybrid.pooled_features(image)))
         if radiomics is None and (self.keep_radiomics or self.view in ("both", "radiomics")):
-            raise InputError(f"radiomics: none, and the view is {self.view}; give them, or train a view of the image")
+            view = "view of the image without keep_radiomics" if self.keep_radiomics else "view of the image"
+            raise InputError(f"radiomics: none, and the view is {self.view}; give them, or train a {view}")
         if radiomics is not None and self.view in ("both", "radiomics"):
             vectors.append(self.hybrid.radiomics_encoder(radiomics))
         if self.normalize and self.view != "pooled":

@@ -72,8 +72,9 @@ class PretrainedUNet(nn.Module):
     (:func:`~common.networks.load_encoder_weights`); only the decoder starts from random weights.
 
     Args:
-        encoder: network with ``feature_maps`` and ``feature_channels``: :class:`~common.networks.UNetEncoder` or
-            :class:`~common.networks.VolumeResNet`, with as many channels as modalities.
+        encoder: network with ``feature_maps`` and ``feature_channels``: :class:`~common.networks.UNetEncoder`,
+            :class:`~common.networks.VolumeResNet` or :class:`~common.networks.ResidualUNetEncoder`, with as many
+            channels as modalities.
         out_channels: number of classes including the background, or 1.
         norm: normalisation layer of the decoder, as for :class:`~common.networks.UNetEncoder`.
 

@@ -51,7 +51,7 @@ def load_volume_weights(encoder: nn.Module, path: str | Path | None) -> nn.Modul
         The encoder.
 
     Raises:
-        InputError: the encoder is none of the two, the file can't be read, or it has another architecture.
+        InputError: the encoder is neither of the two, the file can't be read, or it has another architecture.
     """
     if path is None:
         logger.info(f"{type(encoder).__name__} starts from random weights: no file of weights was named.")

@@ -45,7 +45,7 @@ class AllAtOnce(RadiomicsFeaturesBase):
             yield from super()._calculateFeatures(voxels)
             return
         for name, enabled in self.enabledFeatures.items():
-            if enabled and name in values:  # deprecated ones have no value
+            if enabled and not self.featureNames[name]:  # True for deprecated ones, which have no value
                 yield True, name, values[name]
 
 

@@ -50,13 +50,14 @@ class Study:
             plan = read_plan(self.folder)
             self._check_same(plan, wishes)
             return plan
-        new = not self.folder.exists()
+        new, ours = not self.folder.exists(), False
         try:
             with self._step("plan"):
+                ours = new  # and not of another process, whose lock refuses this one
                 Journal(self.folder).write(typed=_typed(wishes))
                 plan = make_plan(wishes)
         except InputError:
-            if new:  # a study that is refused leaves nothing
+            if ours:  # a study that is refused leaves nothing
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
         Journal(self.folder).write(next=f"python scripts/study.py finish {self._shown}")

@@ -71,7 +71,7 @@ def table_datalist(
         row, reasons = table_row(entry, table.parent, images, labels if has_label else (), missing)
         same, meaning = str([row["image"], row.get("mask"), row.get("slice")]), (row["subject"], row.get("label"))
         other, line = meanings.setdefault(same, (meaning, number))
-        if meaning != other:
+        if meaning != other and any(entry[column] for column in images):
             reasons.append(f"the images of line {line} (subject {other[0]}), with another subject or label")
         if reasons:
             problems.append(f"line {number} (subject {entry['subject'] or 'none'}): {'; '.join(reasons)}")

@@ -73,7 +73,7 @@ def read_pins(project: str | Path = PROJECT) -> list[Requirement]:
 
 
 def _installed_pins() -> list[Requirement]:
-    """Name and version of each installed package that this one requires, with or without extras, and so on."""
+    """Name and version of each installed package that this one requires, directly or not, extras included."""
     found: dict[str, Requirement] = {}
     names = [DISTRIBUTION]
     while names:

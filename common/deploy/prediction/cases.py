@@ -124,9 +124,10 @@ class DicomCase(Case):
     def series(self) -> dict[str, str]:
         """Series Instance UIDs, with the frame that is taken of a film; the path of a mask that is not DICOM."""
         found = {name: self._series(paths[0]) for name, paths in self.image_files.items()}
+        frames = self.frames
         for name, paths in self.image_files.items():
-            if paths[0] in self.frames:
-                found[name] += f", frame {self.frames[paths[0]]}"
+            if paths[0] in frames:
+                found[name] += f", frame {frames[paths[0]]}"
         return found | ({"mask": self._series(self.mask_files[0])} if self.mask_files else {})
 
     @property

@@ -17,7 +17,7 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer
 from monai.transforms import Compose
 
-from ...errors import InputError, OptionError, one_line, root_cause
+from ...errors import InputError, OptionError
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
@@ -29,6 +29,7 @@ from ..verification.scan import scan_file, scan_folder
 from .calibrated_network import CalibratedNetwork
 from .input_format import InputFormat, read_input_format
 from .model_digest import model_digest
+from .opening import brief_opening
 from .outcomes import ArchiveError
 from .prediction import NO_CALL, ModelIdentity, Prediction
 
@@ -237,17 +238,9 @@ def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
 def _opened(
     root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any], calibration: Path | None = None
 ) -> Classifier:
-    """The classifier, or one line about what is wrong with its files: MONAI and torch raise arbitrary errors."""
-    try:
+    with brief_opening(root.name, "classifier"):
         classifier = _read(root, weights, rules, settings)
         return _with_calibration(classifier, calibration) if calibration and calibration.is_file() else classifier
-    except Exception as error:
-        cause = root_cause(error)
-        if isinstance(cause, InputError):
-            raise cause from error
-        found = f"{type(cause).__name__}: {one_line(cause)}"
-        remedy = "expected inference.json, metadata.json and TorchScript that belong together; package them again"
-        raise InputError(f"{root.name}: no classifier ({found}); {remedy} (scripts/package.py)") from error
 
 
 def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping[str, Any]) -> Classifier:

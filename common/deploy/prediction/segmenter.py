@@ -31,12 +31,14 @@ from ..verification.scan import scan_file, scan_folder
 from .cases import DicomCase, prepare
 from .input_format import InputFormat
 from .model_digest import model_digest
+from .opening import brief_opening
 from .outcomes import ArchiveError
 from .prediction import ModelIdentity
 
 __all__ = ["Segmenter", "is_segmenter", "open_segmenter"]
 
 METADATA = "configs/metadata.json"
+LARGEST = 16 << 20  # bytes of metadata that are read of an unchecked archive
 CONFIG, WEIGHTS = "inference_segmentation.json", "models/segmenter.ts"  # of a bundle
 
 
@@ -96,21 +98,23 @@ class Segmenter:
 
 
 def is_segmenter(source: Path) -> bool:
-    """Whether an archive says that it holds a segmenter; nothing of it is checked yet.
+    """Whether an archive says that it holds a segmenter; nothing of it is checked yet, and little of it is read.
 
     Args:
         source: zip or its folder.
     """
     try:
         if source.is_dir():
-            content = (source / METADATA).read_bytes()
+            with (source / METADATA).open("rb") as file:
+                content = file.read(LARGEST)
         else:
             with zipfile.ZipFile(source) as archive:
                 (name,) = [name for name in archive.namelist() if name.partition("/")[2] == METADATA]
-                content = archive.read(name)
+                with archive.open(name) as file:
+                    content = file.read(LARGEST)
         return bool(_output(json.loads(content))["format"] == "segmentation")
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile):
-        return False  # opening it gives the reason
+    except Exception:  # of damaged files, of any type; opening it gives the reason
+        return False
 
 
 def _output(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -150,8 +154,10 @@ def open_segmenter(
             if is_bundle and (key is not None or require is not None):
                 raise InputError(f"{source.name}: a bundle has no signature and no release; give an archive")
             segmenter = stack.enter_context(opened)
+        except ArchiveError:
+            raise
         except InputError as error:
-            raise error if isinstance(error, ArchiveError) else ArchiveError(str(error)) from error
+            raise ArchiveError(str(error)) from error
         yield segmenter
 
 
@@ -164,19 +170,22 @@ def _of_archive(
             check_release(root, require)
         if problems := scan_folder(root):
             raise ArchiveError.of_rows(f"{source}: not used, as it holds what could be code", problems)
-        metadata = json.loads((root / METADATA).read_text())
         if not is_segmenter(root):
             raise ArchiveError(
                 f"{source}: found no segmenter, expected an archive of scripts/package.py --target "
                 "monailabel_segmentation; use predict.py for a classifier"
             )
-        yield _read(root, metadata, metadata, root / "models/model.ts", "inference.json", rules, device)
+        with brief_opening(root.name, "segmenter"):
+            metadata = _read_metadata(root)
+            segmenter = _read(root, metadata, metadata, root / "models/model.ts", "inference.json", rules, device)
+        yield segmenter
 
 
 @contextmanager
 def _of_bundle(root: Path, rules: str | Path | None, device: str | None) -> Iterator[Segmenter]:
-    metadata = json.loads((root / METADATA).read_text())
-    known = metadata.get("segmentation")
+    with brief_opening(root.name, "segmenter"):
+        metadata = _read_metadata(root)
+        known = metadata.get("segmentation")
     if known is None or not (root / WEIGHTS).is_file():
         raise ArchiveError(
             f"{root.name}: found no {WEIGHTS} with metadata, expected a bundle with a segmenter (mlsscl_3d)"
@@ -187,7 +196,13 @@ def _of_bundle(root: Path, rules: str | Path | None, device: str | None) -> Iter
         scanned = scan_file(weights, "models/model.ts")
         if problems := [line for line in scanned if f"/extra/{CONFIG}: no member" not in line]:
             raise ArchiveError.of_rows(str(root / WEIGHTS), problems)
-        yield _read(root, metadata, known, weights, CONFIG, rules, device)
+        with brief_opening(root.name, "segmenter"):
+            segmenter = _read(root, metadata, known, weights, CONFIG, rules, device)
+        yield segmenter
+
+
+def _read_metadata(root: Path) -> Any:
+    return json.loads((root / METADATA).read_text())
 
 
 def _read(

@@ -23,7 +23,7 @@ from .classifier import Classifier, open_classifier
 __all__ = ["inference_table", "measure_cold_start", "measure_inference"]
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PREDICT = (_ROOT / "scripts" if (_ROOT / "scripts").is_dir() else _ROOT / "clinical_ssl") / "predict.py"
+_PREDICT = (_ROOT / "scripts" if (_ROOT / "scripts/predict.py").is_file() else _ROOT / "clinical_ssl") / "predict.py"
 _LOADER = "LoadImaged"
 _RATIOS = {"study": "network", "tensor": "network"}
 

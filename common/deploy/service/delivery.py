@@ -20,8 +20,6 @@ __all__ = ["Deliverer", "DeliveryError", "RefusedError", "back_off", "display_na
 
 LONGEST_PAUSE = 3600.0  # seconds between two attempts
 TIMEOUT = 60.0  # seconds
-
-
 OUT_OF_RESOURCES = 0xA7  # first byte of a status
 REFUSALS = (400, 409, 413, 415, 422)  # codes of HTTP for what was sent, whereas others are about the server
 
@@ -31,7 +29,7 @@ class DeliveryError(RuntimeError):
 
 
 class RefusedError(DeliveryError):
-    """A destination answers, but does not take these results; other results may be sent to it."""
+    """These results cannot be sent, or the destination does not take them; other results may be sent to it."""
 
 
 def back_off(base: float, attempt: int) -> float:
@@ -69,14 +67,17 @@ def send(destination: str, files: Sequence[Path], settings: ServiceSettings) -> 
         settings: settings of the service, with its AE title and keys.
 
     Raises:
-        RefusedError: there is no file, or the destination refused one.
+        RefusedError: there is no file, one cannot be read, or the destination refused one.
         DeliveryError: the destination was not reached, or takes nothing at present.
     """
     import pydicom
 
     if not files:
         raise RefusedError("the results are not there any more")
-    datasets = [pydicom.dcmread(path) for path in files]
+    try:
+        datasets = [pydicom.dcmread(path) for path in files]
+    except Exception as error:  # pydicom raises many types; the destination is not to blame
+        raise RefusedError(f"the results cannot be read ({brief(error)})") from error
     try:
         sender = _send_by_store if destination.startswith("dicom") else _send_by_web
         sender(destination, datasets, settings)
@@ -150,7 +151,7 @@ class Deliverer(threading.Thread):
         stop: event that ends the thread.
 
     Attributes:
-        problem: why the destination took nothing at the last attempt; empty if it did.
+        problem: reason for which the destination took nothing at the last attempt; empty if it answered.
     """
 
     def __init__(

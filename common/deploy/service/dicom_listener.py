@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError, one_line
-from .service_log import LOGGER
+from .service_log import LOGGER, brief
 from .settings import ServiceSettings, address_error
 from .storage import Status, Storage
 
@@ -124,7 +124,10 @@ class DicomListener:
         with self._lock:
             name = self._transfers.get(event.assoc)
         if name is not None:
-            self.storage.queue.complete(name)
+            try:
+                self.storage.queue.complete(name)
+            except Exception as error:  # of the disk; the study fails as if its sender had broken off
+                LOGGER.error("the end of a transfer could not be recorded: %s", brief(error))
             with self._lock:
                 self._transfers.pop(event.assoc, None)
 

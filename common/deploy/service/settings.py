@@ -163,6 +163,8 @@ def _problems(settings: ServiceSettings) -> Iterator[str]:
         if getattr(settings, name) > 65535:
             yield f"{name}: found {getattr(settings, name)}, expected at most 65535; correct it"
     yield from (line for target in settings.destinations for line in _destination_problem(str(target)))
+    if len({*map(str, settings.destinations)}) < len(settings.destinations):
+        yield "destinations: found one of them twice, expected each once; remove the other"
     if settings.attempts < 1:
         yield "attempts: found 0, expected at least 1; correct it"
     if not settings.peers and settings.watch is None:

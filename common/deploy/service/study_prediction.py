@@ -8,11 +8,13 @@ from pathlib import Path
 
 from ...errors import InputError
 from ..prediction.classifier import Classifier, open_classifier
+from ..prediction.outcomes import ArchiveError
 from ..prediction.predict import find_cases, predict_cases
 from ..prediction.prediction import ModelIdentity
 from ..prediction.results import model_name, result_folder
 from ..prediction.segment import segment_studies
 from ..prediction.segmenter import Segmenter, is_segmenter, open_segmenter
+from ..verification.manifest import MANIFEST
 from .service import Predict
 
 __all__ = ["open_predictor"]
@@ -48,6 +50,8 @@ def open_predictor(
         ArchiveError: the archive was refused.
         InputError: a heat map of a segmenter was asked for, or this machine lacks the device.
     """
+    if archive.is_dir() and not (archive / MANIFEST).is_file():  # a bundle, whose configs would run unchecked
+        raise ArchiveError(f"{archive}: found no {MANIFEST}, expected an archive; package it with scripts/package.py")
     if is_segmenter(archive):
         if heat_map:
             raise InputError("heat_map: found true for a segmenter, which has none; set heat_map: false")

@@ -82,9 +82,9 @@ def write_film(path: Path, frames: np.ndarray, study: str, compressed: bool = Fa
     """Write multi-frame ultrasound ``[frames, rows, columns]`` of bytes, whose frames have no position.
 
     Args:
-        path: of the file.
-        frames: the pixels.
-        study: its Study Instance UID.
+        path: path of the file.
+        frames: pixels of all frames.
+        study: Study Instance UID.
         compressed: whether the frames are compressed (RLE).
     """
     import pydicom

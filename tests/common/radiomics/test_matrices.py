@@ -43,9 +43,9 @@ def scattered_lesion(seed: int) -> tuple[np.ndarray, np.ndarray]:
     ids=lambda setting: " ".join(setting) or "default",
 )
 @pytest.mark.parametrize("limit", [100_000, 0], ids=["listed", "large"])
-def test_features_of_scattered_voxels_are_those_of_pyradiomics(setting, limit, monkeypatch):
+def test_features_of_scattered_voxels_are_those_of_pyradiomics(setting, limit, monkeypatch, caplog):
     monkeypatch.setattr(matrices, "MAX_VOXELS", limit)
-    logging.getLogger("radiomics").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, "radiomics")
     for seed in range(12):
         levels, mask = scattered_lesion(seed)
         args = {"binWidth": 1, "label": 1, **(setting if mask.ndim == 3 or "force2D" not in setting else {})}
@@ -64,3 +64,13 @@ def test_features_of_scattered_voxels_are_those_of_pyradiomics(setting, limit, m
                 atol=1e-12,
                 err_msg=f"{name} {seed}",
             )
+
+
+def test_deprecated_features_have_no_value_as_in_pyradiomics():
+    levels, mask = scattered_lesion(1)
+    image, lesion = sitk.GetImageFromArray(levels), sitk.GetImageFromArray(mask.astype(np.uint8))
+    args = {"binWidth": 1, "label": 1}
+    found = GreyLevels.of(image, Neighbourhood(mask), 512, args)
+    wanted = ["DependencePercentage", "DependenceEntropy", "GrayLevelNonUniformityNormalized"]
+    values = class_features("gldm", image, lesion, wanted, {**args, "grey_levels": found})
+    assert list(values) == ["gldm_DependenceEntropy"]

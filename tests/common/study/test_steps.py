@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,3 +201,17 @@ def test_the_command_that_made_the_plan_continues_it_although_the_budget_changed
     ):
         assert words in str(error.value)
     assert "methods" not in str(error.value)
+
+
+def test_a_study_that_another_process_has_begun_meanwhile_keeps_its_files(tmp_path, monkeypatch):
+    @contextmanager
+    def refused(folder):
+        folder.mkdir()
+        (folder / "study.json").write_text("{}")
+        raise InputError("another process uses this folder")
+        yield
+
+    monkeypatch.setattr("common.study.steps.locked", refused)
+    with pytest.raises(InputError, match="another process"):
+        Study(tmp_path / "study").plan(Wishes("siam3d_imbalance", "data", "study"))
+    assert (tmp_path / "study/study.json").is_file()

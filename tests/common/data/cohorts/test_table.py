@@ -68,9 +68,13 @@ def test_with_zeros_an_empty_cell_is_a_missing_modality(cohort):
 
 
 def test_a_line_without_any_modality_is_reported_with_zeros_too(cohort):
-    table = write(cohort, "subject,t1,t2", [*(f"s{i},s{i}_t1.nii.gz,s{i}_t2.nii.gz" for i in range(5)), "s5,,"])
-    with pytest.raises(InputError, match=r"line 7 \(subject s5\): t1 is empty; t2 is empty"):
+    table = write(cohort, "subject,t1,t2", [*(f"s{i},s{i}_t1.nii.gz,s{i}_t2.nii.gz" for i in range(5)), "s5,,", "s6,,"])
+    with pytest.raises(InputError) as error:
         table_datalist(table, cohort.folder / "new.json", images=("t1", "t2"), missing="zeros")
+    assert [line.strip() for line in str(error.value).splitlines()[1:3]] == [
+        "line 7 (subject s5): t1 is empty; t2 is empty",
+        "line 8 (subject s6): t1 is empty; t2 is empty",  # and not the images of another subject
+    ]
 
 
 def test_a_slice_is_an_index(cohort):

@@ -64,9 +64,9 @@ def run_load(
     Args:
         service: running service.
         studies: studies to send.
-        came: how often each study and instance has come at the destination.
+        came: number of times that each study and instance has come at the destination.
         results: number of studies that can be predicted.
-        kills: how often the service is killed.
+        kills: number of times that the service is killed.
         senders: number of senders.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -103,6 +104,15 @@ def receiving_archive(
         yield server.socket.getsockname()[1], came
     finally:
         server.shutdown()
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has the address ``::1``."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import socket
+import sqlite3
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
 
 from common.deploy.service import storage as storage_module
-from common.deploy.service.delivery import DeliveryError, back_off, display_name, send
+from common.deploy.service.delivery import DeliveryError, RefusedError, back_off, display_name, send
 from common.deploy.service.dicom_listener import DicomListener
 from common.deploy.service.monitoring import monitoring
 from common.deploy.service.service_log import LOGGER, logging_to, without_names
@@ -19,7 +22,7 @@ from common.deploy.service.storage import Storage
 from common.deploy.service.study_queue import StudyQueue
 from common.deploy.service.systemd import notify
 from common.errors import InputError
-from tests.common.deploy.service.sent_studies import write_image
+from tests.common.deploy.service.sent_studies import has_ipv6, write_image
 
 
 def test_pauses_double_up_to_an_hour():
@@ -119,15 +122,35 @@ def test_an_address_that_is_taken_and_keys_that_are_none_are_one_line(storage, t
         DicomListener(keys, storage).listening().__enter__()
 
 
-def test_health_is_told_at_an_address_of_version_6():
+def test_health_is_served_at_an_address_of_version_6():
     pytest.importorskip("prometheus_client")
-    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").is_file():
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6")
     with (
         monitoring("::1", 0, lambda: {"status": "ok"}, dict) as port,
         urlopen(f"http://[::1]:{port}/health", timeout=30) as answer,
     ):
         assert answer.status == 200
+
+
+def test_an_end_of_a_transfer_that_cannot_be_recorded_is_logged(storage, monkeypatch, caplog):
+    def fails(name: str) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    listener = DicomListener(ServiceSettings(peers={"SCANNER": ["127.0.0.1"]}), storage)
+    association = threading.current_thread()  # alive and hashable, as associations are
+    listener._transfer(association)
+    monkeypatch.setattr(storage.queue, "complete", fails)
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    listener._received(SimpleNamespace(pdu=type("A_RELEASE_RQ", (), {})(), assoc=association))
+    assert "the end of a transfer could not be recorded: OperationalError: database or disk is full" in caplog.text
+    assert listener.open_transfers() == set()
+
+
+def test_results_that_cannot_be_read_are_not_taken_for_a_destination_that_is_away(tmp_path):
+    (tmp_path / "report.dcm").write_bytes(b"half a report")
+    with pytest.raises(RefusedError, match=r"^the results cannot be read \(InvalidDicomError: "):
+        send("dicom://PACS@127.0.0.1:1", [tmp_path / "report.dcm"], ServiceSettings())
 
 
 def test_results_that_were_removed_are_not_delivered():

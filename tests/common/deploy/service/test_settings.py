@@ -30,6 +30,7 @@ def test_a_file_is_read_and_options_replace_its_values(tmp_path):
         ({"watch": "/nowhere"}, "watch: found no folder /nowhere"),
         (SMALL | {"tls_key": "/nowhere"}, "tls_certificate, tls_key: found one of them"),
         (SMALL | {"destinations": ["dicom://10.0.0.5:104"]}, "destinations: found 'dicom://10.0.0.5:104'"),
+        (SMALL | {"destinations": ["https://host"] * 2}, "destinations: found one of them twice"),
         (SMALL | {"destinations": ["ftp://host/x"]}, "destinations: found 'ftp://host/x'"),
         (SMALL | {"destinations": ["dicom://PACS@host:port"]}, "destinations: found 'dicom://PACS@host:port'"),
         (

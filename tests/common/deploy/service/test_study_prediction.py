@@ -14,7 +14,9 @@ import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
 from common.deploy.consumers.monai_label_segmentation import package_segmenter
+from common.deploy.prediction import segmenter
 from common.deploy.prediction.outcomes import ArchiveError
+from common.deploy.prediction.segmenter import is_segmenter, open_segmenter
 from common.deploy.service.study_prediction import open_predictor
 from common.errors import InputError
 from common.images.dicom_segmentation import read_segmentation
@@ -75,3 +77,32 @@ def test_what_is_no_archive_is_refused_with_its_exit_code(content, tmp_path):
         with pytest.raises(ArchiveError) as error:
             open_predictor(tmp_path / name, tmp_path).__enter__()
         assert error.value.exit_code == 5
+
+
+def test_metadata_that_is_damaged_or_too_large_is_refused_as_any_other_archive(tmp_path, monkeypatch):
+    content = json.dumps({"network_data_format": {"outputs": {"pred": {"format": "segmentation"}}}}).encode()
+    path = tmp_path / "toy.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("toy/configs/metadata.json", content)
+    assert is_segmenter(path)
+    monkeypatch.setattr(segmenter, "LARGEST", len(content) - 1)
+    assert not is_segmenter(path)
+    monkeypatch.undo()
+    data = bytearray(path.read_bytes())
+    start = data.index(b"metadata.json") + len("metadata.json")
+    data[start : start + 8] = b"\xff" * 8  # no stream of zlib
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError, match=r"manifest\.json: no such file"):
+        open_predictor(path, tmp_path).__enter__()
+
+
+def test_a_folder_without_manifest_is_not_served_since_nothing_of_it_is_checked(tmp_path):
+    (tmp_path / "toy/configs").mkdir(parents=True)
+    (tmp_path / "toy/configs/metadata.json").write_text("{}")
+    with pytest.raises(ArchiveError, match=r"toy: found no manifest\.json, expected an archive"):
+        open_predictor(tmp_path / "toy", tmp_path).__enter__()
+
+
+def test_a_folder_that_is_no_bundle_is_one_line_with_the_exit_code_of_archives(tmp_path):
+    with pytest.raises(ArchiveError, match=r": no segmenter \(FileNotFoundError: .*metadata\.json"):
+        open_segmenter(tmp_path).__enter__()
