@@ -92,6 +92,8 @@ def _missing(path: str, config: Mapping[str, Any]) -> str | None:
 def _surplus(name: str, value: Any, known: Sequence[Any], config: Mapping[str, Any]) -> Iterator[str]:
     """Ids in a section, such as ``train``, that no config has and to which nothing refers."""
     sections = [each for each in known if isinstance(each, Mapping) and "_target_" not in each]
+    if not any(isinstance(item, Mapping | list) for each in sections for item in each.values()):
+        return  # a table of the user's own names, such as learnt_tables
     if not isinstance(value, Mapping) or "_target_" in value or len(sections) < len(known) or not known:
         return
     keys = set().union(*sections)

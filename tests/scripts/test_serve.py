@@ -20,7 +20,6 @@ from pydicom.uid import generate_uid
 from common.command_line import run_commands
 from common.deploy.consumers.monai_label_segmentation import package_segmenter
 from common.deploy.prediction.outcomes import ArchiveError
-from common.errors import InputError
 from scripts import serve
 from tests.common.deploy.made_studies import write_dicom
 from tests.common.deploy.service.orthanc import free_port, is_here, running_orthanc
@@ -112,7 +111,7 @@ def test_a_segmenter_s_study_comes_back_as_a_valid_dicom_segmentation(tmp_path):
     check_by_dciodvfy(tmp_path / "seg.dcm")
 
 
-def test_a_bad_archive_and_bad_settings_end_the_start_with_their_exit_codes(tmp_path, monkeypatch):
+def test_a_bad_archive_and_bad_settings_end_the_start_with_their_exit_codes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("os.umask", lambda _: 0)  # of the process, which is that of the tests
     (tmp_path / "toy.zip").write_bytes(b"no archive")
     words = [str(tmp_path / "toy.zip"), str(tmp_path / "state")]
@@ -120,5 +119,6 @@ def test_a_bad_archive_and_bad_settings_end_the_start_with_their_exit_codes(tmp_
     with pytest.raises(ArchiveError, match=r"toy\.zip") as error:
         run_commands(serve.serve, words)
     assert error.value.exit_code == 5
-    with pytest.raises(InputError, match="colour: found no such setting"):
+    with pytest.raises(SystemExit) as ended:
         run_commands(serve.serve, [*words, "--colour", "1"])
+    assert ended.value.code == 2 and "colour: found no such setting" in capsys.readouterr().err

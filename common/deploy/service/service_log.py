@@ -38,8 +38,9 @@ def logging_to(path: Path, size: float, files: int) -> Iterator[None]:
         logging.StreamHandler(),
     ]
     root = logging.getLogger()
-    level = root.level
+    level, root_handlers = root.level, root.handlers
     root.setLevel(SILENT)  # of libraries
+    root.handlers = [logging.NullHandler()]  # and of those that have a level of their own
     logging.getLogger("pydicom").setLevel(SILENT)
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
@@ -52,6 +53,7 @@ def logging_to(path: Path, size: float, files: int) -> Iterator[None]:
             yield
     finally:
         root.setLevel(level)
+        root.handlers = root_handlers
         for handler in handlers:
             LOGGER.removeHandler(handler)
             handler.close()

@@ -17,13 +17,13 @@ BAD_OPTIONS = {
     "mask label absent": ({"mask_label": 7}, r"1 problem$"),  # of all 20 rows
     "no such fold": ({"fold": 9}, r"fold: found 9, expected one of \[0, 1, 2, 3\]"),
     "volumes expected": ({"lesion_slices": 10, "in_channels": 10}, r"1 problem$"),  # of all 20 rows
+    "momentum of 1": ({"bank_momentum": 1.0}, r"bank_momentum: found 1.0; expected a number from 0 to below 1"),
+    "no negatives": ({"negatives": 0}, r"negatives: found 0; expected whole numbers from 1"),
 }
 LATER_OPTIONS = {
     "no such weights": ({"pretrained_weights": "nowhere.pth"}, r"nowhere.pth: no such checkpoint"),
     "unknown network": ({"depth": 19}, r"no ResNet-19"),
     "batch larger than the cohort": ({"batch_size": 16}, r"batch_size: 16 .*cohort of 15"),
-    "momentum of 1": ({"bank_momentum": 1.0}, r"momentum: 1.0"),
-    "no negatives": ({"negatives": 0}, r"negatives: 0"),
 }
 
 
