@@ -51,15 +51,16 @@ class RunningService:
 
     def start(self) -> RunningService:
         """Start it, and wait until it listens."""
-        starts = self.log.count(LISTENS)
         settings = self.folder / "service.yaml"
+        mark = LISTENS if yaml.safe_load(settings.read_text())["peers"] else "health and metrics at"
+        starts = self.log.count(mark)
         command = [sys.executable, "-m", "tests.common.deploy.service.stand_in", self.folder, settings]
         if self.archive is not None:
             script = [PROJECT / "scripts/serve.py", self.archive, self.folder, "--settings", settings]
             command = [sys.executable, *script, "--device", "cpu"]
         with open(self.folder / "output.txt", "ab") as log:
             self.process = subprocess.Popen(command, cwd=PROJECT, stderr=log, stdout=log, start_new_session=True)
-        wait_for(lambda: self.log.count(LISTENS) > starts or self.process.poll() is not None, 120)
+        wait_for(lambda: self.log.count(mark) > starts or self.process.poll() is not None, 120)
         assert self.process.poll() is None, (self.folder / "output.txt").read_text()
         return self
 
