@@ -17,7 +17,7 @@ BAD_OPTIONS = {
     "no slices": ({"num_slices": 0}, r"num_slices: found 0"),
     "no weight": ({"alpha": 0.0, "beta": 0.0}, r"alpha, beta: 0.0, 0.0"),
     "temperature 0": ({"temperature": 0.0}, r"temperature: found 0.0"),
-    "momentum above 1": ({"momentum": 1.5}, r"momentum: 1.5"),
+    "momentum above 1": ({"momentum": 1.5}, r"momentum: found 1.5"),
     "unknown cache": ({"cache": "ram"}, r"cache: found 'ram'"),
     "unknown backbone": ({"backbone__depth": 19}, r"depth: 19"),
     "batch larger than the cohort": ({"batch_size": 99}, r"batch_size: 99 for a cohort of"),
