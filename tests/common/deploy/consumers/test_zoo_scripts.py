@@ -115,6 +115,7 @@ def trained_liver(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("bundle", SETTINGS)
 def test_the_zoo_itself_accepts_the_archive_of_each_bundle(bundle, tmp_path):
     """Of the weights that ship, or were trained here; the variable MODEL_ZOO names the checkout."""
