@@ -43,6 +43,7 @@ class Wishes:
     methods: Sequence[str] | None = None
     overlays: Sequence[str] = ()
     seeds: Sequence[int] = (0,)
+    vary_pretraining: bool = False
     fractions: Sequence[float] = (1.0,)
     workers: int = 1
     budget: str | None = None
@@ -146,6 +147,7 @@ def _draft(
         methods=list(wishes.methods or protocol.methods),
         folds=list(found.folds),
         seeds=list(wishes.seeds),
+        vary_pretraining=wishes.vary_pretraining,
         fractions=list(wishes.fractions),
         workers=wishes.workers,
         overlays=overlays,
