@@ -120,7 +120,8 @@ def calibrate(study: Path, plan: Plan, text: str) -> Path | None:
         write_calibration(judge_calibration(read_calibration_rows(tables)), path)
     except InputError as error:
         logger.warning(f"without a calibration.json: {error}")
-        path.unlink(missing_ok=True)
+        for other in path.parent.glob("calibration*"):  # of a method that was chosen before
+            other.unlink()
         return None
     return path
 

@@ -98,7 +98,7 @@ class _Watch:
         interval = 0.1 if terminal.isatty() else QUIET
         form = "{desc} {percentage:3.0f}% |{bar:24}| {unit}"
         total, columns = sum(run.seconds for run in self.runs), _columns(terminal)
-        look = {"bar_format": form, "mininterval": interval, "ncols": columns}
+        look = {"bar_format": form, "mininterval": interval, "ncols": columns, "unit": ""}
         with tqdm(total=total, desc=title, file=terminal, position=0, **look) as bar:  # below no bar of a library
             ended = False
             while not ended:

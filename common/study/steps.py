@@ -119,6 +119,8 @@ class Study:
         journal = Journal(self.folder)
         archive = self.folder / journal["final"]["archive"]
         self.say(f"final model: {archive}")
+        if plan.task == "classification" and journal["final"]["calibration"] is None:
+            self.say(f"not calibrated, so no case is left uncalled: see {self.folder / 'logs' / 'finish.log'}")
         self.say(_trial(journal["final"]["cases"]))
         self.say(f"next: {journal['next']}")
         return archive
