@@ -147,11 +147,12 @@ def _problems(found: Any) -> Iterator[str]:
 
 def _wrong_items(found: Mapping[str, Any]) -> Iterator[str]:
     """Values of another type within the lists, and single ones."""
-    for name, kind, what in (
-        *((name, int, "whole numbers") for name in ("folds", "seeds")),
+    kinds: list[tuple[str, tuple[type, ...], str]] = [
+        *((name, (int,), "whole numbers") for name in ("folds", "seeds")),
         ("fractions", (int, float), "numbers above 0, at most 1"),
-        *((name, str, "names") for name in ("methods", "overlays", "subgroups")),
-    ):
+        *((name, (str,), "names") for name in ("methods", "overlays", "subgroups")),
+    ]
+    for name, kind, what in kinds:
         items = found[name] if isinstance(found.get(name), list) else []
         if wrong := [item for item in items if not isinstance(item, kind) or isinstance(item, bool)]:
             yield f"{name}: found {wrong[0]!r}; expected {what}; correct it"

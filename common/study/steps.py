@@ -79,7 +79,7 @@ class Study:
         if report.is_file() and all(run.done() for run in runs) and _done(Journal(self.folder), "compare"):
             return report
         pace = measured_pace(self.folder, plan, runs)
-        bar = {"workers": plan.workers, "pace": pace}
+        bar: dict[str, Any] = {"workers": plan.workers, "pace": pace}
         runs.append(Watched("tables and figures", None, TABLES))
         with self._step("compare") as terminal, watching(runs, terminal, "compare", **bar):
             Journal(self.folder).write(rows=row_entries(comparison, plan))

@@ -121,7 +121,7 @@ def package_hybrid(
         classes = ", ".join(metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values())
         write_atomically(archive / "docs/README.md", README.format(name=name, classes=classes))
         origin, of_bundle = archive / "docs/provenance.json", metadata["version"]
-        known = {"calibration": calibrated, "metrics": judged}
+        known: dict[str, Any] = {"calibration": calibrated, "metrics": judged}
         write_provenance(origin, bundle=configs.root.name, version=of_bundle, target=TARGET, weights=weights, **known)
         write_manifest(archive)
         return write_archive(archive, Path(output) / f"{name}.zip")
