@@ -114,7 +114,7 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, An
         if len(paths) != 1
     ]
     if len(masks) > 1:
-        problems.append(f"found {len(masks)} masks, expected one")
+        problems.append(f"found {len(masks)} masks, expected one; join them in one file")
     if problems:
         names = ", ".join(path.name for path in files)
         raise InputError(f"{'; '.join(problems)} (the folder has {names})")
