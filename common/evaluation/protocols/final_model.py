@@ -108,11 +108,12 @@ class FinalModel(Stages):
         """
         with locked(self.output_dir):
             self._check_identity()
-            self._check_stages()
+            self.check_stages()
             self._run_tasks(self.tasks(), "final model")
             return self._finish()
 
-    def _check_stages(self) -> None:
+    def check_stages(self) -> None:
+        """Check every fold's labels, and create the trainings of the smallest fold and of the final model."""
         _, fold = self._smallest([self.repetition])
         folds = (*self.repetition.folds, None)
         if self.task == "classification" and (
