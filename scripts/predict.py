@@ -7,6 +7,8 @@ from typing import Any
 
 from common import bundle_root
 from common.command_line import run_commands
+from common.files import check_folder
+from common.locks import locked
 
 SHOWN = 300  # characters of the name of a study
 
@@ -61,7 +63,11 @@ def predict(
     if not source.exists():
         raise ArchiveError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
     place = Path(output)
-    with open_classifier(source, weights=weights, rules=rules, key=key, require=require, **settings) as classifier:
+    check_folder(place)
+    with (
+        locked(place),
+        open_classifier(source, weights=weights, rules=rules, key=key, require=require, **settings) as classifier,
+    ):
         cases, unreadable = find_cases(Path(folder), classifier, skip=place.resolve())
         batch = predict_cases(classifier, cases, place, failed=unreadable, heat_map=heat_map, num_workers=num_workers)
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")

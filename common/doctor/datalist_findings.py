@@ -161,7 +161,8 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
 
 def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
     """Further columns, and those that almost tell the class."""
-    from ..evaluation.reports.study.subgroups import NO_COLUMNS, confounders
+    from ..evaluation.reports.study.grouping import NO_COLUMNS
+    from ..evaluation.reports.study.subgroups import confounders
 
     values: dict[str, set[str]] = defaultdict(set)
     for row in rows:

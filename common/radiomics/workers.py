@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from ..errors import InputError, one_line
 from ..images.read import image_digest
+from ..processes import THREADED, end_with_parent
 from .cache import FeatureCache
 from .cases import Case
 from .engine import Measured
@@ -25,7 +27,6 @@ __all__ = ["measure_cases"]
 
 logger = logging.getLogger(__name__)
 
-THREADED = ("OMP", "OPENBLAS", "MKL")  # libraries that use as many threads as a variable <name>_NUM_THREADS says
 CONNECT_SECONDS = 10  # timeout for the connection to a Dask scheduler
 
 
@@ -104,7 +105,8 @@ def _until_killed(
         Keys of the cases that were being measured when a process was killed.
     """
     threads = str(max(joblib.cpu_count() // num_workers, 1))
-    executor = ProcessPoolExecutor(num_workers, env={f"{name}_NUM_THREADS": threads for name in THREADED})
+    environment = {f"{name}_NUM_THREADS": threads for name in THREADED}
+    executor = ProcessPoolExecutor(num_workers, env=environment, initializer=end_with_parent, initargs=(os.getpid(),))
     waiting = iter(list(left.items()))
     running: dict[Future, str] = {}
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..processes import end_with_parent
 
 __all__ = ["StageCost", "StageRun", "measure_stages"]
 
@@ -81,7 +82,7 @@ def measure_stages(
     """
     datalist = folder / "datalist.json"
     datalist.write_text(json.dumps({**names, "training": [dict(row) for row in rows]}))
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         try:
             found = pool.submit(_measure_all, [asdict(run) for run in runs], str(datalist), str(folder)).result()
         except BrokenProcessPool:

@@ -29,6 +29,8 @@ def _sentences(plan: Plan) -> Iterator[str]:
     what = ", ".join(f"{number} {names[name]}" for name, number in cohort["classes"].items())
     if plan.task == "segmentation":
         what = f"label maps of {', '.join(list(names.values())[1:])}"
+    if several := cohort.get("several_classes"):
+        what += f"; {several} of them have images of several classes and count for that of the first"
     size = "x".join(map(str, cohort["shape"]))
     channels = cohort["modalities"]
     images = f"{cohort['images']} images of {cohort['subjects']} subjects ({what})"

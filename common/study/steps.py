@@ -72,12 +72,11 @@ class Study:
         """
         plan, report = read_plan(self.folder), self.folder / COMPARE / "report" / "report.md"
         comparison = comparison_of(self.folder, plan)
-        journal = Journal(self.folder)
-        journal.write(rows=row_entries(comparison, plan))
         runs = watched_runs(comparison.tasks(), plan)
-        if report.is_file() and all(run.makes.is_file() for run in runs) and _done(journal, "compare"):
+        if report.is_file() and all(run.makes.is_file() for run in runs) and _done(Journal(self.folder), "compare"):
             return report
         with self._step("compare") as terminal, watching(runs, terminal, "compare"):
+            Journal(self.folder).write(rows=row_entries(comparison, plan))
             return comparison.run()
 
     def conclude(self) -> Path:
@@ -92,8 +91,8 @@ class Study:
         choice = choose_row(summary, journal["rows"], plan.final.get("method"), tested=plan.test_datalist is not None)
         report = self.folder / "report.html"
         if not (self._is_concluded(report) and choice == journal["choice"]):
-            journal.write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
             with self._step("conclude"):
+                Journal(self.folder).write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
                 report = self._write_report()
         self.say(_verdict(summary, choice))
         self.say(f"report: {report}")

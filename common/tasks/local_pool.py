@@ -9,14 +9,13 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
+from ..processes import THREADED, end_with_parent
 from .pool import ATTEMPTS, LostProcessError, call_named, given_up
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
 
 __all__ = ["LocalPool", "visible_gpus"]
-
-THREADED = ("OMP", "OPENBLAS", "MKL")  # libraries that use as many threads as a variable <name>_NUM_THREADS says
 
 
 class LocalPool:
@@ -61,7 +60,9 @@ class LocalPool:
         from joblib.externals.loky import ProcessPoolExecutor
 
         if place not in self._executors:
-            self._executors[place] = ProcessPoolExecutor(1, env=self._places[place])
+            self._executors[place] = ProcessPoolExecutor(
+                1, env=self._places[place], initializer=end_with_parent, initargs=(os.getpid(),)
+            )
         return self._executors[place]
 
     def _finish(self, inner: Future, outer: Future, place: int, name: str) -> None:

@@ -21,7 +21,7 @@ from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT, write_dicom_results
 from .outcomes import NoStudiesError
 from .prediction import Prediction
-from .prepared_cases import Prepared, PreparedCases, reason_of
+from .prepared_cases import Prepared, PreparedCases, case_problem
 from .results import discard, model_folder, result_folder, write_result, write_results
 from .structured_report import check_highdicom
 
@@ -154,7 +154,7 @@ def _keep(
     except OSError:
         raise  # a full disk is not a problem of the study
     except Exception as error:  # such as a header that is not sufficient for a report
-        batch.failed[case.name] = reason_of(error)
+        batch.failed[case.name] = case_problem(case, error)
 
 
 def _name_apart(cases: Sequence[Case]) -> None:
