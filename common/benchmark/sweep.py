@@ -35,7 +35,7 @@ PLACES: dict[str, list[tuple[Any, str]]] = {
     "augmentation": [(BatchAugment, "__call__")],
     "preprocessing": [(Compose, "__call__")],
     "radiomics": [(cohort, "measure_cases")],
-    "checks before the first stage": [(LabelFractions, "check_stages")],
+    "checks before the first stage": [(LabelFractions, "_check_stages")],
     "report": [(LabelFractions, "_report")],
 }
 

@@ -10,7 +10,6 @@ import nibabel as nib
 import numpy as np
 
 from ..data import write_datalist
-from ..evaluation import CrossValidation, LabelFractions
 from ..reproduce import Reproduction
 from .planning import Wishes, draft_plan
 
@@ -58,5 +57,4 @@ def planning_steps(folder: Path, size: int) -> dict[str, Callable[[], object]]:
 def _table(cohort: Path) -> None:
     options: dict[str, Any] = {"device": "cpu", "cache_dir": str(cohort / "cache"), "box_size": [32, 32, 32]}
     for run in Reproduction(BUNDLE, cohort, cohort / "table", TABLE, **options).runs.values():
-        if isinstance(run, CrossValidation | LabelFractions):
-            run.check_stages()
+        run.check()

@@ -139,7 +139,7 @@ class CrossValidation(Stages):
 
     def _run_all(self) -> Path:
         self._check_identity()
-        self.check_stages()
+        self._check_stages()
         self._run_tasks([task for each in self.repetitions for task in self._tasks(each)], "cross-validation")
         logger.info("linear probe and report")
         report = self.output_dir / "report"
@@ -147,7 +147,7 @@ class CrossValidation(Stages):
         self._figures(report)
         return report / "report.md"
 
-    def check_stages(self) -> None:
+    def _check_stages(self) -> None:
         """Check every seed's and fold's labels and the probe's settings, and create the smallest training of each."""
         for repetition in self.repetitions:
             deal_folds(self.datalist, repetition, claimed=self._claim.is_file())

@@ -108,12 +108,11 @@ class FinalModel(Stages):
         """
         with locked(self.output_dir):
             self._check_identity()
-            self.check_stages()
+            self._check_stages()
             self._run_tasks(self.tasks(), "final model")
             return self._finish()
 
-    def check_stages(self) -> None:
-        """Check every fold's labels, and create the trainings of the smallest fold and of the final model."""
+    def _check_stages(self) -> None:
         _, fold = self._smallest([self.repetition])
         folds = (*self.repetition.folds, None)
         if self.task == "classification" and (

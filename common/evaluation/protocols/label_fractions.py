@@ -124,11 +124,11 @@ class LabelFractions(Stages):
         """
         with locked(self.output_dir):
             self._check_identity()
-            self.check_stages()
+            self._check_stages()
             self._run_tasks(self.tasks(), "label fractions")
             return self._report()
 
-    def check_stages(self) -> None:
+    def _check_stages(self) -> None:
         """Check the labels of every fraction, seed and fold, and create the smallest training of each method."""
         trained = [row for row in self.rows if isinstance(row, FineTuning)]
         parts = list(itertools.product(self.fractions, self.seeds))
