@@ -14,7 +14,7 @@ from .exported_inference import exported_inference, exported_metadata
 from .options import check_options
 from .run_identity import run_identity
 from .training_record import training_record
-from .training_subjects import notes_on_subjects, unseen_rows
+from .training_subjects import log_training_subjects, notes_on_subjects, unseen_rows
 
 __all__ = [
     "InputError",
@@ -25,6 +25,7 @@ __all__ = [
     "exported_inference",
     "exported_metadata",
     "flag",
+    "log_training_subjects",
     "notes_on_subjects",
     "run_identity",
     "start_from",

@@ -12,6 +12,8 @@ from .errors import InputError
 
 __all__ = ["FolderLock", "locked"]
 
+_TRIES = 100
+
 
 class FolderLock:
     """Exclusive use of a folder by this process; the system ends it when the process ends for any reason.
@@ -33,27 +35,41 @@ class FolderLock:
         Raises:
             InputError: another process uses the folder, or nothing can be written there.
         """
-        try:
-            self._made += [path for path in (self.path.parent, *self.path.parent.parents) if not path.exists()]
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise InputError(
-                f"{self.path.parent}: not writable ({error.strerror}); name another output_dir, or correct "
-                "the permissions"
-            ) from error
+        for _ in range(_TRIES):  # as the end of another run may remove the folder, or the file of its lock, meanwhile
+            try:
+                if self._taken():
+                    return
+                problem = "other runs take and leave it"
+            except FileNotFoundError as error:
+                problem = str(error.strerror)
+            except OSError as error:
+                raise self._not_writable(error.strerror) from error
+        raise self._not_writable(problem)
+
+    def _taken(self) -> bool:
+        """Try once; ``False`` if the file of the lock was removed after it was opened."""
+        new = [path for path in (self.path.parent, *self.path.parent.parents) if not path.exists()]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._made += [path for path in new if path not in self._made]
+        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._close()
             raise InputError(
-                f"{self.path.parent}: another run writes there at present; wait for its end, or name another output_dir"
+                f"{self.path.parent}: another run writes there at present; wait for its end, or name another folder"
             ) from None
         except OSError:  # a file system without locks
-            return
-        if os.fstat(self._handle).st_nlink == 0:  # another run ended after this one had opened its file
+            return True
+        if os.fstat(self._handle).st_nlink == 0:
             self._close()
-            self.acquire()
+            return False
+        return True
+
+    def _not_writable(self, problem: str | None) -> InputError:
+        return InputError(
+            f"{self.path.parent}: not writable ({problem}); name another folder, or correct the permissions"
+        )
 
     def release(self) -> None:
         """Free the folder; nothing happens if it is not taken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from .errors import InputError
 from .training_record import read_training_record
 
-__all__ = ["notes_on_subjects", "unseen_rows"]
+__all__ = ["log_training_subjects", "notes_on_subjects", "unseen_rows"]
+
+logger = logging.getLogger(__name__)
 
 Rows = Sequence[Mapping[str, Any]]
 _SHOWN = 5  # subjects named in a message
@@ -56,6 +59,31 @@ def notes_on_subjects(rows: Rows, checkpoint: str | Path) -> list[str]:
             "apply to new subjects."
         ]
     return []
+
+
+def log_training_subjects(
+    rows: Rows,
+    checkpoints: Sequence[str | Path | None],
+    modalities: Sequence[str] = (),
+    subjects: Sequence[str] | None = None,
+) -> None:
+    """Log one warning if subjects whose results are no scores, such as maps, were used for training.
+
+    Args:
+        rows: rows of a datalist.
+        checkpoints: weights of the networks, with ``{modality}`` for the name of each modality; ``None`` is left out.
+        modalities: names of the modalities.
+        subjects: names of the subjects among ``rows`` that count; ``None`` for all.
+    """
+    chosen = [row for row in rows if subjects is None or row.get("subject") in subjects]
+    texts = [str(path) for path in checkpoints if path is not None]
+    paths = {text.replace("{modality}", name) for text in texts for name in (modalities or [""])}
+    seen = sorted({subject for path in paths if Path(path).is_file() for subject in _seen(chosen, path) or ()})
+    if seen:
+        logger.warning(
+            f"{len(seen)} of {_count(chosen)} subjects ({', '.join(seen[:_SHOWN])}{', ...' * (len(seen) > _SHOWN)}) "
+            "were in the training of these weights: what they show does not apply to new subjects"
+        )
 
 
 def _seen(rows: Rows, checkpoint: str | Path) -> list[str] | None:

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Create an environment with a program that uses our archives, the MONAI Label server or the MONAI Deploy App SDK. Each
-# takes about a minute and 200 MB; see docs/monai_label.md and docs/monai_deploy.md for its use.
+# takes about a minute and 200 MB; see docs/monai_label.md and docs/monai_deploy.md for its use. Or create one with the
+# packages that the metadata of an archive declare and nothing else, as whoever receives it has (docs/packaging.md).
 #
 # usage: bash scripts/consumer_environment.sh monai-label|monai-deploy [FOLDER]
+#        bash scripts/consumer_environment.sh declared FOLDER ARCHIVE.zip...
 #
 # FOLDER is by default one of that name in the environment of the project (scripts/install.sh). The new environment is
 # separate, as MONAI Label needs an older pydicom than the project, but uses torch, MONAI and the image readers of the
 # project. The versions were tested together.
 #
-#   VENV=...   environment of the project; default: .venv beside setup.cfg
+#   VENV=...         environment of the project; default: .venv beside setup.cfg
+#   PYTHON=...       declared: interpreter of the environment; default: that of the project
+#   TORCH_INDEX=...  declared: package index for torch, such as https://download.pytorch.org/whl/cpu
 set -euo pipefail
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -66,9 +70,35 @@ monai_deploy() {
     "$folder/bin/python" -W ignore -c "import monai.deploy.core" >/dev/null
 }
 
+declared() { # what the metadata of the archives name, in any Python; packages that are there already stay
+    local pins
+    mapfile -t pins < <("$base/bin/python" - "$@" <<'PY'
+import json, sys, zipfile
+
+for path in sys.argv[1:]:
+    with zipfile.ZipFile(path) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/configs/metadata.json")]
+        metadata = json.loads(archive.read(name))
+    own = {"monai": "monai_version", "torch": "pytorch_version", "numpy": "numpy_version"}
+    pins = {name: metadata[key] for name, key in own.items()} | metadata["required_packages_version"]
+    print(*(f"{name}=={version}" for name, version in pins.items()), sep="\n")
+PY
+    )
+    [ ${#pins[@]} -gt 0 ] || stop "found no metadata in $*, expected archives of scripts/package.py"
+    [ -x "$folder/bin/python" ] || "${PYTHON:-$base/bin/python}" -m venv --without-pip "$folder"
+    install_packages --only-binary :all: ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "${pins[@]}"
+    echo "$folder/bin/python"
+}
+
 case ${1:-} in
     monai-label | monai-deploy) ;;
-    *) stop "found ${1:-nothing}, expected monai-label or monai-deploy" ;;
+    declared)
+        [ $# -ge 3 ] || stop "found $(($# - 1)) arguments of declared, expected the folder to make and archives"
+        folder=$2
+        declared "${@:3}"
+        exit
+        ;;
+    *) stop "found ${1:-nothing}, expected monai-label, monai-deploy or declared" ;;
 esac
 folder=${2:-$base/$1}
 if [ -f "$folder/ready" ]; then

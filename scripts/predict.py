@@ -1,4 +1,4 @@
-"""Classify a folder of DICOM studies or NIfTI files: tables of probabilities, and DICOM reports."""
+"""Classify a folder of DICOM studies, NIfTI files or pictures: tables of probabilities, and DICOM reports."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from common import bundle_root
 from common.command_line import run_commands
+from common.files import check_folder
+from common.locks import locked
 
 SHOWN = 300  # characters of the name of a study
 
@@ -37,8 +39,8 @@ def predict(
     Args:
         archive: zip file from scripts/package.py (--target inference), its folder, or name of a bundle of this
             checkout.
-        folder: folder of DICOM studies at any depth, folder with a subfolder of NIfTI files for each case, or JSON of
-            a datalist.
+        folder: folder of DICOM studies at any depth, folder with a subfolder of NIfTI files for each case, folder of
+            pictures (a.png with its mask a_mask.png), or JSON of a datalist.
         output: folder for the results.
         weights: TorchScript for a bundle of this checkout, by default its models/model.ts; an archive contains its own.
         rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the archive.
@@ -61,7 +63,11 @@ def predict(
     if not source.exists():
         raise ArchiveError(f"{archive}: found no such file, folder or bundle, expected an archive; correct it")
     place = Path(output)
-    with open_classifier(source, weights=weights, rules=rules, key=key, require=require, **settings) as classifier:
+    check_folder(place)
+    with (
+        locked(place),
+        open_classifier(source, weights=weights, rules=rules, key=key, require=require, **settings) as classifier,
+    ):
         cases, unreadable = find_cases(Path(folder), classifier, skip=place.resolve())
         batch = predict_cases(classifier, cases, place, failed=unreadable, heat_map=heat_map, num_workers=num_workers)
     done = f"{len(batch.results)} predicted" + (f", {batch.skipped} of them before" if batch.skipped else "")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from common import bundle_root
 from common.command_line import run_commands
+from common.files import check_folder
+from common.locks import locked
 
 
 def segment(
@@ -43,7 +45,8 @@ def segment(
     from common.deploy.prediction.segmenter import open_segmenter
 
     source = Path(archive) if Path(archive).exists() else Path(bundle_root(archive))
-    with open_segmenter(source, rules=rules, key=key, require=require, device=device) as segmenter:
+    check_folder(output)
+    with locked(output), open_segmenter(source, rules=rules, key=key, require=require, device=device) as segmenter:
         written, failed = segment_studies(segmenter, Path(folder), Path(output))
     for path in written:
         print(f"segmentation: {path}")

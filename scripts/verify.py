@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from itertools import chain
+from pathlib import Path
 
 from common import InputError
 from common.command_line import run_commands
 
 
 def verify(
-    archive: str, key: str | None = None, require: str | None = None, scan: bool = False, zoo: str | None = None
+    archive: str,
+    key: str | None = None,
+    require: str | None = None,
+    scan: bool = False,
+    zoo: str | None = None,
+    python: str | None = None,
 ) -> None:
     """Compare an archive with its manifest, and run the requested checks; the exit code is 1 if one fails.
 
@@ -22,6 +30,8 @@ def verify(
             allow-list.
         zoo: checkout of the MONAI model zoo, whose scripts are run unmodified after short runs of all workflows, or
             offline, for checks without a checkout. They take minutes and run the code of the archive.
+        python: with zoo, the interpreter that runs the archive, such as that of an environment with the packages that
+            it declares (scripts/consumer_environment.sh); default: the one of this command.
     """
     from common.deploy.consumers.zoo_checks import CHECKS, check_zoo
     from common.deploy.consumers.zoo_scripts import REPEATED, check_with_zoo
@@ -49,13 +59,21 @@ def verify(
             print("scan: no code")
         if zoo is not None:
             own = CHECKS if zoo == "offline" else [name for name in CHECKS if name not in REPEATED]
-            scripts = () if zoo == "offline" else check_with_zoo(folder, zoo)
+            interpreter = _interpreter(python)
+            scripts = () if zoo == "offline" else check_with_zoo(folder, zoo, interpreter)
             failed = []
-            for name, problem in chain(check_zoo(folder, own), scripts):
+            for name, problem in chain(check_zoo(folder, own, interpreter), scripts):
                 print(f"zoo: {name}: {problem or 'passed'}", flush=True)
                 failed += [name] if problem else []
             if failed:
                 raise InputError(f"{archive}: failed the zoo checks {', '.join(failed)}; see above")
+
+
+def _interpreter(python: str | None) -> str:
+    found = sys.executable if python is None else shutil.which(python)
+    if found is None:
+        raise InputError(f"python: found no program {python}; expected the interpreter of an environment; correct it")
+    return str(Path(found).absolute())
 
 
 if __name__ == "__main__":

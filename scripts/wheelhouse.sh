@@ -12,8 +12,8 @@
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-# MONAI, its command line, readers of NIfTI, DICOM and PNG, writer of tables; runtimes of the ONNX and safetensors formats
-packages=(monai torch pytorch-ignite fire PyYAML nibabel itk-io pydicom pillow pandas onnxruntime safetensors)
+# MONAI, its command line, readers of NIfTI, DICOM and PNG; runtimes of the ONNX and safetensors formats
+packages=(monai torch pytorch-ignite fire PyYAML nibabel itk-io pydicom pillow onnxruntime safetensors)
 
 project=("predict.py" "segment.py" "verify.py" "serve.py")
 

@@ -73,7 +73,7 @@ TARGETS = {
         "{bundle}_inference",
         tuple(name for name in FORMATS if name != "model.pt"),
         lambda classifier, archive, _: write_configs(classifier, archive),
-        packages=("fire", "nibabel", "pandas", "pytorch-ignite"),  # pandas writes predictions.json
+        packages=("fire", "nibabel", "pytorch-ignite"),
     ),
     "monailabel_training": Target(
         "{bundle}_classification",

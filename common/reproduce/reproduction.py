@@ -95,6 +95,8 @@ class Reproduction:
         Returns:
             Its page, ``<output_dir>/<table or figure>/<cohort>/<table or figure>.md``.
         """
+        for run in [*self.runs.values()][1:]:  # the first one checks itself
+            run.check()
         reports = {}
         for name, run in self.runs.items():
             logger.info(f"{self.request.exhibit.key}: {name}")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..deploy.packaging.archive_configs import as_json
+from ..deploy.packaging.provenance import write_provenance
 from ..deploy.verification.archive import open_archive, write_archive
 from ..deploy.verification.manifest import write_manifest
 from ..errors import InputError
@@ -24,7 +26,7 @@ INFERENCE, TORCHSCRIPT = "inference_segmentation", "segmenter.ts"
 
 
 def export_segmenter(final: Path, training: FinalTraining, metrics: Path) -> Path:
-    """Write ``<bundle>_segmentation.zip``: TorchScript, ``configs/inference.json``, metadata, manifest.
+    """Write ``<bundle>_segmentation.zip``: TorchScript, ``configs/inference.json``, metadata, provenance, manifest.
 
     Args:
         final: folder with ``model.pt``.
@@ -42,15 +44,18 @@ def export_segmenter(final: Path, training: FinalTraining, metrics: Path) -> Pat
             (folder / name).mkdir(parents=True)
         shutil.copyfile(final / f"{INFERENCE}.json", folder / "configs" / "inference.json")
         shutil.copyfile(final / TORCHSCRIPT, folder / "models" / TORCHSCRIPT)
-        write_atomically(folder / "configs" / "metadata.json", _metadata(final / TORCHSCRIPT, metrics))
+        metadata = _metadata(final / TORCHSCRIPT, metrics)
+        write_atomically(folder / "configs" / "metadata.json", as_json(metadata))
         shutil.copyfile(training.configs.root / "LICENSE", folder / "LICENSE")
+        origin, version = folder / "docs" / "provenance.json", metadata["version"]
+        write_provenance(origin, bundle=bundle, version=version, target="study", weights=final / "model.pt")
         write_manifest(folder)
         archive = write_archive(folder, final / f"{folder.name}.zip")
     with open_archive(archive):  # compares it with its manifest
         return archive
 
 
-def _metadata(torchscript: Path, metrics: Path) -> str:
+def _metadata(torchscript: Path, metrics: Path) -> dict[str, Any]:
     """The metadata within the TorchScript, with the scores and the task of the study in place of the bundle's."""
     from monai.data import load_net_with_metadata
 
@@ -65,7 +70,7 @@ def _metadata(torchscript: Path, metrics: Path) -> str:
         "eval_metrics": {"held_out_subjects": summary["subjects"], **scores},
         "training": "On all labelled subjects of a study; the scores are those of its held-out folds or test set.",
     }
-    return json.dumps({**found, **study}, indent=2) + "\n"
+    return {**found, **study}
 
 
 def try_segmenter(archive: Path, cases: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "error: found nothing, expected monai-label or monai-deploy"),
-        (["3d-slicer"], "error: found 3d-slicer, expected monai-label or monai-deploy"),
+        ([], "error: found nothing, expected monai-label, monai-deploy or declared"),
+        (["3d-slicer"], "error: found 3d-slicer, expected monai-label, monai-deploy or declared"),
+        (["declared", "new"], "error: found 1 arguments of declared, expected the folder to make and archives"),
         (
             ["monai-label", "new"],
             "error: found no MONAI in empty, expected the environment of the project: run scripts/install",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +14,7 @@ from common.deploy.prediction.outcomes import ArchiveError, FailedStudiesError, 
 from common.deploy.verification.archive import write_archive
 from common.errors import InputError
 from common.networks import CalibratedSoftmax
-from scripts import predict, verify
+from scripts import predict, segment, verify
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import random_network, write_archive_folder, write_dicom
 from tests.common.deploy.verification.scan.twins import script_twins
@@ -69,6 +71,18 @@ def test_an_empty_inbox_a_failed_study_and_a_bad_archive_have_exit_codes_of_thei
 def test_what_is_neither_archive_nor_bundle_is_reported(tmp_path):
     with pytest.raises(ArchiveError, match=r"nowhere: found no such file, folder or bundle"):
         run_commands(predict.predict, ["nowhere", str(tmp_path), "--output", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("command", [predict.predict, segment.segment])
+def test_a_folder_into_which_another_process_predicts_is_refused_and_left_as_it_is(command, tmp_path, project):
+    hold = "import sys; from common.locks import FolderLock as Lock; Lock(sys.argv[1]).acquire(); print(1); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "cwd": project, "text": True}
+    with subprocess.Popen([sys.executable, "-u", "-c", hold, str(tmp_path / "out")], **pipes) as first:
+        assert first.stdout.readline() == "1\n"
+        with pytest.raises(InputError, match=r"out: another run writes there at present; wait for its end") as caught:
+            run_commands(command, ["mlsscl_3d", str(tmp_path), "--output", str(tmp_path / "out")])
+        assert "\n" not in str(caught.value) and [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+        first.communicate("\n")
 
 
 @pytest.mark.parametrize("command", [predict.predict, verify.verify])

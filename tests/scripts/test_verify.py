@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+import sys
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -98,7 +101,7 @@ def test_code_is_refused_where_none_may_be(folder):
 
 def test_the_zoos_checks_are_reported_one_by_one_and_a_failed_one_ends_with_an_error(folder, monkeypatch, capsys):
     monkeypatch.setattr(
-        "common.deploy.consumers.zoo_checks.check_zoo", lambda folder, _: [("structure", None), ("train", "no GPU")]
+        "common.deploy.consumers.zoo_checks.check_zoo", lambda *_: [("structure", None), ("train", "no GPU")]
     )
     with pytest.raises(InputError, match="failed the zoo checks train"):
         run_commands(verify.verify, [str(folder), "--zoo", "offline"])
@@ -106,10 +109,24 @@ def test_the_zoos_checks_are_reported_one_by_one_and_a_failed_one_ends_with_an_e
 
 
 def test_the_scripts_of_a_checkout_run_after_our_own_checks_without_those_that_they_repeat(folder, monkeypatch, capsys):
-    asked = []
+    asked, pythons = [], []
     zoo = "common.deploy.consumers.zoo_"
-    monkeypatch.setattr(f"{zoo}checks.check_zoo", lambda _, checks: asked.extend(checks) or [("train", None)])
-    monkeypatch.setattr(f"{zoo}scripts.check_with_zoo", lambda _, checkout: [(f"{checkout} verify_bundle", None)])
+
+    def check_zoo(_, checks, python):
+        asked.extend(checks)
+        pythons.append(python)
+        return [("train", None)]
+
+    def check_with_zoo(_, checkout, python):
+        pythons.append(python)
+        return [(f"{checkout} verify_bundle", None)]
+
+    monkeypatch.setattr(f"{zoo}checks.check_zoo", check_zoo)
+    monkeypatch.setattr(f"{zoo}scripts.check_with_zoo", check_with_zoo)
     run_commands(verify.verify, [str(folder), "--zoo", "model-zoo"])
-    assert asked == ["train", "evaluate", "inference", "processes"]
+    assert asked == ["train", "evaluate", "inference", "processes"] and pythons == [sys.executable] * 2
     assert capsys.readouterr().out.endswith("zoo: train: passed\nzoo: model-zoo verify_bundle: passed\n")
+    run_commands(verify.verify, [str(folder), "--zoo", "model-zoo", "--python", "sh"])
+    assert pythons[2:] == [shutil.which("sh")] * 2
+    with pytest.raises(InputError, match=r"^python: found no program python0; expected the interpreter"):
+        run_commands(verify.verify, [str(folder), "--zoo", "model-zoo", "--python", "python0"])

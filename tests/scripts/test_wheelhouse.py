@@ -100,7 +100,7 @@ def test_without_names_it_collects_what_inference_needs_by_the_pins(copy, tmp_pa
     assert not (tmp_path / "wheelhouse").exists()
     (call,) = copy.calls("pip wheel")
     assert f"-c {copy.root}/constraints.txt" in call and "--extra-index-url https://example.org/cpu" in call
-    assert {"monai", "torch", "nibabel", "pandas", "onnxruntime"} < set(call.split())
+    assert {"monai", "torch", "nibabel", "onnxruntime"} < set(call.split())
 
 
 def test_for_predict_it_holds_the_project_with_its_commands_and_no_name_is_typed(copy, index, tmp_path, project):

@@ -17,7 +17,9 @@ from ...files import file_digest, write_atomically
 from ...references import closure
 from ...temporary import temporary_folder
 from ..packaging.archive_configs import as_json
-from ..packaging.model_card import render_model_card
+from ..packaging.model_card import render_template
+from ..packaging.provenance import write_provenance
+from ..packaging.sbom import write_sbom
 from ..packaging.versions import with_packages
 from ..verification.archive import write_archive
 from ..verification.manifest import write_manifest
@@ -78,7 +80,7 @@ def package_segmenter(
             metadata = _own_metadata(folder)
         contents = {"inference": segmenter_config(config), "metadata": with_packages(metadata, ("nibabel",))}
         _write_model(weights, archive / "models/model.ts", contents)
-        _write_documents(archive, folder, contents)
+        _write_documents(archive, folder, weights, contents)
         if problems := scan_folder(archive):
             raise InputError.of_rows(f"{weights}: not packaged, as receivers would refuse it", problems)
         write_manifest(archive)
@@ -157,11 +159,20 @@ def _write_model(weights: Path, path: Path, contents: Mapping[str, Any]) -> None
             target.writestr(zipfile.ZipInfo(name, _FIRST_DATE), content)
 
 
-def _write_documents(archive: Path, bundle: Path, contents: Mapping[str, Any]) -> None:
+def _write_documents(archive: Path, bundle: Path, weights: Path, contents: Mapping[str, Any]) -> None:
+    metadata, docs = contents["metadata"], archive / "docs"
     for name, content in contents.items():
         write_atomically(archive / f"configs/{name}.json", as_json(content))
-    (archive / "docs").mkdir()
+    docs.mkdir()
     for name in ("LICENSE", "docs/data_license.txt"):
         shutil.copyfile(bundle / name, archive / name)
     hashes = {"models/model.ts": file_digest(archive / "models/model.ts", "sha256")}
-    write_atomically(archive / "docs/README.md", render_model_card(contents["metadata"], None, hashes))
+    tags = ["Segmentation", "3D", *metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values()]
+    text = render_template(
+        "segmenter_readme.md.j2", metadata, None, hashes, name=archive.name, target=TARGET, tags=tags
+    )
+    write_atomically(docs / "README.md", text)
+    write_sbom(docs / "sbom.cdx.json")
+    write_provenance(
+        docs / "provenance.json", bundle=bundle.name, version=metadata["version"], target=TARGET, weights=weights
+    )

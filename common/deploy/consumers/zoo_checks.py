@@ -38,7 +38,9 @@ CHECKS = ("metadata_schema", "network", "export", "train", "evaluate", "inferenc
 ELSEWHERE = "elsewhere"  # an empty working directory
 
 
-def check_zoo(folder: str | Path, checks: Sequence[str] = CHECKS) -> Iterator[tuple[str, str | None]]:
+def check_zoo(
+    folder: str | Path, checks: Sequence[str] = CHECKS, python: str | Path = sys.executable
+) -> Iterator[tuple[str, str | None]]:
     """Run the checks of the zoo's ``verify_bundle.py`` and unit tests, in new processes without this repository.
 
     Trains, evaluates and infers on generated noise, for an epoch on the CPU, with the archive's network. The zoo's
@@ -47,6 +49,7 @@ def check_zoo(folder: str | Path, checks: Sequence[str] = CHECKS) -> Iterator[tu
     Args:
         folder: the unpacked archive.
         checks: names of the checks to run.
+        python: interpreter of the new processes, with the packages that the archive declares.
 
     Yields:
         The name of each finished check, and its problem or ``None``.
@@ -58,9 +61,9 @@ def check_zoo(folder: str | Path, checks: Sequence[str] = CHECKS) -> Iterator[tu
         return
     with temporary_folder() as work:
         (work / ELSEWHERE).mkdir()
-        yield from _session(folder, work, [name for name in checks if name != DISTRIBUTED])
+        yield from _session(folder, work, [name for name in checks if name != DISTRIBUTED], python)
         if DISTRIBUTED in checks:
-            yield DISTRIBUTED, _in_several_processes(folder, work)
+            yield DISTRIBUTED, _in_several_processes(folder, work, python)
 
 
 def static_problems(folder: str | Path) -> list[str]:
@@ -86,9 +89,9 @@ def static_problems(folder: str | Path) -> list[str]:
     return problems + _version_problems(configs["metadata"])
 
 
-def _session(folder: Path, work: Path, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+def _session(folder: Path, work: Path, names: Sequence[str], python: str | Path) -> Iterator[tuple[str, str | None]]:
     """Run checks of :mod:`zoo_session`, which prints the name of each finished one."""
-    command = [sys.executable, *map(str, (SESSION, folder, work, SCHEMA)), *names]
+    command = [str(python), *map(str, (SESSION, folder, work, SCHEMA)), *names]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **_alone(work)) as session:
         for line in session.stdout or ():
             yield line.strip(), _problem(work, line.strip())
@@ -96,8 +99,8 @@ def _session(folder: Path, work: Path, names: Sequence[str]) -> Iterator[tuple[s
         yield "session", f"ended with {session.returncode}"
 
 
-def _in_several_processes(folder: Path, work: Path) -> str | None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={PROCESSES}"]
+def _in_several_processes(folder: Path, work: Path, python: str | Path) -> str | None:
+    command = [str(python), "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={PROCESSES}"]
     command += [*map(str, (SESSION, folder, work, SCHEMA)), DISTRIBUTED]
     result = subprocess.run(command, capture_output=True, text=True, **_alone(work))
     problem = _problem(work, DISTRIBUTED)

@@ -56,7 +56,9 @@ compress_bundle(root_path="models", bundle_name=name, bundle_zip_name=archive)
 """
 
 
-def check_with_zoo(folder: str | Path, checkout: str | Path) -> Iterator[tuple[str, str | None]]:
+def check_with_zoo(
+    folder: str | Path, checkout: str | Path, python: str | Path = sys.executable
+) -> Iterator[tuple[str, str | None]]:
     """Run the zoo's scripts on a copy of an archive, in a copy of the part of the checkout that they need.
 
     The requirements are read, ``verify_bundle.py`` runs in its full mode, on the CPU; then the checks of the code's
@@ -65,6 +67,7 @@ def check_with_zoo(folder: str | Path, checkout: str | Path) -> Iterator[tuple[s
     Args:
         folder: the unpacked archive.
         checkout: folder of a checkout of the model zoo.
+        python: interpreter of the scripts that run the archive, with the packages that it declares.
 
     Yields:
         The name of each finished script, and its problem or ``None``.
@@ -81,12 +84,11 @@ def check_with_zoo(folder: str | Path, checkout: str | Path) -> Iterator[tuple[s
     name = folder.name
     with temporary_folder() as work:
         _copy(folder, checkout, work)
-        python = (sys.executable,)
-        yield "requirements", _run(work, [*python, "ci/get_bundle_requirements.py", "--b", name])
+        yield "requirements", _run(work, [str(python), "ci/get_bundle_requirements.py", "--b", name])
         schema = work / "models" / name / "eval" / "schema.json"  # downloaded by the zoo's prepare_schema.py
         schema.parent.mkdir()
         shutil.copyfile(SCHEMA, schema)
-        yield "verify_bundle", _run(work, [*python, "ci/verify_bundle.py", "--b", name, "--mode", "full"])
+        yield "verify_bundle", _run(work, [str(python), "ci/verify_bundle.py", "--b", name, "--mode", "full"])
         shutil.rmtree(work / "models")
         shutil.copytree(folder, work / "models" / name)
         yield "code_format", _style(work, checkout)

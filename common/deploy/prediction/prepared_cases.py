@@ -18,9 +18,10 @@ from ...images.read import image_digest
 from .cases import Case, DicomCase, prepare
 from .classifier import Classifier
 from .dicom_results import HEAT_MAP, REPORT
+from .patient_names import without_names
 from .results import finished, result_folder
 
-__all__ = ["Prepared", "PreparedCases", "case_key", "reason_of"]
+__all__ = ["Prepared", "PreparedCases", "case_key", "case_problem"]
 
 
 @dataclass
@@ -69,7 +70,7 @@ class PreparedCases(Dataset):
             try:
                 return self._prepared(case)
             except Exception as error:  # readers and transforms raise arbitrary errors
-                return Prepared(case, problem=reason_of(error))
+                return Prepared(case, problem=case_problem(case, error))
 
     def _prepared(self, case: Case) -> Prepared:
         key = case_key(self.digest, case.files())
@@ -95,9 +96,14 @@ def case_key(digest: str, files: Sequence[Path]) -> str:
     return hashlib.sha256("".join([digest, *map(image_digest, files)]).encode()).hexdigest()
 
 
-def reason_of(error: BaseException) -> str:
-    """The innermost message of an input error, or the first line of any other error."""
+def case_problem(case: Case, error: BaseException) -> str:
+    """The innermost message of an input error, or the first line of any other error, without the patient's name.
+
+    Args:
+        case: case that cannot be used; the header of its DICOM files has the names to leave out.
+        error: error of its preparation or its results.
+    """
     cause = root_cause(error)
-    if isinstance(cause, InputError):
-        return " ".join(str(cause).split())
-    return f"{type(cause).__name__}: {one_line(cause)}"
+    text = str(cause) if isinstance(cause, InputError) else f"{type(cause).__name__}: {one_line(cause)}"
+    files = [item.path for item in case.study.files] if isinstance(case, DicomCase) else []
+    return without_names(" ".join(text.split()), files)

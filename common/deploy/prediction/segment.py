@@ -14,7 +14,7 @@ from ...images.studies import find_studies
 from .cases import DicomCase
 from .dicom_results import save_dicom
 from .outcomes import NoStudiesError
-from .prepared_cases import case_key, reason_of
+from .prepared_cases import case_key, case_problem
 from .results import INTENDED_USE, RESULT, discard, finished, model_name, result_folder
 from .segmentation_object import segmentation_object
 from .segmenter import Segmenter
@@ -51,13 +51,14 @@ def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[l
     written = []
     for study in studies:
         folder = result_folder(output / model_name(segmenter.model), study.uid)
+        case = DicomCase(study.uid, study, segmenter.rules, segmenter.input)
         try:
-            written.append(_segment(segmenter, DicomCase(study.uid, study, segmenter.rules, segmenter.input), folder))
+            written.append(_segment(segmenter, case, folder))
         except OSError:
             raise  # a full disk is not a problem of the study
         except Exception as error:  # readers and transforms raise arbitrary errors
             discard(folder, [SEGMENTATION])  # of an earlier run on other images
-            failed[study.uid] = reason_of(error)
+            failed[study.uid] = case_problem(case, error)
     return written, failed
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ..prediction.patient_names import without_names
 from .delivery import Deliverer, back_off, display_name
 from .dicom_listener import DicomListener
 from .monitoring import monitoring
-from .service_log import LOGGER, brief, without_names
+from .service_log import LOGGER, brief
 from .settings import ServiceSettings, display_address
 from .storage import Storage
 from .study_queue import StudyQueue

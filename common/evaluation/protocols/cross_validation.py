@@ -139,8 +139,6 @@ class CrossValidation(Stages):
 
     def _run_all(self) -> Path:
         self._check_identity()
-        for repetition in self.repetitions:
-            deal_folds(self.datalist, repetition, claimed=self._claim.is_file())
         self._check_stages()
         self._run_tasks([task for each in self.repetitions for task in self._tasks(each)], "cross-validation")
         logger.info("linear probe and report")
@@ -151,6 +149,8 @@ class CrossValidation(Stages):
 
     def _check_stages(self) -> None:
         """Check every seed's and fold's labels and the probe's settings, and create the smallest training of each."""
+        for repetition in self.repetitions:
+            deal_folds(self.datalist, repetition, claimed=self._claim.is_file())
         problems = [
             problem
             for repetition, row in itertools.product(self.repetitions, self.fine_tunings)
@@ -169,7 +169,7 @@ class CrossValidation(Stages):
         fraction = min(self.fractions)
         for row in self.fine_tunings:
             root, labels = _of_fraction(smallest.output_dir, fraction), self._label_ids(smallest, fraction)
-            self._check_training(row, root, fold, **labels)
+            self._check_training(row, row.predictions(root, fold), fold, **labels)
 
     def _parts_of(self, repetition: Repetition) -> list[tuple[float, int]]:
         """Label fractions of the fine-tunings, and seeds for their choice."""

@@ -121,8 +121,7 @@ class FinalModel(Stages):
             raise InputError.of_rows("final model", problems)
         if isinstance(self.row.start, Encoder):
             self._check_pretraining(self.repetition, self.row.start, None if self.transductive else fold)
-        if self.task == "classification":
-            self._check_training(self.row, self.output_dir, fold)
+        self._check_training(self.row, self._made_by(fold), fold, self.training)
 
     def tasks(self) -> Iterator[Task]:
         """All parts by the files that they make; all subjects come last, but for an encoder that all folds share."""

@@ -139,9 +139,10 @@ class LabelFractions(Stages):
         for encoder in starts.values():
             self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
         fraction, seed = min(self.fractions), self.seeds[0]
-        labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
+        labels: dict[str, Any] = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
         for row in trained:
-            self._check_training(row, self._root(fraction, seed), fold, **labels)
+            done = row.predictions(self._root(fraction, seed), fold)
+            self._check_training(row, done, fold, **labels)
 
     def tasks(self) -> Iterator[Task]:
         """All parts of the comparison by the files that they make, each after those that it needs."""

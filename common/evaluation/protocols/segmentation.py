@@ -24,6 +24,7 @@ from .stages import Stages
 __all__ = ["Segmentation"]
 
 TRAINING, EVALUATION, TABLE = "train_segmentation", "evaluate_segmentation", "lesions.csv"
+MASKS = "masks"  # folder of the predicted label maps beside the table
 FEW = 10  # subjects under which a report says that an interval is rough
 
 
@@ -107,12 +108,18 @@ class Segmentation(Stages):
         """
         with locked(self.output_dir):
             self._check_identity()
-            _, fold = self._smallest([self.repetition])
-            starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
-            for encoder in starts.values():
-                self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
+            self._check_stages()
             self._run_tasks(self.tasks(), "segmentation")
             return self._report()
+
+    def _check_stages(self) -> None:
+        """Create the smallest pre-training and training of each method."""
+        _, fold = self._smallest([self.repetition])
+        starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
+        for encoder in starts.values():
+            self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
+        for row in self.rows:
+            self._check_training(row, self._table_of(row, fold, None), fold, TRAINING)
 
     def tasks(self) -> Iterator[Task]:
         """All parts of the comparison by the files that they make, each after those that it needs."""
@@ -172,7 +179,7 @@ class Segmentation(Stages):
         table = self._table_of(row, fold, rater)
         if table.is_file():
             return
-        masks = {} if rater is None else {"datalist": str(self.raters[rater])}
+        masks = {"datalist": str(self.raters[rater])} if rater else {"masks": str(table.parent / MASKS)}
         paths = {"checkpoint": str(self._folder(row, fold) / "model.pt"), "output_dir": str(table.parent)}
         self._run(EVALUATION, [self.configs.path(name) for name in row.overlays], fold=fold, **masks, **paths)
 

@@ -21,6 +21,14 @@ __all__ = ["CheckedStages"]
 class CheckedStages(ConfiguredStages):
     """Stages whose problems are reported before the first one runs; see the base class for arguments."""
 
+    def _check_stages(self) -> None:
+        """Check the stages of the comparison before the first one runs.
+
+        Raises:
+            InputError: one of them cannot run.
+        """
+        raise NotImplementedError
+
     def _overlays_of(self, encoder: Encoder) -> list[str]:
         return [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
 
@@ -82,11 +90,12 @@ class CheckedStages(ConfiguredStages):
             cohort = {**self._cohort(repetition, fold, modality), **elsewhere, **encoder.settings}
             self._check_run(f"pre-training {encoder.name}", PRETRAIN, self._overlays_of(encoder), **cohort)
 
-    def _check_training(self, row: FineTuning, root: Path, fold: int, **ids: Any) -> None:
-        """Check the labels of a fine-tuning: a subject of each class, enough of them to choose the epoch."""
-        if not row.predictions(root, fold).is_file():
+    def _check_training(self, row: FineTuning, done: Path, fold: int, stage: str = "train", **ids: Any) -> None:
+        """Create a training, unless what it makes is there: its settings, a subject of each class, enough of them to
+        choose the epoch."""
+        if not done.is_file():
             ids |= {"fold": fold, **({"modality": row.modality} if row.modality else {})}
-            self._check_run(row.name, "train", [self.configs.path(name) for name in row.overlays], **ids)
+            self._check_run(row.name, stage, [self.configs.path(name) for name in row.overlays], **ids)
 
     def _check_run(self, what: str, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
         """Create a training or probe without voxels, weights or tables, so that its problems are reported at once.

@@ -122,12 +122,13 @@ def test_inference_asks_for_no_label(infer, tiny, tmp_path):
     assert len(infer(datalist=path, section="testing", batch_size=2)) == 3
 
 
-def test_a_subject_of_digits_keeps_its_zeros(infer, tiny, tmp_path):
+def test_a_subject_keeps_its_zeros_and_is_text_whatever_it_looks_like(infer, tiny, tmp_path):
     row = json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"][0]
     path = tmp_path / "digits.json"
-    path.write_text(json.dumps({"testing": [{**row, "subject": "007"}]}))
-    assert list(infer(datalist=path, section="testing")["subject"]) == ["007"]
-    assert json.loads((tmp_path / "predictions.json").read_text())[0]["subject"] == "007"
+    names = ["007", "NA", "nan", "1e3"]
+    path.write_text(json.dumps({"testing": [{**row, "subject": name} for name in names]}))
+    assert infer(datalist=path, section="testing")["subject"][0] == "007"
+    assert [row["subject"] for row in json.loads((tmp_path / "predictions.json").read_text())] == names
 
 
 def test_a_second_run_replaces_the_predictions(infer):

@@ -119,3 +119,25 @@ def test_the_layers_of_the_encoder_are_those_of_the_paper(tmp_path):
     expected = ["32 x 96 x 96 x 96", "32 x 32 x 32 x 32", "64 x 32 x 32 x 32", "128 x 10 x 10 x 10", "256 x 3 x 3 x 3"]
     assert [size for size in dict.fromkeys(sizes) if size in expected] == expected and "324" in sizes
     assert rows[-1][0] == "all" and 1.39e6 < int(rows[-1][3]) < 1.40e6  # 1.39 million weights
+
+
+def test_all_runs_are_checked_before_the_first_one_starts(tmp_path):
+    plan, done = reproduction(tmp_path, "siam3d_imbalance", "table 1", "brats", device="cpu"), []
+
+    class Run:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def check(self) -> None:
+            done.append(f"check {self.name}")
+            if self.name == "second":
+                raise InputError("too few")
+
+        def run(self) -> Path:
+            done.append(f"run {self.name}")
+            return tmp_path / "report.md"
+
+    plan.runs = {"first": Run("first"), "second": Run("second")}
+    with pytest.raises(InputError, match="too few"):
+        plan.run()
+    assert done == ["check second"]  # the first one checks itself as it starts

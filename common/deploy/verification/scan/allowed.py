@@ -47,11 +47,11 @@ TARGETS: dict[str, frozenset[str]] = {
         "StatsHandler": "iteration_log output_transform",
         "ClassificationSaver": "output_dir filename batch_transform output_transform",
         "SupervisedEvaluator": "device val_data_loader network inferer postprocessing val_handlers amp",
-        "monai.data.CSVDataset": "src kwargs_read_csv",
+        "monai.data.CSVDataset": "src kwargs_read_csv",  # archives up to version 0.2.0
     }.items()
 }
 
-IMPORTS = frozenset({"$import os"})
+IMPORTS = frozenset({"$import os", "$import pathlib"})
 MACROS = frozenset({"%run"})  # another id of the same file, which is scanned itself
 
 EXPRESSIONS = frozenset(
@@ -89,6 +89,11 @@ EXPRESSIONS = frozenset(
         "$['subject'] + [f'probability_{k}' for k in range(@num_classes)]",
         "$monai.utils.set_determinism(seed=0)",
         "$@evaluator.run()",
+        "$[dict(zip(@columns, [subject, *map(float, values)])) for subject, *values in (line.rsplit(',', "
+        "len(@columns) - 1) for line in pathlib.Path(@predictions).read_text().split('\\n')[:-1])]",
+        "$monai.bundle.ConfigParser.export_config_file(@table, @output_dir + '/predictions.json', fmt='json', "
+        "indent=1)",
+        # archives up to version 0.2.0
         "$monai.bundle.ConfigParser.export_config_file([dict(row) for row in @table], @output_dir + "
         "'/predictions.json', fmt='json', indent=1)",
     }

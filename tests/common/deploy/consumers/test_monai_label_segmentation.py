@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 
@@ -12,12 +13,16 @@ from monai.inferers import SlidingWindowInferer
 
 from common.deploy.consumers.monai_label_segmentation import package_segmenter, segmenter_config
 from common.deploy.verification.archive import open_archive
+from common.deploy.verification.release import check_release
 from common.deploy.verification.scan import scan_folder
 from common.errors import InputError
+from common.files import file_digest
 from common.references import evaluated
 from tests.bundles.bundle_files import BUNDLES, read_config
 
 MLSSCL = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
+SECTIONS = ("Data", "Training", "Input and output", "Scores", "Calibration and abstaining", "Commands", "TensorRT")
+SECTIONS += ("Limits", "Failure modes", "Files", "References", "License")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,22 @@ def test_an_archive_of_the_segmenter_holds_no_code_and_describes_the_segmenter_a
     assert metadata["name"] == "Hippocampus segmenter" and metadata["eval_metrics"]["dice"] == 0.885
     assert "adrenal" not in json.dumps({**metadata, "changelog": None, "dicom_rules": None}).lower()
     assert list(metadata["required_packages_version"]) == ["nibabel"] and "## Failure modes" in card
+
+
+def test_an_archive_names_its_release_and_origin_and_says_how_it_is_used(archive):
+    with open_archive(archive) as folder:
+        check_release(folder, "mlsscl_3d>=0.2.0")
+        with pytest.raises(InputError, match=r"^docs/provenance\.json: mlsscl_3d .*; expected mlsscl_3d<0.1"):
+            check_release(folder, "mlsscl_3d<0.1")
+        origin = json.loads((folder / "docs/provenance.json").read_text())
+        text = (folder / "docs/README.md").read_text()
+    assert origin["weights"] == {
+        "name": "segmenter.ts",
+        "sha256": file_digest(MLSSCL / "models/segmenter.ts", "sha256"),
+    }
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == list(SECTIONS)
+    assert "/infer/mlsscl_3d_segmentation?image=patient7&output=image" in text and "scripts/segment.py" in text
+    assert not re.search(r"\{\{|\{%|undefined", text)
 
 
 def test_the_same_weights_give_the_same_bytes(archive, tmp_path):

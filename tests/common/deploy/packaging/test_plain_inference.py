@@ -39,7 +39,7 @@ def test_settings_become_values_and_what_they_switch_off_is_left_out():
 
 def test_the_table_of_results_has_a_column_for_no_call():
     inference = {**tiny_configs("siam3d_imbalance")["inference"], "num_classes": 3}
-    columns = plain_inference(inference)["table"]["kwargs_read_csv"]["names"]
+    columns = plain_inference(inference)["columns"]
     assert columns == ["subject", "probability_0", "probability_1", "probability_2", "no_call"]
 
 

@@ -8,7 +8,7 @@ METADATA = {"data_type": "nibabel or dicom", "required_packages_version": {"scip
 
 def test_an_archive_without_our_library_declares_only_what_it_needs():
     found = with_packages(METADATA, TARGETS["inference"].packages)
-    assert list(found["required_packages_version"]) == ["fire", "nibabel", "pandas", "pytorch-ignite"]
+    assert list(found["required_packages_version"]) == ["fire", "nibabel", "pytorch-ignite"]
     assert found["required_packages_version"].items() <= read_versions().items()
     assert METADATA["required_packages_version"] == {"scipy": "1"} and found["name"] == "some"
 

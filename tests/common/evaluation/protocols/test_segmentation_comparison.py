@@ -37,7 +37,8 @@ class Recorded(Segmentation):
         table.to_csv(folder / "lesions.csv", index=False)
 
     def _check_run(self, what, stage, overlays, **overrides):
-        pass  # the cohort has no images
+        assert not self.stages  # the cohort has no images; all checks come first
+        self.checked = [*getattr(self, "checked", []), (stage, overrides["fold"])]
 
 
 @pytest.fixture
@@ -55,11 +56,15 @@ def start(tmp_path):
 def test_each_network_starts_from_the_encoder_of_its_fold_and_is_judged_by_each_rater(start):
     run = start()
     run.run()
+    assert run.checked == [("pretrain", 0)] * 2 + [("train_segmentation", 0)] * 3
     stages = [(stage, overrides["fold"]) for stage, _, overrides in run.stages]
     assert [s for s in stages if s[0] == "pretrain"] == [("pretrain", fold) for _ in STARTS[1:] for fold in range(3)]
     for fold in range(3):
         assert stages.count(("train_segmentation", fold)) == 3
         assert stages.count(("evaluate_segmentation", fold)) == 6
+    kept = [ids["masks"] for stage, _, ids in run.stages if stage == "evaluate_segmentation" and "datalist" not in ids]
+    assert len(set(kept)) == 9 and all(Path(path).parent.name == "evaluate" for path in kept)
+    assert not any("masks" in ids for _, _, ids in run.stages if "rater" in ids["output_dir"])
     trained = [overrides for stage, _, overrides in run.stages if stage == "train_segmentation"]
     for ids in trained:
         expected = {f"moco/fold{ids['fold']}", f"mlsscl/fold{ids['fold']}", None}

@@ -1,0 +1,176 @@
+"""Files and options of a run, checked before MONAI merges them.
+
+MONAI merges the files and the command line before it evaluates ``initialize``, where :func:`~common.check_options`
+looks at them: an overlay without its training's config, or ``--encodr#channels 8``, ends in its traceback.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .bundle_configs import BASES
+from .errors import InputError, OptionError, one_line
+from .option_references import part_problem
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
+
+__all__ = ["check_files", "check_merging", "read_config"]
+
+_FAILURES = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # of MONAI's parser where it sets a part
+_NO_RUNS = ("imports", "initialize", "finalize")
+
+
+def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Merge configs and options as MONAI does, and refuse what it cannot merge or run.
+
+    Args:
+        files: configs in their order; a path to each.
+        runs: ids that are run.
+        options: values by id; parts of ids have ``#`` or ``::`` in their names.
+
+    Raises:
+        OptionError: a file is not there or is no config, an overlay has nothing to lie over, a run is in none of the
+            files, or an option sets a part of what no config has.
+    """
+    from monai.bundle import ConfigParser  # here, as the scripts' help need not wait for MONAI
+
+    parser = ConfigParser(config={})
+    for number, file in enumerate(files):
+        content = read_config(file)
+        for name, value in content.items():
+            if problem := _overlay_problem(parser, name, value):
+                raise OptionError(f"{file}: sets {problem}; {_remedy(file, content, files[:number])}")
+            _merge(parser, name, value)
+    problems = list(_option_problems(parser, options))
+    problems += [_unknown_run(name, parser.get(), files) for name in runs if name not in parser]
+    if problems:
+        raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
+
+
+def check_files(**files: str | None) -> None:
+    """Refuse files that are not there.
+
+    Args:
+        files: path, or ``None``, by the option that names it.
+
+    Raises:
+        OptionError: one of them is not there.
+    """
+    for name, file in files.items():
+        if file is not None and not Path(file).is_file():
+            raise OptionError(f"{name}: {file}: found no such file; correct it, or leave it out")
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Content of a config.
+
+    Raises:
+        OptionError: it is not there, or no YAML or JSON file of ids; a key is there twice.
+    """
+    from monai.bundle import ConfigParser  # see check_merging
+    from yaml import YAMLError
+
+    path = Path(path)
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [each.name for each in _configs(path.parent)], n=1, cutoff=0.5)
+        hint = f"did you mean {path.with_name(near[0])}?" if near else "expected a file of a bundle's folder configs"
+        raise OptionError(f"config_file: {path}: found no such file; {hint}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # MONAI warns of a key that is there twice, and takes its last value
+            content = ConfigParser.load_config_file(path)
+    except (UserWarning, YAMLError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise OptionError(f"{path}: found no readable YAML or JSON ({one_line(error)}); correct it") from None
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror}); correct its permissions") from None
+    if not isinstance(content, dict):
+        raise OptionError(f"{path}: found {type(content).__name__}, expected ids with values (id: value); correct it")
+    return {str(name): value for name, value in content.items()}
+
+
+def _overlay_problem(parser: ConfigParser, name: str, value: Any) -> str | None:
+    """What an overlay sets in vain, and why."""
+    place = name.removeprefix("+")
+    added = name.startswith("+")
+    if part_problem(place, parser.get()) or (place not in parser if added else not _merges(parser, name, value)):
+        return f"{place}, which no file before it has"
+    if not added:
+        return None
+    kinds = {type(parser[place]), type(value)}
+    return None if kinds in ({dict}, {list}) else f"{name}, but only lists and components can be added to each other"
+
+
+def _merges(parser: ConfigParser, name: str, value: Any) -> bool:
+    from monai.bundle import ConfigParser  # see check_merging
+
+    if not {"#", ":"} & set(name):
+        return True
+    try:
+        ConfigParser(config=copy.deepcopy(parser.get()))[name] = value
+    except _FAILURES:
+        return False
+    return True
+
+
+def _merge(parser: ConfigParser, name: str, value: Any) -> None:
+    from monai.bundle.utils import merge_kv
+
+    merge_kv(parser, name, copy.deepcopy(value))
+
+
+def _option_problems(parser: ConfigParser, options: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in options.items():
+        if problem := part_problem(name, parser.get()):
+            yield problem
+        elif not _merges(parser, name, value):
+            yield f"{name}: found no such part in the configs; correct its name"
+        else:
+            _merge(parser, name, value)
+
+
+def _remedy(file: str, content: Mapping[str, Any], before: Sequence[str]) -> str:
+    """The files of which this one is an overlay, as an option."""
+    path = Path(file)
+    roots = {name.removeprefix("+").replace("::", "#").split("#")[0] for name in content if set("+#:") & set(name)}
+    stems = [BASES[path.stem]] if path.stem in BASES else []
+    stems += [each.stem for each in _configs(path.parent) if not stems and _has(each, path, roots)]
+    bases = [str(path.with_name(f"{stem}{path.suffix}")) for stem in stems]
+    if not bases:
+        return f"give the config that has {', '.join(sorted(roots))} before it"
+    words = ",".join(f"'{each}'" for each in [bases[0], *(each for each in before if each != bases[0]), file])
+    others = f" (or over {', '.join(Path(each).name for each in bases[1:])})" if bases[1:] else ""
+    return f'it is an overlay: set --config_file "[{words}]"{others}'
+
+
+def _has(path: Path, overlay: Path, roots: set[str]) -> bool:
+    """Whether a file is a stage of its own that has these ids of an overlay."""
+    if path == overlay or path.suffix != overlay.suffix:
+        return False
+    try:
+        content = read_config(path)
+    except InputError:
+        return False
+    return "initialize" in content and roots <= content.keys()
+
+
+def _unknown_run(name: str, config: Mapping[str, Any], files: Sequence[str]) -> str:
+    runs = [
+        key
+        for key, value in config.items()
+        if key not in _NO_RUNS
+        and isinstance(value, list)
+        and any(isinstance(each, str) and each.startswith("$") for each in value)
+    ]
+    known = " or ".join(runs) if runs else "a training's or an evaluation's config, over which this overlay lies"
+    return f"{name}: found nothing of this name to run in {', '.join(map(str, files))}; expected {known}"
+
+
+def _configs(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("*") if path.suffix in (".json", ".yaml", ".yml")]
+    return sorted(path for path in found if path.stem != "metadata")

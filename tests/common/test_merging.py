@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from common.errors import OptionError
+from common.merging import check_files, check_merging, read_config
+from tests.bundles.bundle_files import BUNDLES, config_files
+from tests.bundles.bundle_files import read_config as plain_config
+from tests.bundles.commands import over_training
+
+SIAM = next(bundle for bundle in BUNDLES if bundle.name == "siam3d_imbalance") / "configs"
+TRAIN = str(SIAM / "train.yaml")
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_every_stage_and_every_overlay_of_it_merges(bundle):
+    contents = {path: plain_config(path) for path in config_files(bundle) if path.suffix == ".yaml"}
+    stages = {path: over_training([path]) for path, content in contents.items() if "run" in content}
+    overlays = [path for path in contents if path not in stages]
+    assert overlays and len(stages) >= 4
+    for stage, files in stages.items():
+        check_merging(
+            [*map(str, files)], [next(key for key in ("training", "evaluating") if key in contents[stage])], {}
+        )
+    for overlay in overlays:
+        roots = {name.lstrip("+").split("#")[0] for name in contents[overlay] if set("+#") & set(name)}
+        (first, *_) = [path for path in stages if "initialize" in contents[path] and roots <= contents[path].keys()]
+        check_merging([str(first), str(overlay)], [], {})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimzer#lr": 8}, "optimzer#lr: no config has optimzer; did you mean optimizer?"),
+        ({"optimzer::lr": 8}, "optimzer::lr: no config has optimzer; did you mean optimizer?"),
+        ({"max_epochs#a": 3}, "max_epochs#a: max_epochs is 50, which has no parts"),
+        ({"train#handlers#99": {}}, "train#handlers#99: found no such part in the configs; correct its name"),
+        ({"train#handlers#first": {}}, "train#handlers#first: found no such part in the configs; correct its name"),
+        ({"train#trainer#a#b": 1}, "train#trainer#a#b: no config has train#trainer#a; it has "),
+    ],
+)
+def test_a_part_of_what_is_not_there_is_refused_in_one_line_with_the_nearest_name(options, message):
+    with pytest.raises(OptionError) as caught:
+        check_merging([TRAIN], ["training"], options)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+def test_all_wrong_options_are_reported_at_once_and_later_options_see_earlier_ones():
+    with pytest.raises(OptionError, match=r"^options: 2 problems\n  max_epochs#a: .*\n  lss#x: .*did you mean loss\?"):
+        check_merging([TRAIN], ["training"], {"max_epochs#a": 1, "lss#x": 2})
+    check_merging([TRAIN], ["training"], {"mine": {}, "mine#part": 2, "optimizer#lr": 0.1, "max_epoch": 1})
+
+
+@pytest.mark.parametrize(
+    ("files", "run", "message"),
+    [
+        (["evaluate.yaml"], "evaluating", r"evaluate.yaml: sets initialize, which no file before it has; it is an ov"),
+        (["extract_features.yaml"], "evaluating", r"it is an overlay: set --config_file \"\['.*pretrain.yaml',"),
+        (["paper.yaml"], "training", r"sets network_def#projector, which no .*/pretrain.yaml',.*train.yaml\)$"),
+        (["se.yaml"], "training", r"^training: found nothing of this name to run in .*se.yaml; expected a training's"),
+        (["train.yaml"], "evaluating", r"^evaluating: found nothing of this name to run in .*; expected training$"),
+        (["tran.yaml"], "training", r"^config_file: .*tran.yaml: found no such file; did you mean .*/train.yaml\?$"),
+        (["nowhere/x.yaml"], "training", r"found no such file; expected a file of a bundle's folder configs$"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused_with_the_remedy(files, run, message):
+    with pytest.raises(OptionError, match=message) as caught:
+        check_merging([str(SIAM / file) for file in files], [run], {})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_remedy_for_an_overlay_given_alone_is_a_command_that_merges():
+    with pytest.raises(OptionError) as caught:
+        check_merging([str(SIAM / "evaluate.yaml")], ["evaluating"], {})
+    words = str(caught.value).partition("set --config_file ")[2].strip('"')
+    files = [word.strip("[]'") for word in words.split(",")]
+    assert files == [TRAIN, str(SIAM / "evaluate.yaml")]
+    check_merging(files, ["evaluating"], {})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1", "found no readable YAML or JSON"),
+        ("a: 1\na: 2\n", "found no readable YAML or JSON"),
+        ("- a\n", "found list, expected ids with values"),
+        ("", "found NoneType, expected ids with values"),
+        ("a: \x00", "found no readable YAML or JSON"),
+        ("a: " + "[" * 5000, "found no readable YAML or JSON"),
+    ],
+)
+def test_a_file_that_is_no_config_is_refused_in_one_line(content, message, tmp_path):
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(OptionError, match=f"mine.yaml: {message}") as caught:
+        read_config(tmp_path / "mine.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_files_of_other_options_must_be_there(tmp_path):
+    check_files(meta_file=None, logging_file=TRAIN)
+    with pytest.raises(OptionError, match=r"^tracking: wandb: found no such file; correct it, or leave it out$"):
+        check_files(tracking="wandb")

@@ -1,0 +1,52 @@
+"""The command of stages, as a user types it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bundles.commands import PROJECT, environment
+from tests.python_commands import run_python
+
+CONFIGS = "bundles/siam3d_imbalance/configs"
+
+
+def run(*words: str):
+    return run_python(["scripts/run.py", *words], PROJECT, environment())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["training", "--config_file", f"{CONFIGS}/pretrain.yaml", "--encodr#channels", "8"],
+            "error: encodr#channels: no config has encodr; did you mean encoder?",
+        ),
+        (
+            ["training", "--config_file", f"{CONFIGS}/train.yaml", "--max_epochs#a", "3"],
+            "error: max_epochs#a: max_epochs is 50, which has no parts",
+        ),
+        (
+            ["evaluating", "--config_file", f"{CONFIGS}/evaluate.yaml"],
+            f"error: {CONFIGS}/evaluate.yaml: sets initialize, which no file before it has; it is an overlay: "
+            f"set --config_file \"['{CONFIGS}/train.yaml','{CONFIGS}/evaluate.yaml']\"",
+        ),
+        (
+            ["training", "--config_file", f"['{CONFIGS}/train.yaml']", "--max_epoch", "1"],
+            "error: max_epoch: no config has this option; did you mean max_epochs?",
+        ),
+    ],
+)
+def test_what_monai_cannot_merge_is_one_line_before_anything_runs(words, line):
+    done = run(*words)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1] == line
+    assert "Traceback" not in done.stderr
+
+
+def test_it_runs_what_monais_own_command_runs(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "text: none\ninitialize: []\nshow: ['$print(\"text:\", @text, @part#a)']\npart: {a: 1}\n"
+    )
+    words = ["show", "--config_file", str(tmp_path / "mine.yaml"), "--text", "[1, two]", "--part#a", "2.5"]
+    ours, theirs = run(*words), run_python(["-m", "monai.bundle", "run", *words], PROJECT, environment())
+    assert ours.returncode == theirs.returncode == 0, ours.stderr + theirs.stderr
+    assert "text: [1, 'two'] 2.5" in ours.stdout.splitlines() and "text: [1, 'two'] 2.5" in theirs.stdout.splitlines()
