@@ -16,6 +16,7 @@ from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched
 from .console import quiet
 from .finish import is_hybrid
 from .journal import Journal
+from .packages import check_packages
 from .plan import PLAN, Plan, read_plan
 from .plan_text import describe_plan
 from .planning import Wishes, make_plan
@@ -101,7 +102,7 @@ class Study:
                 Journal(self.folder).write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
                 report = self._write_report()
         self.say(_verdict(summary, choice))
-        self.say(f"report: {report}")
+        self.say(f"report: {self._as_typed(report)}")
         return report
 
     def finish(self) -> Path:
@@ -112,30 +113,37 @@ class Study:
         """
         from .finishing import finish
 
+        plan = read_plan(self.folder)
+        if plan.task == "classification":
+            check_packages()
         self.conclude()
         plan, journal = read_plan(self.folder), Journal(self.folder)
         with self._step("finish") as terminal:
             finish(self.folder, plan, journal["choice"]["text"], terminal, self._conclude_with)
         journal = Journal(self.folder)
         archive = self.folder / journal["final"]["archive"]
-        self.say(f"final model: {archive}")
-        if plan.task == "classification" and journal["final"]["calibration"] is None:
-            self.say(f"not calibrated, so no case is left uncalled: see {self.folder / 'logs' / 'finish.log'}")
+        self.say(f"final model: {self._as_typed(archive)}")
+        if journal["final"]["calibration"] is None and plan.task == "classification":
+            self.say("It is not calibrated: logs/finish.log says why.")
         self.say(_trial(journal["final"]["cases"]))
         self.say(f"next: {journal['next']}")
         return archive
 
     def _conclude_with(self, entry: Mapping[str, Any]) -> None:
         """Note the final model, and write the report with it."""
-        command = _use(self.folder / entry["archive"], read_plan(self.folder))
+        command = _use(Path(self._as_typed(self.folder / entry["archive"])), read_plan(self.folder))
         Journal(self.folder).write(final=entry, next=command)
         self._write_report()
 
     @property
     def _shown(self) -> str:
-        """The folder as a user would type it."""
+        return self._as_typed(self.folder)
+
+    @staticmethod
+    def _as_typed(path: Path) -> str:
+        """A path as a user would type it."""
         here = Path.cwd()
-        return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
+        return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
     def _is_concluded(self, report: Path) -> bool:
         """Whether the report is younger than the plan and the comparison's numbers."""
@@ -176,7 +184,7 @@ def _use(archive: Path, plan: Plan) -> str:
             "configs/inference.json --dataset_dir <folder with datalist.json> --output_dir results"
         )
     if plan.task == "classification":
-        return f"python scripts/predict.py {archive} <folder of studies> --output results"
+        return f"python scripts/predict.py {archive} <folder of new images> --output results"
     return (
         f"unzip {archive} && python -m monai.bundle run --config_file {archive.stem}/configs/inference.json "
         f"--bundle_root {archive.stem} --dataset_dir <folder with datalist.json> --output_dir results"
