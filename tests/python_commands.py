@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import multiprocessing
 import os
@@ -102,6 +103,7 @@ def run_group(
 
 def _python(words: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
     """The fork: becomes the command."""
+    gc.freeze()  # else each collection goes through, and copies, all that the interpreter has imported
     for path, number in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.environ.clear()

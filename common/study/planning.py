@@ -27,6 +27,8 @@ from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 
 __all__ = ["Draft", "Wishes", "budget_seconds", "draft_plan", "make_plan"]
 
+NO_MASKS = "as images have no mask"
+NO_RADIOMICS = "as PyRadiomics is not installed (bash scripts/install.sh radiomics)"
 SLOWER = "three steps in bfloat16 took longer"
 
 
@@ -207,7 +209,10 @@ def _without_radiomics(plan: Plan, cohort: Cohort) -> Plan:
 
     if cohort.sample.lesion_extent is not None and available():
         return plan
-    return replace(plan, methods=[text for text in plan.methods if text.split("+")[0] != "radiomics"])
+    reason = NO_MASKS if cohort.sample.lesion_extent is None else NO_RADIOMICS
+    methods = [text for text in plan.methods if text.split("+")[0] != "radiomics"]
+    left_out = {"methods": reason} if len(methods) < len(plan.methods) else {}
+    return replace(plan, methods=methods, reasons={**plan.reasons, **left_out})
 
 
 def _check_options(configs: BundleConfigs, plan: Plan) -> None:

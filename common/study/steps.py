@@ -15,6 +15,7 @@ from .choice import choose_row, main_metric
 from .compare import COMPARE, comparison_of, row_entries, watched_runs
 from .console import quiet
 from .journal import Journal
+from .packages import check_packages
 from .plan import PLAN, Plan, read_plan
 from .plan_text import describe_plan
 from .planning import Wishes, make_plan
@@ -22,6 +23,7 @@ from .progress import watching
 
 __all__ = ["STEPS", "Study"]
 
+PLANNING = "plan: reading all images, then three steps of each training; a minute or more without a bar\n"
 STEPS = ("plan", "compare", "conclude", "finish")
 
 
@@ -52,8 +54,9 @@ class Study:
             return plan
         new, ours = not self.folder.exists(), False
         try:
-            with self._step("plan"):
+            with self._step("plan") as terminal:
                 ours = new  # and not of another process, whose lock refuses this one
+                terminal.write(PLANNING)
                 Journal(self.folder).write(typed=_typed(wishes))
                 plan = make_plan(wishes)
         except InputError:
@@ -95,7 +98,7 @@ class Study:
                 Journal(self.folder).write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
                 report = self._write_report()
         self.say(_verdict(summary, choice))
-        self.say(f"report: {report}")
+        self.say(f"report: {self._as_typed(report)}")
         return report
 
     def finish(self) -> Path:
@@ -106,25 +109,34 @@ class Study:
         """
         from .finishing import finish
 
+        plan = read_plan(self.folder)
+        if plan.task == "classification":
+            check_packages()
         self.conclude()
         plan, journal = read_plan(self.folder), Journal(self.folder)
         with self._step("finish") as terminal:
             entry = finish(self.folder, plan, journal["choice"]["text"], terminal)
             archive = self.folder / entry["archive"]
-            command = _use(archive, plan)
+            command = _use(Path(self._as_typed(archive)), plan)
             journal = Journal(self.folder)
             journal.write(final=entry, next=command)
             self._write_report()
-        self.say(f"final model: {archive}")
+        self.say(f"final model: {self._as_typed(archive)}")
+        if entry["calibration"] is None and plan.task == "classification":
+            self.say("It is not calibrated: logs/finish.log says why.")
         self.say(_trial(entry["cases"]))
         self.say(f"next: {command}")
         return archive
 
     @property
     def _shown(self) -> str:
-        """The folder as a user would type it."""
+        return self._as_typed(self.folder)
+
+    @staticmethod
+    def _as_typed(path: Path) -> str:
+        """A path as a user would type it."""
         here = Path.cwd()
-        return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else str(self.folder)
+        return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
     def _is_concluded(self, report: Path) -> bool:
         """Whether the report is younger than the plan and the comparison's numbers."""
@@ -160,7 +172,7 @@ class Study:
 def _use(archive: Path, plan: Plan) -> str:
     """The command that applies the final model."""
     if plan.task == "classification":
-        return f"python scripts/predict.py {archive} <folder of studies> --output results"
+        return f"python scripts/predict.py {archive} <folder of new images> --output results"
     return (
         f"unzip {archive} && python -m monai.bundle run --config_file {archive.stem}/configs/inference.json "
         f"--bundle_root {archive.stem} --dataset_dir <folder with datalist.json> --output_dir results"
