@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from .allocator import keep_freed_memory
 from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
 from .exported_inference import exported_inference, exported_metadata, save_exported
@@ -25,6 +26,7 @@ __all__ = [
     "exported_inference",
     "exported_metadata",
     "flag",
+    "keep_freed_memory",
     "log_training_subjects",
     "notes_on_subjects",
     "run_identity",
