@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..locks import locked
 from .choice import choose_row, main_metric
 from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched_runs
-from .console import quiet
+from .console import quiet, without_arguments
 from .finish import is_hybrid
 from .journal import Journal
 from .packages import check_packages
@@ -160,7 +160,7 @@ class Study:
     def _step(self, name: str) -> Iterator[TextIO]:
         """A step with its lock, its time in the journal and its log; the terminal for the bar."""
         log = self.folder / "logs" / f"{name}.log"
-        with locked(self.folder), Journal(self.folder).step(name), quiet(log) as terminal:
+        with locked(self.folder), Journal(self.folder).step(name), without_arguments(), quiet(log) as terminal:
             yield terminal
 
     def _check_same(self, plan: Plan, wishes: Wishes) -> None:

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from common.errors import InputError
+from common.study import Study
 from common.study.compare import measured_pace
 from common.study.console import quiet
 from common.study.journal import Journal
@@ -46,6 +47,13 @@ def test_a_handler_that_a_library_made_in_one_step_writes_into_the_log_of_the_ne
         logger.removeHandler(handler)
     assert "later\n" in (tmp_path / "second.log").read_text()
     assert "Logging error" not in (tmp_path / "second.log").read_text() + capfd.readouterr().err
+
+
+def test_a_step_runs_without_the_options_that_were_typed_for_the_plan(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["study.py", "--box_size=[9,9,9]"])
+    with Study(tmp_path)._step("compare"):
+        assert sys.argv == ["study.py"]
+    assert sys.argv == ["study.py", "--box_size=[9,9,9]"]
 
 
 def test_an_error_leaves_the_terminal_as_it_was(tmp_path, capfd):
