@@ -115,7 +115,7 @@ def disk_problem(error: BaseException) -> str:
     if number is None and _WITHOUT_NUMBER.search(str(error)):
         error = OSError(errno.ENOSPC, f"not written completely ({os.strerror(errno.ENOSPC)}?)")
         number = errno.ENOSPC
-    if number not in remedies:
+    if number is None or number not in remedies:
         return ""
     assert isinstance(error, OSError)
     return str(InputError(f"{str(error.filename or 'output')[:_LONGEST]}: {error.strerror}; {remedies[error.errno]}"))
