@@ -8,9 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from .allocator import keep_freed_memory
 from .as_trained import as_trained, start_from
 from .errors import InputError, brief_input_errors, flag
-from .exported_inference import exported_inference, exported_metadata
+from .exported_inference import exported_inference, exported_metadata, save_exported
 from .options import check_options
 from .run_identity import run_identity
 from .training_record import training_record
@@ -25,9 +26,11 @@ __all__ = [
     "exported_inference",
     "exported_metadata",
     "flag",
+    "keep_freed_memory",
     "log_training_subjects",
     "notes_on_subjects",
     "run_identity",
+    "save_exported",
     "start_from",
     "training_record",
     "unseen_rows",

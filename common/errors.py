@@ -5,16 +5,21 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-__all__ = ["InputError", "OptionError", "brief_input_errors", "flag", "one_line", "root_cause"]
+__all__ = ["InputError", "OptionError", "brief_input_errors", "disk_problem", "flag", "one_line", "root_cause"]
 
 TRACEBACK_VARIABLE = "BUNDLE_TRACEBACK"
 _ENGINES = tuple(f"{os.sep}{package}{os.sep}" for package in ("ignite", "monai"))  # whose handlers log errors and raise
 _PLACES = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
+#: What NumPy, PyTorch, safetensors and SQLite say where a disk is full.
+_WITHOUT_NUMBER = re.compile(
+    r"^\d+ requested and \d+ written$|inline_container|PytorchStreamWriter failed|No space left on device|disk is full"
+)
 _LONGEST = 300  # characters of a path in a message
 _NEVER = -1  # a level below that of all handlers
 
@@ -64,7 +69,7 @@ def brief_input_errors() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         cause = root_cause(error)
-        line = str(cause) if isinstance(cause, InputError) else _of_the_disk(cause)
+        line = str(cause) if isinstance(cause, InputError) else disk_problem(cause)
         if not line or os.environ.get(TRACEBACK_VARIABLE):
             previous(kind, error, traceback)
         else:
@@ -91,15 +96,28 @@ def _log_no_input_errors() -> None:
     logging.setLogRecordFactory(factory)
 
 
-def _of_the_disk(error: BaseException) -> str:
-    """One line for a full disk, or a file or folder that cannot be written; empty for other errors."""
+def disk_problem(error: BaseException) -> str:
+    """One line for a full disk, or a file or folder that cannot be written.
+
+    Args:
+        error: exception of any type.
+
+    Returns:
+        File, problem and remedy; empty for other errors.
+    """
     remedies = {
+        errno.EFBIG: "raise the limit of a file's size (ulimit -f), then start the same command again",
         **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space, then start the same command again"),
         **dict.fromkeys(_PLACES, "name another file or folder"),
         **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name another folder, or correct its permissions"),
     }
-    if not isinstance(error, OSError) or error.errno not in remedies:
+    number = getattr(error, "errno", None) if isinstance(error, OSError) else None
+    if number is None and _WITHOUT_NUMBER.search(str(error)):
+        error = OSError(errno.ENOSPC, f"not written completely ({os.strerror(errno.ENOSPC)}?)")
+        number = errno.ENOSPC
+    if number is None or number not in remedies:
         return ""
+    assert isinstance(error, OSError)
     return str(InputError(f"{str(error.filename or 'output')[:_LONGEST]}: {error.strerror}; {remedies[error.errno]}"))
 
 

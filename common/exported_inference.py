@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from .references import evaluated, is_plain, references
 from .training_record import SECTIONS, ids_of, input_names, is_counted, read_training_record
 
 if TYPE_CHECKING:
+    import torch
     from monai.bundle import ConfigParser
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "is_other",
     "metadata_of_weights",
     "named_classes",
+    "save_exported",
 ]
 
 logger = logging.getLogger(__name__)
@@ -88,6 +91,21 @@ def exported_inference(torchscript: str | Path, name: str = "inference") -> byte
     text = json.dumps(_set_as_trained(parser, name), indent=4) + "\n"
     write_atomically(Path(torchscript).with_name(f"{name}.json"), text)
     return text.encode()
+
+
+def save_exported(network: torch.jit.ScriptModule, torchscript: str | Path, **options: Any) -> None:
+    """Write TorchScript completely or not at all; torch itself ends the process where a disk is full.
+
+    Args:
+        network: scripted network.
+        torchscript: file to write or to replace.
+        **options: arguments of :func:`monai.data.save_net_with_metadata`.
+    """
+    from monai.data import save_net_with_metadata  # here, as scripts that import this package need not wait for MONAI
+
+    written = BytesIO()
+    save_net_with_metadata(network, written, **options)
+    write_atomically(torchscript, written.getvalue())
 
 
 def exported_metadata(checkpoint: str | Path, name: str = "inference", part: str | None = None) -> dict[str, Any]:

@@ -37,6 +37,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None  # a full disk has no name, the temporary one says nothing
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -48,7 +48,7 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
                 raise OptionError(f"{file}: sets {problem}; {_remedy(file, content, files[:number])}")
             _merge(parser, name, value)
     problems = list(_option_problems(parser, options))
-    problems += [_unknown_run(name, parser.get(), files) for name in runs if name not in parser]
+    problems += [_unknown_run(name, parser.get(), files) for name in runs if not _runs(parser, name)]
     if problems:
         raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
 
@@ -157,6 +157,15 @@ def _has(path: Path, overlay: Path, roots: set[str]) -> bool:
     except InputError:
         return False
     return "initialize" in content and roots <= content.keys()
+
+
+def _runs(parser: ConfigParser, name: str) -> bool:
+    """Whether MONAI would do something for an id, and not end without a word, as for a text of the metadata."""
+    if name not in parser:
+        return False
+    value = parser[name]
+    code = isinstance(value, str) and value.startswith(("$", "%", "@"))
+    return code or isinstance(value, list) or (isinstance(value, dict) and "_target_" in value)
 
 
 def _unknown_run(name: str, config: Mapping[str, Any], files: Sequence[str]) -> str:

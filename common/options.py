@@ -82,6 +82,8 @@ def _check_output(config: Mapping[str, Any]) -> None:
     """Refuse an output folder that cannot be made before anything is computed for it."""
     folder = plain_value(config, "output_dir") if "output_dir" in config else None
     if isinstance(folder, str):
+        if not folder.strip():  # the folder in which the command was typed
+            raise OptionError("output_dir: found no name, expected a folder for the results; correct it")
         check_folder(folder, "output_dir")
 
 

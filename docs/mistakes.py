@@ -9,10 +9,12 @@ import contextlib
 import io
 import json
 import os
+import runpy
 import shlex
+import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,10 +28,11 @@ SUBJECTS = 20
 HEADER = """\
 # The likeliest mistakes
 
-Each with the line that it gives for the whole cohort and the command that corrects it. Nothing has
-been trained or written by then. Lines are those of a cohort of 20 subjects in the folder `data`; `python
-docs/mistakes.py` makes the mistakes and writes this page, and a test compares it with the code. `scripts/doctor.py
-data/datalist.json` looks for all of those that are in the data at once.
+Each with the error that it gives for the whole cohort and the command that corrects it. Nothing has been trained or
+written by then. The cohort here has 20 subjects in the folder `data`, and a table `patients.csv` with the columns
+`subject`, `flair`, `t1`, `mask` and `label`. `python docs/mistakes.py` makes the mistakes and writes this page; a test
+compares it with the code, and runs each remedy. `python scripts/doctor.py data/datalist.json` finds all mistakes in the
+data at once.
 """
 TRAIN = "python -m monai.bundle run training --config_file bundles/siam3d_imbalance/configs/train.yaml"
 THYROID = "python -m monai.bundle run training --config_file bundles/radiomics_deep_contrast/configs/train.yaml"
@@ -37,15 +40,27 @@ EVALUATE = (
     "python -m monai.bundle run evaluating --config_file "
     "\"['bundles/siam3d_imbalance/configs/train.yaml','bundles/siam3d_imbalance/configs/evaluate.yaml']\""
 )
+NARROW = "--depth 18 --widen_factor 0.25"
 SMALL = '--box_size "[8,8,8]" --channels "[4,8]"'
+TABLE = "python scripts/make_datalist.py table patients.csv data/datalist.json --images flair,t1"
+GREY = "[Image.open(name).convert('RGB').convert('L').save(name) for name in sys.argv[1:]]"
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake: its title, what it changes in the folder ``data``, the command, and what corrects it."""
+    """One mistake.
+
+    Attributes:
+        title: heading of the section.
+        command: command that fails.
+        advice: what to do, in words.
+        remedy: command that corrects it: the same one with other options, or one that corrects the data.
+        change: function that makes the mistake in the folder ``data``.
+    """
 
     title: str
     command: str
+    advice: str
     remedy: str
     change: Callable[[Path], None] = lambda folder: None
 
@@ -83,17 +98,19 @@ def in_colour(folder: Path) -> None:
 
 
 def few(folder: Path) -> None:
-    """Five subjects instead of twenty."""
+    """Fourteen subjects instead of twenty."""
     path = folder / "data" / "datalist.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "training": content["training"][:5]}))
+    path.write_text(json.dumps({**content, "training": content["training"][:14]}))
 
 
 def old_weights(folder: Path) -> None:
-    """Weights with the record of a training with other settings."""
+    """Weights of a small network with the record of its training."""
     import torch
 
     from common.training_record import with_training_record
+
+    state = begin(f"{TRAIN} --dataset_dir data {SMALL}", folder, "network").state_dict()
 
     record = {
         "bundle": "siam3d_imbalance",
@@ -103,73 +120,94 @@ def old_weights(folder: Path) -> None:
         "classes": None,
         "modalities": None,
         "fold": 0,
-        "subjects": {"training": ["s01"], "validation": []},
+        "subjects": {"training": ["s02"], "validation": []},
         "versions": {},
     }
     (folder / "out").mkdir()
-    torch.save(with_training_record({"weight": torch.zeros(1)}, record), folder / "out" / "model.pt")
+    torch.save(with_training_record(state, record), folder / "out" / "model.pt")
 
 
 MISTAKES = (
     Mistake(
-        "A wrong path",
-        f"{TRAIN} --dataset_dir dta",
-        "correct it: `--dataset_dir data`; `ls data/datalist.json` shows it",
+        "A wrong path", f"{TRAIN} --dataset_dir dta {SMALL}", "Correct the path", f"{TRAIN} --dataset_dir data {SMALL}"
     ),
     Mistake(
         "Files that were moved",
         f"{TRAIN} --dataset_dir data {SMALL}",
-        "write the datalist again where the files are: `python scripts/make_datalist.py ...`",
+        "Correct the paths in the table, and write the datalist again",
+        TABLE,
         change_rows(lambda row: row.update(image=[f"old/{name}" for name in row["image"]])),
     ),
-    Mistake("`in_channels`", f"{TRAIN} --dataset_dir data --in_channels 1 {SMALL}", "leave `--in_channels` out"),
+    Mistake(
+        "`in_channels`",
+        f"{TRAIN} --dataset_dir data --in_channels 1 {SMALL}",
+        "Leave `--in_channels` out: it follows from the datalist",
+        f"{TRAIN} --dataset_dir data {SMALL}",
+    ),
     Mistake(
         "A forgotten mask",
         f"{TRAIN} --dataset_dir data {SMALL}",
-        "a column `mask`: `python scripts/make_datalist.py table patients.csv data/datalist.json --images flair,t1`",
+        "Add a column `mask` to the table, and write the datalist again",
+        TABLE,
         change_rows(lambda row: row.pop("mask")),
     ),
     Mistake(
         "Labels as text",
         f"{TRAIN} --dataset_dir data {SMALL}",
-        "`python scripts/make_datalist.py table patients.csv data/datalist.json --labels low,high` numbers them",
+        "`make_datalist.py` numbers the classes, here in the order of `--labels`",
+        f"{TABLE} --labels low,high",
         change_rows(lambda row: row.update(label=["low", "high"][row["label"]])),
     ),
     Mistake(
         "Pictures in colour (RGBA)",
-        f"{THYROID} --dataset_dir data",
-        "`mogrify -alpha off -colorspace Gray data/*.png` (ImageMagick)",
+        f"{THYROID} --dataset_dir data {NARROW}",
+        "Convert them to grey. This overwrites the files: work on a copy",
+        f'python -c "import sys; from PIL import Image; {GREY}" data/*.png',
         in_colour,
     ),
     Mistake(
         "A class missing in a fold's training",
         f"{TRAIN} --dataset_dir data {SMALL}",
-        "`python scripts/make_datalist.py ...` assigns folds stratified by class",
+        "Write the datalist again: without a column `fold` in the table, folds are stratified by class",
+        TABLE,
         change_rows(lambda row: row.update(fold=1 - row["label"])),
     ),
     Mistake(
         "Too few subjects",
         f"{TRAIN} --dataset_dir data {SMALL}",
-        "add subjects, or `--validation_fraction 0`, which keeps the last epoch",
+        "Add subjects, or leave none aside to choose the best epoch: the last one is kept",
+        f"{TRAIN} --dataset_dir data --validation_fraction 0 {SMALL}",
         few,
     ),
-    Mistake("`num_classes`", f"{TRAIN} --dataset_dir data --num_classes 3 {SMALL}", "leave `--num_classes` out"),
+    Mistake(
+        "`num_classes`",
+        f"{TRAIN} --dataset_dir data --num_classes 3 {SMALL}",
+        "Leave `--num_classes` out: it follows from the datalist",
+        f"{TRAIN} --dataset_dir data {SMALL}",
+    ),
     Mistake(
         "An old checkpoint with new settings",
         f'{EVALUATE} --dataset_dir data --checkpoint out/model.pt --box_size "[6,6,6]"',
-        'leave `--box_size` out: the checkpoint knows it; or train again with `--box_size "[6,6,6]"`',
+        "Leave `--box_size` out, as the checkpoint knows it. To change it, train again",
+        f"{EVALUATE} --dataset_dir data --checkpoint out/model.pt",
         old_weights,
     ),
-    Mistake("A word for a number", f"{TRAIN} --dataset_dir data --max_epochs ten {SMALL}", "`--max_epochs 10`"),
+    Mistake(
+        "A word for a number",
+        f"{TRAIN} --dataset_dir data --max_epochs ten {SMALL}",
+        "Write the number",
+        f"{TRAIN} --dataset_dir data --max_epochs 10 {SMALL}",
+    ),
 )
 
 
 def write_cohort(folder: Path) -> None:
-    """Twenty subjects with two modalities, a mask, a class and a fold."""
+    """Twenty subjects with two modalities, a mask, a class and a fold: a table and the datalist."""
     import nibabel as nib
     import numpy as np
 
     rng, rows = np.random.default_rng(0), []
+    table = ["subject,flair,t1,mask,label"]
     data = folder / "data"
     data.mkdir(parents=True)
     mask = np.zeros((10, 10, 10), np.uint8)
@@ -181,61 +219,113 @@ def write_cohort(folder: Path) -> None:
             nib.save(nib.Nifti1Image(voxels, np.eye(4)), data / file)
         row = {"image": [names["flair"], names["t1"]], "mask": names["seg"], "subject": f"s{i:02d}"}
         rows.append({**row, "label": i % 2, "fold": i // 2 % 2})
+        table.append(",".join([f"s{i:02d}", *(f"data/{file}" for file in names.values()), ("low", "high")[i % 2]]))
     content = {"labels": {"0": "low", "1": "high"}, "modality": {"0": "flair", "1": "t1"}, "training": rows}
     (data / "datalist.json").write_text(json.dumps(content))
+    (folder / "patients.csv").write_text("\n".join(table) + "\n")
 
 
-def line_of(mistake: Mistake, folder: Path) -> str:
-    """What the command says, made in an empty folder, without the folder's name.
+def begin(command: str, folder: Path, part: str | None = None) -> Any:
+    """What a command of ``monai.bundle`` builds before the first step.
 
-    Raises:
-        RuntimeError: the command found nothing wrong.
+    Args:
+        command: command line.
+        folder: folder in which it is typed.
+        part: id to build; by default that of the config which needs all others.
     """
     from monai.bundle import ConfigWorkflow
 
     from common.command_values import read_setting
-    from common.errors import InputError, root_cause
 
-    write_cohort(folder)
-    mistake.change(folder)
-    words = shlex.split(mistake.command)[5:]
+    words = shlex.split(command)[5:]
     options = {word[2:]: value for word, value in zip(words[::2], words[1::2], strict=True)}
     files = options.pop("config_file")
     files = read_setting(files) if files.startswith("[") else [files]
-    settings = {name: read_setting(value) for name, value in options.items()}
+    settings: dict[str, Any] = {"output_dir": str(folder / "out"), "cache_dir": str(folder / "cache"), "device": "cpu"}
+    settings |= {name: read_setting(value) for name, value in options.items()}
+    paths = [str(PROJECT / file) for file in files]
+    with quietly(folder):
+        workflow = ConfigWorkflow(paths, logging_file=False, workflow_type="train", **settings)
+        workflow.initialize()
+        return workflow.parser.get_parsed_content(part or ("evaluator" if "evaluate" in command else "train#trainer"))
+
+
+@contextlib.contextmanager
+def quietly(folder: Path) -> Iterator[None]:
+    """In a folder, without the messages of libraries."""
     before = Path.cwd()
     try:
         os.chdir(folder)
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            workflow = ConfigWorkflow(
-                [str(PROJECT / file) for file in files],
-                logging_file=False,
-                workflow_type="train",
-                output_dir=str(folder / "out"),
-                cache_dir=str(folder / "cache"),
-                device="cpu",
-                **settings,
-            )
-            workflow.initialize()
-            workflow.parser.get_parsed_content("held_out" if "evaluate" in mistake.command else "train#trainer")
+            yield
+    finally:
+        os.chdir(before)
+
+
+def line_of(mistake: Mistake, folder: Path) -> str:
+    """The error of the command, made in an empty folder, without the folder's name.
+
+    Raises:
+        RuntimeError: the command found nothing wrong.
+    """
+    from common.errors import InputError, root_cause
+
+    write_cohort(folder)
+    mistake.change(folder)
+    try:
+        begin(mistake.command, folder)
     except Exception as error:
         if isinstance(cause := root_cause(error), InputError):
             return str(cause).replace(f"{folder}{os.sep}", "").replace(str(PROJECT), ".")
         raise
-    finally:
-        os.chdir(before)
     raise RuntimeError(f"{mistake.title}: the command found nothing wrong")
+
+
+def correct(mistake: Mistake, folder: Path) -> None:
+    """Type the remedy after the mistake, and then, where it corrects the data, the command again.
+
+    Raises:
+        InputError: the mistake is still there.
+    """
+    if mistake.remedy.startswith("python -m monai.bundle"):
+        begin(mistake.remedy, folder)
+        return
+    program, script, *words = shlex.split(mistake.remedy)
+    if script.startswith("scripts/"):
+        run_script(script, words, folder)
+    else:
+        command = mistake.remedy.replace(program, shlex.quote(sys.executable), 1)
+        subprocess.run(command, shell=True, cwd=folder, check=True)
+    begin(mistake.command, folder)
+
+
+def run_script(script: str, words: list[str], folder: Path) -> None:
+    """Run a script of the project in this process."""
+    before = sys.argv
+    sys.argv = [script, *words]
+    try:
+        with quietly(folder), contextlib.redirect_stdout(io.StringIO()):
+            runpy.run_path(str(PROJECT / script), run_name="__main__")
+    finally:
+        sys.argv = before
 
 
 def section(mistake: Mistake) -> str:
     """A section of the page."""
     with TemporaryDirectory() as folder:
         line = line_of(mistake, Path(folder).resolve())
-    command = mistake.command.replace(" --config_file", " \\\n    --config_file").replace(
-        " --dataset_dir", " \\\n    --dataset_dir"
+    return (
+        f"## {mistake.title}\n\n```text\n$ {_broken(mistake.command)}\nerror: {line}\n```\n\n"
+        f"{mistake.advice}:\n\n```bash\n{_broken(mistake.remedy)}\n```\n"
     )
-    return f"## {mistake.title}\n\n```text\n$ {command}\nerror: {line}\n```\n\nRemedy: {mistake.remedy}.\n"
+
+
+def _broken(command: str) -> str:
+    """A long command on several lines."""
+    for option in (" --config_file", " --dataset_dir"):
+        command = command.replace(option, f" \\\n   {option}")
+    return command
 
 
 def page() -> str:

@@ -273,20 +273,103 @@ def scan(num_files: int = 10_000, size: int = 64, output: str | None = None) -> 
 
 
 def growth(sizes: Sequence[int] = (100, 1000, 10_000), output: str | None = None) -> None:
-    """Time and memory of datalist checks, with and without their cache, folds and reports, as the cohort grows.
+    """Time and memory of datalist checks, with and without their cache, folds, plans and reports, as the cohort grows.
 
-    The images are links to one small volume, of which the checks read the header alone.
+    The images are links to one small volume, of which the checks read the header alone. The plans are those of a study
+    of siam3d_imbalance, without its timed steps, and of Table 2 of its paper, with the checks of all its trainings.
 
     Args:
         sizes: numbers of subjects of the cohorts.
         output: JSON to write, with hardware, load, versions and all numbers.
     """
     from common import benchmark
+    from common.study.plan_growth import planning_steps
 
     environment = benchmark.describe_environment()
     with TemporaryDirectory() as folder:
-        result = benchmark.measure_growth(Path(folder), sizes)
+        result = benchmark.measure_growth(Path(folder), sizes, planning_steps)
     _print("growth", benchmark.growth_table(result), {"environment": environment, **result}, output)
+
+
+def sweep(
+    bundle: str = "siam3d_imbalance",
+    dataset_dir: str | None = None,
+    methods: Sequence[str] = (
+        "plain",
+        "re",
+        "se",
+        "rubik",
+        "scratch",
+        "radiomics",
+        "se+linear_probe",
+        "re+linear_probe",
+    ),
+    fractions: Sequence[float] = (0.5, 1.0),
+    seeds: Sequence[int] = (0,),
+    num_subjects: int = 40,
+    output: str | None = None,
+    **options: Any,
+) -> None:
+    """Share of the CPU time of a label-fraction comparison in networks' passes and steps and classifiers' fits.
+
+    The comparison of scripts/label_fractions.py runs in this process from the start to its report, in a temporary
+    folder, and all CPU time is entered by what it is spent on; imports before it are not.
+
+    Args:
+        bundle: name of the bundle.
+        dataset_dir: folder of the cohort's datalist.json; default: phantoms.
+        methods: rows of the comparison.
+        fractions: parts of the labels.
+        seeds: random seeds of the trainings.
+        num_subjects: size of the phantom cohort.
+        output: JSON to write, with hardware, load, versions and all numbers.
+        **options: other options of scripts/label_fractions.py, such as --device cpu --pretrain "{max_epochs: 10}".
+    """
+    from common import benchmark
+    from common.evaluation import LabelFractions
+
+    options |= {"methods": methods, "fractions": fractions, "seeds": seeds}
+    with benchmark.open_comparison(bundle, dataset_dir, num_subjects, options) as (given, folder, environment):
+        result = benchmark.measure_sweep(LabelFractions(output_dir=folder / "output", **given))
+    content = {"environment": environment, "options": given, **result}
+    _print("sweep", benchmark.sweep_table(result), content, output)
+
+
+def processes(
+    bundle: str = "siam3d_imbalance",
+    dataset_dir: str | None = None,
+    methods: Sequence[str] = ("plain", "se", "re", "scratch"),
+    workers: int = 2,
+    rounds: int = 1,
+    fractions: Sequence[float] = (0.5, 1.0),
+    seeds: Sequence[int] = (0,),
+    num_subjects: int = 40,
+    output: str | None = None,
+    **options: Any,
+) -> None:
+    """Wall time of a label-fraction comparison by several processes over that by one, with tasks of one thread.
+
+    Needs as many idle cores as processes.
+
+    Args:
+        bundle: name of the bundle.
+        dataset_dir: folder of the cohort's datalist.json; default: phantoms.
+        methods: rows of the comparison.
+        workers: number of processes.
+        rounds: number of measurements.
+        fractions: parts of the labels.
+        seeds: random seeds of the trainings.
+        num_subjects: size of the phantom cohort.
+        output: JSON to write, with hardware, load, versions and all numbers.
+        **options: other options of scripts/label_fractions.py, such as --device cpu --pretrain "{max_epochs: 10}".
+    """
+    from common import benchmark
+
+    options |= {"methods": methods, "fractions": fractions, "seeds": seeds}
+    with benchmark.open_comparison(bundle, dataset_dir, num_subjects, options) as (given, folder, environment):
+        result = benchmark.measure_processes(given, folder, workers, rounds)
+    content = {"environment": environment, "options": given, **result}
+    _print("processes", benchmark.processes_table(result), content, output)
 
 
 def inference(
@@ -379,11 +462,47 @@ def complexity(
     _print("complexity", benchmark.complexity_table(result), {"environment": environment, **result}, output)
 
 
+def study(planned: str, folder: str | None = None, rounds: int = 1, output: str | None = None) -> None:
+    """CPU time of a study over that of its trainings, evaluations and probes alone.
+
+    The study of a plan is run from its beginning to its archive, then the same runs without checks, logs, tables, page,
+    calibration, archive and trial, each in a process of its own. Each takes as long as the study. Plan one first:
+    scripts/study.py <bundle> --dataset_dir D --output_dir PLANNED --budget 10m --until plan.
+
+    Args:
+        planned: folder of a study with its plan, of one worker.
+        folder: folder for the copies; by default a temporary one.
+        rounds: number of measurements.
+        output: JSON to write, with hardware, versions and all numbers.
+    """
+    from common import benchmark
+    from common.study.overhead import measure_overhead, overhead_table
+
+    with TemporaryDirectory() as temporary:
+        result = measure_overhead(Path(planned), Path(folder or temporary), rounds)
+    environment = benchmark.describe_environment()
+    _print("study", overhead_table(result), {"environment": environment, **result}, output)
+
+
 if __name__ == "__main__":
     run_commands(
         {
             each.__name__: each
-            for each in (pipeline, rebalance, memory, cohort, radiomics, complexity, loading, scan, growth, inference)
+            for each in (
+                pipeline,
+                rebalance,
+                memory,
+                cohort,
+                radiomics,
+                complexity,
+                loading,
+                scan,
+                growth,
+                sweep,
+                processes,
+                inference,
+                study,
+            )
         },
         help=__doc__,
     )

@@ -13,6 +13,8 @@ cd "$root"
 "$python" -m ruff check .
 "$python" -m ruff format --check .
 "$python" -m mypy
-# a worker for each core, each on one thread: threads of several workers would wait for each other
+# bytecode for the many processes that tests start, even where PYTHONDONTWRITEBYTECODE is set
+"$python" -m compileall -q common scripts
+# each worker on one thread, as threads of several workers would wait for each other; tests/conftest.py has their number
 export OMP_NUM_THREADS=1
 exec "$python" -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15 "$@"

@@ -13,12 +13,20 @@ from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
+WORKER_MEMORY = 4 << 30  # bytes, with the processes that its tests start
 
 pytest_plugins = ["tests.process_state"]
 if find_spec("hypothesis"):
     pytest_plugins.append("tests.fuzzing")
 else:
     collect_ignore_glob = ["**/test_*fuzz.py"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker more than cores, as tests wait for servers and other processes, with 4 GiB of memory for each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores + 1, memory // WORKER_MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

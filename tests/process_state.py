@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -83,8 +84,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """All modules are imported and no test has run."""
+    """All modules are imported and no test has run; garbage is no longer looked for among what they made."""
     session.config.stash[START] = ProcessState.at_start()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

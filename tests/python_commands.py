@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import multiprocessing
 import os
 import runpy
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,6 +77,74 @@ def run_python(
     return Command(arguments, cwd, env).result()
 
 
+class Forked:
+    """Stands in for :mod:`subprocess` in a module that starts ``sys.executable``: the same commands, but forks."""
+
+    PIPE = subprocess.PIPE
+
+    @staticmethod
+    def run(
+        command: Sequence[object], cwd: str | Path, env: dict[str, str] | None = None, **_: object
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, and capture its output; one of ``torchrun`` in as many forks as it would start."""
+        words = [str(word) for word in command[1:]]
+        if words[:2] != ["-m", "torch.distributed.run"]:
+            return run_python(words, cwd, env)
+        from torch.distributed.run import get_args_parser
+
+        options = get_args_parser().parse_args(words[2:])
+        script = [options.training_script, *options.training_script_args]
+        return run_group(script, cwd, in_one_group(env or dict(os.environ), int(options.nproc_per_node)))
+
+    class Popen:
+        """A command whose lines are read; they come at its end."""
+
+        def __init__(
+            self, command: Sequence[object], cwd: str | Path, env: dict[str, str] | None = None, **_: object
+        ) -> None:
+            done = run_python(command[1:], cwd, env)
+            self.stdout, self.returncode = done.stdout.splitlines(keepends=True), done.returncode
+
+        def __enter__(self) -> Forked.Popen:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+
+class ForkedExecutor(ProcessPoolExecutor):
+    """Stands in for loky's executor, whose processes import everything anew.
+
+    An initializer is left out: ``end_with_parent`` would end a fork, whose parent is the interpreter that forks.
+    """
+
+    def __init__(self, max_workers: int, env: dict[str, str] | None = None, **_: object) -> None:
+        super().__init__(max_workers, FORKS, initializer=_set_variables, initargs=(env or {},))
+
+    def shutdown(self, wait: bool = True, kill_workers: bool = False) -> None:
+        if kill_workers:
+            for process in list((self._processes or {}).values()):
+                process.kill()
+        super().shutdown(wait)
+
+
+def _set_variables(variables: dict[str, str]) -> None:
+    os.environ.update(variables)
+
+
+def in_one_group(env: dict[str, str], size: int = 2) -> list[dict[str, str]]:
+    """Environments of the processes of a group, with the variables that ``torchrun`` sets."""
+    group = env | {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    return [group | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(size)]
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
 def run_group(
     arguments: Sequence[object], cwd: str | Path, environments: Sequence[dict[str, str]]
 ) -> subprocess.CompletedProcess[str]:
@@ -102,6 +173,7 @@ def run_group(
 
 def _python(words: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
     """The fork: becomes the command."""
+    gc.freeze()  # else each collection goes through, and copies, all that the interpreter has imported
     for path, number in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.environ.clear()
@@ -133,7 +205,8 @@ def _run(words: list[str], cwd: str) -> None:
     sys.path[:0] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     if words[0] == "-m":
         sys.argv = words[1:]
-        sys.path.insert(0, cwd)
+        if not os.environ.get("PYTHONSAFEPATH"):
+            sys.path.insert(0, cwd)
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     elif words[0] == "-c":
         sys.argv = ["-c", *words[2:]]
@@ -143,5 +216,6 @@ def _run(words: list[str], cwd: str) -> None:
         exec(compile(words[1], "<string>", "exec"), sys.modules["__main__"].__dict__)
     else:
         sys.argv = words
-        sys.path.insert(0, str(Path(words[0]).resolve().parent))
+        if not os.environ.get("PYTHONSAFEPATH"):
+            sys.path.insert(0, str(Path(words[0]).resolve().parent))
         runpy.run_path(words[0], run_name="__main__")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,23 @@ def test_the_pictures_of_the_page_exist(page):
     assert all((page.parent / name).is_file() for name in tutorials.pictures(page))
 
 
+def briefly(notebook):
+    """The same cells with one epoch in place of each number of epochs."""
+    for cell in notebook.cells:
+        cell.source, found = re.subn(r"(max_epochs(?:=|\": ))\d+", r"\g<1>1", cell.source)
+        notebook.metadata["shortened"] = notebook.metadata.get("shortened", 0) + found
+    assert notebook.metadata["shortened"]
+    return notebook
+
+
 @pytest.mark.slow
 def test_the_notebooks_run_and_show_the_pictures_of_their_pages(tmp_path, monkeypatch):
     for name in ("jupytext", "nbclient", "ipykernel", "radiomics"):
         pytest.importorskip(name, reason=f"{name} is not installed: bash scripts/install.sh radiomics tutorials")
     for name in ("BUSI", "ADRENALMNIST3D", "LIDC_NODULES", "LIVER_DATALIST"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # processes of their own would import everything again
+    monkeypatch.setattr(tutorials, "notebook", lambda page, whole=tutorials.notebook: briefly(whole(page)))
     for page, executed in tutorials.execute(list(tutorials.PAGES.values()), tmp_path):
         endings = [ending for ending, _ in tutorials.shown(executed)]
         assert endings == [Path(name).suffix[1:] for name in tutorials.pictures(page)], page.name

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import torch.distributed as dist
 
-from tests.python_commands import FORKS
+from tests.python_commands import FORKS, free_port
 
 SECONDS = 240  # a process that takes longer is stuck
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens to."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 def run_two_processes(function: Callable[[int, str], None], folder: object) -> None:

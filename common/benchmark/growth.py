@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -23,10 +23,13 @@ from ..evaluation.reports.report import write_report
 
 __all__ = ["growth_table", "measure_growth"]
 
+Steps = Callable[[Path, int], Mapping[str, Callable[[], object]]]
 RESAMPLES = 200  # of subjects for each interval; time is proportional to them
 
 
-def measure_growth(folder: Path, sizes: Sequence[int] = (100, 1000, 10_000)) -> dict[str, Any]:
+def measure_growth(
+    folder: Path, sizes: Sequence[int] = (100, 1000, 10_000), others: Steps = lambda folder, size: {}
+) -> dict[str, Any]:
     """CPU time and memory of checks, folds and a report of cohorts whose images are links to one small volume.
 
     The report compares two methods without figures, with fewer bootstrap resamples than usual.
@@ -34,6 +37,7 @@ def measure_growth(folder: Path, sizes: Sequence[int] = (100, 1000, 10_000)) -> 
     Args:
         folder: folder for the volume, its links, the datalists and the caches of the checks.
         sizes: numbers of subjects, with one image each.
+        others: function from the folder and a number of subjects to further steps by name.
 
     Returns:
         ``rows``: for each size and step ``cpu_seconds``, ``seconds`` and ``memory``, the peak of Python's allocations
@@ -41,17 +45,17 @@ def measure_growth(folder: Path, sizes: Sequence[int] = (100, 1000, 10_000)) -> 
         which 1 is linear.
 
     Raises:
-        InputError: there are fewer than two sizes, or a size is below 10.
+        InputError: there are fewer than two sizes, or a size is below 50.
     """
     sizes = sorted(set(sizes))
-    if len(sizes) < 2 or sizes[0] < 10:
-        raise InputError(f"sizes: found {list(sizes)}, expected two or more numbers of subjects from 10; change them")
+    if len(sizes) < 2 or sizes[0] < 50:
+        raise InputError(f"sizes: found {list(sizes)}, expected two or more numbers of subjects from 50; change them")
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), dtype=np.int16), np.eye(4)), folder / "0.nii")
     for number in range(1, sizes[-1]):
         os.link(folder / "0.nii", folder / f"{number}.nii")
     rows = []
     for size in tqdm(sizes, desc="sizes", unit="cohort"):
-        rows += [{"subjects": size, "step": name, **found} for name, found in _steps(folder, size).items()]
+        rows += [{"subjects": size, "step": name, **found} for name, found in _steps(folder, size, others).items()]
     table = pd.DataFrame(rows).pivot(index="subjects", columns="step", values="cpu_seconds")
     growth = {
         name: max(float(seconds[after] / seconds[before]) * before / after for before, after in pairwise(sizes))
@@ -60,7 +64,7 @@ def measure_growth(folder: Path, sizes: Sequence[int] = (100, 1000, 10_000)) -> 
     return {"settings": {"sizes": sizes}, "rows": rows, "ratios": growth}
 
 
-def _steps(folder: Path, size: int) -> dict[str, dict[str, float]]:
+def _steps(folder: Path, size: int, others: Steps) -> dict[str, dict[str, float]]:
     rows = [
         {"image": f"{number}.nii", "label": number % 2, "subject": f"subject{number}", "fold": number % 5}
         for number in range(size)
@@ -78,6 +82,7 @@ def _steps(folder: Path, size: int) -> dict[str, dict[str, float]]:
         "report": _measure(
             lambda: write_report(predicted, folder / f"report{size}", resamples=RESAMPLES, figures=False)
         ),
+        **{name: _measure(step) for name, step in others(folder, size).items()},
     }
 
 

@@ -12,7 +12,7 @@ from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 from ..images.facts_cache import FactsCache
 from .datalist_files import check_files
-from .datalist_missing import leave_out_absent_files, log_missing
+from .datalist_missing import leave_out_absent_files, log_missing, log_repeated
 from .datalist_parts import keep_label_fraction, select_part
 from .datalist_rows import Problems, check_rows
 
@@ -116,6 +116,7 @@ def load_datalist(
     path = Path(str(path))
     if lines := problems.lines():
         raise InputError.of_rows(str(path), lines)
+    log_repeated(path, problems.rows)
     log_missing(path, problems.rows, indexed_names(path, read_datalist(path), "modality"))
     rows = [{**row, "row": position} for position, row in enumerate(problems.rows)]
     if unlabelled == "leave out" and label in ("required", "mask"):

@@ -1,7 +1,8 @@
-"""Rows without some modality."""
+"""Rows without some modality, and rows that are there twice."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 
 from .datalist_rows import Problems, modality_name
 
-__all__ = ["leave_out_absent_files", "log_missing"]
+__all__ = ["leave_out_absent_files", "log_missing", "log_repeated"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,3 +55,23 @@ def log_missing(path: Path, rows: Sequence[Mapping[str, Any]], names: Mapping[st
     logger.warning(
         "%s: %d of %d rows lack a modality (%s); it is replaced by zeros", path, len(images), len(rows), shares
     )
+
+
+def log_repeated(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Log rows that equal an earlier one, which count several times in training and scores.
+
+    Args:
+        path: datalist file.
+        rows: rows of the datalist.
+    """
+    counts = Counter(json.dumps(row, sort_keys=True, default=str) for row in rows)
+    repeated = [json.loads(text).get("subject") for text, count in counts.items() if count > 1]
+    if repeated:
+        shown = ", ".join(map(str, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
+        logger.warning(
+            "%s: %d of %d rows equal an earlier one (of subject %s) and count several times; drop them",
+            path,
+            len(rows) - len(counts),
+            len(rows),
+            shown,
+        )

@@ -16,6 +16,7 @@ __all__ = ["examine_datalist"]
 
 FEWEST_OF_CLASS = 10  # subjects, below which metrics mean little
 CENTRES = ("centre", "center", "site", "hospital", "institution", "scanner", "manufacturer")
+WITH_MASKS = "siam3d_imbalance and radiomics_deep_contrast"
 FOLDS = "assign folds with scripts/make_datalist.py"
 _LINE = re.compile(r"(?P<place>\w+\[\d+\](?: \(subject [^)]*\))? \w+|\w+ \w+): (?P<text>.*)", re.DOTALL)
 
@@ -48,12 +49,15 @@ def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> 
     found = [row for row in content[sections[0]] if isinstance(row, Mapping)]
     _subjects(findings, found)
     _classes(findings, found, labels)
+    _masks(findings, found)
     _folds(findings, found, labels)
     _columns(findings, found)
     if rows:
         from .datalist_images import examine_images  # imports NumPy and the readers
 
         examine_images(findings, rows, None if output_dir is None else Path(output_dir), centre_of(found))
+    else:
+        findings.note("images", "not compared and not drawn, as long as rows have errors")
     return findings
 
 
@@ -131,6 +135,18 @@ def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapp
             level("classes", f"{counts[label]} subjects of {name}", "add some, or merge the class with another one")
 
 
+def _masks(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows without a mask, where labels are classes."""
+    lacking = [str(row.get("subject")) for row in rows if row.get("mask") is None]
+    if not lacking or any(isinstance(row.get("label"), str) for row in rows):
+        return
+    if len(lacking) == len(rows):
+        findings.note("masks", f"none; {WITH_MASKS} need one for each image")
+    else:
+        what = f"{len(lacking)} of {len(rows)} rows have none, such as {lacking[0]}"
+        findings.warning("masks", what, f"add them, or leave these rows out: {WITH_MASKS} need one for each image")
+
+
 def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> None:
     folds = defaultdict(set)
     for row in rows:
@@ -161,7 +177,8 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
 
 def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
     """Further columns, and those that almost tell the class."""
-    from ..evaluation.reports.study.subgroups import NO_COLUMNS, confounders
+    from ..evaluation.reports.study.grouping import NO_COLUMNS
+    from ..evaluation.reports.study.subgroups import confounders
 
     values: dict[str, set[str]] = defaultdict(set)
     for row in rows:

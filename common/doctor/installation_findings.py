@@ -29,7 +29,7 @@ EXTRAS = {
     "radiomics": "traditional radiomics",
     "dicom": "DICOM segmentations as masks",
     "parquet": "tables as Parquet",
-    "deploy": "packaging and prediction",
+    "deploy": "packaging, and so the final model of a study",
     "imagenet": "ImageNet weights without a download",
     "mlflow": "--tracking mlflow",
 }
@@ -42,6 +42,7 @@ def examine_installation() -> Findings:
     _packages(findings)
     _bundles(findings)
     _radiomics(findings)
+    findings.note("compiler", _compiler() or "none; it is needed to install PyRadiomics only: apt install gcc")
     _machine(findings)
     _devices(findings)
     return findings

@@ -10,12 +10,12 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import DiskSaver
 from torch import nn
 
 from ..checkpoints import read_checkpoint
 from ..data.samplers import CandidateBatchSampler
 from ..errors import InputError, one_line
+from ..files import replacing
 from ..locks import FolderLock
 from ..training_record import with_training_record
 from .random_state import RandomState
@@ -189,12 +189,17 @@ class ResumableCheckpoint:
         return self.objects | vars(engine).get("handlers_with_state", {})
 
     def _write(self, content: Mapping[str, Any], name: str) -> None:
+        if idist.get_rank() != 0:
+            return
         path = self.path.with_name(name)
         try:
-            DiskSaver(self.path.parent, atomic=True, require_empty=False)(content, name)
+            # Ignite's DiskSaver leaves its temporary file on a full disk, where closing it fails
+            with replacing(path) as temporary, open(temporary, "wb") as file:
+                torch.save(content, file)
         except (OSError, RuntimeError) as error:  # PyTorch raises the latter when a disk is full
+            cause = error.__context__ if isinstance(error.__context__, OSError) else error
             raise InputError(
-                f"{path}: not written ({one_line(error)}); free space or correct the permissions, then start the same "
+                f"{path}: not written ({one_line(cause)}); free space or correct the permissions, then start the same "
                 "command again"
             ) from error
 

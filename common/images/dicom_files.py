@@ -18,6 +18,7 @@ from .nifti import write_nifti
 from .read import read_image
 from .structure_sets import choose_structure, read_structure
 from .studies import DicomStudy
+from .volume_files import write_itk_nifti
 
 __all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
 
@@ -149,7 +150,7 @@ def write_mask(
     else:
         import SimpleITK as sitk  # noqa: N813
 
-        sitk.WriteImage(read_segmentation(files[0], sitk.ReadImage(str(image))), str(output))
+        write_itk_nifti(output, read_segmentation(files[0], sitk.ReadImage(str(image))))
     return output
 
 
@@ -159,7 +160,7 @@ def _write_structure(path: Path, name: str, series: Sequence[Path], image: Path,
     grid = sitk.ReadImage(str(image))
     if grid.GetDimension() != 3:
         raise InputError(f"{path.name}: a structure set, but the image is a plane; expected a volume")
-    sitk.WriteImage(read_structure(path, series, grid, name), str(output))
+    write_itk_nifti(output, read_structure(path, series, grid, name))
 
 
 def _segmented_picture(path: Path) -> np.ndarray:

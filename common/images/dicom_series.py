@@ -23,6 +23,7 @@ from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
 
 if TYPE_CHECKING:
     import pydicom
+    from pydicom.uid import UID
 
 __all__ = ["check_dicom_series", "read_dicom", "stack_of"]
 
@@ -30,6 +31,7 @@ __all__ = ["check_dicom_series", "read_dicom", "stack_of"]
 # spacing.
 MAX_SHIFT = 0.1
 MAX_TILT = 1e-3  # allowed difference of direction cosines, and relative difference of spacings; headers are rounded
+STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ")  # of JPEG and JPEG-LS, JPEG 2000, and its file
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -246,7 +248,8 @@ def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
         data.file_meta.TransferSyntaxUID = known
     frames, samples = int(data.get("NumberOfFrames") or 1), int(data.get("SamplesPerPixel") or 1)
     if data.file_meta.TransferSyntaxUID.is_encapsulated:
-        if (number := _encoded_frames(data, names[0], frames)) != frames:
+        _check_decoder(data.file_meta.TransferSyntaxUID, path)
+        if (number := _encoded_frames(data, names[0])) != frames:
             raise UnreadableImageError(
                 f"found {number} compressed frames in {path.name}, expected {frames} according to NumberOfFrames"
             )
@@ -262,15 +265,33 @@ def _check_pixels(data: pydicom.Dataset, path: Path) -> str:
     return names[0]
 
 
-def _encoded_frames(data: pydicom.Dataset, name: str, expected: int) -> int:
-    """Number of compressed frames, by the ends of fragments; pydicom relies on NumberOfFrames and offset tables."""
+def _check_decoder(syntax: UID, path: Path) -> None:
+    """Refuse a compression that no installed package decodes."""
+    from pydicom.pixels import get_decoder
+
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:  # such as video
+        needed, remedy = "", "convert the file to uncompressed pictures"
+    else:
+        if decoder.is_available:
+            return
+        packages = " or ".join(
+            text.rpartition("requires ")[2].replace(", ", " and ") for text in decoder.missing_dependencies
+        )
+        needed, remedy = f" without {packages}", "install what is missing, or uncompress the file"
+    raise UnreadableImageError(
+        f"found the compression {syntax.name} in {path.name}, which cannot be decoded{needed}, expected another one; "
+        f"{remedy}"
+    )
+
+
+def _encoded_frames(data: pydicom.Dataset, name: str) -> int:
+    """Number of compressed frames, by the starts of fragments; pydicom relies on NumberOfFrames and offset tables."""
     from pydicom.encaps import generate_fragments, parse_basic_offsets
-    from pydicom.uid import RLELossless
 
     content = BytesIO(data[name].value)
     parse_basic_offsets(content)
-    ends = [fragment[-10:] for fragment in generate_fragments(content) if fragment]
-    if data.file_meta.TransferSyntaxUID == RLELossless or len(ends) == expected:
-        return len(ends)
-    # A frame of JPEG, JPEG-LS or JPEG 2000 may have several fragments; the last one ends with this marker.
-    return max(sum(b"\xff\xd9" in end for end in ends), min(len(ends), 1))
+    fragments = [fragment[:8] for fragment in generate_fragments(content) if fragment]
+    # A frame of JPEG, JPEG-LS or JPEG 2000 may have several fragments, of which the first begins with a marker.
+    return sum(fragment.startswith(STARTS) for fragment in fragments) or len(fragments)

@@ -11,10 +11,11 @@ from typing import Any
 from ..errors import InputError, one_line
 from .studies import all_files
 
-__all__ = ["datalist_rows", "folder_row", "image_folders", "is_image", "is_mask", "mask_files"]
+__all__ = ["cases_of_folder", "datalist_rows", "folder_row", "image_folders", "is_image", "is_mask", "mask_files"]
 
-SUFFIXES = (".nii", ".nii.gz", ".png", ".jpg", ".jpeg")
-MASK = re.compile(r"(^|[\W_])(mask|seg|segmentation)$", re.IGNORECASE)
+PICTURES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".nii", ".nii.gz", *PICTURES)
+MASK = re.compile(r"(^|[\W_])(mask|seg|segmentation)([\W_]?\d+)?$", re.IGNORECASE)
 
 
 def is_image(path: Path) -> bool:
@@ -23,7 +24,7 @@ def is_image(path: Path) -> bool:
 
 
 def is_mask(path: Path) -> bool:
-    """Whether an image is a mask according to its name, such as ``mask.nii.gz`` or ``patient7_seg.nii.gz``."""
+    """Whether an image is a mask by its name, such as ``mask.nii.gz``, ``patient7_seg.nii.gz`` or ``a_mask_1.png``."""
     return is_image(path) and MASK.search(_stem(path)) is not None
 
 
@@ -58,6 +59,33 @@ def _by_folder(root: Path, skip: Path | None = None) -> dict[Path, list[Path]]:
     return folders
 
 
+def cases_of_folder(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, list[Path]]:
+    """Divide the images of one folder into cases.
+
+    A folder is one case, except where it holds several pictures and there is one modality: then each picture is a
+    case, and ``a.png`` has the mask ``a_mask.png``. A mask without a picture is a case too, which cannot be predicted.
+
+    Args:
+        files: images of the folder.
+        modalities: modalities in the order of the channels.
+
+    Returns:
+        Files by the name of the case in the folder; the name is empty where the folder is one case.
+    """
+    pictures = [path for path in files if not is_mask(path)]
+    named = [path for path in pictures if any(_is_called(path, name) for name in (*modalities, "image"))]
+    if len(modalities) != 1 or len(pictures) < 2 or named or not all(map(_is_picture, files)):
+        return {"": list(files)}
+    cases = {_stem(path): [path] for path in pictures}
+    for path in filter(is_mask, files):
+        cases.setdefault(MASK.sub("", _stem(path)), []).append(path)
+    return dict(sorted(cases.items()))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.name.lower().endswith(PICTURES)
+
+
 def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, Any]:
     """Datalist row of the images of one folder, matched by their names.
 
@@ -86,7 +114,7 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, An
         if len(paths) != 1
     ]
     if len(masks) > 1:
-        problems.append(f"found {len(masks)} masks, expected one")
+        problems.append(f"found {len(masks)} masks, expected one; join them in one file")
     if problems:
         names = ", ".join(path.name for path in files)
         raise InputError(f"{'; '.join(problems)} (the folder has {names})")

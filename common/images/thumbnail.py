@@ -17,7 +17,15 @@ PERCENTILES = (1.0, 99.0)  # of an image that are black and white
 
 
 def thumbnail(
-    image: StoredImage, mask: StoredImage | None = None, *, channel: int = 0, side: int = 256, outline: bool = True
+    image: StoredImage,
+    mask: StoredImage | None = None,
+    *,
+    channel: int = 0,
+    side: int = 256,
+    outline: bool = True,
+    shown: StoredImage | None = None,
+    each_label: bool = False,
+    colour: Sequence[int] = OUTLINE,
 ) -> np.ndarray:
     """A plane of an image in grey with the outline of its mask.
 
@@ -30,6 +38,9 @@ def thumbnail(
         channel: channel to show.
         side: longest side of the picture in pixels.
         outline: whether to draw the outline.
+        shown: mask whose plane is shown instead, on the same grid.
+        each_label: whether each label of the mask has its outline, or all above 0 together.
+        colour: red, green and blue of the outline.
 
     Returns:
         Red, green and blue, ``[rows, columns, 3]`` bytes.
@@ -39,10 +50,8 @@ def thumbnail(
     if image.channels > 1:
         image = replace(image, voxels=image.voxels[..., channel])
     voxels, spacing = _upright(image)
-    region = None if mask is None else _upright(mask)[0] > 0
-    if region is not None and region.shape != voxels.shape:
-        region = None
-    place = largest_slice(voxels.shape, region)
+    region, other = (_region(each, voxels.shape, each_label) for each in (mask, shown))
+    place = largest_slice(voxels.shape, region if other is None else other)
     plane, region = voxels[place], None if region is None else region[place]
     size = np.array(plane.shape) * np.asarray(spacing[:2])
     width, height = (max(round(side * length / size.max()), 1) for length in size)
@@ -51,8 +60,16 @@ def thumbnail(
     rows = np.stack([np.asarray(grey)] * 3, axis=-1)
     if region is not None and outline:
         drawn = Image.fromarray(region.T.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
-        rows = with_outline(rows, np.asarray(drawn) > 0)
+        rows = with_outline(rows, np.asarray(drawn), colour)
     return rows
+
+
+def _region(mask: StoredImage | None, shape: Sequence[int], each_label: bool) -> np.ndarray | None:
+    """Labels of a mask in the picture's order of axes; ``None`` for one on another grid."""
+    voxels = None if mask is None else _upright(mask)[0]
+    if voxels is None or voxels.shape != tuple(shape):
+        return None
+    return voxels if each_label else (voxels > 0).astype(np.uint8)
 
 
 def largest_slice(shape: Sequence[int], region: np.ndarray | None) -> tuple[slice | int, ...]:
@@ -64,7 +81,7 @@ def largest_slice(shape: Sequence[int], region: np.ndarray | None) -> tuple[slic
     """
     if len(shape) == 2:
         return (slice(None), slice(None))
-    areas = np.zeros(shape[2]) if region is None else region.sum((0, 1))
+    areas = np.zeros(shape[2]) if region is None else (region > 0).sum((0, 1))
     return (slice(None), slice(None), int(areas.argmax()) if areas.any() else shape[2] // 2)
 
 
@@ -75,11 +92,13 @@ def grey_levels(plane: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def with_outline(picture: np.ndarray, region: np.ndarray, colour: Sequence[int] = OUTLINE) -> np.ndarray:
-    """A picture ``[rows, columns, 3]`` with the outline of a region ``[rows, columns]``."""
+    """A picture ``[rows, columns, 3]`` with the outline of a region, or of each label above 0, ``[rows, columns]``."""
     from scipy.ndimage import binary_erosion
 
     drawn = picture.copy()
-    drawn[region & ~binary_erosion(region, border_value=0)] = colour
+    for label in np.unique(region[region > 0]):
+        inside = region == label
+        drawn[inside & ~binary_erosion(inside, border_value=0)] = colour
     return drawn
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .nifti import write_nifti
 from .stored_image import StoredImage, UnreadableImageError
 
-__all__ = ["read_array", "read_with_itk"]
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # noqa: N813
+
+__all__ = ["read_array", "read_with_itk", "write_itk_nifti"]
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -25,7 +31,26 @@ def read_with_itk(path: Path) -> StoredImage:
     """Read any other format of SimpleITK; the last of four axes is the channels."""
     import SimpleITK as sitk  # noqa: N813
 
-    image = sitk.ReadImage(str(path))
+    return _stored(sitk.ReadImage(str(path)))
+
+
+def write_itk_nifti(path: str | os.PathLike, image: sitk.Image) -> Path:
+    """Write a scalar image of SimpleITK as NIfTI; on a full disk SimpleITK itself writes a part of it without an error.
+
+    Args:
+        path: path of the ``.nii`` or ``.nii.gz`` file.
+        image: image with two or three axes.
+
+    Returns:
+        The path written.
+    """
+    stored = _stored(image)
+    return write_nifti(path, stored.voxels, np.eye(4) if stored.affine is None else stored.affine)
+
+
+def _stored(image: sitk.Image) -> StoredImage:
+    import SimpleITK as sitk  # noqa: N813
+
     size, dims = image.GetSize(), min(image.GetDimension(), 3)
     array = sitk.GetArrayFromImage(image)
     if image.GetNumberOfComponentsPerPixel() > 1:

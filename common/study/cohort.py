@@ -25,11 +25,13 @@ class Cohort:
         visits: number of subjects with several images.
         unlabelled: number of subjects without a label, whom only pre-training uses.
         test_subjects: number of subjects of a separate test set.
-        classes: number of labelled subjects by class, as "<index> <name>", test subjects included.
+        classes: number of labelled subjects by class, as "<index> <name>", test subjects included. A subject whose
+            images have several classes counts for that of its first image, as in the evaluation.
+        several_classes: number of these subjects.
         modalities: names of the modalities, or their numbers.
         missing: number of images that lack a modality, by its name.
         columns: number of distinct values of further columns, such as the centre.
-        subgroups: columns with few values, by which results can be split.
+        subgroups: columns with few values, or of numbers, by which results can be split.
         sample: shapes, spacings, intensities and lesions of a sample of the images.
         excluded: rows left out: ``row``, ``subject``, ``reasons``.
     """
@@ -46,6 +48,7 @@ class Cohort:
     subgroups: Sequence[str]
     sample: ImageSample
     excluded: Sequence[Mapping[str, Any]] = field(default=())
+    several_classes: int = 0
 
     @property
     def num_classes(self) -> int:
@@ -89,22 +92,37 @@ def describe_cohort(
         modalities=list(modalities),
         missing=_missing(rows, modalities),
         columns=columns,
-        subgroups=[name for name, number in columns.items() if 2 <= number <= _FEW],
+        subgroups=[name for name, number in columns.items() if number > 1 and (number <= _FEW or _numbers(rows, name))],
         sample=sample,
         excluded=list(excluded),
+        several_classes=sum(len(found) > 1 for found in _labels(rows).values()),
     )
 
 
 def _classes(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> dict[str, int]:
-    """Labelled subjects by class; a subject whose images have several classes counts for each."""
-    of_class: dict[int, set[str]] = {int(index): set() for index in labels}
-    for row in rows:
-        if isinstance(row.get("label"), int):
-            of_class.setdefault(row["label"], set()).add(str(row["subject"]))
-    if labels and not any(of_class.values()):  # label maps: the names are those of structures
+    """Labelled subjects by class, each once."""
+    first = [next(iter(found)) for found in _labels(rows).values()]
+    of_class = Counter({int(index): 0 for index in labels})
+    of_class.update(first)
+    if labels and not first:  # label maps: the names are those of structures
         number = len({str(row["subject"]) for row in rows if row.get("label") is not None})
         return {f"{index} {name}": number for index, name in labels.items()}
-    return {f"{index} {labels.get(str(index), '')}".strip(): len(found) for index, found in sorted(of_class.items())}
+    return {f"{index} {labels.get(str(index), '')}".strip(): number for index, number in sorted(of_class.items())}
+
+
+def _labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, None]]:
+    """Classes of each subject's images in their order."""
+    found: dict[str, dict[int, None]] = {}
+    for row in rows:
+        if isinstance(row.get("label"), int):
+            found.setdefault(str(row["subject"]), {})[row["label"]] = None
+    return found
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether a column has numbers alone, such as ages."""
+    known = [row[name] for row in rows if row.get(name) not in (None, "")]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
 
 
 def _missing(rows: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> dict[str, int]:

@@ -29,6 +29,8 @@ def _sentences(plan: Plan) -> Iterator[str]:
     what = ", ".join(f"{number} {names[name]}" for name, number in cohort["classes"].items())
     if plan.task == "segmentation":
         what = f"label maps of {', '.join(list(names.values())[1:])}"
+    if several := cohort.get("several_classes"):
+        what += f"; {several} of them have images of several classes and count for that of the first"
     size = "x".join(map(str, cohort["shape"]))
     channels = cohort["modalities"]
     images = f"{cohort['images']} images of {cohort['subjects']} subjects ({what})"
@@ -70,10 +72,16 @@ def _settings(plan: Plan) -> Iterator[str]:
 
 def _warnings(plan: Plan) -> Iterator[str]:
     estimate, machine = plan.estimate, plan.machine
+    if reason := plan.reasons.get("methods"):
+        yield f"Left out: radiomics, {reason}."
     for method, budget in estimate["left_out"].items():
         yield f"Left out to fit the budget: {method}; --budget {budget} keeps it."
     if not estimate["fits"]:
-        yield f"WARNING: even the shortest study takes longer; it needs --budget {estimate['shortest_budget']}"
+        needed = estimate["shortest_budget"]
+        yield (
+            f"WARNING: this is the shortest study, and it may not keep the budget, of which a fifth is in reserve; "
+            f"--budget {needed} is enough."
+        )
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
     if estimate["disk_gb"] > machine["disk_gb"]:
@@ -83,7 +91,8 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 
 def _next(study: Path, plan: Plan) -> Iterator[str]:
-    yield f"Edit {study / PLAN} as you like, then: python scripts/study.py finish {study}"
+    yield f"All of it is in {study / PLAN}. To change it, stop here (Ctrl+C, or --until plan), edit it, and continue:"
+    yield f"python scripts/study.py finish {study}"
 
 
 def _short(value: Any) -> str:

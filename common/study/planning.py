@@ -25,8 +25,10 @@ from .rules import Facts, choose
 from .stage_table import StageTable, training_config
 from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 
-__all__ = ["Wishes", "budget_seconds", "make_plan"]
+__all__ = ["Draft", "Wishes", "budget_seconds", "draft_plan", "make_plan"]
 
+NO_MASKS = "as images have no mask"
+NO_RADIOMICS = "as PyRadiomics is not installed (bash scripts/install.sh radiomics)"
 SLOWER = "three steps in bfloat16 took longer"
 
 
@@ -43,6 +45,7 @@ class Wishes:
     methods: Sequence[str] | None = None
     overlays: Sequence[str] = ()
     seeds: Sequence[int] = (0,)
+    vary_pretraining: bool = False
     fractions: Sequence[float] = (1.0,)
     workers: int = 1
     budget: str | None = None
@@ -65,6 +68,51 @@ def make_plan(wishes: Wishes) -> Plan:
     """
     start = time.monotonic()
     seconds = budget_seconds(wishes.budget)
+    study = wishes.output_dir.absolute()
+    draft = draft_plan(wishes)
+    plan, found = draft.plan, draft.found
+    _check_options(draft.configs, plan)
+    write_study_datalist(study / "datalist.json", found)
+    modalities = list(draft.cohort.modalities) if found.modality else []
+    table = StageTable(draft.configs, plan, found.rows, modalities)
+    costs, radiomics, faster = _measure(table, draft.machine, study)
+    if faster:
+        plan = replace(plan, settings={**plan.settings, "amp": False}, reasons={**plan.reasons, "amp": SLOWER})
+        table = replace(table, plan=plan)
+    plan = fit_plan(table, costs, radiomics, seconds, time.monotonic() - start)
+    write_atomically(study / "cohort.json", json.dumps(asdict(draft.cohort), indent=1) + "\n")
+    write_plan(study, plan)
+    return plan
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan before its measurement.
+
+    Attributes:
+        plan: plan without estimate.
+        found: rows of the cohort.
+        cohort: fingerprint of the cohort.
+        configs: configs of the bundle.
+        machine: this machine.
+    """
+
+    plan: Plan
+    found: StudyRows
+    cohort: Cohort
+    configs: BundleConfigs
+    machine: Machine
+
+
+def draft_plan(wishes: Wishes) -> Draft:
+    """Check the cohort, look at a sample of its images and at the machine, and choose methods and settings.
+
+    Args:
+        wishes: what the user has typed.
+
+    Raises:
+        InputError: rows have problems, or the bundle has no study for the cohort.
+    """
     configs = BundleConfigs(wishes.bundle)
     study = wishes.output_dir.absolute()
     machine = describe_machine(study, wishes.settings.get("device"))
@@ -75,17 +123,7 @@ def make_plan(wishes: Wishes) -> Plan:
     found = _rows(wishes, datalist, configs, task, study)
     protocol, cohort = _describe(found, configs, task)
     plan = _draft(wishes, found, configs, protocol, cohort, machine, datalist, task)
-    _check_options(configs, plan)
-    write_study_datalist(study / "datalist.json", found)
-    table = StageTable(configs, plan, found.rows, list(cohort.modalities) if found.modality else [])
-    costs, radiomics, faster = _measure(table, machine, study)
-    if faster:
-        plan = replace(plan, settings={**plan.settings, "amp": False}, reasons={**plan.reasons, "amp": SLOWER})
-        table = replace(table, plan=plan)
-    plan = fit_plan(table, costs, radiomics, seconds, time.monotonic() - start)
-    write_atomically(study / "cohort.json", json.dumps(asdict(cohort), indent=1) + "\n")
-    write_plan(study, plan)
-    return plan
+    return Draft(plan, found, cohort, configs, machine)
 
 
 def budget_seconds(text: str | None) -> float | None:
@@ -146,6 +184,7 @@ def _draft(
         methods=list(wishes.methods or protocol.methods),
         folds=list(found.folds),
         seeds=list(wishes.seeds),
+        vary_pretraining=wishes.vary_pretraining,
         fractions=list(wishes.fractions),
         workers=wishes.workers,
         overlays=overlays,
@@ -172,7 +211,10 @@ def _without_radiomics(plan: Plan, cohort: Cohort) -> Plan:
 
     if cohort.sample.lesion_extent is not None and available():
         return plan
-    return replace(plan, methods=[text for text in plan.methods if text.split("+")[0] != "radiomics"])
+    reason = NO_MASKS if cohort.sample.lesion_extent is None else NO_RADIOMICS
+    methods = [text for text in plan.methods if text.split("+")[0] != "radiomics"]
+    left_out = {"methods": reason} if len(methods) < len(plan.methods) else {}
+    return replace(plan, methods=methods, reasons={**plan.reasons, **left_out})
 
 
 def _check_options(configs: BundleConfigs, plan: Plan) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.bundle_configs import BASES
-from tests.python_commands import run_group, run_python
-from tests.two_processes import free_port
+from tests.python_commands import in_one_group, run_group, run_python
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -36,9 +35,7 @@ def run_in_two_processes(
     run_id: str, configs: list[str | Path], **overrides: object
 ) -> subprocess.CompletedProcess[str]:
     """Run it in the two processes that ``torchrun --nproc_per_node=2`` would start."""
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    environments = [environment() | group | {"RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
-    return run_group(bundle_command(run_id, configs, **overrides), PROJECT, environments)
+    return run_group(bundle_command(run_id, configs, **overrides), PROJECT, in_one_group(environment()))
 
 
 def run_by_torchrun(run_id: str, configs: list[str | Path], **overrides: object) -> subprocess.CompletedProcess[str]:

@@ -17,8 +17,7 @@ from common.data.phantoms import BrainPhantoms, LiverPhantoms, LungPhantoms
 from common.deploy.prediction.classifier import Classifier, open_classifier
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
 from tests.common.deploy.made_studies import bundle_as_published, random_network
-from tests.python_commands import run_python
-from tests.two_processes import free_port
+from tests.python_commands import free_port, run_python
 
 pytest.register_assert_rewrite("tests.bundles.process_groups")
 

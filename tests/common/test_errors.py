@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from common.errors import InputError, brief_input_errors, flag, one_line, root_cause
+from common.errors import InputError, brief_input_errors, disk_problem, flag, one_line, root_cause
 from tests.python_commands import run_python
 
 WRAPPED = """
@@ -163,3 +163,18 @@ def test_a_full_disk_and_a_folder_without_permission_are_one_line(number, remedy
     sys.excepthook(RuntimeError, wrapped, None)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: out/metrics.csv: {os.strerror(number)}; {remedy}")
+
+
+def test_what_libraries_say_of_a_full_disk_is_one_line_too():
+    for text in (
+        "4096 requested and 512 written",
+        "[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0",
+        "Error while serializing: I/O error: No space left on device (os error 28)",
+        "database or disk is full",
+    ):
+        line = disk_problem(RuntimeError(text))
+        assert line.startswith("output: not written completely (No space left on device?); free space")
+    assert disk_problem(OSError(errno.EFBIG, "File too large", "model.pt")).startswith(
+        "model.pt: File too large; raise"
+    )
+    assert disk_problem(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) == disk_problem(OSError("odd")) == ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 
@@ -50,3 +51,11 @@ def test_a_digest_is_that_of_the_bytes_and_a_folder_s_that_of_its_files_in_the_o
     assert file_digest(tmp_path / "a", "sha256") == hashlib.sha256(b"a").hexdigest()
     parts = "".join(hashlib.blake2b(name).hexdigest() for name in (b"a", b"b"))
     assert file_digest(tmp_path) == hashlib.blake2b(parts.encode()).hexdigest()
+
+
+def test_a_full_disk_is_reported_with_the_name_of_the_file_and_leaves_the_earlier_one(tmp_path):
+    path = write_atomically(tmp_path / "a/table.csv", "before")
+    with pytest.raises(OSError, match=r"No space left on device: .*a/table\.csv'"), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_text() == "before" and [each.name for each in path.parent.iterdir()] == ["table.csv"]

@@ -59,6 +59,7 @@ def test_all_wrong_options_are_reported_at_once_and_later_options_see_earlier_on
         (["paper.yaml"], "training", r"sets network_def#projector, which no .*/pretrain.yaml',.*train.yaml\)$"),
         (["se.yaml"], "training", r"^training: found nothing of this name to run in .*se.yaml; expected a training's"),
         (["train.yaml"], "evaluating", r"^evaluating: found nothing of this name to run in .*; expected training$"),
+        (["metadata.json"], "training", r"^training: found nothing of this name to run in .*metadata.json; expected "),
         (["tran.yaml"], "training", r"^config_file: .*tran.yaml: found no such file; did you mean .*/train.yaml\?$"),
         (["nowhere/x.yaml"], "training", r"found no such file; expected a file of a bundle's folder configs$"),
     ],

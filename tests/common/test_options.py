@@ -13,7 +13,7 @@ from common.errors import OptionError
 from common.files import folder_problem
 from common.option_limits import device_problem, limit_problem, unknown_arguments
 from common.option_references import part_problem
-from common.options import _EXAMPLES, converted_options
+from common.options import _EXAMPLES, _check_output, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
 
@@ -292,6 +292,12 @@ def test_a_part_of_what_is_not_there_or_has_no_parts_is_refused():
     assert part_problem("max_epochs#a", DEFAULTS) == "max_epochs#a: max_epochs is 50, which has no parts"
     assert part_problem("seeds#3#a", DEFAULTS) == "seeds#3#a: no config has seeds#3; it has 1 entries"
     assert part_problem("optimizer::lr", DEFAULTS) is part_problem("max_epochs", DEFAULTS) is None
+
+
+def test_an_output_folder_without_a_name_is_refused_and_not_the_folder_of_the_command():
+    for name in ("", " "):
+        with pytest.raises(OptionError, match=r"^output_dir: found no name, expected a folder for the results"):
+            _check_output({"output_dir": name})
 
 
 def test_an_output_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_path):

@@ -6,12 +6,14 @@ import pytest
 
 from common.benchmark import radiomics
 from common.command_line import run_commands
+from tests.python_commands import ForkedExecutor
 
 pytest.importorskip("radiomics")
 
 
 @pytest.mark.slow
 def test_pictures_of_a_csv_are_measured_by_both_engines_and_reported(shared_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(radiomics, "ProcessPoolExecutor", ForkedExecutor)
     monkeypatch.setattr(radiomics, "SIGMAS", {2: {"about 1000": 6}})
     folder = shared_data / "busi_256"
     lines = [f"{folder}/images/{name}.png,{folder}/masks/{name}.png" for name in ("benign_002", "malignant_069")]

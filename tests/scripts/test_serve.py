@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +23,7 @@ from tests.common.deploy.made_studies import write_dicom
 from tests.common.deploy.service.orthanc import free_port, is_here, running_orthanc
 from tests.common.deploy.service.sent_studies import wait_for
 from tests.common.deploy.service.tiny_archive import write_tiny_archive
+from tests.python_commands import Command
 
 pytest.importorskip("pynetdicom")
 pytest.importorskip("highdicom")
@@ -52,14 +51,15 @@ def serving(archive: Path, folder: Path, **values: object) -> Iterator[Path]:
         settings(folder / "s.yaml", peers={"ORTHANC": ["127.0.0.1"]}, **values),
         folder / "state/log/service.log",
     )
-    command = [sys.executable, serve.__file__, archive, folder / "state", "--settings", path, "--device", "cpu"]
-    process = subprocess.Popen(command)
+    words = [serve.__file__, archive, folder / "state", "--settings", path, "--device", "cpu"]
+    service = Command(words, folder)
     try:
-        wait_for(lambda: process.poll() is not None or (log.is_file() and "listens" in log.read_text()), 120)
+        wait_for(lambda: not service.running or (log.is_file() and "listens" in log.read_text()), 120)
         yield log
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        service.process.terminate()
+        done = service.result(60)
+        assert done.returncode == 0, done.stderr
 
 
 def check_by_dciodvfy(path: Path) -> None:

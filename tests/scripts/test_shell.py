@@ -231,7 +231,7 @@ def test_continuous_integration_checks_style_and_runs_the_tests_in_the_projects_
     result = copy.with_environment().run(".ci/run")
     assert result.returncode == 0, result.stderr
     calls = [call for call in copy.calls("-m") if " pip " not in call]
-    modules = ("ruff", "ruff", "mypy", "pytest")
+    modules = ("ruff", "ruff", "mypy", "compileall", "pytest")
     assert [call.split()[:3] for call in calls] == [[f"{copy.root}:", "-m", name] for name in modules]
 
 
@@ -240,6 +240,6 @@ def test_options_of_the_test_command_go_to_pytest(copy):
     assert copy.calls("-m pytest")[0].endswith("-k two words")
 
 
-@pytest.mark.parametrize("step", ["ruff check", "ruff format", "-m mypy", "-m pytest"])
+@pytest.mark.parametrize("step", ["ruff check", "ruff format", "-m mypy", "-m compileall", "-m pytest"])
 def test_the_test_command_fails_where_a_step_fails(step, copy):
     assert copy.with_environment().run("scripts/test.sh", FAIL=step).returncode == 1

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from ...errors import InputError
-from ...files import replacing
 from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
 from .collect import existing_folder, expect_choice, read_table, write_cohort
@@ -198,10 +197,9 @@ def _convert_mask(mask: str, reference: Path, output: Path) -> Path:
     import SimpleITK as sitk  # noqa: N813
 
     from ...images.dicom_segmentation import read_segmentation
+    from ...images.volume_files import write_itk_nifti
 
-    with replacing(output) as temporary:
-        sitk.WriteImage(read_segmentation(mask, sitk.ReadImage(str(reference))), str(temporary))
-    return output
+    return write_itk_nifti(output, read_segmentation(mask, sitk.ReadImage(str(reference))))
 
 
 def _bar(items: list[Any], what: str) -> Iterable[Any]:

@@ -6,7 +6,8 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ...errors import InputError, one_line
+from ...errors import InputError, disk_problem, one_line
 from ...training_record import with_training_record
 from .reproducible import save_script, without_stack_traces
 
@@ -112,7 +113,15 @@ class _Source:
 
 
 def _write_state(source: _Source, path: Path) -> None:
-    torch.save(with_training_record(source.network.state_dict(), source.record), path)
+    state = with_training_record(source.network.state_dict(), source.record)
+    _write_buffered(path, partial(torch.save, state))
+
+
+def _write_buffered(path: Path, save: Callable[[BytesIO], None]) -> None:
+    """Write what ``save`` writes; torch itself ends the process where a disk is full."""
+    written = BytesIO()
+    save(written)
+    path.write_bytes(written.getbuffer())
 
 
 def _compare_state(source: _Source, path: Path) -> float:
@@ -140,7 +149,7 @@ def _compare_script(source: _Source, path: Path) -> float:
 
 
 def _write_exported(source: _Source, path: Path) -> None:
-    torch.export.save(source.exported, path)
+    _write_buffered(path, partial(torch.export.save, source.exported))
 
 
 def _compare_exported(source: _Source, path: Path) -> float:
@@ -199,5 +208,7 @@ def _input_errors(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
+        if problem := disk_problem(error):
+            raise InputError(f"{name}: {problem}") from error
         found = f"{type(error).__name__}: {one_line(error)}"
         raise InputError(f"{name}: this network cannot be exported in this format ({found})") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -38,19 +39,20 @@ def save_script(network: nn.Module, path: str | Path, extra_files: Mapping[str, 
     compiled, recursive = torch.jit._recursive.concrete_type_store, torch.jit._recursive
     recursive.concrete_type_store = type(compiled)()  # empty, so that all classes are compiled again
     try:
-        torch.jit.save(torch.jit.script(network), path, _extra_files=dict(extra_files))
+        written = BytesIO()  # as torch ends the process where a disk is full
+        torch.jit.save(torch.jit.script(network), written, _extra_files=dict(extra_files))
     finally:
         recursive.concrete_type_store = compiled
-    _normalise(Path(path))
+    _normalise(written, Path(path))
 
 
-def _normalise(path: Path) -> None:
+def _normalise(written: BytesIO, path: Path) -> None:
     numbers: dict[bytes, bytes] = {}
 
     def renumber(content: bytes) -> bytes:
         return _NUMBER.sub(lambda m: numbers.setdefault(m[0], b"___torch_mangle_%d" % len(numbers)), content)
 
-    with replacing(path) as unfinished, zipfile.ZipFile(path) as source, zipfile.ZipFile(unfinished, "w") as target:
+    with replacing(path) as unfinished, zipfile.ZipFile(written) as source, zipfile.ZipFile(unfinished, "w") as target:
         for entry in source.infolist():
             if entry.filename.endswith(_LEFT_OUT):
                 continue

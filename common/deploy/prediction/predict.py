@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import check_folder
-from ...images.image_files import datalist_rows, image_folders
+from ...images.image_files import cases_of_folder, datalist_rows, image_folders
 from ...images.studies import find_studies
 from ...temporary import temporary_folder
 from .cases import Case, DicomCase, FileCase
@@ -46,7 +46,8 @@ class Batch:
 
 
 def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -> tuple[list[Case], dict[str, str]]:
-    """Find the cases to predict: DICOM studies anywhere in a tree, folders of NIfTI files, or rows of a datalist.
+    """Find the cases to predict: DICOM studies anywhere in a tree, folders of NIfTI files or
+    pictures, or rows of a datalist.
 
     Args:
         source: folder or datalist.
@@ -72,12 +73,13 @@ def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -
         taken = [study.folder for study in studies if study.folder is not None]
         for folder, files in image_folders(root, skip, taken).items():
             name = folder.relative_to(root).as_posix() if folder != root else root.name
-            cases.append(FileCase(name, files, wanted))
+            for part, images in cases_of_folder(files, wanted.modalities).items():
+                cases.append(FileCase(f"{name}/{part}" if part else name, images, wanted))
     else:
         raise InputError(f"{source}: found no such folder, expected DICOM studies, NIfTI files or a datalist")
     if not cases and not unreadable:
         raise NoStudiesError(
-            f"{source}: found neither DICOM images nor NIfTI files, expected studies; give their folder"
+            f"{source}: found neither DICOM images nor NIfTI files nor pictures, expected studies; give their folder"
         )
     _name_apart(cases)
     return cases, unreadable

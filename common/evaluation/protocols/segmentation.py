@@ -24,6 +24,7 @@ from .stages import Stages
 __all__ = ["Segmentation"]
 
 TRAINING, EVALUATION, TABLE = "train_segmentation", "evaluate_segmentation", "lesions.csv"
+MASKS = "masks"  # folder of the predicted label maps beside the table
 FEW = 10  # subjects under which a report says that an interval is rough
 
 
@@ -178,7 +179,7 @@ class Segmentation(Stages):
         table = self._table_of(row, fold, rater)
         if table.is_file():
             return
-        masks = {} if rater is None else {"datalist": str(self.raters[rater])}
+        masks = {"datalist": str(self.raters[rater])} if rater else {"masks": str(table.parent / MASKS)}
         paths = {"checkpoint": str(self._folder(row, fold) / "model.pt"), "output_dir": str(table.parent)}
         self._run(EVALUATION, [self.configs.path(name) for name in row.overlays], fold=fold, **masks, **paths)
 

@@ -130,8 +130,15 @@ def _subject_means(table: Table, name: str) -> pd.DataFrame:
     return found.astype({"subject": str}).groupby("subject")[names].mean()
 
 
-def metric_title(name: str) -> str:
-    """Heading of a metric: of lesions, or of structures, ``dice`` and ``dice_<label>``."""
+def metric_title(name: str, labels: Mapping[str, str] | None = None) -> str:
+    """Heading of a metric: of lesions, or of structures, ``dice`` and ``dice_<label>``.
+
+    Args:
+        name: name of the metric.
+        labels: names of the labels by index as text.
+    """
+    if name.startswith("dice_") and (label := name.removeprefix("dice_")) in (labels or {}):
+        return f"Dice of {(labels or {})[label]}"
     return LESION_METRIC_NAMES.get(name) or name.replace("dice_", "Dice of label ").replace("dice", "Dice")
 
 

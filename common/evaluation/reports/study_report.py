@@ -18,6 +18,7 @@ from .study.flow import subject_flow
 from .study.judged import Judged, judge
 from .study.page import case_items, figure_item, rendered
 from .study.page_figures import curve_figures, forest_figure, subgroup_figure
+from .study.pictures import Pictures
 from .study.runs import collapsed, read_curves, trained_networks
 from .study.segmentation_page import is_segmentation, write_segmentation_page
 from .study.settings_box import next_command, settings_box
@@ -93,7 +94,10 @@ class _Page:
         study, judged, verdict = self.study, self.judged, self.verdict
         comparisons = compare_all(judged, study.outcomes, verdict.method, study.positive)
         groups = self._groups()
-        cases, reason = draw_cases(worst_cases(self.outcome), study, self.outcome, self.weights, seconds=self.seconds)
+        pictures = Pictures(self.files / "cases")
+        worst = worst_cases(self.outcome)
+        cases, reason = draw_cases(worst, study, self.outcome, self.weights, pictures, seconds=self.seconds)
+        pictures.drop_others()
         shown = [verdict.method, *([verdict.baseline] if verdict.baseline else [])]
         confusions = [confusion_rows(study.outcomes[name], study.classes) for name in shown]
         self._write_tables(comparisons, groups, cases, confusions)
@@ -109,7 +113,7 @@ class _Page:
             "explanations": explanations(comparisons, judged, study.outcomes, verdict.method, study.summary),
             "confusions": confusions,
             "figures": self._figures(groups),
-            "subgroups": subgroup_rows(groups),
+            "subgroups": subgroup_rows(groups, {"auc": "AUC", "accuracy": "Accuracy"}),
             **self._cases(cases, reason),
             "notes": self._notes(),
             "files": f"{FILES}/",
@@ -201,7 +205,7 @@ class _Page:
             )
 
     def _of_groups(self, groups: list[Subgroup]) -> Iterator[tuple[str, Path]]:
-        if any(group.auc for group in groups):
+        if any(group.first for group in groups):
             overall = self.judged.metric(self.verdict.method, "auc").value
             yield "AUC by subgroup", subgroup_figure(groups, overall, self.files / "subgroups.svg")
 

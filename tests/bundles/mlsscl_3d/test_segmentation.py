@@ -116,7 +116,8 @@ def test_inference_writes_the_masks_that_evaluation_judged(run_config, configs, 
     options = {"dataset_dir": tmp_path, "checkpoint": exported, "roi_size": patches["roi_size"]}
     config = exported.with_name("inference_segmentation.json")
     run_config(config, workflow_type="infer", output_dir=tmp_path / "masks", **options)
-    overrides = patches | {"checkpoint": segmenter, "output_dir": tmp_path / "evaluation"}
+    kept = tmp_path / "evaluation/masks"
+    overrides = patches | {"checkpoint": segmenter, "output_dir": tmp_path / "evaluation", "masks": kept}
     run_config(configs / "evaluate_segmentation.yaml", workflow_type="infer", **overrides)
     table = pd.read_csv(tmp_path / "evaluation/lesions.csv").set_index("subject")
     for row in held_out(patches):
@@ -126,7 +127,9 @@ def test_inference_writes_the_masks_that_evaluation_judged(run_config, configs, 
         truth = nib.load(patches["dataset_dir"] / row["label"]).get_fdata()
         found = lesion_metrics(mask.get_fdata(), truth)
         assert found == pytest.approx(table.loc[row["subject"], list(found)].to_dict(), abs=1e-3)
-    assert len(list((tmp_path / "masks").iterdir())) == len(rows)
+        same = nib.load(kept / f"{row['subject']}_lesions.nii.gz")  # the phantoms have one session
+        assert same.get_data_dtype() == np.uint8 and lesion_metrics(same.get_fdata(), truth) == found
+    assert len(list((tmp_path / "masks").iterdir())) == len(list(kept.iterdir())) == len(rows)
 
 
 def test_the_exported_segmenter_gives_the_logits_of_the_eager_one(exported, open_bundle, configs, patches, segmenter):

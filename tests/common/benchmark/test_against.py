@@ -7,15 +7,17 @@ import pytest
 
 from common.benchmark import against_table, measure_against
 from common.errors import InputError
+from tests.python_commands import Forked
 
 BUNDLE = "siam3d_imbalance"
 
 
 @pytest.mark.slow
-def test_a_checkout_against_itself_loads_the_cohort_twice_each_with_its_own_config(project, tmp_path):
+def test_a_checkout_against_itself_loads_the_cohort_twice_each_with_its_own_config(project, tmp_path, monkeypatch):
     from common.data.phantoms import BrainPhantoms
 
-    BrainPhantoms(num_subjects=8, shape=(16, 16, 16), num_folds=2).make(tmp_path / "data")
+    monkeypatch.setattr("common.benchmark.against.subprocess", Forked)
+    BrainPhantoms(num_subjects=8, shape=(16, 16, 16), num_folds=2).make(tmp_path / "data", num_workers=1)
     options = {"dataset_dir": str(tmp_path / "data"), "box_size": [8, 8, 8], "transductive": True}
     result = measure_against(project, BUNDLE, options, rounds=1)
     assert [row["loading"] for row in result["rows"]] == ["first run", "later run"]

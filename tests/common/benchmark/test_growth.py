@@ -14,9 +14,9 @@ def test_every_step_is_measured_at_every_size_and_ratios_are_relative_to_linear_
     monkeypatch.setattr(module, "_measure", lambda step: {"rows": step(), "cpu_seconds": next(seconds)})
     found = module._steps
     monkeypatch.setattr(module, "_steps", lambda *args: {k: _checked(v, args[1]) for k, v in found(*args).items()})
-    result = measure_growth(tmp_path, sizes=(40, 20))
+    result = measure_growth(tmp_path, sizes=(100, 50))
     assert [(row["subjects"], row["step"]) for row in result["rows"]] == [
-        (size, step) for size in (20, 40) for step in ("check", "check from the cache", "folds", "report")
+        (size, step) for size in (50, 100) for step in ("check", "check from the cache", "folds", "report")
     ]
     assert result["ratios"] == pytest.approx({"check": 4, "check from the cache": 1, "folds": 1, "report": 0.5})
 
@@ -28,12 +28,12 @@ def _checked(found: dict, size: int) -> dict:
 
 
 def test_the_table_has_the_numbers_of_a_real_run(tmp_path):
-    result = measure_growth(tmp_path, sizes=(10, 20))
+    result = measure_growth(tmp_path, sizes=(50, 60))
     assert all(row["memory"] > 0 for row in result["rows"]) and json.dumps(result)
     lines = growth_table(result).splitlines()
     assert len(lines) == 1 + 8 + 4 and "times linear growth" in lines[-1]
 
 
 def test_one_size_or_a_small_one_is_reported(tmp_path):
-    with pytest.raises(InputError, match="expected two or more numbers of subjects from 10"):
+    with pytest.raises(InputError, match="expected two or more numbers of subjects from 50"):
         measure_growth(tmp_path, sizes=(5, 100))

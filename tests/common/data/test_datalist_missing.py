@@ -98,3 +98,13 @@ def test_nulls_are_written_as_they_are(gaps):
     rows = load_datalist(gaps.save(), missing="zeros")
     path = write_datalist(gaps.folder / "new.json", [{k: v for k, v in row.items() if k != "index"} for row in rows])
     assert [row["image"] for row in load_datalist(path, missing="zeros")] == [row["image"] for row in rows]
+
+
+def test_rows_that_equal_an_earlier_one_are_one_warning(cohort, caplog):
+    cohort.rows.extend([dict(cohort.rows[2]), dict(cohort.rows[2]), {**cohort.rows[0], "centre": "elsewhere"}])
+    with caplog.at_level(logging.WARNING):
+        assert len(load_datalist(cohort.save())) == 9
+    (line,) = [text for text in caplog.messages if "equal an earlier one" in text]
+    assert line.endswith(
+        "datalist.json: 2 of 9 rows equal an earlier one (of subject s2) and count several times; drop them"
+    )

@@ -62,11 +62,41 @@ def test_a_sound_bundle_has_no_error(bundle):
         ("text: $1 +", "small.yaml: text: no Python"),
         ("sise: 4", "small.yaml: sise: no stage has this id"),
         ("size: [", "small.yaml: cannot be read"),
+        ("text: '%other.yaml#size'", "small.yaml: text: other.yaml does not exist"),
+        ("network_def: {_traget_: torch.nn.Linear}", "small.yaml: network_def#_traget_: _traget_ is no key"),
+        ("network_def#_mode_: calable", "small.yaml: network_def#_mode_: found 'calable', expected one of"),
+        ("network_def: {_target_: torch.nn.Linear, in_features: 2}", "small.yaml: network_def: torch.nn.Linear needs"),
+        ("network_def: {_target_: torch.nn}", "small.yaml: network_def#_target_: torch.nn is no class or function"),
+        ("text: '@size.real'", "small.yaml: text: '@size.real' is no reference"),
+        ("text: '@network_def#weight#0'", "small.yaml: text: @network_def#weight#0 names no id"),
+        ("text: '$math.pi'", "small.yaml: text: math is not defined"),
+        ("text: '$[@text]'", "small.yaml: text: @text leads back to itself: text -> text"),
     ],
 )
 def test_what_does_not_resolve_is_named_with_file_and_id(bundle, overlay, error):
     found = errors(bundle(small=overlay))
     assert len(found) == 1 and found[0].startswith(error), found
+
+
+def test_names_that_an_expression_or_an_import_binds_are_defined(bundle):
+    lines = ("names: '$[name for name in dir(math)]'", "more: '$(lambda a, b=1: a + b)(@size)'")
+    assert errors(bundle(train="\n".join((TRAIN.replace("import common", "import math"), *lines)))) == []
+
+
+def test_an_unreadable_stage_is_one_error_and_not_one_for_each_config_that_extends_it(bundle):
+    folder = bundle(train="size: [", evaluate="text: '@size'\nrun: []", overlay="size: 3")
+    assert len(found := errors(folder)) == 1 and found[0].startswith("train.yaml: cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [({"a": "@b", "b": "@a"}, "circular"), ({"a": "@d#b", "c": {"b": 1}, "d": "@c"}, "not defined")],
+)
+def test_a_circle_and_a_part_of_a_reference_do_not_resolve_in_monai_either(content, message):
+    from monai.bundle import ConfigParser
+
+    with pytest.raises(ValueError, match=message):
+        ConfigParser(content).get_parsed_content("a")
 
 
 def test_nothing_is_run_or_instantiated(bundle, tmp_path):

@@ -88,3 +88,11 @@ def test_a_datalist_that_is_no_json_is_one_error(tmp_path):
     path = tmp_path / "datalist.json"
     path.write_text("{")
     assert examine_datalist(path).count("error") == 1
+
+
+def test_rows_without_a_mask_are_a_warning_and_a_cohort_without_masks_is_a_note(cohort):
+    del cohort.rows[2]["mask"]
+    assert "1 of 6 rows have none, such as s2" in found(examine_datalist(cohort.save()), "warning")["masks"]
+    for row in cohort.rows:
+        row.pop("mask", None)
+    assert "none; siam3d_imbalance" in found(examine_datalist(cohort.save()), "note")["masks"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from common.images.image_files import datalist_rows, folder_row, image_folders, is_mask, mask_files
+from common.images.image_files import cases_of_folder, datalist_rows, folder_row, image_folders, is_mask, mask_files
 
 MODALITIES = ("FLAIR", "T1", "T1ce")
 
@@ -22,6 +22,7 @@ def paths(*names: str) -> list[Path]:
         ("patient7_seg.nii", True),
         ("p-Segmentation.NII.GZ", True),
         ("Mask.png", True),
+        ("a (1)_mask_1.png", True),
         ("unmask.nii.gz", False),
         ("segment7.nii.gz", False),
         ("mask.txt", False),
@@ -42,6 +43,30 @@ def test_one_file_may_hold_all_modalities():
 
 def test_the_only_image_of_one_modality_may_have_any_name():
     assert folder_row(paths("scan7.nii.gz"), ("T1",)) == {"image": ["scan7.nii.gz"]}
+
+
+def test_each_picture_of_a_folder_is_a_case_with_the_mask_of_its_name():
+    names = ("a (1).png", "a (1)_mask.png", "a (10).png", "a (10)_mask.png", "a (10)_mask_1.png", "b.jpg", "c_mask.png")
+    assert cases_of_folder(paths(*names), ("US",)) == {
+        "a (1)": paths(*names[:2]),
+        "a (10)": paths(*names[2:5]),
+        "b": paths("b.jpg"),
+        "c": paths("c_mask.png"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "modalities"),
+    [
+        (("a.png", "a_mask.png"), ("US",)),
+        (("a.png", "b.png"), ("US", "Doppler")),
+        (("us.png", "other.png", "mask.png"), ("US",)),
+        (("image.png", "other.png"), ("US",)),
+        (("DWI.nii.gz", "T2.nii.gz"), ("MR",)),
+    ],
+)
+def test_other_folders_are_one_case(names, modalities):
+    assert cases_of_folder(paths(*names), modalities) == {"": paths(*names)}
 
 
 def test_all_that_is_missing_or_double_is_reported():

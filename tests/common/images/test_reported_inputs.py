@@ -21,10 +21,12 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import (
+    MPEG2MPML,
     BasicTextSRStorage,
     DeflatedExplicitVRLittleEndian,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     JPEG2000Lossless,
     JPEGLSLossless,
     MRImageStorage,
@@ -229,6 +231,74 @@ def test_a_compressed_frame_in_several_fragments_is_one_frame(tmp_path):
     assert (
         VOXELS[0] == read_image(write_enhanced(tmp_path / "e.dcm", VOXELS[:1], [0], compress)).voxels[..., 0].T
     ).all()
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize(("stored", "stated"), [(1, 2), (2, 4), (2, 1)])
+def test_fragments_of_a_frame_are_no_frames(tmp_path, syntax, stored, stated):
+    def compress(data):
+        if syntax == JPEG2000Lossless:
+            frames = jpeg2000(VOXELS[:4])
+            data.file_meta.TransferSyntaxUID, data["PixelData"].is_undefined_length = syntax, True
+        else:
+            data.compress(syntax)
+            frames = list(generate_frames(data.PixelData, number_of_frames=4))
+        data.PixelData = encapsulate(frames[:stored], fragments_per_frame=2, has_bot=False)
+        data.NumberOfFrames = stated
+        data.PerFrameFunctionalGroupsSequence = data.PerFrameFunctionalGroupsSequence[:stated]
+
+    path = write_enhanced(tmp_path / "e.dcm", VOXELS[:4], [0, 2, 4, 6], compress)
+    refused_everywhere(path, f"found {stored} compressed frames in e.dcm, expected {stated}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "signed"),
+    [
+        (kind, bits, signed)
+        for kind in ("j2k", "ls", "rle", "deflated")
+        for bits, signed in ((8, False), (10, False), (12, False), (12, True), (16, False), (16, True))
+        if not (kind == "j2k" and signed)  # Pillow writes no signed JPEG 2000
+    ],
+)
+def test_lossless_compression_of_any_depth_gives_the_values_that_simpleitk_reads(tmp_path, kind, bits, signed):
+    import SimpleITK as sitk
+
+    low = -(1 << bits - 1) if signed else 0
+    voxels = np.linspace(low, low + (1 << bits) - 1, 3 * 12 * 10).astype(np.int64).reshape(3, 12, 10)
+    size = 1 if bits == 8 else 2
+
+    def change(data, number):
+        stored = voxels[number].astype(f"<{'i' if signed else 'u'}{size}")
+        data.BitsAllocated, data.BitsStored, data.HighBit = 8 * size, bits, bits - 1
+        data.PixelRepresentation, data.PixelData = int(signed), stored.tobytes()
+        if kind == "j2k":
+            data.PixelData = encapsulate(jpeg2000(stored[None]))
+            data.file_meta.TransferSyntaxUID, data["PixelData"].is_undefined_length = JPEG2000Lossless, True
+        elif kind == "deflated":
+            data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        else:
+            data.compress(JPEGLSLossless if kind == "ls" else RLELossless)
+
+    folder = write_series(tmp_path / "s", np.zeros((3, 12, 10)), change)
+    theirs = sitk.GetArrayFromImage(sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))))
+    assert (voxels == read_image(folder).voxels.T).all() and (theirs == voxels).all()
+
+
+@pytest.mark.parametrize(
+    ("syntax", "reason"),
+    [
+        (HTJ2KLossless, r"which cannot be decoded without pylibjpeg.*; install what is missing"),
+        (MPEG2MPML, r"which cannot be decoded, expected another one; convert the file to uncomp"),
+    ],
+)
+def test_a_compression_without_decoder_is_refused_with_the_remedy(tmp_path, syntax, reason):
+    def change(data, number):
+        data.PixelData = encapsulate([b"\xff\x4f and so on"])
+        data.file_meta.TransferSyntaxUID, data["PixelData"].is_undefined_length = syntax, True
+
+    folder = write_series(tmp_path / "s", VOXELS[:2], change)
+    with pytest.raises(UnreadableImageError, match=rf"^found the compression .* in IM0000\.dcm, {reason}"):
+        read_image(folder)
 
 
 def test_a_tilted_frame_and_a_rescaled_frame_are_seen(tmp_path):

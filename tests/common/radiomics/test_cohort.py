@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from common.errors import InputError
 from common.feature_table import feature_columns, read_table, write_table
 from common.radiomics import extract_features, extract_table, workers
 from common.radiomics.features import measure_features
+from tests.common.radiomics.killed_cases import kill_by_name
 from tests.python_commands import Command
 
 pytest.importorskip("radiomics")
@@ -108,15 +108,6 @@ def test_one_and_two_workers_give_the_same_table(make_rows, tmp_path):
     one = extract(rows, tmp_path)
     two = extract(rows, tmp_path, cache_dir=tmp_path / "other", num_workers=2)
     pd.testing.assert_frame_equal(one, two, check_exact=True)
-
-
-def kill_by_name(key, case, cache, settings):
-    """In place of ``_measure_one``: ``1_0`` kills its process once, ``2_0`` always."""
-    before = Path(f"{case.image}.killed")
-    if "2_0" in case.image or ("1_0" in case.image and not before.exists()):
-        before.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return workers._measure_one(key, case, cache, settings)
 
 
 @pytest.mark.slow

@@ -14,10 +14,12 @@ from common.data import load_datalist
 from common.errors import InputError
 from common.study.cohort import describe_cohort
 from common.study.image_sample import measure_images
+from common.study.plan_text import describe_plan
 from common.study.planning import _describe
 from common.study.protocol import Protocol
 from common.study.study_datalist import read_study_rows, write_study_datalist
 from common.study.trial import choose_cases
+from tests.common.study.builders import SAMPLE, plan
 
 PROTOCOL = Protocol(methods=("scratch",), rules=(), mask="required")
 SPACING = (0.5, 2.0, 1.0)
@@ -155,6 +157,17 @@ def test_a_cohort_is_counted_by_subject(cohort):
     assert counts == (12, 13, 1, 2, 10)
     assert described.classes == {"0 low": 5, "1 high": 5}
     assert described.columns == {"site": 2} and described.subgroups == ["site"]
+
+
+def test_a_subject_with_images_of_two_classes_counts_once_and_ages_make_subgroups(cohort):
+    rows = rows_of(cohort)
+    rows[10]["label"] = 1  # the second visit of s0
+    rows = [{**row, "age": 30 + place, "name": f"n{place}"} for place, row in enumerate([*rows, *rows])]
+    described = describe_cohort(rows, SAMPLE, {"0": "low", "1": "high"}, ["CT"])
+    assert described.classes == {"0 low": 5, "1 high": 5} and described.several_classes == 1
+    assert described.subgroups == ["site", "age"]
+    text = describe_plan(cohort.parent, plan(cohort={**plan().cohort, "several_classes": 1}))
+    assert "(60 benign, 40 malignant; 1 of them have images of several classes and count for that of the" in text
 
 
 def test_the_trial_takes_the_classes_in_turn_and_each_subject_once(cohort):

@@ -10,7 +10,7 @@ from ...predictions import Outcome
 from ...statistics.summary import compare_outcomes
 from .judged import MAJORITY, Difference, Judged
 
-__all__ = ["Comparison", "compare_all", "explanations", "shown_p"]
+__all__ = ["LEVEL", "Comparison", "compare_all", "explanations", "shown_p", "with_p"]
 
 LEVEL = 0.05
 
@@ -90,7 +90,7 @@ def _test(name: str, comparisons: Sequence[Comparison], outcomes: Mapping[str, O
     ]
     if not differing:
         return
-    listed = ", ".join(f"{found.method} ({_with_p(found.tests[name])})" for found in differing[:4])
+    listed = ", ".join(f"{found.method} ({with_p(found.tests[name])})" for found in differing[:4])
     several = len(next(iter(outcomes.values())).seeds) > 1
     reasons = {
         "DeLong": (
@@ -152,7 +152,8 @@ def _without_width(judged: Judged, summary: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _with_p(value: float) -> str:
+def with_p(value: float) -> str:
+    """A p-value in a sentence."""
     text = shown_p(value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 

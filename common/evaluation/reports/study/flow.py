@@ -9,7 +9,7 @@ from typing import Any
 
 from .study_files import StudyFiles
 
-__all__ = ["Step", "subject_flow"]
+__all__ = ["Step", "excluded_lines", "listed", "subject_flow"]
 
 SHOWN = 12  # names of subjects in a list
 
@@ -40,7 +40,7 @@ def _cohort(study: StudyFiles) -> Iterator[Step]:
     rows = study.rows
     if not rows:
         return
-    excluded = _excluded(study.plan.get("cohort", {}).get("excluded") or ())
+    excluded = excluded_lines(study.plan.get("cohort", {}).get("excluded") or ())
     found, everyone = _of(rows), {row["subject"] for row in rows}
     if excluded:
         number = len(study.plan["cohort"]["excluded"])
@@ -53,11 +53,11 @@ def _cohort(study: StudyFiles) -> Iterator[Step]:
     several = Counter(row["subject"] for row in rows)
     if visits := sum(count > 1 for count in several.values()):
         details.append(f"{visits} with several images or visits")
-    left = [f"{len(unlabelled)} without a label: pre-training only", _listed(unlabelled)] if unlabelled else []
+    left = [f"{len(unlabelled)} without a label: pre-training only", listed(unlabelled)] if unlabelled else []
     yield Step("Subjects with usable images", found, tuple(details), tuple(left))
     labelled = everyone - set(unlabelled)
     missing = sorted(labelled - set(next(iter(study.outcomes.values())).subjects))
-    left = [f"{len(missing)} not in a tested fold: training only", _listed(missing)] if missing else []
+    left = [f"{len(missing)} not in a tested fold: training only", listed(missing)] if missing else []
     yield Step("Subjects with a label", str(len(labelled)), (), tuple(left))
 
 
@@ -74,7 +74,7 @@ def _of(rows: Sequence[Mapping[str, Any]]) -> str:
     return str(subjects) if subjects == len(rows) else f"{subjects} ({len(rows)} images)"
 
 
-def _excluded(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def excluded_lines(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Reasons with their number and some of their subjects, the most frequent one first."""
     reasons: dict[str, list[str]] = {}
     for entry in entries:
@@ -83,8 +83,9 @@ def _excluded(entries: Sequence[Mapping[str, Any]]) -> list[str]:
             short = (rest.rsplit(": ", 1)[-1] if rest else field).split(",")[0].split(";")[0]
             reasons.setdefault(f"{field}: {short}" if rest else field, []).append(str(entry.get("subject")))
     ordered = sorted(reasons.items(), key=lambda item: -len(item[1]))
-    return [f"{len(subjects)} {reason} ({_listed(subjects)})" for reason, subjects in ordered]
+    return [f"{len(subjects)} {reason} ({listed(subjects)})" for reason, subjects in ordered]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Some names, and the number of the others."""
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -60,7 +60,11 @@ class Judged:
         the percentile interval leaves 0 out.
         """
         draws = self.draws[first][name] - self.draws[second][name]
-        low, high = np.quantile(draws, [(1 - self.confidence) / 2, (1 + self.confidence) / 2])
+        draws = draws[np.isfinite(draws)]
+        outer = (
+            1 - self.confidence
+        ) / 2  # of draws, not between two: or else p may be 0.05 beside an interval without 0
+        low, high = np.quantile(draws, outer, method="lower"), np.quantile(draws, 1 - outer, method="higher")
         p = min(1.0, 2 * min(np.mean(draws <= 0), np.mean(draws >= 0)))
         value = self.points[first][name].mean() - self.points[second][name].mean()
         return Difference(float(value), float(low), float(high), max(float(p), 1 / len(draws)))

@@ -24,7 +24,11 @@ CURVES: dict[str, dict[str, tuple[str, float | None]]] = {
         "feature_std": ("Collapse: spread of the features", 0.05),
         "own_key_rank": ("Rank of the own second view (chance 0.5)", 0.4),
     },
-    "training": {"loss": ("Loss of the fine-tuning", None), "val_auc": ("AUC on the validation part", None)},
+    "training": {
+        "loss": ("Loss of the fine-tuning", None),
+        "val_auc": ("AUC on the validation part", None),
+        "val_dice": ("Dice on the validation part", None),
+    },
 }
 
 
@@ -47,24 +51,22 @@ def forest_figure(judged: Judged, methods: Sequence[str], path: Path, metrics: S
     return path
 
 
-def subgroup_figure(groups: Sequence[Subgroup], overall: float, path: Path) -> Path:
-    """AUC of each group with its interval, and that of all subjects as a line."""
-    shown = [group for group in groups if group.auc is not None]
+def subgroup_figure(groups: Sequence[Subgroup], overall: float, path: Path, title: str = "AUC") -> Path:
+    """First metric of each group with its interval, and that of all subjects as a line."""
+    shown = [(group, group.first) for group in groups if group.first is not None]
     with figure(path, ROW * len(shown) + 0.8, width=NARROW) as (_, axes):
         axis = axes[0, 0]
         axis.axvline(overall, color=GREY, linestyle="--", linewidth=1)
-        columns = list(dict.fromkeys(group.column for group in shown))
-        for place, group in enumerate(shown):
-            if group.auc is None:
-                continue
+        columns = list(dict.fromkeys(group.column for group, _ in shown))
+        for place, (group, found) in enumerate(shown):
             colour = line_style(columns.index(group.column))["color"]
-            axis.plot([group.auc.low, group.auc.high], [place, place], color=colour, linewidth=1.5)
-            axis.plot(group.auc.value, place, "o", color=colour, markersize=5)
-        names = [f"{group.column}: {group.value} ({group.subjects})" for group in shown]
+            axis.plot([found.low, found.high], [place, place], color=colour, linewidth=1.5)
+            axis.plot(found.value, place, "o", color=colour, markersize=5)
+        names = [f"{group.column}: {group.value} ({group.subjects})" for group, _ in shown]
         axis.set_yticks(range(len(shown)), [name.replace("$", r"\$") for name in names])  # no formulas
         axis.set_ylim(len(shown) - 0.5, -0.5)
         axis.grid(False, axis="y")
-        axis.set(xlabel="AUC")
+        axis.set(xlabel=title)
     return path
 
 

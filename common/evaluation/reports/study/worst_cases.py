@@ -17,9 +17,10 @@ from ....images.read import read_image
 from ....images.stored_image import UnreadableImageError
 from ....images.thumbnail import thumbnail
 from ...predictions import Outcome
+from .pictures import Pictures, stamp
 from .study_files import StudyFiles
 
-__all__ = ["Case", "draw_cases", "short_name", "worst_cases"]
+__all__ = ["HIDDEN", "Case", "draw_cases", "short_name", "worst_cases"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def draw_cases(
     study: StudyFiles,
     outcome: Outcome,
     networks: Mapping[int, Path],
+    pictures: Pictures,
     *,
     side: int = 256,
     seconds: float = 120.0,
@@ -85,6 +87,7 @@ def draw_cases(
         study: files of the study, with its datalist.
         outcome: predictions of the method.
         networks: weights of the network for the heat maps, by fold.
+        pictures: pictures that were made before, which new ones are added to.
         side: longest side of the pictures in pixels.
         seconds: time limit of the heat maps.
 
@@ -94,13 +97,18 @@ def draw_cases(
     training = [row for row in study.rows if row["section"] == "training"]
     if not training or study.datalist is None:
         return list(cases), "the datalist of the comparison is unknown; name it with --datalist"
-    drawn = [_with_picture(case, study, training, outcome, side) for case in cases]
-    heat, reason = _heat(drawn, study, networks, side, seconds)
+    drawn = [_with_picture(case, study, training, outcome, pictures, side) for case in cases]
+    heat, reason = _heat(drawn, study, networks, pictures, side, seconds)
     return [replace(case, heat=heat.get(case.row)) if case.row is not None else case for case in drawn], reason
 
 
 def _with_picture(
-    case: Case, study: StudyFiles, training: Sequence[Mapping[str, Any]], outcome: Outcome, side: int
+    case: Case,
+    study: StudyFiles,
+    training: Sequence[Mapping[str, Any]],
+    outcome: Outcome,
+    pictures: Pictures,
+    side: int,
 ) -> Case:
     place = _image_of(case, study.predictions, outcome, training)
     if place is None or study.datalist is None:
@@ -109,13 +117,17 @@ def _with_picture(
     images = [path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path]
     mask = row["mask"] if isinstance(row.get("mask"), str) else None
     files = tuple(short_name(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
-    facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in _HIDDEN}
+    facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in HIDDEN}
     case = replace(case, row=place, files=files, facts=facts)
+    title, key = f"image of {case.subject}", [side, *stamp(images[0]), *(stamp(mask) if mask else ())]
+    if (known := pictures.find(title, key)) is not None:
+        return replace(case, picture=known)
     try:
         picture = thumbnail(read_image(images[0]), read_image(mask, is_mask=True) if mask else None, side=side)
     except (OSError, UnreadableImageError) as error:
         logger.warning(f"{images[0]}: no picture: {one_line(error)}")
         return case
+    pictures.keep(title, key, picture)
     return replace(case, picture=picture)
 
 
@@ -125,7 +137,7 @@ def short_name(path: str, base: Path) -> str:
     return os.path.join(*Path(path).parts[-2:]) if name.startswith(os.pardir) else name
 
 
-_HIDDEN = frozenset(("image", "mask", "label", "subject", "fold", "section", "row"))
+HIDDEN = frozenset(("image", "mask", "label", "subject", "fold", "section", "row"))
 
 
 def _image_of(
@@ -142,7 +154,12 @@ def _image_of(
 
 
 def _heat(
-    cases: Sequence[Case], study: StudyFiles, networks: Mapping[int, Path], side: int, seconds: float
+    cases: Sequence[Case],
+    study: StudyFiles,
+    networks: Mapping[int, Path],
+    pictures: Pictures,
+    side: int,
+    seconds: float,
 ) -> tuple[dict[int, np.ndarray], str]:
     """Heat maps by row of the datalist, and the reason why there are none."""
     if not networks:
@@ -152,7 +169,7 @@ def _heat(
     by_fold = {fold: members for fold, members in by_fold.items() if members}
     try:
         for fold, members in by_fold.items():
-            found |= dict(_of_fold(networks[fold], study.datalist, members, side, seconds / len(by_fold)))
+            found |= dict(_of_fold(networks[fold], study.datalist, members, pictures, side, seconds / len(by_fold)))
     except Exception as error:  # MONAI wraps what goes wrong in a config, and a page without them is still of use
         reason = one_line(root_cause(error))
         logger.warning(f"no heat maps: {reason}")
@@ -161,10 +178,25 @@ def _heat(
 
 
 def _of_fold(
-    checkpoint: Path, datalist: Path | None, cases: Sequence[Case], side: int, seconds: float
+    checkpoint: Path, datalist: Path | None, cases: Sequence[Case], pictures: Pictures, side: int, seconds: float
 ) -> Iterator[tuple[int, np.ndarray]]:
+    """Heat maps that are kept, and those that are lacking, which are kept then."""
+    if datalist is None:
+        return
+    by_row = {case.row: case for case in cases if case.row is not None}
+    keys = {
+        row: (f"heat of {case.subject}", [side, row, case.predicted, *stamp(checkpoint), *case.files])
+        for row, case in by_row.items()
+    }
+    for row, key in keys.items():
+        if (known := pictures.find(*key)) is not None:
+            del by_row[row]
+            yield row, known
+    if not by_row:
+        return
     from .heat_maps import heat_maps  # imports the networks
 
-    if datalist is not None:
-        wanted = {case.row: case.predicted for case in cases if case.row is not None}
-        yield from heat_maps(checkpoint, datalist, wanted, side=side, seconds=seconds)
+    wanted = {row: case.predicted for row, case in by_row.items()}
+    for row, picture in heat_maps(checkpoint, datalist, wanted, side=side, seconds=seconds):
+        pictures.keep(*keys[row], picture)
+        yield row, picture

@@ -9,6 +9,7 @@ import pytest
 from common.deploy.consumers.zoo_checks import CHECKS, check_zoo, static_problems
 from common.deploy.packaging.large_files import write_large_files
 from tests.common.deploy.consumers.zoo_archive import PREPROCESSING, dataset, write_zoo_archive
+from tests.python_commands import Forked
 
 
 @pytest.fixture
@@ -22,7 +23,8 @@ def change(archive, name, **ids):
 
 
 @pytest.mark.slow
-def test_a_good_bundle_passes_all_checks_and_is_left_as_it_was(archive):
+def test_a_good_bundle_passes_all_checks_and_is_left_as_it_was(archive, monkeypatch):
+    monkeypatch.setattr("common.deploy.consumers.zoo_checks.subprocess", Forked)
     before = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
     assert list(check_zoo(archive)) == [(name, None) for name in ("structure", *CHECKS)]
     assert {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()} == before
@@ -30,6 +32,7 @@ def test_a_good_bundle_passes_all_checks_and_is_left_as_it_was(archive):
 
 @pytest.mark.slow
 def test_each_check_reports_its_own_problem_and_the_others_go_on(archive):
+    """In processes as users have them, not forks."""
     change(archive, "train", run=["$1 / 0"])
     change(archive, "evaluate", initialize=["$__import__('common')"])
     unlinked = {**dataset("testing"), "transform": "@other"}

@@ -12,7 +12,9 @@ from common import InputError
 from common.deploy.packaging.formats import FORMATS, TOLERANCE, write_formats
 from common.deploy.packaging.reference_inputs import reference_inputs
 from common.deploy.packaging.reproducible import save_script
+from common.deploy.packaging.trained_classifier import read_classifier
 from common.networks import CalibratedSoftmax, EncoderClassifier
+from tests.common.deploy.tiny_bundles import OVERLAYS, SETTINGS, random_weights
 
 SHAPE = (2, 12, 12, 12)
 
@@ -66,6 +68,16 @@ def test_the_exported_forms_take_batches_that_the_export_has_not_seen(written, n
     dims = {value.name: value.type.tensor_type.shape.dim for value in (*graph.input, *graph.output)}
     shapes = {name: [dim.dim_param or dim.dim_value for dim in shape] for name, shape in dims.items()}
     assert shapes == {"image": ["batch", *SHAPE], "pred": ["batch", 4]}
+
+
+@pytest.mark.slow
+def test_a_residual_network_with_its_head_has_all_forms(tmp_path):
+    """The network of radiomics_deep_contrast, small; those of other bundles leave the house in tests of archives."""
+    bundle = "radiomics_deep_contrast"
+    weights = random_weights(bundle, tmp_path)
+    source = read_classifier(bundle, weights=weights, overlays=OVERLAYS[bundle], settings=SETTINGS[bundle])
+    differences = write_formats(source.network, source.reference_inputs, tmp_path / "models")
+    assert set(differences) == set(FORMATS) and max(differences.values()) <= TOLERANCE
 
 
 def test_torchscript_carries_metadata_and_inference_config(written):

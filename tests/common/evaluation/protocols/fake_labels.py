@@ -44,8 +44,10 @@ def write_label_bundle(folder: Path) -> Path:
 
 
 def train(output_dir: str, label_fraction: float, label_seed: int, **ids: Any) -> None:
-    """Leave its settings as the weights."""
+    """Leave its settings as the weights, and a line for each start."""
     Path(output_dir).mkdir(parents=True, exist_ok=True)
+    with (Path(output_dir) / "starts.txt").open("a") as starts:
+        starts.write("start\n")
     reported = {"label_fraction": label_fraction, "label_seed": label_seed, **ids}
     (Path(output_dir) / "model.pt").write_text(json.dumps(reported))
 

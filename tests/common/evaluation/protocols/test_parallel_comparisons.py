@@ -12,6 +12,7 @@ from common.evaluation import CrossValidation, LabelFractions
 from common.evaluation.protocols.costs import COSTS
 from tests.common.evaluation.protocols.fake_bundle import write_bundle, write_cohort
 from tests.common.evaluation.protocols.fake_labels import write_label_bundle
+from tests.python_commands import ForkedExecutor
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -28,7 +29,8 @@ def no_figures(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_curve_over_labels_by_two_processes_is_that_of_one(tmp_path, no_figures):
+def test_a_curve_over_labels_by_two_processes_is_that_of_one(tmp_path, no_figures, monkeypatch):
+    monkeypatch.setattr("joblib.externals.loky.ProcessPoolExecutor", ForkedExecutor)
     write_label_bundle(tmp_path / "bundle")
     write_cohort(tmp_path / "data")
     options = {"methods": ["scratch+cgc", "radiomics", "simsiam+linear_probe"], "fractions": [0.2], "resamples": 50}

@@ -62,6 +62,9 @@ def test_each_network_starts_from_the_encoder_of_its_fold_and_is_judged_by_each_
     for fold in range(3):
         assert stages.count(("train_segmentation", fold)) == 3
         assert stages.count(("evaluate_segmentation", fold)) == 6
+    kept = [ids["masks"] for stage, _, ids in run.stages if stage == "evaluate_segmentation" and "datalist" not in ids]
+    assert len(set(kept)) == 9 and all(Path(path).parent.name == "evaluate" for path in kept)
+    assert not any("masks" in ids for _, _, ids in run.stages if "rater" in ids["output_dir"])
     trained = [overrides for stage, _, overrides in run.stages if stage == "train_segmentation"]
     for ids in trained:
         expected = {f"moco/fold{ids['fold']}", f"mlsscl/fold{ids['fold']}", None}

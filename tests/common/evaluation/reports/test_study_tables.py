@@ -7,11 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from common.evaluation.reports.study import tables
+from common.evaluation.reports.study import tables, worst_cases
 from common.evaluation.reports.study.inline_svg import inline_svg
+from common.evaluation.reports.study.overlaps import judge_overlaps
 from common.evaluation.reports.study.page_figures import subgroup_figure
-from common.evaluation.reports.study.segmentation_page import _sentences
+from common.evaluation.reports.study.pictures import Pictures
+from common.evaluation.reports.study.segmentation_page import sentences
 from common.evaluation.reports.study.subgroups import Subgroup
+from common.evaluation.reports.study.worst_cases import Case
 from common.evaluation.statistics.metrics import Estimate
 
 
@@ -23,16 +26,34 @@ def test_a_class_of_which_nobody_was_judged_has_no_share_of_its_row(monkeypatch)
 
 
 def test_a_single_method_of_segmentation_is_beyond_no_other():
-    metrics = {"metrics": {"dsc": {"value": 0.8, "low": 0.7, "high": 0.9}}}
-    summary = {"subjects": 2, "confidence": 0.95, "reference": "Supervised"}
-    table = pd.DataFrame({"subject": ["1", "2"], "set": "Supervised", "dsc": [0.7, 0.9]})
-    sentences = _sentences(summary, {"Supervised": metrics}, table, "Supervised", "dsc")
-    assert "0.80 (95% interval 0.70 to 0.90)" in sentences[0]
-    assert sentences[1:] == ["No other method was compared, and other hospitals were not tested."]
+    judged = judge_overlaps({"Supervised": pd.DataFrame({"dsc": [0.7, 0.9]}, index=["1", "2"])})
+    found = sentences(judged, {"subjects": 2, "reference": "Supervised"}, "Supervised", "dsc", "DSC")
+    assert "0.80 (95% interval 0.70 to 0.90)" in found[0]
+    assert found[1:] == ["No other method was compared, and other hospitals were not tested."]
 
 
 def test_a_value_of_a_column_is_text_in_a_figure_and_neither_formula_nor_markup(tmp_path):
     auc = Estimate(0.7, 0.6, 0.8)
-    groups = [Subgroup("site", value, 20, 5, auc, auc) for value in (r"a$\foo$b", "<script>alert(1)</script>--!>")]
+    groups = [Subgroup("site", value, 20, {"auc": auc}, 5) for value in (r"a$\foo$b", "<script>alert(1)</script>--!>")]
     text = inline_svg(subgroup_figure(groups, 0.7, tmp_path / "a.svg"), "AUC")
     assert r"site: a$\foo$b (20)" in text and "<script" not in text and "--!>" not in text
+
+
+def test_a_heat_map_is_computed_once_and_found_again_until_the_weights_change(tmp_path, monkeypatch):
+    weights, asked = tmp_path / "model.pt", []
+
+    def computed(checkpoint, datalist, wanted, **_):
+        asked.append(dict(wanted))
+        yield from ((row, np.full((4, 6, 3), row, np.uint8)) for row in wanted)
+
+    monkeypatch.setattr("common.evaluation.reports.study.heat_maps.heat_maps", computed)
+    cases = [Case(f"s{row}", 1, 0, 0.1, 0, row=row) for row in (3, 5)]
+    for content, expected in (("one", [{3: 0, 5: 0}]), ("one", []), ("other", [{3: 0, 5: 0}])):
+        if not weights.exists() or weights.read_text() != content:
+            weights.write_text(content)
+        asked.clear()
+        pictures = Pictures(tmp_path / "cases")
+        found = dict(worst_cases._of_fold(weights, tmp_path / "datalist.json", cases, pictures, 256, 60.0))
+        pictures.drop_others()
+        assert asked == expected and {row: int(heat.max()) for row, heat in found.items()} == {3: 3, 5: 5}
+        assert len(list((tmp_path / "cases").iterdir())) == 2

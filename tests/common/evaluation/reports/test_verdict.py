@@ -6,7 +6,7 @@ import pytest
 
 from common.evaluation.predictions import outcomes_of
 from common.evaluation.reports.study.differences import compare_all, explanations
-from common.evaluation.reports.study.judged import judge
+from common.evaluation.reports.study.judged import Judged, judge
 from common.evaluation.reports.study.subgroups import confounders, subgroups
 from common.evaluation.reports.study.verdict import conclude, simplest_baseline
 
@@ -39,6 +39,15 @@ def test_the_p_value_is_small_exactly_where_the_interval_leaves_0_out(seeds):
             found = judged.difference(first, second, "auc")
             assert found.decided == (found.p < 0.05)
             assert found.value == pytest.approx(-judged.difference(second, first, "auc").value)
+
+
+@pytest.mark.parametrize("at_or_below", [48, 49, 50, 51])
+def test_an_interval_that_ends_between_two_resamples_never_contradicts_its_p_value(at_or_below):
+    """An interpolated quantile leaves 0 out with 50 of 2000 resamples below it, beside p = 0.05."""
+    draws = np.sort(np.r_[np.linspace(-1e-6, 0, at_or_below), np.linspace(0.5, 1, 2000 - at_or_below)])
+    points = {name: {"auc": np.array([0.7])} for name in "ab"}
+    found = Judged(points, {"a": {"auc": draws}, "b": {"auc": np.zeros(2000)}}, 0.95).difference("a", "b", "auc")
+    assert found.decided == (found.p < 0.05) == (at_or_below < 50)
 
 
 def test_the_verdict_names_best_method_baseline_and_what_is_undecided():
@@ -87,8 +96,8 @@ def test_subgroups_are_those_of_the_subset_itself_and_small_ones_have_no_metrics
     found = {group.value: group for group in subgroups(outcome, rows, 1, resamples=50)}
     part = outcome.scores[0][:60][outcome.labels[:60] == 1], outcome.scores[0][:60][outcome.labels[:60] == 0]
     expected = (part[0][:, None] > part[1]).mean()
-    assert found["A"].auc.value == pytest.approx(expected)
-    assert (found["A"].subjects, found["C"].subjects, found["C"].auc) == (60, 6, None)
+    assert found["A"].metrics["auc"].value == pytest.approx(expected)
+    assert (found["A"].subjects, found["C"].subjects, found["C"].first) == (60, 6, None)
 
 
 def test_only_a_column_that_tells_the_class_is_a_confounder():
