@@ -118,7 +118,7 @@ def disk_problem(error: BaseException) -> str:
     if number is None or number not in remedies:
         return ""
     assert isinstance(error, OSError)
-    return str(InputError(f"{str(error.filename or 'output')[:_LONGEST]}: {error.strerror}; {remedies[error.errno]}"))
+    return str(InputError(f"{str(error.filename or 'output')[:_LONGEST]}: {error.strerror}; {remedies[number]}"))
 
 
 def root_cause(error: BaseException) -> BaseException:
