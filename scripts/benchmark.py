@@ -462,6 +462,28 @@ def complexity(
     _print("complexity", benchmark.complexity_table(result), {"environment": environment, **result}, output)
 
 
+def study(planned: str, folder: str | None = None, rounds: int = 1, output: str | None = None) -> None:
+    """CPU time of a study over that of its trainings, evaluations and probes alone.
+
+    The study of a plan is run from its beginning to its archive, then the same runs without checks, logs, tables, page,
+    calibration, archive and trial, each in a process of its own. Each takes as long as the study. Plan one first:
+    scripts/study.py <bundle> --dataset_dir D --output_dir PLANNED --budget 10m --until plan.
+
+    Args:
+        planned: folder of a study with its plan, of one worker.
+        folder: folder for the copies; by default a temporary one.
+        rounds: number of measurements.
+        output: JSON to write, with hardware, versions and all numbers.
+    """
+    from common import benchmark
+    from common.study.overhead import measure_overhead, overhead_table
+
+    with TemporaryDirectory() as temporary:
+        result = measure_overhead(Path(planned), Path(folder or temporary), rounds)
+    environment = benchmark.describe_environment()
+    _print("study", overhead_table(result), {"environment": environment, **result}, output)
+
+
 if __name__ == "__main__":
     run_commands(
         {
@@ -479,6 +501,7 @@ if __name__ == "__main__":
                 sweep,
                 processes,
                 inference,
+                study,
             )
         },
         help=__doc__,

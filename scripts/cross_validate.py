@@ -10,6 +10,7 @@ from common.evaluation import CrossValidation
 
 def _show(report: Path) -> None:
     print(f"\nReport: {report}\nFigures: {report.parent / 'figures'}")
+    print(f"Page: python scripts/report.py {report.parent.parent}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from common.evaluation import LabelFractions
 
 def _show(report: Path) -> None:
     print(f"\nTable: {report.parent / 'label_fractions.md'}\nCurves: {report.parent / 'figures/label_fractions.png'}")
-    print(f"Report: {report}")
+    print(f"Report: {report}\nPage: python scripts/report.py {report.parent.parent}")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def package(
         bundle: name of the bundle, e.g. liver_cgc.
         target: receiver of the archive: zoo (configs, library and all formats of the weights, for training, evaluation
             and inference), monailabel (for the stock monaibundle app), monailabel_segmentation (for that app, of a
-            segmenter), monailabel_training (for training in that app) or inference (no Python, only expressions on an
-            allow-list).
+            segmenter), monailabel_training (for training in that app), inference (no Python, only expressions on an
+            allow-list), or hybrid (a classifier that measures radiomics itself, with Python and PyRadiomics).
         weights: model.pt of train.yaml, or TorchScript of a segmenter; default: that of the bundle.
         output: folder for the archive.
         name: name of the archive; default: that of the bundle, for targets other than zoo with _classification or
@@ -52,7 +52,14 @@ def package(
     """
     from common.deploy.consumers.monai_label_segmentation import TARGET, package_segmenter
     from common.deploy.package import package_bundle
+    from common.deploy.packaging.hybrid_archive import TARGET as HYBRID
+    from common.deploy.packaging.hybrid_archive import package_hybrid
 
+    if target == HYBRID:
+        if key or run or address:
+            raise InputError(f"{HYBRID}: takes no key, run or address; leave them out")
+        files: dict[str, Any] = {"calibration": calibration, "metrics": metrics}
+        return package_hybrid(bundle, output, weights, name, **files, overlays=overlays, **settings)
     if target == TARGET:
         if settings or overlays:
             raise InputError(

@@ -23,6 +23,7 @@ def study(
     methods: Sequence[str] | None = None,
     overlays: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
+    vary_pretraining: bool = False,
     fractions: Sequence[float] = (1.0,),
     workers: int = 1,
     incomplete: Literal["report", "drop"] = "report",
@@ -53,6 +54,7 @@ def study(
         methods: rows of the comparison as in label_fractions.py, separated by commas; by default those of the bundle.
         overlays: further config files of the bundle for all stages.
         seeds: random seeds of the trainings.
+        vary_pretraining: whether each pre-training is repeated for each seed, too.
         fractions: parts of the labels, e.g. 0.1,0.5,1 for a curve of label efficiency.
         workers: number of processes that run trainings at the same time, each with its share of the cores.
         incomplete: rows with problems: report refuses them, all at once; drop leaves them out and reports it.
@@ -72,6 +74,7 @@ def study(
         methods=methods,
         overlays=overlays,
         seeds=seeds,
+        vary_pretraining=vary_pretraining,
         fractions=fractions,
         workers=workers,
         budget=budget,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Panel", "comparison_figure", "overlay_figure"]
 
 SIDE = 2.75  # inches of a panel, in a figure of three
-COLOUR_LABEL = "Class activation, share of the map's maximum"
+COLOUR_LABEL = "Class activation,\nshare of the map's maximum"
 
 
 class Panel(NamedTuple):
@@ -61,7 +61,8 @@ def comparison_figure(
                 shown = _draw(axis, panel)
                 if index == 0:
                     axis.set_title(f"{column}\n{panel.title}")
-            axes[index, 0].set_ylabel(f"({chr(ord('a') + index)}) {name}")
+            letter = f"({chr(ord('a') + index)}) " if len(rows) > 1 else ""
+            axes[index, 0].set_ylabel(f"{letter}{name}")
         drawing.colorbar(shown, ax=list(axes.flat), label=COLOUR_LABEL, shrink=0.6, pad=0.01)
         drawing.suptitle(title)
     return Path(path)

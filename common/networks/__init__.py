@@ -19,7 +19,7 @@ from .momentum_contrast import MomentumContrastNetwork, MomentumContrastOutput
 from .momentum_siamese import MomentumSiameseNetwork
 from .pretrained_parts import load_parts
 from .pretrained_unet import PretrainedUNet
-from .probabilities import with_probabilities
+from .probabilities import TemperedSoftmax, with_probabilities
 from .projection import ProjectedEncoder
 from .radiomics_encoder import RadiomicsEncoder
 from .residual_unet_encoder import ResidualUNetEncoder
@@ -67,6 +67,7 @@ __all__ = [
     "SiameseNetwork",
     "SiameseOutput",
     "SimSiamProjector",
+    "TemperedSoftmax",
     "UNetEncoder",
     "VolumeResNet",
     "clip_views",

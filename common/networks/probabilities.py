@@ -5,7 +5,26 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["log_mean_probability", "with_probabilities"]
+__all__ = ["TemperedSoftmax", "log_mean_probability", "with_probabilities"]
+
+
+class TemperedSoftmax(nn.Module):
+    """Temperature scaling without a channel for abstention: ``softmax(z / T)`` (Guo et al. 2017, section 4.2).
+
+    Args:
+        temperature: divisor of the logits, as ``scripts/calibrate.py`` fits it; 1 leaves the probabilities unchanged.
+
+    Shape:
+        ``B[K] -> B[K]``.
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.temperature = float(temperature)
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        """Probabilities of the classes."""
+        return torch.softmax(logits / self.temperature, dim=1)
 
 
 def log_mean_probability(logits: torch.Tensor) -> torch.Tensor:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from radiomics.glcm import RadiomicsGLCM
 
+from .all_at_once import AllAtOnce
 from .grey_levels import GreyLevels
-from .matrices import AllAtOnce, level_pairs, listed
+from .matrices import level_pairs, listed
 
 __all__ = ["FastCooccurrence", "cooccurrence_features"]
 
@@ -20,12 +22,13 @@ INDEPENDENT = 1e-6  # mutual information in bits below which PyRadiomics' own ro
 class FastCooccurrence(AllAtOnce, RadiomicsGLCM):
     """PyRadiomics' class with :func:`cooccurrence_features` of the pairs that occur."""
 
-    def measure(self) -> dict[str, Any] | None:
+    @classmethod
+    def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Means over the angles; by PyRadiomics if the matrix is not symmetric, or there are no pairs or few levels."""
-        levels: GreyLevels = self.settings["grey_levels"]
-        if not (self.symmetricalGLCM and listed(levels, self) and len(levels.present) > 1):
+        levels: GreyLevels = args["grey_levels"]
+        if not (args.get("symmetricalGLCM", True) and listed(args) and len(levels.present) > 1):
             return None
-        matrix = level_pairs(levels, self)
+        matrix = level_pairs(args)
         matrix = matrix[matrix.any((1, 2))]
         if not len(matrix):
             return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from radiomics import imageoperations
 
-from .neighbours import Neighbourhood
+from .neighbours import Neighbourhood, Pairs
 
 __all__ = ["GreyLevels", "count_levels"]
 
@@ -25,12 +26,17 @@ class GreyLevels:
         present: levels that occur, ascending.
         rank: position of each voxel's level in ``present``.
         neighbourhood: the lesion's voxels in its box.
+        intensities: intensity of each voxel of the lesion.
+        voxel_volume: product of the spacings.
     """
 
     values: np.ndarray
     present: np.ndarray
     rank: np.ndarray
     neighbourhood: Neighbourhood
+    intensities: np.ndarray
+    voxel_volume: float
+    _alike: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -58,7 +64,8 @@ class GreyLevels:
         edges = imageoperations.getBinEdges(extremes, **args)
         levels = np.digitize(values, edges)
         occurs = np.bincount(levels) > 0
-        return cls(levels, np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[levels], neighbourhood)
+        rank, volume = (np.cumsum(occurs) - 1)[levels], math.prod(image.GetSpacing())
+        return cls(levels, np.flatnonzero(occurs), rank, neighbourhood, values, volume)
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -66,6 +73,13 @@ class GreyLevels:
         matrix = np.zeros(self.neighbourhood.mask.shape, dtype=int)
         matrix[self.neighbourhood.mask] = self.values
         return matrix
+
+    def alike(self, pairs: Pairs) -> np.ndarray:
+        """Positions of the pairs of one level in ``pairs.graph``, found once for a matrix of zones and dependences."""
+        if self._alike.get("pairs") is not pairs:
+            same = self.rank[pairs.heads] == self.rank[pairs.graph.indices]
+            self._alike.update(pairs=pairs, found=np.flatnonzero(same))
+        return self._alike["found"]
 
     @property
     def number(self) -> int:

@@ -1,15 +1,11 @@
 """PyRadiomics' texture matrices of a lesion's voxels alone; its C code walks through the whole box, once per matrix."""
 
-# names of PyRadiomics' methods
-# flake8: noqa: N802
-
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from radiomics.base import RadiomicsFeaturesBase
 from radiomics.gldm import RadiomicsGLDM
 from radiomics.glrlm import RadiomicsGLRLM
 from radiomics.glszm import RadiomicsGLSZM
@@ -17,53 +13,32 @@ from radiomics.ngtdm import RadiomicsNGTDM
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from .all_at_once import AllAtOnce
 from .grey_levels import GreyLevels
 from .neighbours import MAX_VOXELS, by_angle
 from .sizes import size_features
 
-__all__ = [
-    "AllAtOnce",
-    "FastDependence",
-    "FastNeighbourhoodDifference",
-    "FastRunLength",
-    "FastSizeZone",
-    "level_pairs",
-    "listed",
-]
-
-
-class AllAtOnce(RadiomicsFeaturesBase):
-    """A class of PyRadiomics whose features are measured together, or one by one by itself."""
-
-    def measure(self) -> dict[str, Any] | None:
-        """Values by name; ``None`` for PyRadiomics' own code."""
-        raise NotImplementedError
-
-    def _calculateFeatures(self, voxels: None = None) -> Iterator[tuple[bool, str, Any]]:
-        values = self.measure()
-        if values is None:
-            yield from super()._calculateFeatures(voxels)
-            return
-        for name, enabled in self.enabledFeatures.items():
-            if enabled and not self.featureNames[name]:  # True for deprecated ones, which have no value
-                yield True, name, values[name]
+__all__ = ["FastDependence", "FastNeighbourhoodDifference", "FastRunLength", "FastSizeZone", "level_pairs", "listed"]
 
 
 class FastDependence(AllAtOnce, RadiomicsGLDM):
     """Grey level dependence matrix from the neighbours that differ by up to ``gldm_a``."""
 
-    def measure(self) -> dict[str, Any] | None:
+    @classmethod
+    def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Features of the voxels by level and number of such neighbours, plus one."""
-        levels: GreyLevels = self.settings["grey_levels"]
-        if not listed(levels, self):
+        levels: GreyLevels = args["grey_levels"]
+        if not listed(args):
             return None
-        pairs = levels.neighbourhood.pairs(self.settings, self.settings.get("distances", [1]))
-        if self.gldm_a == 0:
-            alike = levels.rank[pairs.first] == levels.rank[pairs.second]
+        pairs = levels.neighbourhood.pairs(args, args.get("distances", [1]))
+        if (most := args.get("gldm_a", 0)) == 0:
+            first, second = pairs.heads, pairs.graph.indices
+            alike = levels.alike(pairs)
         else:
-            alike = np.abs(levels.values[pairs.first] - levels.values[pairs.second]) <= self.gldm_a
-        size = np.bincount(pairs.first[alike], minlength=pairs.voxels)
-        size += np.bincount(pairs.second[alike], minlength=pairs.voxels)
+            first, second = pairs.first, pairs.second
+            alike = np.flatnonzero(np.abs(levels.values[first] - levels.values[second]) <= most)
+        size = np.bincount(first[alike], minlength=pairs.voxels)
+        size += np.bincount(second[alike], minlength=pairs.voxels)
         counts, sizes = _count(levels.rank, size + 1, len(levels.present))
         names = "SmallDependence", "LargeDependence", "Dependence", ""
         return size_features(counts[None], levels.present, sizes, *names)
@@ -72,14 +47,14 @@ class FastDependence(AllAtOnce, RadiomicsGLDM):
 class FastSizeZone(AllAtOnce, RadiomicsGLSZM):
     """Grey level size zone matrix from the connected components of neighbours with the same level."""
 
-    def measure(self) -> dict[str, Any] | None:
+    @classmethod
+    def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Features of the zones by level and number of voxels."""
-        levels: GreyLevels = self.settings["grey_levels"]
-        if not listed(levels, self):
+        levels: GreyLevels = args["grey_levels"]
+        if not listed(args):
             return None
-        pairs = levels.neighbourhood.pairs(self.settings)
-        neighbours = pairs.graph.indices
-        alike = np.flatnonzero(np.repeat(levels.rank, pairs.forward) == levels.rank[neighbours])
+        pairs = levels.neighbourhood.pairs(args)
+        neighbours, alike = pairs.graph.indices, levels.alike(pairs)
         starts = np.searchsorted(alike, pairs.graph.indptr)
         graph = csr_array((np.ones(len(alike)), neighbours[alike], starts), shape=pairs.graph.shape)
         number, zone = connected_components(graph, directed=False)
@@ -92,10 +67,11 @@ class FastSizeZone(AllAtOnce, RadiomicsGLSZM):
 class FastRunLength(AllAtOnce, RadiomicsGLRLM):
     """Grey level run length matrix from the changes of level along the lines of each angle."""
 
-    def measure(self) -> dict[str, Any] | None:
+    @classmethod
+    def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Features of the runs by level and length."""
-        levels: GreyLevels = self.settings["grey_levels"]
-        lines = levels.neighbourhood.lines(self.settings) if listed(levels, self) else None
+        levels: GreyLevels = args["grey_levels"]
+        lines = levels.neighbourhood.lines(args) if listed(args) else None
         if lines is None:
             return None
         level, number = levels.rank[lines.order], len(levels.present)
@@ -111,32 +87,48 @@ class FastRunLength(AllAtOnce, RadiomicsGLRLM):
         return size_features(counts, levels.present, sizes, "ShortRun", "LongRun", "RunLength", "Run")
 
 
-class FastNeighbourhoodDifference(RadiomicsNGTDM):
+class FastNeighbourhoodDifference(AllAtOnce, RadiomicsNGTDM):
     """Neighbouring grey tone difference matrix from the mean level of each voxel's neighbours."""
 
-    def _calculateMatrix(self, voxels: None = None) -> np.ndarray:
-        levels: GreyLevels = self.settings["grey_levels"]
-        if not listed(levels, self):
-            return super()._calculateMatrix(voxels)
-        pairs = levels.neighbourhood.pairs(self.settings, self.settings.get("distances", [1]))
+    @classmethod
+    def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Features of the share p of each level i and the sum s of its voxels' distances from their neighbours' mean.
+
+        Sums over all pairs of levels are written with their terms once for both orders.
+        """
+        levels: GreyLevels = args["grey_levels"]
+        if not listed(args):
+            return None
+        pairs = levels.neighbourhood.pairs(args, args.get("distances", [1]))
         values = levels.values.astype(np.float64)
-        mean = (pairs.graph @ values + pairs.graph.T @ values) / np.maximum(pairs.number, 1)
-        difference = np.where(pairs.number > 0, np.abs(levels.values - mean), 0)  # as PyRadiomics
-        sums = np.bincount(levels.rank, difference)
-        return np.stack([np.bincount(levels.rank), sums, levels.present], axis=-1)[None].astype(np.float64)
+        mean = (pairs.graph @ values + pairs.backward @ values) / np.maximum(pairs.number, 1)
+        difference = np.where(pairs.number > 0, np.abs(values - mean), 0)  # as PyRadiomics
+        s, p = np.bincount(levels.rank, difference), np.bincount(levels.rank) / len(values)
+        i, number, total = levels.present.astype(np.float64), len(levels.present), s.sum()
+        distance = np.abs(i[:, None] - i)
+        weight, weighted, sums = i * p, p * s, p[:, None] + p
+        coarse, busy = weighted.sum(), np.abs(weight[:, None] - weight).sum()
+        square = distance * distance
+        return {
+            "Busyness": coarse / busy if busy else 0.0,
+            "Coarseness": 1 / coarse if coarse else 1e6,
+            "Complexity": np.sum(distance * (weighted[:, None] + weighted) / sums) / len(values),
+            "Contrast": p @ square @ p * total / len(values) / (number * (number - 1)) if number > 1 else 0.0,
+            "Strength": np.sum(sums * square) / total if total else 0.0,
+        }
 
 
-def level_pairs(levels: GreyLevels, measure: RadiomicsFeaturesBase) -> np.ndarray:
+def level_pairs(args: Mapping[str, Any]) -> np.ndarray:
     """Number of neighbours with levels i and j in the direction of each angle, ``[angle, i, j]``.
 
     Args:
-        levels: grey levels of the lesion.
-        measure: class of PyRadiomics with the settings.
+        args: PyRadiomics settings, with ``grey_levels``.
 
     Returns:
         The matrices over the levels that occur.
     """
-    pairs = levels.neighbourhood.pairs(measure.settings, measure.settings.get("distances", [1]))
+    levels: GreyLevels = args["grey_levels"]
+    pairs = levels.neighbourhood.pairs(args, args.get("distances", [1]))
     number = len(levels.present)
     cells = levels.rank[pairs.first]
     cells *= number
@@ -145,9 +137,10 @@ def level_pairs(levels: GreyLevels, measure: RadiomicsFeaturesBase) -> np.ndarra
     return np.array(parts, dtype=np.float64).reshape(-1, number, number)
 
 
-def listed(levels: GreyLevels, measure: RadiomicsFeaturesBase) -> bool:
+def listed(args: Mapping[str, Any]) -> bool:
     """Whether the lesion's neighbours are listed, and its angles are not weighted."""
-    return levels.neighbourhood.voxels <= MAX_VOXELS and measure.settings.get("weightingNorm") is None
+    levels: GreyLevels = args["grey_levels"]
+    return levels.neighbourhood.voxels <= MAX_VOXELS and args.get("weightingNorm") is None
 
 
 def _count(level: np.ndarray, size: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -121,10 +121,12 @@ def _diameter_of_planes(surface: np.ndarray, axis: int, spacing: np.ndarray) -> 
 
 def _ends(surface: np.ndarray, axis: int, row: int, column: int) -> np.ndarray:
     """Whether a point is the first or the last of its row in its plane."""
-    order = np.lexsort((surface[:, column], surface[:, row], surface[:, axis]))
-    line = surface[order][:, [axis, row]]
+    extent = surface.max(axis=0) + 1
+    line = surface[:, axis] * extent[row] + surface[:, row]
+    order = np.argsort(line * extent[column] + surface[:, column])
+    line = line[order]
     change = np.ones(len(line) + 1, dtype=bool)
-    change[1:-1] = (line[1:] != line[:-1]).any(axis=1)
+    change[1:-1] = line[1:] != line[:-1]
     ends = np.empty(len(line), dtype=bool)
     ends[order] = change[:-1] | change[1:]
     return ends

@@ -40,9 +40,19 @@ class Pairs:
         return csr_array((np.ones(len(self.first)), (self.first, self.second)), shape=(self.voxels, self.voxels))
 
     @cached_property
+    def backward(self) -> csr_array:
+        """The transpose of :attr:`graph`."""
+        return self.graph.T.tocsr()
+
+    @cached_property
     def forward(self) -> np.ndarray:
         """Number of pairs of which each voxel is the first."""
         return np.diff(self.graph.indptr)
+
+    @cached_property
+    def heads(self) -> np.ndarray:
+        """The first voxel of each pair in the order of :attr:`graph`."""
+        return np.repeat(np.arange(self.voxels), self.forward)
 
     @cached_property
     def number(self) -> np.ndarray:
@@ -132,10 +142,11 @@ class Neighbourhood:
             start = voxels - angle[:, None] * position  # where the line crosses the plane 0 of the axis
             extent = np.ptp(start, axis=1) + 1
             line = np.ravel_multi_index(start - start.min(axis=1, keepdims=True), extent)
-            if len(np.unique(line)) == len(line):
-                continue
             step = line * (2 * self.mask.shape[axis] + 1) + position
             order = np.argsort(step)
+            ordered = line[order]
+            if not (ordered[1:] == ordered[:-1]).any():
+                continue
             orders.append(order)
             breaks.append(np.diff(step[order], prepend=step[order[0]] - 2) != 1)
         bounds = np.arange(len(orders) + 1) * self.voxels

@@ -28,25 +28,27 @@ def size_features(
     number = counts.sum((1, 2))
     p = counts / number[:, None, None]
     pg, pr = p.sum(2), p.sum(1)  # by level and by size, for each angle
-    mean = p.mean(0)
+    angles = len(p)
+    mean = p.sum(0) / angles
     i, j = levels.astype(float), sizes.astype(float)
-    i2, j2 = i**2, j**2
+    i2, j2 = i * i, j * j
     by_level, by_size = mean.sum(1), mean.sum(0)
-    uniform_g, uniform_r = np.sum(pg**2, 1), np.sum(pr**2, 1)
+    uniform_g, uniform_r = (pg * pg).sum(1), (pr * pr).sum(1)
+    mean_g, mean_r = pg @ i, pr @ j
     cells = p[p > 0]
     low, high = (1 / i2) @ mean, i2 @ mean
     short = {"RunLength": "Run", "SizeZone": "Zone"}.get(size, size)
     return {
         f"{few}Emphasis": by_size @ (1 / j2),
         f"{many}Emphasis": by_size @ j2,
-        "GrayLevelNonUniformity": np.mean(uniform_g * number),
-        "GrayLevelNonUniformityNormalized": np.mean(uniform_g),
-        f"{size}NonUniformity": np.mean(uniform_r * number),
-        f"{size}NonUniformityNormalized": np.mean(uniform_r),
-        f"{short}Percentage": np.mean(1 / (pr @ j)),
-        "GrayLevelVariance": np.mean(np.sum(pg * (i - (pg @ i)[:, None]) ** 2, 1)),
-        f"{short}Variance": np.mean(np.sum(pr * (j - (pr @ j)[:, None]) ** 2, 1)),
-        f"{short}Entropy": -(cells @ np.log2(cells + np.spacing(1))) / len(p),
+        "GrayLevelNonUniformity": uniform_g @ number / angles,
+        "GrayLevelNonUniformityNormalized": uniform_g.sum() / angles,
+        f"{size}NonUniformity": uniform_r @ number / angles,
+        f"{size}NonUniformityNormalized": uniform_r.sum() / angles,
+        f"{short}Percentage": (1 / mean_r).sum() / angles,
+        "GrayLevelVariance": (pg * (i - mean_g[:, None]) ** 2).sum() / angles,
+        f"{short}Variance": (pr * (j - mean_r[:, None]) ** 2).sum() / angles,
+        f"{short}Entropy": -(cells @ np.log2(cells + np.spacing(1))) / angles,
         f"LowGrayLevel{emphasis}Emphasis": by_level @ (1 / i2),
         f"HighGrayLevel{emphasis}Emphasis": by_level @ i2,
         f"{few}LowGrayLevelEmphasis": low @ (1 / j2),

@@ -14,6 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 from radiomics import getFeatureClasses
 from radiomics.base import RadiomicsFeaturesBase
 
+from .all_at_once import AllAtOnce
 from .cooccurrence import FastCooccurrence
 from .grey_levels import GreyLevels
 from .intensity import FastIntensity
@@ -85,7 +86,10 @@ def class_features(
     name: str, image: sitk.Image, mask: sitk.Image, wanted: Sequence[str] | None, args: Mapping[str, Any]
 ) -> dict[str, float]:
     """Features of one class, with arguments as in :func:`texture_features`; no ``wanted`` names mean all features."""
-    measure = feature_class(name)(image, mask, **args)
+    wanted_class = feature_class(name)
+    if issubclass(wanted_class, AllAtOnce) and (values := wanted_class.values(wanted, args)) is not None:
+        return {f"{name}_{feature}": float(value) for feature, value in values.items()}
+    measure = wanted_class(image, mask, **args)
     for feature in wanted or []:
         measure.enableFeatureByName(feature)
     return {f"{name}_{feature}": float(value) for feature, value in measure.execute().items()}

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
+from ..evaluation.protocols.costs import read_costs
 from ..evaluation.protocols.label_fractions import LabelFractions
 from ..evaluation.protocols.methods import FineTuning, Probe
 from ..evaluation.protocols.segmentation import Segmentation
 from ..tasks import Task
+from .pace import Pace
 from .plan import Plan
 from .progress import Watched
 
-__all__ = ["COMPARE", "comparison_of", "row_entries", "shared_options", "watched_runs"]
+__all__ = ["COMPARE", "comparison_of", "measured_pace", "row_entries", "shared_options", "watched_runs"]
 
 COMPARE = "compare"
 SHORT = 3.0  # seconds of a run that the estimate does not list
@@ -47,6 +49,7 @@ def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentation:
     options: dict[str, Any] = {
         "fractions": plan.fractions,
         "seeds": plan.seeds,
+        "vary_pretraining": plan.vary_pretraining,
         "fold": plan.folds,
         "workers": plan.workers,
     }
@@ -61,14 +64,33 @@ def watched_runs(tasks: Iterable[Task], plan: Plan) -> list[Watched]:
         plan: plan with an estimate of each stage.
     """
     stages = [stage for stage in plan.estimate.get("stages", []) if stage["runs"]]
-    return [Watched(task.name, task.makes, _expected(task.name, stages)) for task in tasks]
+    return [_watched(task, stages) for task in tasks]
 
 
-def _expected(name: str, stages: Sequence[Mapping[str, Any]]) -> float:
-    """Seconds of a run, by the longest stage whose words its name holds."""
-    named = [(stage["what"].removeprefix("training "), stage) for stage in stages]
-    found = [(len(words), stage["seconds"] / stage["runs"]) for words, stage in named if words.lower() in name.lower()]
-    return max(found)[1] if found else SHORT
+def _watched(task: Task, stages: Sequence[Mapping[str, Any]]) -> Watched:
+    """A run with what the plan expects of the longest stage whose words its name holds."""
+    named = {stage["what"].removeprefix("training "): stage for stage in stages}
+    words = max((each for each in named if each.lower() in task.name.lower()), key=len, default=None)
+    if words is None:
+        return Watched(task.name, task.makes, SHORT)
+    stage = named[words]
+    return Watched(task.name, task.makes, stage["seconds"] / stage["runs"], stage["what"], stage.get("epochs") or 0)
+
+
+def measured_pace(study: Path, plan: Plan, runs: Sequence[Watched]) -> Pace:
+    """The pace of the runs of a comparison that are done, so that the rest and the final training are estimated by it.
+
+    Args:
+        study: folder of the study.
+        plan: its plan.
+        runs: runs of the comparison.
+    """
+    costs, pace = read_costs(study / COMPARE), Pace()
+    for run in runs:
+        made = str(run.makes.relative_to(study / COMPARE)) if run.makes is not None else ""
+        if made in costs and run.done():
+            pace.add(run.stage or run.name, costs[made]["seconds"] / max(1, plan.workers), run.seconds)
+    return pace
 
 
 def row_entries(comparison: LabelFractions | Segmentation, plan: Plan) -> list[dict[str, str]]:

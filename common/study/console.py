@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["quiet"]
+__all__ = ["quiet", "without_arguments"]
 
 
 @contextmanager
@@ -45,6 +45,22 @@ def quiet(log: Path) -> Iterator[TextIO]:
             os.dup2(descriptor, target)
             os.close(descriptor)
         terminal.close()
+
+
+@contextmanager
+def without_arguments() -> Iterator[None]:
+    """Hide the options of this process: those of a study are in its plan, and are none of the configs that it runs.
+
+    A checkpoint is refused where an option on the command line contradicts its record, see
+    :func:`~common.as_trained.agreed_settings`; the options of a study are meant for other configs than the one that
+    reads the checkpoint.
+    """
+    kept = sys.argv
+    sys.argv = kept[:1]
+    try:
+        yield
+    finally:
+        sys.argv = kept
 
 
 def _flush() -> None:

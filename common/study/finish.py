@@ -26,6 +26,7 @@ __all__ = [
     "calibrate",
     "collect_weights",
     "final_training_of",
+    "is_hybrid",
     "package",
     "read_row",
     "training_settings",
@@ -64,6 +65,8 @@ def collect_weights(study: Path, plan: Plan, text: str, training: FinalTraining 
     Returns:
         Overlays of ``train.yaml`` for the weights.
     """
+    from ..deploy.packaging.hybrid_archive import needs_radiomics
+
     final, row = study / FINAL, read_row(plan, study, text)
     overlays = [*plan.overlays, *row.overlays]
     if training is not None:
@@ -71,6 +74,11 @@ def collect_weights(study: Path, plan: Plan, text: str, training: FinalTraining 
     folders = [path.parent for path in weights_of_folds(study, plan, row)]
     if len(folders) == 1 or plan.final["kind"] == "all":
         return _copied(folders[0], final, overlays)
+    if needs_radiomics(plan.bundle, folders[0] / "model.pt"):
+        raise InputError(
+            f"plan.yaml: final: kind: found ensemble of {row.name}, whose folds have a scale of the radiomics each; "
+            "expected all; correct it"
+        )
     written = write_ensemble(BundleConfigs(plan.bundle), overlays, [folder / "model.pt" for folder in folders], final)
     return [*overlays, str(written)]
 
@@ -112,29 +120,38 @@ def calibrate(study: Path, plan: Plan, text: str) -> Path | None:
         write_calibration(judge_calibration(read_calibration_rows(tables)), path)
     except InputError as error:
         logger.warning(f"without a calibration.json: {error}")
-        path.unlink(missing_ok=True)
+        for other in path.parent.glob("calibration*"):  # of a method that was chosen before
+            other.unlink()
         return None
     return path
 
 
 def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path | None, metrics: Path) -> Path:
-    """Write and check the archive for receivers that accept no code.
+    """Write and check the archive: for receivers that accept no code, unless the network takes radiomics.
 
     Raises:
         InputError: the network cannot be packaged.
     """
     from ..deploy.package import package_bundle
+    from ..deploy.packaging.hybrid_archive import needs_radiomics, package_hybrid
     from ..deploy.verification.archive import open_archive
     from ..deploy.verification.scan import scan_folder
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
     settings = {**overlaid_settings(plan, overlays), **_rules(study, plan)}
+    if needs_radiomics(plan.bundle, final / "model.pt"):  # which is Python
+        return package_hybrid(plan.bundle, final, **files, overlays=overlays, **settings)
     archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
     with open_archive(archive) as folder:
         if problems := scan_folder(folder):
             raise InputError.of_rows(f"{archive}: refused, as it may run code", problems)
     return archive
+
+
+def is_hybrid(archive: Path) -> bool:
+    """Whether an archive of :func:`package` measures radiomics, and so runs Python."""
+    return archive.stem.endswith("_hybrid")
 
 
 def write_metrics(study: Path, plan: Plan, text: str) -> Path:

@@ -33,6 +33,7 @@ class Plan:
         methods: rows of the comparison, as :class:`~common.evaluation.LabelFractions` reads them.
         folds: folds to hold out one by one.
         seeds: random seeds of the trainings.
+        vary_pretraining: whether the pre-trainings have them, too, instead of one for all.
         fractions: parts of the labels.
         workers: number of processes that run trainings at the same time.
         overlays: configs of the bundle for all stages.
@@ -57,6 +58,7 @@ class Plan:
     folds: Sequence[int]
     test_datalist: str | None = None
     seeds: Sequence[int] = (0,)
+    vary_pretraining: bool = False
     fractions: Sequence[float] = (1.0,)
     workers: int = 1
     overlays: Sequence[str] = ()
@@ -133,6 +135,7 @@ def _problems(found: Any) -> Iterator[str]:
     ):
         if name in found and not isinstance(found[name], kind):
             yield f"{name}: found {found[name]!r}; expected {what}; correct it"
+    yield from _wrong_items(found)
     if found.get("task") not in ("classification", "segmentation", None):
         yield f"task: found {found['task']!r}; expected classification or segmentation; correct it"
     final = found.get("final")
@@ -140,6 +143,24 @@ def _problems(found: Any) -> Iterator[str]:
         yield f"final: kind: found {final.get('kind')!r}; expected all or ensemble; correct it"
     elif isinstance(final, Mapping) and final["kind"] == "ensemble" and found.get("task") == "segmentation":
         yield "final: kind: found ensemble for a segmentation; expected all; correct it"
+
+
+def _wrong_items(found: Mapping[str, Any]) -> Iterator[str]:
+    """Values of another type within the lists, and single ones."""
+    kinds: list[tuple[str, tuple[type, ...], str]] = [
+        *((name, (int,), "whole numbers") for name in ("folds", "seeds")),
+        ("fractions", (int, float), "numbers above 0, at most 1"),
+        *((name, (str,), "names") for name in ("methods", "overlays", "subgroups")),
+    ]
+    for name, kind, what in kinds:
+        items = found[name] if isinstance(found.get(name), list) else []
+        if wrong := [item for item in items if not isinstance(item, kind) or isinstance(item, bool)]:
+            yield f"{name}: found {wrong[0]!r}; expected {what}; correct it"
+    workers, varied = found.get("workers", 1), found.get("vary_pretraining", False)
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        yield f"workers: found {workers!r}; expected a number from 1; correct it"
+    if not isinstance(varied, bool):
+        yield f"vary_pretraining: found {varied!r}; expected true or false; correct it"
 
 
 def _lines(study: Path, plan: Plan) -> Iterator[str]:
@@ -153,7 +174,7 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
     for text in plan.methods:
         yield _with_reason(f"- {text}", plan.reasons.get(f"methods.{text}"))
     yield _with_reason(f"folds: {_flow(plan.folds)}", "held out one by one; the predictions are pooled")
-    for name in ("seeds", "fractions", "workers", "overlays"):
+    for name in ("seeds", "vary_pretraining", "fractions", "workers", "overlays"):
         yield _with_reason(f"{name}: {_flow(content[name])}", plan.reasons.get(name))
     yield from _section("settings", plan.settings, "", plan, "ids of every config that has them")
     yield from _section("pretrain", plan.pretrain, "pretrain.", plan, "ids of the pre-training alone")

@@ -45,6 +45,7 @@ class Wishes:
     methods: Sequence[str] | None = None
     overlays: Sequence[str] = ()
     seeds: Sequence[int] = (0,)
+    vary_pretraining: bool = False
     fractions: Sequence[float] = (1.0,)
     workers: int = 1
     budget: str | None = None
@@ -183,6 +184,7 @@ def _draft(
         methods=list(wishes.methods or protocol.methods),
         folds=list(found.folds),
         seeds=list(wishes.seeds),
+        vary_pretraining=wishes.vary_pretraining,
         fractions=list(wishes.fractions),
         workers=wishes.workers,
         overlays=overlays,

@@ -1,16 +1,20 @@
-"""One bar for all runs of a study: what is running, and the time that is left."""
+"""One bar for all runs of a study: stage, epoch, and the time that is left."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
+
+from .pace import Pace
 
 __all__ = ["Watched", "duration", "watching"]
 
@@ -24,64 +28,121 @@ class Watched:
 
     Args:
         name: words for the bar.
-        makes: file that is there once the run is done.
+        makes: file that is there once the run is done; ``None`` for one that is done when the ``with`` block ends.
         seconds: estimated seconds.
+        stage: stage whose pace it has; by default its own.
+        epochs: number of epochs, of which ``metrics.csv`` beside the result has a row each.
     """
 
     name: str
-    makes: Path
+    makes: Path | None
     seconds: float
+    stage: str = ""
+    epochs: int = 0
+
+    def done(self) -> bool:
+        """Whether its file is there."""
+        return self.makes is not None and self.makes.exists()
+
+    def epoch(self) -> int:
+        """Number of epochs that are done."""
+        if not self.epochs or self.makes is None:
+            return 0
+        folder = self.makes.parent.parent if self.makes.parent.name == "evaluate" else self.makes.parent
+        try:
+            return min(self.epochs, max(0, (folder / "metrics.csv").read_bytes().count(b"\n") - 1))
+        except OSError:
+            return 0
+
+    def share(self) -> float:
+        """Part of the run that is done."""
+        return self.epoch() / self.epochs if self.epochs else 0.0
 
 
 @contextmanager
-def watching(runs: Sequence[Watched], terminal: TextIO, title: str) -> Iterator[None]:
+def watching(
+    runs: Sequence[Watched], terminal: TextIO, title: str, *, workers: int = 1, pace: Pace | None = None
+) -> Iterator[None]:
     """Show a bar while the runs are done in a ``with`` block, by the files that they make.
 
     Args:
         runs: runs in their order; those whose file exists are done.
         terminal: stream of the bar.
         title: words before the bar.
+        workers: number of runs at the same time.
+        pace: pace of the stages so far.
     """
+    watch = _Watch(list(runs), workers, pace or Pace())
     ended = threading.Event()
-    thread = threading.Thread(target=_watch, args=(list(runs), terminal, title, ended.wait), daemon=True)
+    thread = threading.Thread(target=watch.show, args=(terminal, title, ended.wait), daemon=True)
     thread.start()
     try:
         yield
+        watch.finished = True
     finally:
         ended.set()
         thread.join()
 
 
-def _watch(runs: list[Watched], terminal: TextIO, title: str, wait: Callable[[float], bool]) -> None:
-    start = time.monotonic()
-    done = {run.makes for run in runs if run.makes.exists()}
-    before = sum(run.seconds for run in runs if run.makes in done)
-    total = sum(run.seconds for run in runs)
-    interval = 0.1 if terminal.isatty() else QUIET
-    form = "{desc} {percentage:3.0f}% |{bar:24}| {postfix}"
-    with tqdm(total=total, desc=title, file=terminal, bar_format=form, mininterval=interval, leave=True) as bar:
-        bar.update(before)
-        ended = False
-        while not ended:
-            ended = wait(EVERY)
-            done |= {run.makes for run in runs if run.makes not in done and run.makes.exists()}
-            finished = sum(run.seconds for run in runs if run.makes in done)
-            now = next((run.name for run in runs if run.makes not in done), "")
-            left = _left(total - finished, finished - before, time.monotonic() - start)
-            number = f"{len(done)}/{len(runs)} runs"
-            text = (
-                f"{number}, {duration(left)} left: {now}" if now else f"{number}, {duration(time.monotonic() - start)}"
-            )
-            bar.set_postfix_str(text, refresh=False)
-            bar.update(finished - bar.n)
+class _Watch:
+    """What is done of the runs, and how fast."""
+
+    def __init__(self, runs: list[Watched], workers: int, pace: Pace) -> None:
+        self.runs, self.workers, self.pace = runs, workers, pace
+        self.finished = False
+        self.shares = [1.0 if run.done() else run.share() for run in runs]
+
+    def show(self, terminal: TextIO, title: str, wait: Callable[[float], bool]) -> None:
+        """Draw the bar until the block ends."""
+        start = looked = time.monotonic()
+        interval = 0.1 if terminal.isatty() else QUIET
+        form = "{desc} {percentage:3.0f}% |{bar:24}| {unit}"
+        total, columns = sum(run.seconds for run in self.runs), _columns(terminal)
+        look = {"bar_format": form, "mininterval": interval, "ncols": columns, "unit": ""}
+        with tqdm(total=total, desc=title, file=terminal, position=0, **look) as bar:  # below no bar of a library
+            ended = False
+            while not ended:
+                ended = wait(EVERY)
+                now = time.monotonic()
+                self._look(now - looked)
+                looked = now
+                bar.unit = self._text(now - start)  # {postfix} would begin with a comma
+                bar.update(sum(run.seconds * part for run, part in zip(self.runs, self.shares, strict=True)) - bar.n)
+            bar.leave = self.finished  # above an error a bar would only be in the way
+
+    def _look(self, passed: float) -> None:
+        """Note what has been done since the last look."""
+        running = [place for place, share in enumerate(self.shares) if share < 1][: self.workers]
+        for place in running:
+            self.pace.add(self._stage(place), took=passed / len(running))
+        for place, run in enumerate(self.runs):
+            before = self.shares[place]
+            if before < 1:
+                finished = run.done() or (self.finished and run.makes is None)
+                self.shares[place] = 1.0 if finished else max(before, min(run.share(), 0.99))
+                self.pace.add(self._stage(place), expected=run.seconds * (self.shares[place] - before))
+
+    def _stage(self, place: int) -> str:
+        return self.runs[place].stage or self.runs[place].name
+
+    def _text(self, elapsed: float) -> str:
+        done = f"{sum(share == 1 for share in self.shares)}/{len(self.runs)} runs, " if len(self.runs) > 1 else ""
+        place = next((place for place, share in enumerate(self.shares) if share < 1), None)
+        if place is None:
+            return f"{done}{duration(elapsed)}"
+        remaining: defaultdict[str, float] = defaultdict(float)
+        for number, run in enumerate(self.runs):
+            remaining[self._stage(number)] += run.seconds * (1 - self.shares[number])
+        run = self.runs[place]
+        epoch = f", epoch {run.epoch()}/{run.epochs}" if run.epochs else ""
+        return f"{done}{duration(self.pace.left(remaining))} left: {run.name}{epoch}"
 
 
-def _left(expected: float, done: float, elapsed: float) -> float:
-    """Seconds left: the estimate, corrected by the pace so far in proportion to what it is known from."""
-    if done <= 0:
-        return expected
-    known = min(1.0, done / 120)
-    return expected * (known * elapsed / done + 1 - known)
+def _columns(terminal: TextIO) -> int | None:
+    """Width of a terminal, so that the bar has one line; ``None`` for a file."""
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(terminal.fileno()).columns
+    return None
 
 
 def duration(seconds: float) -> str:

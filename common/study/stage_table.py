@@ -73,6 +73,7 @@ class StageTable:
         """
         plan, folds, found = self.plan, len(self.plan.folds), self.read()
         repeats = folds * len(plan.seeds) * len(plan.fractions)
+        pretrained = folds * (len(plan.seeds) if plan.vary_pretraining else 1)
         yield Stage("report, archive, trial", "other", frozenset(), 1, seconds=CONSTANT)
         measures = frozenset(text for text, row in found if isinstance(row, Probe) and row.start is None)
         if measures:
@@ -85,13 +86,12 @@ class StageTable:
             images = self._images(labelled=False)
             epochs = self._epochs(PRETRAIN, encoder.overlay)
             what = f"pre-training {encoder.name}"
-            yield Stage(what, PRETRAIN, names, folds * runs, self._final, images, epochs=epochs, cost=cost)
+            yield Stage(what, PRETRAIN, names, pretrained * runs, self._final, images, epochs=epochs, cost=cost)
             probes = frozenset(text for text, row in of if isinstance(row, Probe))
             if probes:
                 seconds = cost.setup + len(self.rows) * (cost.load + 0.4 * cost.step / max(cost.images, 1))
-                yield Stage(
-                    f"features and probes of {encoder.name}", "other", probes, folds * runs, seconds=seconds + PROBE
-                )
+                what, number = f"features and probes of {encoder.name}", pretrained * runs
+                yield Stage(what, "other", probes, number, seconds=seconds + PROBE)
         for text, row in found:
             if isinstance(row, FineTuning):
                 yield self._training(text, row, repeats, costs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,19 +12,20 @@ from typing import Any, TextIO
 from ..errors import InputError
 from ..locks import locked
 from .choice import choose_row, main_metric
-from .compare import COMPARE, comparison_of, row_entries, watched_runs
-from .console import quiet
+from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched_runs
+from .console import quiet, without_arguments
+from .finish import is_hybrid
 from .journal import Journal
 from .packages import check_packages
 from .plan import PLAN, Plan, read_plan
 from .plan_text import describe_plan
 from .planning import Wishes, make_plan
-from .progress import watching
+from .progress import Watched, watching
 
 __all__ = ["STEPS", "Study"]
 
-PLANNING = "plan: reading all images, then three steps of each training; a minute or more without a bar\n"
 STEPS = ("plan", "compare", "conclude", "finish")
+PLANNING, TABLES, REPORT = 45.0, 10.0, 40.0  # seconds on small cohorts, for the bar alone
 
 
 class Study:
@@ -54,9 +55,9 @@ class Study:
             return plan
         new, ours = not self.folder.exists(), False
         try:
-            with self._step("plan") as terminal:
+            checks = Watched("checks of all files, three steps of each training", None, PLANNING)
+            with self._step("plan") as terminal, watching([checks], terminal, "plan"):
                 ours = new  # and not of another process, whose lock refuses this one
-                terminal.write(PLANNING)
                 Journal(self.folder).write(typed=_typed(wishes))
                 plan = make_plan(wishes)
         except InputError:
@@ -76,9 +77,12 @@ class Study:
         plan, report = read_plan(self.folder), self.folder / COMPARE / "report" / "report.md"
         comparison = comparison_of(self.folder, plan)
         runs = watched_runs(comparison.tasks(), plan)
-        if report.is_file() and all(run.makes.is_file() for run in runs) and _done(Journal(self.folder), "compare"):
+        if report.is_file() and all(run.done() for run in runs) and _done(Journal(self.folder), "compare"):
             return report
-        with self._step("compare") as terminal, watching(runs, terminal, "compare"):
+        pace = measured_pace(self.folder, plan, runs)
+        bar: dict[str, Any] = {"workers": plan.workers, "pace": pace}
+        runs.append(Watched("tables and figures", None, TABLES))
+        with self._step("compare") as terminal, watching(runs, terminal, "compare", **bar):
             Journal(self.folder).write(rows=row_entries(comparison, plan))
             return comparison.run()
 
@@ -94,7 +98,7 @@ class Study:
         choice = choose_row(summary, journal["rows"], plan.final.get("method"), tested=plan.test_datalist is not None)
         report = self.folder / "report.html"
         if not (self._is_concluded(report) and choice == journal["choice"]):
-            with self._step("conclude"):
+            with self._step("conclude") as terminal, watching([Watched("report", None, REPORT)], terminal, "conclude"):
                 Journal(self.folder).write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
                 report = self._write_report()
         self.say(_verdict(summary, choice))
@@ -115,18 +119,21 @@ class Study:
         self.conclude()
         plan, journal = read_plan(self.folder), Journal(self.folder)
         with self._step("finish") as terminal:
-            entry = finish(self.folder, plan, journal["choice"]["text"], terminal)
-            archive = self.folder / entry["archive"]
-            command = _use(Path(self._as_typed(archive)), plan)
-            journal = Journal(self.folder)
-            journal.write(final=entry, next=command)
-            self._write_report()
+            finish(self.folder, plan, journal["choice"]["text"], terminal, self._conclude_with)
+        journal = Journal(self.folder)
+        archive = self.folder / journal["final"]["archive"]
         self.say(f"final model: {self._as_typed(archive)}")
-        if entry["calibration"] is None and plan.task == "classification":
+        if journal["final"]["calibration"] is None and plan.task == "classification":
             self.say("It is not calibrated: logs/finish.log says why.")
-        self.say(_trial(entry["cases"]))
-        self.say(f"next: {command}")
+        self.say(_trial(journal["final"]["cases"]))
+        self.say(f"next: {journal['next']}")
         return archive
+
+    def _conclude_with(self, entry: Mapping[str, Any]) -> None:
+        """Note the final model, and write the report with it."""
+        command = _use(Path(self._as_typed(self.folder / entry["archive"])), read_plan(self.folder))
+        Journal(self.folder).write(final=entry, next=command)
+        self._write_report()
 
     @property
     def _shown(self) -> str:
@@ -153,7 +160,7 @@ class Study:
     def _step(self, name: str) -> Iterator[TextIO]:
         """A step with its lock, its time in the journal and its log; the terminal for the bar."""
         log = self.folder / "logs" / f"{name}.log"
-        with locked(self.folder), Journal(self.folder).step(name), quiet(log) as terminal:
+        with locked(self.folder), Journal(self.folder).step(name), without_arguments(), quiet(log) as terminal:
             yield terminal
 
     def _check_same(self, plan: Plan, wishes: Wishes) -> None:
@@ -171,6 +178,11 @@ class Study:
 
 def _use(archive: Path, plan: Plan) -> str:
     """The command that applies the final model."""
+    if is_hybrid(archive):
+        return (
+            f"unzip {archive} && cd {archive.stem} && python -m monai.bundle run evaluating --config_file "
+            "configs/inference.json --dataset_dir <folder with datalist.json> --output_dir results"
+        )
     if plan.task == "classification":
         return f"python scripts/predict.py {archive} <folder of new images> --output results"
     return (
@@ -192,7 +204,8 @@ def _typed(wishes: Wishes) -> dict[str, Any]:
     from .planning import budget_seconds
 
     plain = Wishes(wishes.bundle, wishes.dataset_dir, wishes.output_dir)
-    names = ("datalist", "test_datalist", "task", "methods", "seeds", "fractions", "workers", "overlays", "final")
+    names = ["datalist", "test_datalist", "task", "methods", "seeds", "vary_pretraining", "fractions"]
+    names += ["workers", "overlays", "final"]
     found: dict[str, Any] = {"bundle": Path(wishes.bundle).name, "dataset_dir": wishes.dataset_dir}
     found |= {name: value for name in names if (value := getattr(wishes, name)) != getattr(plain, name)}
     if wishes.budget is not None:

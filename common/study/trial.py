@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import write_atomically
 
-__all__ = ["choose_cases", "try_archive"]
+__all__ = ["choose_cases", "try_archive", "try_hybrid"]
 
 CASES = 5
 
@@ -55,6 +58,45 @@ def try_archive(archive: Path, rows: Sequence[Mapping[str, Any]], folder: Path, 
     if batch.failed:
         raise InputError.of_rows(str(archive), [f"{name}: {reason}" for name, reason in batch.failed.items()])
     return [_entry(row, result, channels) for row, result in zip(testing, batch.results, strict=True)]
+
+
+def try_hybrid(archive: Path, rows: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:
+    """The same by an archive that measures radiomics itself: by its own command and Python, from its own folder.
+
+    Args:
+        archive: archive of ``scripts/package.py --target hybrid``.
+        rows: cases of :func:`choose_cases`.
+        folder: folder of the datalist and the results.
+        device: device of the network.
+
+    Returns:
+        ``subject``, ``label``, ``predicted`` and ``probability`` of each case.
+
+    Raises:
+        InputError: the archive does not run.
+    """
+    import pandas as pd
+
+    from ..deploy.verification.archive import open_archive
+
+    testing = [{**row, "subject": str(row["subject"])} for row in rows]
+    source = write_atomically(folder / "datalist.json", json.dumps({"training": [], "testing": testing}, indent=1))
+    options = {"dataset_dir": folder, "datalist": source, "output_dir": folder, "device": device}
+    words = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    command = ["-m", "monai.bundle", "run", "evaluating", "--config_file", "configs/inference.json", *words]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with open_archive(archive) as unpacked:  # compares it with its manifest
+        done = subprocess.run([sys.executable, *command], cwd=unpacked, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"{archive}: does not run: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+    table = pd.read_csv(folder / "predictions.csv", dtype={"subject": str}).set_index("subject")
+    return [_entry_of_table(row, table.loc[row["subject"]]) for row in testing]
+
+
+def _entry_of_table(row: Mapping[str, Any], found: Any) -> dict[str, Any]:
+    likeliest = int(found["prediction"])
+    probability = round(float(found[f"probability_{likeliest}"]), 4)
+    return {"subject": row["subject"], "label": row["label"], "predicted": likeliest, "probability": probability}
 
 
 def _entry(row: Mapping[str, Any], result: Mapping[str, Any], channels: Sequence[str]) -> dict[str, Any]:

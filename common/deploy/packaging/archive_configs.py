@@ -17,7 +17,7 @@ from .plain_inference import plain_inference
 from .trained_classifier import TrainedClassifier
 from .trained_configs import with_known_sizes
 
-__all__ = ["as_json", "portable_settings", "write_configs"]
+__all__ = ["as_json", "named_files", "portable_settings", "with_cache_elsewhere", "write_configs"]
 
 _OF_THE_BUNDLE = re.compile(r"@bundle_root \+ '/([\w./-]+)'")  # a file that a config names
 _OF_USERS = ("data", "models", "outputs", "cache")  # folders of the bundle for users' own files
@@ -79,9 +79,9 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
         own = {**classifier.configs, "inference": classifier.inference, "train": train}
         copied = copy_library(archive, f"{archive.name}_lib", own)
         configs = {
-            _IN_ARCHIVES.get(key, key): _with_cache_elsewhere(config, archive.name) for key, config in copied.items()
+            _IN_ARCHIVES.get(key, key): with_cache_elsewhere(config, archive.name) for key, config in copied.items()
         } | {"inference_trt": _TENSORRT}
-        of_bundle = ["configs/logging.conf", *_named_files(classifier.bundle, configs)]
+        of_bundle = ["configs/logging.conf", *named_files(classifier.bundle, configs)]
         places = {name: classifier.bundle / name for name in of_bundle} | _files_of_weights(classifier) | dict(files)
         for place, file in places.items():
             (archive / place).parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def write_configs(classifier: TrainedClassifier, archive: Path, files: Mapping[s
         write_atomically(archive / "configs" / f"{config}.json", as_json(content))
 
 
-def _with_cache_elsewhere(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+def with_cache_elsewhere(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A config whose cache is in the user's home, so that using an archive does not add files to it."""
     if config.get("cache_dir") != _CACHE:
         return dict(config)
@@ -114,7 +114,7 @@ def _files_of_weights(classifier: TrainedClassifier) -> dict[str, Path]:
     return {f"models/{file.name}": file for file in files if file.is_file()}
 
 
-def _named_files(bundle: Path, configs: Mapping[str, Any]) -> Sequence[str]:
+def named_files(bundle: Path, configs: Mapping[str, Any]) -> Sequence[str]:
     """Files of the bundle that its configs name, such as a parameter file of PyRadiomics."""
     named = sorted(set(_OF_THE_BUNDLE.findall(json.dumps(configs))))
     return [name for name in named if name.split("/")[0] not in _OF_USERS and (bundle / name).is_file()]

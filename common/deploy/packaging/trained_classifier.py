@@ -23,7 +23,7 @@ from .archive_metadata import HYPER_PARAMETERS, META, archive_metadata
 from .reference_inputs import reference_inputs
 from .trained_configs import eager_inference, put_recorded, read_configs
 
-__all__ = ["TrainedClassifier", "read_classifier", "recorded_settings", "weights_file"]
+__all__ = ["TrainedClassifier", "read_classifier", "read_json_with", "recorded_settings", "weights_file"]
 
 logger = logging.getLogger(__name__)
 _CALIBRATION = ("temperature", "threshold", "num_classes")
@@ -84,8 +84,8 @@ def read_classifier(
             needs more than an image; metadata or calibration have other classes or channels.
     """
     folder = BundleConfigs(bundle).root
-    calibrated = _read(calibration, _CALIBRATION)
-    judged = _read(metrics, ("results",))
+    calibrated = read_json_with(calibration, _CALIBRATION)
+    judged = read_json_with(metrics, ("results",))
     settings = dict(settings or {})
     of_metadata = {key: value for key, value in settings.items() if key.startswith(META)}
     configs = read_configs(folder, overlays, {key: settings[key] for key in settings if key not in of_metadata})
@@ -175,7 +175,12 @@ def _probabilities(calibration: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"_target_": "common.networks.CalibratedSoftmax", "temperature": 1.0, "threshold": 0.0} | values
 
 
-def _read(path: str | Path | None, names: Sequence[str]) -> dict[str, Any] | None:
+def read_json_with(path: str | Path | None, names: Sequence[str]) -> dict[str, Any] | None:
+    """Content of a JSON file with these entries; ``None`` without a file.
+
+    Raises:
+        InputError: it cannot be read, or an entry is missing.
+    """
     if path is None:
         return None
     try:

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...exported_inference import OWN_FOLDERS
 from ...references import closure, evaluated, is_plain, references
 
-__all__ = ["eager_inference", "put_recorded", "read_configs", "with_known_sizes"]
+__all__ = ["counted", "eager_inference", "put_recorded", "read_configs", "with_known_sizes"]
 
 _FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of files that are not in the archive
 _MARK = "run"  # an id of all configs but overlays
@@ -88,7 +88,7 @@ def eager_inference(
     whole = {**evaluation, **inference, "probabilities": dict(probabilities), "checkpoint": str(weights)}
     network_def = {**evaluation["network_def"], "probabilities": "@probabilities"}
     whole |= {"network_def": network_def, "imports": evaluation["imports"]}
-    whole |= {name: size for name in _counted(whole) if is_plain(size := evaluated(whole, name))}
+    whole |= {name: size for name in counted(whole) if is_plain(size := evaluated(whole, name))}
     network = {name: whole[name] for name in closure(whole, ["network_def"]) if name not in inference}
     columns = "$['subject'] + [f'probability_{k}' for k in range(@num_classes)] + ['no_call']"
     changed = {
@@ -117,10 +117,10 @@ def with_known_sizes(config: Mapping[str, Any], eager: Mapping[str, Any]) -> dic
 
     So ``monai.bundle.load`` can build the network without data.
     """
-    return {**config, **{name: eager[name] for name in _counted(config) if name in eager and is_plain(eager[name])}}
+    return {**config, **{name: eager[name] for name in counted(config) if name in eager and is_plain(eager[name])}}
 
 
-def _counted(config: Mapping[str, Any]) -> list[str]:
+def counted(config: Mapping[str, Any]) -> list[str]:
     """Ids on which a network depends and whose values are read from files outside the archive."""
     needed = [name for name in closure(config, ["network_def"]) if not isinstance(config[name], Mapping)]
     return [name for name in needed if name not in _FILES and set(closure(config, [name])) & set(_FILES)]

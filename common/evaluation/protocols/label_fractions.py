@@ -54,6 +54,8 @@ class LabelFractions(Stages):
             overlay), an overlay of ``pretrain.yaml`` or the ``encoder_name`` that one sets.
         fractions: parts of the labels, in (0, 1].
         seeds: random seeds for the choice of labelled subjects and for the training.
+        vary_pretraining: whether each encoder is pre-trained once for each seed, into ``seed<s>/<encoder>/fold<k>/``,
+            instead of once for all of them.
         fold: folds to hold out one by one, e.g. 0,1,2,3,4; the test set is all of them together.
         transductive: whether to pre-train once on all subjects, including test subjects; the report says so.
         pretraining_datalist: datalist of other subjects, or of all but the held-out ones, on which encoders are
@@ -83,6 +85,7 @@ class LabelFractions(Stages):
         methods: Sequence[str],
         fractions: Sequence[float] = (0.05, 0.2, 0.5, 1.0),
         seeds: Sequence[int] = (0, 1, 2),
+        vary_pretraining: bool = False,
         fold: Sequence[int] = (0,),
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
@@ -110,6 +113,7 @@ class LabelFractions(Stages):
         )
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
+        self.vary_pretraining = vary_pretraining
         self.max_correlation, self.resamples = max_correlation, resamples
         rows = training_rows(self.datalist)
         self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
@@ -137,7 +141,7 @@ class LabelFractions(Stages):
         _, fold = self._smallest([self.repetition])
         starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
         for encoder in starts.values():
-            self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
+            self._check_pretraining(self._pretrained(self.seeds[0]), encoder, None if self.one_encoder else fold)
         fraction, seed = min(self.fractions), self.seeds[0]
         labels: dict[str, Any] = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
         for row in trained:
@@ -146,15 +150,18 @@ class LabelFractions(Stages):
 
     def tasks(self) -> Iterator[Task]:
         """All parts of the comparison by the files that they make, each after those that it needs."""
-        yield from self._pretrainings(self.repetition, [e.start for e in self.rows if isinstance(e.start, Encoder)])
+        pretrained = list({(found := self._pretrained(seed)).output_dir: found for seed in self.seeds}.values())
+        for each in pretrained:
+            yield from self._pretrainings(each, [row.start for row in self.rows if isinstance(row.start, Encoder)])
         measured = [
             Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
             for row in self._of_radiomics()
         ]
         yield from measured
         probed = [row.start for row in self.rows if isinstance(row, Probe) and row.start]
-        for task in self._extractions(self.repetition, probed):  # which find the radiomics in the cache
-            yield replace(task, needs=(*task.needs, *(each.makes for each in measured)))
+        for each in pretrained:
+            for task in self._extractions(each, probed):  # which find the radiomics in the cache
+                yield replace(task, needs=(*task.needs, *(other.makes for other in measured)))
         runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
         for fraction, seed, row, fold in runs:
             run = partial(self._probe, row) if isinstance(row, Probe) else partial(self._train, row)
@@ -162,17 +169,24 @@ class LabelFractions(Stages):
                 f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}",
                 row.predictions(self._root(fraction, seed), fold),
                 partial(run, fraction, seed, fold),
-                needs=self._inputs(row, fold),
+                needs=self._inputs(row, seed, fold),
             )
 
-    def _inputs(self, row: FineTuning | Probe, fold: int) -> tuple[Path, ...]:
+    def _pretrained(self, seed: int) -> Repetition:
+        """The pre-trainings that belong to a seed."""
+        if not self.vary_pretraining:
+            return self.repetition
+        return Repetition(self.output_dir / f"seed{seed}", self.repetition.folds, seed, redealt=False)
+
+    def _inputs(self, row: FineTuning | Probe, seed: int, fold: int) -> tuple[Path, ...]:
         """Files of other tasks that a row's training or probe reads."""
+        root = self._pretrained(seed).output_dir
         if isinstance(row, FineTuning):
-            return self._start_file(self.output_dir, row, fold)
+            return self._start_file(root, row, fold)
         if row.start is None:
             return (row.table(self.output_dir, None),)
         modality = row.modality if row.start.per_modality else None
-        return (self._table(self.output_dir, row.start, modality, None if self.one_encoder else fold),)
+        return (self._table(root, row.start, modality, None if self.one_encoder else fold),)
 
     def _measure(self, row: Probe) -> None:
         """Extract traditional features of the cohort with the bundle's ``extract_features.yaml``."""
@@ -188,7 +202,7 @@ class LabelFractions(Stages):
             raise InputError(f"{path}: not written, as PyRadiomics is missing; install it, or leave radiomics out")
 
     def _train(self, row: FineTuning, fraction: float, seed: int, fold: int) -> None:
-        start = self._start(self.repetition, row, fold)
+        start = self._start(self._pretrained(seed), row, fold)
         labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
         self._fine_tune(row, self._root(fraction, seed), fold, start, **labels)
 
@@ -196,7 +210,8 @@ class LabelFractions(Stages):
         path = row.predictions(self._root(fraction, seed), fold)
         if path.is_file():
             return
-        table = row.table(self.output_dir, None if self.one_encoder and row.start else fold)
+        root = self._pretrained(seed).output_dir if row.start else self.output_dir
+        table = row.table(root, None if self.one_encoder and row.start else fold)
         correlation = None if row.start else self.max_correlation
         from .label_probe import predict_held_out  # here and below, as --help needs no scikit-learn
 
@@ -261,6 +276,7 @@ class LabelFractions(Stages):
             "transductive": self.transductive,
             "max_correlation": self.max_correlation,
             "datalist": file_digest(self.datalist, "sha256"),
+            **({"vary_pretraining": True} if self.vary_pretraining else {}),
         }
 
     def _check(self) -> None:

@@ -33,11 +33,13 @@ class Repetition:
         output_dir: folder for its outputs.
         folds: numbers of its folds.
         seed: random seed for folds and training; ``None`` for the datalist's folds and the configs' own seed.
+        redealt: whether the folds are dealt by the seed, into a datalist in its folder.
     """
 
     output_dir: Path
     folds: tuple[int, ...]
     seed: int | None = None
+    redealt: bool = True
 
     @property
     def name(self) -> str:
@@ -47,7 +49,9 @@ class Repetition:
     @property
     def overrides(self) -> dict[str, Any]:
         """Config ids to set in every stage, and their values."""
-        return {} if self.seed is None else {"seed": self.seed, "datalist": str(self.output_dir / "datalist.json")}
+        if self.seed is None:
+            return {}
+        return {"seed": self.seed, **({"datalist": str(self.output_dir / "datalist.json")} if self.redealt else {})}
 
 
 def repetitions(

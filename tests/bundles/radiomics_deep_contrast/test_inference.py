@@ -11,6 +11,9 @@ import torch
 from monai.bundle import verify_net_in_out
 from monai.data import load_net_with_metadata
 
+from common.deploy.packaging.hybrid_archive import needs_radiomics, package_hybrid
+from common.deploy.verification.archive import open_archive
+from common.study.trial import try_hybrid
 from tests.bundles.commands import export_classifier, run_bundle
 
 
@@ -130,3 +133,31 @@ def test_the_command_line_predicts(configs, tiny, exported, tmp_path):
     result = run_bundle("evaluating", [exported.with_name("inference.json")], **overrides)
     assert result.returncode == 0, result.stderr
     assert len(json.loads((tmp_path / "predictions.json").read_text())) == 20
+
+
+@pytest.mark.slow
+def test_an_archive_of_the_hybrid_measures_radiomics_itself_and_predicts_without_the_checkout(
+    run_config, configs, tiny, classifier, tmp_path
+):
+    calibration = tmp_path / "calibration.json"
+    calibration.write_text(json.dumps({"temperature": 2.0, "threshold": 0.0, "num_classes": 2}))
+    assert needs_radiomics("radiomics_deep_contrast", classifier)
+    settings = {"radiomics_settings": str(tiny["radiomics_settings"])}
+    archive = package_hybrid("radiomics_deep_contrast", tmp_path, classifier, calibration=calibration, **settings)
+    with open_archive(archive) as folder:
+        metadata = json.loads((folder / "configs/metadata.json").read_text())
+        assert metadata["required_packages_version"].keys() & {"pyradiomics", "pyradiomics-cuda"}
+        assert {path.name for path in (folder / "models").iterdir()} == {"model.pt", "scaling.json"}
+        config = (folder / "configs/inference.json").read_text()
+        assert str(configs.parents[2]) not in config and '"common.' not in config and "$common" not in config
+    data = tiny["dataset_dir"]
+    rows = json.loads((data / "datalist.json").read_text())["training"]
+    cases = [{**row, **{key: str(data / row[key]) for key in ("image", "mask")}} for row in rows[:3]]
+    tried = try_hybrid(archive, cases, tmp_path / "trial", "cpu")
+    options = tiny | {"checkpoint": classifier, "amp": "false", "section": "training", "temperature": 2.0}
+    run_config(configs / "infer_hybrid.yaml", workflow_type="infer", output_dir=tmp_path / "infer", **options)
+    table = pd.read_csv(tmp_path / "infer/predictions.csv", dtype={"subject": str}).set_index("subject")
+    for case in tried:
+        found = table.loc[case["subject"]]
+        assert case["predicted"] == found["prediction"]
+        assert case["probability"] == pytest.approx(found[f"probability_{case['predicted']}"], abs=1e-3)

@@ -13,9 +13,13 @@ import time
 import pytest
 
 from common.errors import InputError
+from common.study import Study
+from common.study.compare import measured_pace
 from common.study.console import quiet
 from common.study.journal import Journal
-from common.study.progress import Watched, duration, watching
+from common.study.pace import Pace
+from common.study.progress import Watched, _Watch, duration, watching
+from tests.common.study.builders import plan
 
 
 def test_all_that_is_printed_or_logged_goes_to_the_file_and_the_terminal_has_the_bar(tmp_path, capfd):
@@ -45,6 +49,13 @@ def test_a_handler_that_a_library_made_in_one_step_writes_into_the_log_of_the_ne
     assert "Logging error" not in (tmp_path / "second.log").read_text() + capfd.readouterr().err
 
 
+def test_a_step_runs_without_the_options_that_were_typed_for_the_plan(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["study.py", "--box_size=[9,9,9]"])
+    with Study(tmp_path)._step("compare"):
+        assert sys.argv == ["study.py"]
+    assert sys.argv == ["study.py", "--box_size=[9,9,9]"]
+
+
 def test_an_error_leaves_the_terminal_as_it_was(tmp_path, capfd):
     handlers = list(logging.root.handlers)
     with pytest.raises(ValueError), quiet(tmp_path / "x.log"):
@@ -53,16 +64,56 @@ def test_an_error_leaves_the_terminal_as_it_was(tmp_path, capfd):
     assert capfd.readouterr().out == "visible\n" and logging.root.handlers == handlers
 
 
+def lines(terminal: io.StringIO) -> list[str]:
+    return terminal.getvalue().replace("\r", "\n").split("\n")
+
+
 def test_the_bar_knows_what_is_done_by_its_files(tmp_path, monkeypatch):
     monkeypatch.setattr("common.study.progress.EVERY", 0.01)
     runs = [Watched("first", tmp_path / "a", 30.0), Watched("second", tmp_path / "b", 10.0)]
     (tmp_path / "a").touch()
     terminal = io.StringIO()
-    with watching(runs, terminal, "compare"):
-        time.sleep(0.05)
+    with watching([*runs, Watched("report", None, 5.0)], terminal, "compare"):
         (tmp_path / "b").touch()
-    last = terminal.getvalue().split("\r")[-1]
-    assert "100%" in last and "2/2 runs" in last
+    assert any("100%" in line and "3/3 runs" in line for line in lines(terminal))
+
+
+def test_the_bar_shows_the_epoch_of_the_run_and_its_share(tmp_path):
+    (tmp_path / "se/fold0").mkdir(parents=True)
+    (tmp_path / "se/fold0/metrics.csv").write_text("epoch,loss\n1,0.5\n2,0.4\n3,0.3\n")
+    runs = [
+        Watched("pre-training SE, fold 0", tmp_path / "se/fold0/model.pt", 40.0, "pre-training SE", 4),
+        Watched("SE, fold 0", tmp_path / "se+train/fold0/evaluate/predictions.csv", 60.0, "training SE", 2),
+    ]
+    watch = _Watch(runs, 1, Pace())
+    assert watch.shares == [0.75, 0.0]
+    assert watch._text(1.0) == "0/2 runs, 70 s left: pre-training SE, fold 0, epoch 3/4"
+    (tmp_path / "se/fold0/model.pt").touch()
+    (tmp_path / "se+train/fold0").mkdir(parents=True)
+    (tmp_path / "se+train/fold0/metrics.csv").write_text("epoch,loss\n1,0.5\n2,0.4\n")
+    watch._look(30.0)
+    assert watch._text(1.0).endswith("SE, fold 0, epoch 2/2") and watch.shares[1] < 1  # its predictions are lacking
+
+
+def test_the_time_left_follows_the_pace_of_each_stage():
+    pace = Pace()
+    assert pace.left({"slow": 100.0, "fast": 100.0}) == 200.0
+    pace.add("slow", took=6000.0, expected=2000.0)
+    pace.add("fast", took=2000.0, expected=2000.0)
+    found = {stage: pace.left({stage: 100.0}) for stage in ("slow", "fast", "new")}
+    assert found["slow"] == pytest.approx(300, rel=0.01) and found["fast"] == pytest.approx(100, rel=0.05)
+    assert found["new"] == pytest.approx(100 * 8060 / 4060)  # as all of them together
+
+
+def test_a_study_that_goes_on_knows_the_pace_of_the_runs_before(tmp_path):
+    runs = [Watched(f"fold {k}", tmp_path / f"compare/a/fold{k}/model.pt", 100.0, "training") for k in range(3)]
+    for run in runs[:2]:
+        run.makes.parent.mkdir(parents=True)
+        run.makes.touch()
+    costs = {f"a/fold{k}/model.pt": {"seconds": 300.0} for k in range(3)}
+    (tmp_path / "compare/costs.json").write_text(json.dumps(costs))
+    left = measured_pace(tmp_path, plan(workers=1), runs).left({"training": 100.0})
+    assert 200 < left < 300 and measured_pace(tmp_path, plan(workers=2), runs).left({"training": 100.0}) < left
 
 
 @pytest.mark.parametrize(

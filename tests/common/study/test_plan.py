@@ -53,6 +53,28 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("seeds: [0, one]", "seeds: found 'one'; expected whole numbers"),
+        ("folds: [true]", "folds: found True; expected whole numbers"),
+        ("fractions: [half]", "fractions: found 'half'; expected numbers"),
+        ("workers: 0", "workers: found 0; expected a number from 1"),
+        ("workers: two", "workers: found 'two'; expected a number from 1"),
+        ("vary_pretraining: often", "vary_pretraining: found 'often'; expected true or false"),
+        ("subgroups: [3]", "subgroups: found 3; expected names"),
+    ],
+)
+def test_a_bad_edit_is_one_line_with_the_entry(tmp_path, line, words):
+    path = write_plan(tmp_path, plan())
+    name = line.split(":")[0]
+    kept = [each for each in path.read_text().splitlines() if not each.startswith(f"{name}:")]
+    path.write_text("\n".join([*kept, line]))
+    with pytest.raises(InputError) as error:
+        read_plan(tmp_path)
+    assert str(error.value).splitlines() == [f"{path}: 1 problem", f"  {words}" + str(error.value).split(words)[1]]
+
+
 def test_an_ensemble_of_segmenters_is_refused(tmp_path):
     write_plan(tmp_path, plan(task="segmentation", final={"kind": "ensemble", "method": None}))
     with pytest.raises(InputError, match="found ensemble for a segmentation; expected all"):

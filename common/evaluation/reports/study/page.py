@@ -70,6 +70,7 @@ def case_items(cases: Sequence[Case], classes: Sequence[str]) -> list[dict[str, 
             "files": case.files,
             "picture": embedded(case.picture),
             "heat": embedded(case.heat),
+            "second": "Heat map",
         }
         for case in cases
     ]

@@ -266,6 +266,7 @@ def _case_item(case: SegmentedCase, titles: Mapping[str, str]) -> dict[str, Any]
         "files": case.files,
         "picture": embedded(case.reference),
         "heat": embedded(case.predicted),
+        "second": "Prediction",
     }
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import yaml
 
 from tests.common.deploy.service.sent_studies import wait_for
+from tests.python_commands import Command
 
 LISTENS = "listens at"
 PROJECT = Path(__file__).parents[4]
@@ -45,29 +43,32 @@ class RunningService:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+        if self.running:
+            self.process.process.terminate()
+            self.process.result(30)
 
     def start(self) -> RunningService:
         """Start it, and wait until it listens."""
         settings = self.folder / "service.yaml"
         mark = LISTENS if yaml.safe_load(settings.read_text())["peers"] else "health and metrics at"
         starts = self.log.count(mark)
-        command = [sys.executable, "-m", "tests.common.deploy.service.stand_in", self.folder, settings]
+        words = ["-m", "tests.common.deploy.service.stand_in", self.folder, settings]
         if self.archive is not None:
-            script = [PROJECT / "scripts/serve.py", self.archive, self.folder, "--settings", settings]
-            command = [sys.executable, *script, "--device", "cpu"]
-        with open(self.folder / "output.txt", "ab") as log:
-            self.process = subprocess.Popen(command, cwd=PROJECT, stderr=log, stdout=log, start_new_session=True)
-        wait_for(lambda: self.log.count(mark) > starts or self.process.poll() is not None, 120)
-        assert self.process.poll() is None, (self.folder / "output.txt").read_text()
+            words = [PROJECT / "scripts/serve.py", self.archive, self.folder, "--settings", settings]
+            words += ["--device", "cpu"]
+        self.process = Command(words, PROJECT)
+        wait_for(lambda: self.log.count(mark) > starts or not self.running, 120)
+        assert self.running, self.process.result().stderr
         return self
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self.process is not None and self.process.running
 
     def kill(self) -> None:
         """SIGKILL, which a process cannot handle."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.kill()
 
     @property
     def port(self) -> int:
@@ -103,5 +104,5 @@ class RunningService:
     @property
     def memory(self) -> int:
         """Resident memory in KiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.process.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])

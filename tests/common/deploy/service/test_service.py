@@ -172,7 +172,7 @@ def test_a_second_instance_on_one_queue_is_refused(tmp_path):
         second = RunningService(tmp_path)
         with pytest.raises(AssertionError, match="another run writes there"):
             second.start()
-        assert service.process.poll() is None
+        assert service.running
 
 
 def test_results_wait_for_an_archive_that_is_away_and_are_given_up_after_the_last_attempt(tmp_path):

@@ -64,6 +64,18 @@ def test_each_encoder_is_pre_trained_once_for_all_fractions_and_seeds_and_never_
     assert extracted == [(["image"], str(run.output_dir / f"pretrain/fold{fold}/model.pt")) for fold in FOLDS]
 
 
+def test_pre_trainings_vary_with_the_seed_where_that_is_wanted(start, tmp_path):
+    run = start(methods=METHODS[2:4], fractions=[1], fold=[0], vary_pretraining=True)
+    run.run()
+    pretrained = [(o["seed"], o["output_dir"]) for stage, _, o in run.stages if stage == "pretrain"]
+    names = ("simsiam", "pretrain")
+    assert pretrained == [(s, str(tmp_path / f"out/seed{s}/{name}/fold0")) for s in SEEDS for name in names]
+    starts = {o["seed"]: o["pretrained_encoder"] for stage, _, o in run.stages if stage == "train"}
+    assert starts == {s: str(tmp_path / f"out/seed{s}/simsiam/fold0/model.pt") for s in SEEDS}
+    with pytest.raises(InputError, match="vary_pretraining"):
+        start(methods=METHODS[2:4], fractions=[1], fold=[0]).run()
+
+
 def test_fine_tuning_has_its_labels_seed_and_encoder_of_the_same_fold(whole):
     run, _ = whole
     trained = [(overlays, overrides) for stage, overlays, overrides in run.stages if stage == "train"]
