@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ignite.distributed as idist
 import torch
 import torch.distributed as dist
 
@@ -52,6 +51,8 @@ def join_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
 
 def gather_rows(rows: torch.Tensor) -> torch.Tensor:
     """Rows of all processes, ``B... -> (B*W)...``: row i of process r is row ``i * W + r`` of the joined batch."""
+    import ignite.distributed as idist
+
     world_size = idist.get_world_size()
     if world_size == 1:
         return rows
@@ -61,6 +62,8 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
 
 def own_rows(joined: torch.Tensor) -> torch.Tensor:
     """This process's rows of the joined batch, the inverse of :func:`gather_rows`."""
+    import ignite.distributed as idist
+
     return joined[idist.get_rank() :: idist.get_world_size()]
 
 
@@ -74,6 +77,8 @@ def exchange_rows(rows: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     Returns:
         Rows ``own_rows(chosen)`` of the joined batch.
     """
+    import ignite.distributed as idist
+
     rank, world_size = idist.get_rank(), idist.get_world_size()
     if world_size == 1:
         return rows[chosen.to(rows.device)]

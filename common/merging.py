@@ -85,7 +85,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # MONAI warns of a key that is there twice, and takes its last value
             content = ConfigParser.load_config_file(path)
-    except (UserWarning, YAMLError, RecursionError, UnicodeDecodeError, ValueError) as error:
+    except (UserWarning, YAMLError, RecursionError, ValueError) as error:
         raise OptionError(f"{path}: found no readable YAML or JSON ({one_line(error)}); correct it") from None
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror}); correct its permissions") from None

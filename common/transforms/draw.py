@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import ignite.distributed as idist
 import torch
 
 from ..errors import InputError
@@ -28,6 +27,8 @@ def rand_rows(batch_size: int, columns: int) -> torch.Tensor:
         ``[batch_size, columns]``, float64 (53 random bits) on the CPU, from torch's global CPU generator, which
         checkpoints save.
     """
+    import ignite.distributed as idist  # which prediction does not need
+
     rank, world_size = idist.get_rank(), idist.get_world_size()
     return torch.rand(batch_size * world_size, columns, dtype=torch.float64)[rank::world_size]
 

@@ -177,8 +177,14 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the study has problems, which are listed in one line.
     """
+    found = case.row(folder)
+    if wanted.mask == "required" and not found.get("mask"):
+        raise InputError(
+            "mask: found none; expected a DICOM segmentation, a structure set, a series or a file mask.nii.gz of this "
+            "study; add it, or give a rule that matches it (--rules)"
+        )
     datalist = folder / "datalist.json"
-    datalist.write_text(json.dumps({"testing": [case.row(folder)]}))
+    datalist.write_text(json.dumps({"testing": [found]}))
     try:
         (row,) = load_datalist(
             datalist,

@@ -26,7 +26,6 @@ from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
 from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
-from .calibrated_network import CalibratedNetwork
 from .input_format import InputFormat, read_input_format
 from .model_digest import model_digest
 from .opening import brief_opening
@@ -272,6 +271,8 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
 
 def _with_calibration(classifier: Classifier, path: Path) -> Classifier:
     """A classifier of plain probabilities with those of a ``calibration.json``, and with "no call"."""
+    from .calibrated_network import CalibratedNetwork
+
     found = json.loads(path.read_text(encoding="utf-8"))
     values = {name: float(found[name]) for name in ("temperature", "threshold")}
     return replace(

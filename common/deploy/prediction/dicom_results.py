@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ...explain.occlusion import occlusion_map, upright
 from ...files import write_atomically
 from ...temporary import temporary_folder
 from .cases import DicomCase
 from .classifier import Classifier
-from .heat_map import draw_heat_map
 from .prediction import Prediction
 from .results import INTENDED_USE
 from .secondary_capture import secondary_capture
@@ -56,6 +54,9 @@ def write_dicom_results(
 
 
 def _draw(classifier: Classifier, case: DicomCase, image: torch.Tensor, prediction: Prediction) -> np.ndarray:
+    from ...explain.occlusion import occlusion_map, upright
+    from .heat_map import draw_heat_map
+
     name, model = prediction.most_likely, classifier.model
     heat = occlusion_map(classifier.network, image.to(classifier.device), classifier.channels.index(name))
     several = len(case.input.modalities) == len(image)

@@ -11,7 +11,18 @@ __all__ = ["import_monai"]
 
 # ``import monai`` imports all its modules, and with them the installed ones of these packages, which take most of the
 # time (``python -X importtime``). MONAI can do without them, and no component of an archive needs them.
-_UNUSED = ("bs4", "ignite", "jsonschema", "matplotlib", "mlflow", "pandas", "scipy.signal", "scipy.stats", "sklearn")
+_UNUSED = (
+    "bs4",
+    "ignite",
+    "jsonschema",
+    "matplotlib",
+    "mlflow",
+    "pandas",
+    "scipy.signal",
+    "scipy.stats",
+    "skimage",
+    "sklearn",
+)
 
 
 def import_monai() -> None:

@@ -100,7 +100,7 @@ def test_a_folder_that_is_no_checkout_is_refused_in_one_line(archive, tmp_path):
 
 def trained_liver(folder: Path) -> Path:
     """``model.pt`` of liver_cgc, which ships none, after an epoch on phantoms."""
-    counts = {"num_subjects": 8, "stage_counts": (1, 1), "num_folds": 2}
+    counts = {"num_subjects": 12, "stage_counts": (1, 1), "num_folds": 2}
     LiverPhantoms(sizes=(24, 40), **counts).make(folder / "data", num_workers=1)
     options = {
         "dataset_dir": folder / "data",
@@ -108,13 +108,14 @@ def trained_liver(folder: Path) -> Path:
         "output_dir": folder / "run",
         "quiet": True,
     }
-    options |= {**SETTINGS["liver_cgc"], "max_epochs": 1, "all_subjects": True, "device": "cpu"}
+    options |= {**SETTINGS["liver_cgc"], "max_epochs": 1, "batch_size": 4, "all_subjects": True, "device": "cpu"}
     done = run_bundle("training", [FOLDERS["liver_cgc"] / "configs/train.yaml"], **options)
     assert done.returncode == 0, done.stderr
     return folder / "run/model.pt"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("bundle", SETTINGS)
 def test_the_zoo_itself_accepts_the_archive_of_each_bundle(bundle, tmp_path):
     """Of the weights that ship, or were trained here; the variable MODEL_ZOO names the checkout."""

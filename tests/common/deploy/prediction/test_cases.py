@@ -114,8 +114,8 @@ def test_two_masks_are_reported(study, image_of):
         image_of(folder)
 
 
-def test_a_study_without_mask_is_reported(study, image_of):
-    with pytest.raises(InputError, match="mask"):
+def test_a_study_without_mask_is_reported_with_what_would_be_taken_as_one(study, image_of):
+    with pytest.raises(InputError, match=r"^mask: found none; expected a DICOM segmentation, .*\(--rules\)$"):
         image_of(study[0])
 
 

@@ -17,6 +17,7 @@ SCRIPT = """
 import sys
 from common.deploy.prediction.quick_start import import_monai
 import_monai()
+import common.deploy.prediction.predict, common.deploy.prediction.segment, common.transforms
 print(*(name for name in sys.argv[1].split(",") if name in sys.modules))
 import monai, torch
 from monai.visualize import OcclusionSensitivity
