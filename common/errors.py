@@ -111,13 +111,10 @@ def disk_problem(error: BaseException) -> str:
         **dict.fromkeys(_PLACES, "name another file or folder"),
         **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name another folder, or correct its permissions"),
     }
-    number = getattr(error, "errno", None) if isinstance(error, OSError) else None
-    if number is None and _WITHOUT_NUMBER.search(str(error)):
+    if not (isinstance(error, OSError) and error.errno) and _WITHOUT_NUMBER.search(str(error)):
         error = OSError(errno.ENOSPC, f"not written completely ({os.strerror(errno.ENOSPC)}?)")
-        number = errno.ENOSPC
-    if number is None or number not in remedies:
+    if not isinstance(error, OSError) or error.errno not in remedies:
         return ""
-    assert isinstance(error, OSError)
     return str(InputError(f"{str(error.filename or 'output')[:_LONGEST]}: {error.strerror}; {remedies[error.errno]}"))
 
 

@@ -147,7 +147,7 @@ def _duplicates(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Se
             level(
                 "near-duplicates",
                 f"{len(found)} pairs of images of different subjects in {what} look the same: {listed}",
-                "give both the same subject, and assign folds again with scripts/make_datalist.py",
+                "give both the same subject and fold in the datalist, or write it again from a table with one subject",
             )
     if not others:
         findings.note("near-duplicates", f"none of different subjects among {len(rows)} images")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..errors import InputError
 from ..files import write_atomically
+from ..programs import command_of
 from .protocol import Task
 from .rules.facts import Choice
 
@@ -166,7 +167,7 @@ def _wrong_items(found: Mapping[str, Any]) -> Iterator[str]:
 def _lines(study: Path, plan: Plan) -> Iterator[str]:
     cohort = plan.cohort
     yield f"# Plan of a study: {cohort.get('subjects')} subjects, {Path(plan.bundle).name}. Everything later reads it."
-    yield f"# Edit it, then: python scripts/study.py finish {study}"
+    yield f"# Edit it, then: {command_of('study')} finish {study}"
     content = asdict(plan)
     for name in ("bundle", "dataset_dir", "datalist", "test_datalist", "task"):
         yield f"{name}: {_flow(content[name])}"

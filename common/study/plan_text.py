@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..programs import command_of
 from .plan import PLAN, Plan
 from .progress import duration
 
@@ -92,7 +93,7 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 def _next(study: Path, plan: Plan) -> Iterator[str]:
     yield f"All of it is in {study / PLAN}. To change it, stop here (Ctrl+C, or --until plan), edit it, and continue:"
-    yield f"python scripts/study.py finish {study}"
+    yield f"{command_of('study')} finish {study}"
 
 
 def _short(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from ..errors import InputError
 from ..locks import locked
+from ..programs import command_of
 from .choice import choose_row, main_metric
 from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched_runs
 from .console import quiet, without_arguments
@@ -64,7 +65,7 @@ class Study:
             if ours:  # a study that is refused leaves nothing
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        Journal(self.folder).write(next=f"python scripts/study.py finish {self._shown}")
+        Journal(self.folder).write(next=f"{command_of('study')} finish {self._shown}")
         self.say(describe_plan(Path(self._shown), plan))
         return plan
 
@@ -99,7 +100,7 @@ class Study:
         report = self.folder / "report.html"
         if not (self._is_concluded(report) and choice == journal["choice"]):
             with self._step("conclude") as terminal, watching([Watched("report", None, REPORT)], terminal, "conclude"):
-                Journal(self.folder).write(choice=choice, next=f"python scripts/study.py finish {self._shown}")
+                Journal(self.folder).write(choice=choice, next=f"{command_of('study')} finish {self._shown}")
                 report = self._write_report()
         self.say(_verdict(summary, choice))
         self.say(f"report: {self._as_typed(report)}")
@@ -184,7 +185,7 @@ def _use(archive: Path, plan: Plan) -> str:
             "configs/inference.json --dataset_dir <folder with datalist.json> --output_dir results"
         )
     if plan.task == "classification":
-        return f"python scripts/predict.py {archive} <folder of new images> --output results"
+        return f"{command_of('predict')} {archive} <folder of new images> --output results"
     return (
         f"unzip {archive} && python -m monai.bundle run --config_file {archive.stem}/configs/inference.json "
         f"--bundle_root {archive.stem} --dataset_dir <folder with datalist.json> --output_dir results"

@@ -22,6 +22,7 @@ from .collect import existing_folder, missing_files, read_table, write_cohort
 __all__ = ["busi_datalist"]
 
 CLASSES = ("benign", "malignant", "normal")
+CHECK = "scripts/doctor.py lists images that look the same; give them one subject in the datalist, and one fold"
 UNPACKED = "Dataset_BUSI_with_GT"
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def busi_datalist(
     unpacked = next((path for path in (root, root / UNPACKED) if (path / "benign").is_dir()), None)
     if unpacked is not None and not (root / "labels.csv").is_file():
         rows, problems = _as_unpacked(unpacked, Path(os.path.abspath(output)), classes)
-        logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds", root)
+        logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds: %s", root, CHECK)
     else:
         rows, problems = _from_table(root, classes)
     return write_cohort(
