@@ -76,8 +76,8 @@ def cases_of_folder(files: Sequence[Path], modalities: Sequence[str]) -> dict[st
     named = [path for path in pictures if any(_is_called(path, name) for name in (*modalities, "image"))]
     if len(modalities) != 1 or len(pictures) < 2 or named or not all(map(_is_picture, files)):
         return {"": list(files)}
-    cases = {_stem(path): [path] for path in pictures}
-    for path in filter(is_mask, files):
+    cases: dict[str, list[Path]] = {}
+    for path in [*pictures, *filter(is_mask, files)]:  # a.png and a.jpg are one case too, which is refused
         cases.setdefault(MASK.sub("", _stem(path)), []).append(path)
     return dict(sorted(cases.items()))
 

@@ -55,6 +55,13 @@ def test_each_picture_of_a_folder_is_a_case_with_the_mask_of_its_name():
     }
 
 
+def test_pictures_of_one_name_in_two_formats_are_refused_and_none_is_left_out():
+    cases = cases_of_folder(paths("a.jpg", "a.png", "b.png"), ("US",))
+    assert cases == {"a": paths("a.jpg", "a.png"), "b": paths("b.png")}
+    with pytest.raises(InputError, match=r"the folder has a\.jpg, a\.png"):
+        folder_row(cases["a"], ("US",))
+
+
 @pytest.mark.parametrize(
     ("names", "modalities"),
     [
