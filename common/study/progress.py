@@ -90,6 +90,7 @@ class _Watch:
     def __init__(self, runs: list[Watched], workers: int, pace: Pace) -> None:
         self.runs, self.workers, self.pace = runs, workers, pace
         self.finished = False
+        self.unseen: defaultdict[str, float] = defaultdict(float)  # seconds of each stage since it last went on
         self.shares = [1.0 if run.done() else run.share() for run in runs]
 
     def show(self, terminal: TextIO, title: str, wait: Callable[[float], bool]) -> None:
@@ -114,13 +115,15 @@ class _Watch:
         """Note what has been done since the last look."""
         running = [place for place, share in enumerate(self.shares) if share < 1][: self.workers]
         for place in running:
-            self.pace.add(self._stage(place), took=passed / len(running))
+            self.unseen[self._stage(place)] += passed / len(running)
         for place, run in enumerate(self.runs):
             before = self.shares[place]
             if before < 1:
                 finished = run.done() or (self.finished and run.makes is None)
                 self.shares[place] = 1.0 if finished else max(before, min(run.share(), 0.99))
-                self.pace.add(self._stage(place), expected=run.seconds * (self.shares[place] - before))
+                if self.shares[place] > before:
+                    stage = self._stage(place)
+                    self.pace.add(stage, self.unseen.pop(stage, 0.0), run.seconds * (self.shares[place] - before))
 
     def _stage(self, place: int) -> str:
         return self.runs[place].stage or self.runs[place].name
@@ -133,9 +136,11 @@ class _Watch:
         remaining: defaultdict[str, float] = defaultdict(float)
         for number, run in enumerate(self.runs):
             remaining[self._stage(number)] += run.seconds * (1 - self.shares[number])
+        # what a run does within an epoch, or until its only file is there, is not seen, but its time has passed
+        left = sum(max(0.0, self.pace.left({stage: rest}) - self.unseen[stage]) for stage, rest in remaining.items())
         run = self.runs[place]
         epoch = f", epoch {run.epoch()}/{run.epochs}" if run.epochs else ""
-        return f"{done}{duration(self.pace.left(remaining))} left: {run.name}{epoch}"
+        return f"{done}{duration(left)} left: {run.name}{epoch}"
 
 
 def _columns(terminal: TextIO) -> int | None:

@@ -95,6 +95,19 @@ def test_the_bar_shows_the_epoch_of_the_run_and_its_share(tmp_path):
     assert watch._text(1.0).endswith("SE, fold 0, epoch 2/2") and watch.shares[1] < 1  # its predictions are lacking
 
 
+def test_the_time_left_shrinks_while_a_run_shows_nothing_of_what_it_does(tmp_path):
+    runs = [Watched("radiomics", tmp_path / "a", 600.0), Watched("training", tmp_path / "b", 600.0, epochs=2)]
+    watch = _Watch(runs, 1, Pace())
+    for _ in range(30):
+        watch._look(10.0)
+    assert watch._text(300.0) == "0/2 runs, 15 min left: radiomics"
+    (tmp_path / "a").touch()  # after half of the estimate
+    watch._look(0.0)
+    assert 300 < watch.pace.left({"training": 600.0}) < 600
+    watch._look(1e6)
+    assert watch._text(1e6) == "1/2 runs, 0 s left: training, epoch 0/2"
+
+
 def test_the_time_left_follows_the_pace_of_each_stage():
     pace = Pace()
     assert pace.left({"slow": 100.0, "fast": 100.0}) == 200.0
