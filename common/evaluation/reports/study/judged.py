@@ -50,8 +50,9 @@ class Judged:
         return [name for name in self.points if name != MAJORITY]
 
     def metric(self, method: str, name: str) -> Estimate:
-        """A method's metric with its interval."""
-        return estimate(self.points[method][name], self.draws[method][name], self.confidence)
+        """A method's metric with its interval, without resamples of no subject that has the metric."""
+        draws = self.draws[method][name]
+        return estimate(self.points[method][name], draws[np.isfinite(draws)], self.confidence)
 
     def difference(self, first: str, second: str, name: str) -> Difference:
         """Difference of a metric.
@@ -61,9 +62,8 @@ class Judged:
         """
         draws = self.draws[first][name] - self.draws[second][name]
         draws = draws[np.isfinite(draws)]
-        outer = (
-            1 - self.confidence
-        ) / 2  # of draws, not between two: or else p may be 0.05 beside an interval without 0
+        outer = (1 - self.confidence) / 2
+        # draws themselves, not values between two: or else p may be 0.05 beside an interval without 0
         low, high = np.quantile(draws, outer, method="lower"), np.quantile(draws, 1 - outer, method="higher")
         p = min(1.0, 2 * min(np.mean(draws <= 0), np.mean(draws >= 0)))
         value = self.points[first][name].mean() - self.points[second][name].mean()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from common.evaluation import write_lesion_report, write_study_report
+from common.evaluation.reports.lesion_report import summarise_lesions
 from common.evaluation.reports.study.overlaps import (
     difference_table,
     judge_overlaps,
@@ -121,6 +122,14 @@ def test_a_rank_test_that_contradicts_the_interval_is_explained_and_one_that_agr
     table = difference_table(judge_overlaps(agreeing), agreeing, "a")
     assert (table["low"] > 0).iloc[0] and table["p"].iloc[0] < 0.05
     assert overlap_explanations(table, "dice", "Dice") == []
+
+
+def test_a_metric_of_a_few_subjects_has_the_interval_of_the_lesion_report():
+    table = pd.DataFrame({"dsc": [0.1, 0.2, 0.3, 0.4], "ltpr": [np.nan, np.nan, 0.5, 1.0]}, index=list("abcd"))
+    judged, expected = judge_overlaps({"one": table}, resamples=200), summarise_lesions(table, resamples=200)
+    assert np.isnan(judged.draws["one"]["ltpr"]).any()
+    for name in table:
+        assert vars(judged.metric("one", name)) == pytest.approx(vars(expected[name]))
 
 
 def test_subgroups_have_the_mean_of_their_subjects_and_small_ones_none():
