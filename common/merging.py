@@ -126,6 +126,8 @@ def _merge(parser: ConfigParser, name: str, value: Any) -> None:
 
 def _option_problems(parser: ConfigParser, options: Mapping[str, Any]) -> Iterator[str]:
     for name, value in options.items():
+        if name.replace("::", "#").split("#")[0] == "_meta_":
+            continue  # of the metadata, which MONAI adds to the merged configs
         if problem := part_problem(name, parser.get()):
             yield problem
         elif not _merges(parser, name, value):

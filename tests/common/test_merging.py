@@ -51,6 +51,10 @@ def test_all_wrong_options_are_reported_at_once_and_later_options_see_earlier_on
     check_merging([TRAIN], ["training"], {"mine": {}, "mine#part": 2, "optimizer#lr": 0.1, "max_epoch": 1})
 
 
+def test_an_option_may_set_a_part_of_the_metadata_as_in_monais_own_command():
+    check_merging([TRAIN], ["training"], {"_meta_#network_data_format#outputs": {}, "_meta_::version": "1"})
+
+
 @pytest.mark.parametrize(
     ("files", "run", "message"),
     [
