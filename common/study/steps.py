@@ -77,14 +77,16 @@ class Study:
         """
         plan, report = read_plan(self.folder), self.folder / COMPARE / "report" / "report.md"
         comparison = comparison_of(self.folder, plan)
-        runs = watched_runs(comparison.tasks(), plan)
-        if report.is_file() and all(run.done() for run in runs) and _done(Journal(self.folder), "compare"):
+        runs, rows = watched_runs(comparison.tasks(), plan), row_entries(comparison, plan)
+        journal = Journal(self.folder)
+        same = rows == journal["rows"]  # or else a method that has left the plan may be chosen
+        if same and report.is_file() and all(run.done() for run in runs) and _done(journal, "compare"):
             return report
         pace = measured_pace(self.folder, plan, runs)
         bar: dict[str, Any] = {"workers": plan.workers, "pace": pace}
         runs.append(Watched("tables and figures", None, TABLES))
         with self._step("compare") as terminal, watching(runs, terminal, "compare", **bar):
-            Journal(self.folder).write(rows=row_entries(comparison, plan))
+            Journal(self.folder).write(rows=rows)
             return comparison.run()
 
     def conclude(self) -> Path:

@@ -143,6 +143,18 @@ def test_each_step_does_what_is_missing_before_it(start, killer):
     assert notes["final"]["kind"] == "all" and all(step["finished"] for step in notes["steps"].values())
 
 
+def test_a_method_that_leaves_the_plan_after_the_comparison_is_no_longer_reported_or_chosen(start, killer):
+    study = start("study", methods=["scratch+cgc", "simsiam+cgc"])
+    study.conclude()
+    before = killer.calls
+    write_plan(study.folder, replace(read_plan(study.folder), methods=["simsiam+cgc"]))
+    study.conclude()
+    notes = json.loads((study.folder / "study.json").read_text())
+    results = json.loads((study.folder / "compare/report/metrics.json").read_text())["results"]
+    assert [row["text"] for row in notes["rows"]] == ["simsiam+cgc"] and len(results) == 1
+    assert notes["choice"]["text"] == "simsiam+cgc" and killer.calls == before
+
+
 def test_the_final_network_is_trained_on_everybody_by_the_method_that_the_plan_names(start, killer):
     study = start("study", final={"kind": "all", "method": "simsiam+cgc"})
     study.finish()
