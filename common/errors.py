@@ -18,7 +18,8 @@ _ENGINES = tuple(f"{os.sep}{package}{os.sep}" for package in ("ignite", "monai")
 _PLACES = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 #: What NumPy, PyTorch, safetensors and SQLite say where a disk is full.
 _WITHOUT_NUMBER = re.compile(
-    r"^\d+ requested and \d+ written$|inline_container|PytorchStreamWriter failed|No space left on device|disk is full"
+    r"^\d+ requested and \d+ written$|unexpected pos \d+ vs|PytorchStreamWriter failed|No space left on device|"
+    r"disk is full"
 )
 _LONGEST = 300  # characters of a path in a message
 _NEVER = -1  # a level below that of all handlers

@@ -178,3 +178,5 @@ def test_what_libraries_say_of_a_full_disk_is_one_line_too():
         "model.pt: File too large; raise"
     )
     assert disk_problem(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) == disk_problem(OSError("odd")) == ""
+    damaged = "[enforce fail at inline_container.cc:180] . file in archive is not in a subdirectory: x.txt"
+    assert disk_problem(RuntimeError(damaged)) == ""  # of a file that is read
