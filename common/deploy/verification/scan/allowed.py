@@ -100,5 +100,9 @@ EXPRESSIONS = frozenset(
 )
 
 # Ids and arguments with fixed values: else torch.jit.load could read a file that was not scanned.
-FIXED = {"bundle_root": ".", "checkpoint": "$@bundle_root + '/models/model.ts'"}
+FIXED = {
+    "bundle_root": ".",
+    "checkpoint": "$@bundle_root + '/models/model.ts'",
+    "predictions": "$@output_dir + '/predictions.csv'",  # is read and copied, so it must be no file of the receiver
+}
 FIXED_ARGUMENTS = {"torch.jit.load": {"f": "@checkpoint"}}

@@ -78,6 +78,8 @@ def planted(sentinel):
             {"more": {"_target_": "torch.jit.load", "f": "@section"}},
             "more: torch.jit.load: f is '@section'",
         ),
+        "a file of the receiver": ({"predictions": ".ssh/id_rsa"}, "predictions: '.ssh/id_rsa'; only"),
+        "a file of the receiver's cohort": ({"predictions": "@datalist"}, "predictions: '@datalist'; only"),
         "another root": ({"bundle_root": "elsewhere"}, "bundle_root: 'elsewhere'; only '.'"),
         "a place of the machine": ({"output_dir": "/etc"}, "output_dir: '/etc' is a place outside"),
         "a place above": ({"output_dir": "a/../../b"}, "output_dir: 'a/../../b' is a place outside"),
