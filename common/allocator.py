@@ -22,8 +22,8 @@ def keep_freed_memory() -> bool:
     a CPU. Results do not change; the peak memory grows by up to about a tenth.
 
     Returns:
-        Whether it was set: not with another C library, nor where the environment sets glibc's allocator
-        (``MALLOC_MMAP_THRESHOLD_``, ``MALLOC_TRIM_THRESHOLD_``, ``GLIBC_TUNABLES``).
+        Whether it was set: not with another C library or a glibc that takes no threshold above 32 MB, nor where the
+        environment has any setting of glibc's allocator (``MALLOC_...``, ``GLIBC_TUNABLES``).
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return False

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from common.command_line import run_commands
 from common.evaluation import CrossValidation
+from common.programs import command_of
 
 
 def _show(report: Path) -> None:
     print(f"\nReport: {report}\nFigures: {report.parent / 'figures'}")
-    print(f"Page: python scripts/report.py {report.parent.parent}")
+    print(f"Page: {command_of('report')} {report.parent.parent}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from common.command_line import run_commands
 from common.evaluation import LabelFractions
+from common.programs import command_of
 
 
 def _show(report: Path) -> None:
     print(f"\nTable: {report.parent / 'label_fractions.md'}\nCurves: {report.parent / 'figures/label_fractions.png'}")
-    print(f"Report: {report}\nPage: python scripts/report.py {report.parent.parent}")
+    print(f"Report: {report}\nPage: {command_of('report')} {report.parent.parent}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import builtins
 import contextlib
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
@@ -168,6 +168,6 @@ def _needed(path: str, value: Any) -> Iterator[str]:
         yield from (each[1:].replace("::", "#") for each in _REFERENCE.findall(absolute) if each[0] == "@")
 
 
-def _near(name: str, known: Iterator[str] | Mapping[str, Any] | tuple[str, ...]) -> str:
+def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]}?" if near else "define it, or correct the name"

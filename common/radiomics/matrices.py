@@ -92,10 +92,7 @@ class FastNeighbourhoodDifference(AllAtOnce, RadiomicsNGTDM):
 
     @classmethod
     def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Features of the share p of each level i and the sum s of its voxels' distances from their neighbours' mean.
-
-        Sums over all pairs of levels are written with their terms once for both orders.
-        """
+        """Features of the share p of each level i and of the sum s of its voxels' distances from their neighbours."""
         levels: GreyLevels = args["grey_levels"]
         if not listed(args):
             return None

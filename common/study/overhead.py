@@ -21,7 +21,7 @@ from .steps import Study
 
 __all__ = ["measure_overhead", "overhead_table", "run_bare"]
 
-CODE = "import sys; from common.study.overhead import {name} as run; run(*sys.argv[1:])"
+CODE = "import sys; from {module} import {name} as run; run(*sys.argv[1:])"
 
 
 def measure_overhead(planned: Path, folder: Path, rounds: int = 1) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def cpu_seconds(name: str, arguments: Sequence[str]) -> float:
         return found.ru_utime + found.ru_stime
 
     before = used()
-    command = [sys.executable, "-c", CODE.format(name=name), *arguments]
+    command = [sys.executable, "-c", CODE.format(module=__name__, name=name), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"{arguments[0]}: {name} failed: {done.stderr.strip()[-400:]}")

@@ -88,7 +88,8 @@ def try_hybrid(archive: Path, rows: Sequence[Mapping[str, Any]], folder: Path, d
     with open_archive(archive) as unpacked:  # compares it with its manifest
         done = subprocess.run([sys.executable, *command], cwd=unpacked, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise InputError(f"{archive}: does not run: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+        *_, last = [f"exit code {done.returncode}", *(done.stderr.strip() or done.stdout.strip()).splitlines()]
+        raise InputError(f"{archive}: does not run: {last}")
     table = pd.read_csv(folder / "predictions.csv", dtype={"subject": str}).set_index("subject")
     return [_entry_of_table(row, table.loc[row["subject"]]) for row in testing]
 
