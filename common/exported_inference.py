@@ -131,7 +131,7 @@ def exported_metadata(checkpoint: str | Path, name: str = "inference", part: str
     inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
     shape = [*map(int, input_shape({**config, "in_channels": channels}))]
     for form, names in (
-        (inputs["image"], input_names(record, channels) or [f"channel {key}" for key in range(channels)]),
+        (inputs["image"], input_names(record, channels) or [f"channel_{key}" for key in range(channels)]),
         (outputs["pred"], record.get("classes") or [f"class {key}" for key in range(classes)]),
     ):
         form |= {"num_channels": len(names), "channel_def": {str(key): name for key, name in enumerate(names)}}

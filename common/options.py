@@ -39,7 +39,7 @@ _EXAMPLES: dict[str, Sequence[Any]] = {
         ("mask_label organ_label", (1, [1, 2])),
         ("lesion_slices negatives num_workers radiomics_workers save_interval slice_index", (1,)),
         ("average_share lesion_share max_correlation max_weight momentum", (0.9,)),
-        ("encoder_name modality", ("name",)),
+        ("encoder_name masks modality", ("name",)),
         ("linear_checkpoint pretrained_encoder pretrained_weights single_checkpoint", ("model.pt",)),
         ("radiomics_settings", ("parameters.yaml",)),
         ("small_stem", (True,)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
+import platform
 import random
 import sys
 from collections.abc import Generator
@@ -12,6 +14,16 @@ from collections.abc import Generator
 import numpy as np
 import pytest
 import torch
+
+from common.allocator import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+
+
+def give_freed_memory_back() -> None:
+    """Undo :func:`common.keep_freed_memory` of an earlier test: memory that is freed goes back to the system."""
+    if platform.libc_ver()[0] == "glibc":
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**17)
+        mallopt(M_TRIM_THRESHOLD, 2**17)
 
 
 class ProcessState:

@@ -1,32 +1,28 @@
-"""Archive and trial of a segmenter: TorchScript with its inference config, as MONAI's own command runs it."""
+"""Archive and trial of a segmenter."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..deploy.packaging.archive_configs import as_json
-from ..deploy.packaging.provenance import write_provenance
-from ..deploy.verification.archive import open_archive, write_archive
-from ..deploy.verification.manifest import write_manifest
+from ..deploy.consumers.monai_label_segmentation import package_segmenter
+from ..deploy.verification.archive import open_archive
 from ..errors import InputError
 from ..files import write_atomically
 from ..images.read import read_image
-from ..temporary import temporary_folder
 from .final_training import FinalTraining
 
 __all__ = ["export_segmenter", "try_segmenter"]
 
-INFERENCE, TORCHSCRIPT = "inference_segmentation", "segmenter.ts"
+CONFIG, TORCHSCRIPT = "inference_segmentation.json", "segmenter.ts"  # that its export writes
 
 
 def export_segmenter(final: Path, training: FinalTraining, metrics: Path) -> Path:
-    """Write ``<bundle>_segmentation.zip``: TorchScript, ``configs/inference.json``, metadata, provenance, manifest.
+    """Write ``<bundle>_segmentation.zip``, which ``segment.py``, ``serve.py`` and MONAI Label take.
 
     Args:
         final: folder with ``model.pt``.
@@ -36,48 +32,33 @@ def export_segmenter(final: Path, training: FinalTraining, metrics: Path) -> Pat
     Returns:
         The archive.
     """
-    bundle = training.configs.root.name
     training.export(final / "model.pt", final / TORCHSCRIPT)
-    with temporary_folder(final, f".{bundle}.") as temporary:
-        folder = temporary / f"{bundle}_segmentation"
-        for name in ("configs", "models"):
-            (folder / name).mkdir(parents=True)
-        shutil.copyfile(final / f"{INFERENCE}.json", folder / "configs" / "inference.json")
-        shutil.copyfile(final / TORCHSCRIPT, folder / "models" / TORCHSCRIPT)
-        metadata = _metadata(final / TORCHSCRIPT, metrics)
-        write_atomically(folder / "configs" / "metadata.json", as_json(metadata))
-        shutil.copyfile(training.configs.root / "LICENSE", folder / "LICENSE")
-        origin, version = folder / "docs" / "provenance.json", metadata["version"]
-        write_provenance(origin, bundle=bundle, version=version, target="study", weights=final / "model.pt")
-        write_manifest(folder)
-        archive = write_archive(folder, final / f"{folder.name}.zip")
-    with open_archive(archive):  # compares it with its manifest
-        return archive
+    entries = _entries(final / TORCHSCRIPT, metrics)
+    return package_segmenter(training.configs.root, final, final / TORCHSCRIPT, entries=entries)
 
 
-def _metadata(torchscript: Path, metrics: Path) -> dict[str, Any]:
-    """The metadata within the TorchScript, with the scores and the task of the study in place of the bundle's."""
+def _entries(torchscript: Path, metrics: Path) -> dict[str, Any]:
+    """Entries of the metadata that the study knows: name, task, scores."""
     from monai.data import load_net_with_metadata
 
     _, found, _ = load_net_with_metadata(str(torchscript))
     summary = json.loads(metrics.read_text(encoding="utf-8"))
     (result,) = summary["results"]
     scores = {name: round(entry["value"], 4) for name, entry in result["metrics"].items() if entry["value"] is not None}
-    labels = list(found["network_data_format"]["outputs"]["pred"]["channel_def"].values())[1:]
-    study = {
-        "name": f"Segmenter of {', '.join(labels)}",
-        "task": f"Segmentation of {', '.join(labels)} by a 3D U-Net: {result['set']}",
+    labels = ", ".join(list(found["network_data_format"]["outputs"]["pred"]["channel_def"].values())[1:])
+    return {
+        "name": f"Segmenter of {labels}",
+        "task": f"Segmentation of {labels} by a 3D U-Net: {result['set']}",
         "eval_metrics": {"held_out_subjects": summary["subjects"], **scores},
         "training": "On all labelled subjects of a study; the scores are those of its held-out folds or test set.",
     }
-    return {**found, **study}
 
 
 def try_segmenter(archive: Path, cases: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:
-    """Segment cases by ``inference.json`` of the archive, and compare with their label maps.
+    """Segment cases by the weights of the archive and the config of their export, and compare with their label maps.
 
     Args:
-        archive: archive of :func:`export_segmenter`.
+        archive: archive of :func:`export_segmenter`, beside which the config is.
         cases: rows with ``image``, ``label`` and ``subject``.
         folder: folder of the datalist and the results.
         device: device of the network.
@@ -93,9 +74,9 @@ def try_segmenter(archive: Path, cases: Sequence[Mapping[str, Any]], folder: Pat
     testing = [{"image": row["image"], "subject": str(row["subject"])} for row in cases]
     source = write_atomically(folder / "datalist.json", json.dumps({"testing": testing}, indent=1))
     with open_archive(archive) as unpacked:
-        options = {"bundle_root": str(unpacked), "datalist": str(source), "dataset_dir": str(folder)}
+        options = {"checkpoint": str(unpacked / "models/model.ts"), "datalist": str(source), "dataset_dir": str(folder)}
         workflow = ConfigWorkflow(
-            str(unpacked / "configs" / "inference.json"),
+            str(archive.with_name(CONFIG)),
             meta_file=str(unpacked / "configs" / "metadata.json"),
             workflow_type="infer",
             **{**options, "output_dir": str(folder), "device": device},

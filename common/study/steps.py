@@ -188,9 +188,10 @@ def _use(archive: Path, plan: Plan) -> str:
         )
     if plan.task == "classification":
         return f"{command_of('predict')} {archive} <folder of new images> --output results"
+    config, weights = archive.with_name("inference_segmentation.json"), archive.with_name("segmenter.ts")
     return (
-        f"unzip {archive} && python -m monai.bundle run --config_file {archive.stem}/configs/inference.json "
-        f"--bundle_root {archive.stem} --dataset_dir <folder with datalist.json> --output_dir results"
+        f"python -m monai.bundle run evaluating --config_file {config} --checkpoint {weights} "
+        "--dataset_dir <folder with datalist.json> --output_dir results"
     )
 
 

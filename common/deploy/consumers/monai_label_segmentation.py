@@ -44,6 +44,7 @@ def package_segmenter(
     weights: str | Path | None = None,
     name: str | None = None,
     key: str | Path | None = None,
+    entries: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the archive of a segmenter: its TorchScript, and the config with which MONAI Label serves it.
 
@@ -54,6 +55,7 @@ def package_segmenter(
             ``models/segmenter.ts`` of the bundle.
         name: name of the archive; by default ``<bundle>_segmentation``.
         key: private Ed25519 key (PEM) that signs the archive.
+        entries: entries of the metadata that replace those in the weights, such as the scores of a study.
 
     Returns:
         Path of the zip.
@@ -78,6 +80,7 @@ def package_segmenter(
         config, metadata = _embedded(weights)
         if own.is_file() and file_digest(weights) == file_digest(own):
             metadata = _own_metadata(folder)
+        metadata = {**metadata, **(entries or {})}
         contents = {"inference": segmenter_config(config), "metadata": with_packages(metadata, ("nibabel",))}
         _write_model(weights, archive / "models/model.ts", contents)
         _write_documents(archive, folder, weights, contents)

@@ -6,6 +6,7 @@ import torch
 from common.benchmark import find_configs, measure_memory, memory_table, open_session, smallest_cohort
 from common.benchmark.environment import available_memory
 from common.benchmark.memory import _memory, peak_of_run
+from tests.process_state import give_freed_memory_back
 from tests.python_commands import FORKS
 
 GB = int(1e9)
@@ -40,6 +41,7 @@ def test_what_would_not_fit_is_skipped_and_what_is_over_the_limit_is_reported(mo
 
 
 def test_a_peak_stays_when_the_memory_is_given_back():
+    give_freed_memory_back()
     before = _memory(torch.device("cpu"))
     block = torch.ones(64, 1024, 1024)  # 256 MB
     during = _memory(torch.device("cpu"))

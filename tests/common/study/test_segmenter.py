@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
 import nibabel
 import numpy as np
 import pytest
 
+from common.bundle_configs import BundleConfigs
+from common.deploy.prediction.segmenter import is_segmenter
+from common.deploy.verification.archive import open_archive
+from common.deploy.verification.release import check_release
+from common.deploy.verification.scan import scan_folder
 from common.errors import InputError
-from common.study.segmenter import _scores
+from common.study.segmenter import _scores, export_segmenter
+
+BUNDLE = Path(__file__).parents[3] / "bundles/mlsscl_3d"
+
+
+def export(weights: Path, torchscript: Path) -> None:
+    """Stand-in for an export: the shipped segmenter."""
+    shutil.copyfile(BUNDLE / "models/segmenter.ts", torchscript)
+
+
+def test_the_archive_is_taken_by_those_who_accept_no_code_and_has_the_scores_of_the_study(tmp_path):
+    metrics = tmp_path / "metrics.json"
+    result = {"set": "MLSSCL", "metrics": {"dice": {"value": 0.81234}, "hd95": {"value": None}}}
+    metrics.write_text(json.dumps({"subjects": 12, "results": [result]}))
+    training = SimpleNamespace(export=export, configs=BundleConfigs("mlsscl_3d"))
+    archive = export_segmenter(tmp_path, training, metrics)
+    with open_archive(archive) as root:
+        check_release(root, "mlsscl_3d>=0.2.0")
+        assert is_segmenter(root) and not scan_folder(root)
+        metadata = json.loads((root / "configs/metadata.json").read_text())
+    assert metadata["name"] == "Segmenter of anterior, posterior"
+    assert metadata["eval_metrics"] == {"held_out_subjects": 12, "dice": 0.8123}
+    assert metadata["task"].endswith("by a 3D U-Net: MLSSCL")
 
 
 def test_the_dice_of_a_case_is_that_of_its_own_subject(tmp_path):

@@ -15,6 +15,7 @@ from common.tasks.cost import measured
 from common.tasks.local_pool import LocalPool
 from common.tasks.task import in_order
 from tests.common.tasks.journal_tasks import counted, environment, killed_always, killed_once, make, pids, refuse, task
+from tests.process_state import give_freed_memory_back
 
 
 def of_two_seeds(folder) -> list[Task]:
@@ -124,6 +125,7 @@ def test_the_cost_of_a_task_is_its_time_and_the_peak_of_memory_while_it_ran():
         while time.process_time() < deadline:
             held += 1
 
+    give_freed_memory_back()
     large, small = measured(lambda: use(200)), measured(lambda: use(1))
     assert large.seconds >= large.cpu_seconds * 0.9 >= 0.04
     assert large.memory - small.memory > 150 * 2**20 or not Path("/proc/self/clear_refs").exists()

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import ignite.distributed as idist
 import torch
 
-import common.transforms.draw
 from common.transforms import BatchModelsGenesis, BatchRandBezier, BatchRandLocalShuffle, BatchRandPaint
 
 
@@ -39,7 +39,7 @@ def test_two_processes_draw_what_one_draws_for_the_joined_batch(monkeypatch):
     torch.manual_seed(1)
     expected = distort(image)
     for rank in range(2):
-        monkeypatch.setattr(common.transforms.draw.idist, "get_rank", lambda rank=rank: rank)
-        monkeypatch.setattr(common.transforms.draw.idist, "get_world_size", lambda: 2)
+        monkeypatch.setattr(idist, "get_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(idist, "get_world_size", lambda: 2)
         torch.manual_seed(1)
         assert torch.equal(distort(image[rank::2].contiguous()), expected[rank::2])

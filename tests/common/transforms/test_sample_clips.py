@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ignite.distributed as idist
 import nibabel as nib
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from monai.utils import set_determinism
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 from scipy.ndimage import affine_transform
 
-import common.transforms.draw
 from common.errors import InputError
 from common.transforms import RandSampleClipsd
 from common.transforms.sample_clips import VIEWS, slice_starts
@@ -150,8 +150,8 @@ def test_two_processes_draw_what_one_draws_for_the_joined_batch(monkeypatch):
     seed(5)
     alone = [sample({"image": volume}) for volume in volumes]
     for rank in range(2):
-        monkeypatch.setattr(common.transforms.draw.idist, "get_rank", lambda rank=rank: rank)
-        monkeypatch.setattr(common.transforms.draw.idist, "get_world_size", lambda: 2)
+        monkeypatch.setattr(idist, "get_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(idist, "get_world_size", lambda: 2)
         seed(5)
         for found, expected in zip([sample({"image": v}) for v in volumes[rank::2]], alone[rank::2], strict=True):
             assert all(torch.equal(found[view], expected[view]) for view in VIEWS)
