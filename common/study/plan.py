@@ -20,6 +20,9 @@ PLAN = "plan.yaml"
 Final = Literal["all", "ensemble"]
 _INFORMATION = ("cohort", "machine", "estimate")  # what was found; changing it changes nothing
 
+#: Values for a segmentation, each method of which is trained once on each fold.
+ONCE: dict[str, Any] = {"seeds": [0], "fractions": [1.0], "vary_pretraining": False}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -144,6 +147,10 @@ def _problems(found: Any) -> Iterator[str]:
         yield f"final: kind: found {final.get('kind')!r}; expected all or ensemble; correct it"
     elif isinstance(final, Mapping) and final["kind"] == "ensemble" and found.get("task") == "segmentation":
         yield "final: kind: found ensemble for a segmentation; expected all; correct it"
+    if found.get("task") == "segmentation":
+        for name, only in ONCE.items():
+            if (value := found.get(name, only)) != only:
+                yield f"{name}: found {value!r}; expected {only!r} as a segmentation is trained once; correct it"
 
 
 def _wrong_items(found: Mapping[str, Any]) -> Iterator[str]:

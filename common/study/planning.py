@@ -19,7 +19,7 @@ from .fitting import fit_plan
 from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages
-from .plan import Final, Plan, write_plan
+from .plan import ONCE, Final, Plan, write_plan
 from .protocol import Protocol, Task, read_protocol
 from .rules import Facts, choose
 from .stage_table import StageTable, training_config
@@ -120,6 +120,10 @@ def draft_plan(wishes: Wishes) -> Draft:
     task = wishes.task or _task_of(datalist)
     if task == "segmentation" and wishes.final == "ensemble":
         raise OptionError("--final: found ensemble for a segmentation; expected all; leave it out")
+    for name, only in ONCE.items() if task == "segmentation" else ():
+        value = getattr(wishes, name)
+        if (list(value) if isinstance(only, list) else value) != only:
+            raise OptionError(f"--{name}: found {value!r} for a segmentation, which is trained once; leave it out")
     found = _rows(wishes, datalist, configs, task, study)
     protocol, cohort = _describe(found, configs, task)
     plan = _draft(wishes, found, configs, protocol, cohort, machine, datalist, task)

@@ -81,6 +81,13 @@ def test_an_ensemble_of_segmenters_is_refused(tmp_path):
         read_plan(tmp_path)
 
 
+@pytest.mark.parametrize(("name", "value"), [("seeds", [0, 1]), ("fractions", [0.5]), ("vary_pretraining", True)])
+def test_what_a_segmentation_would_ignore_is_refused(tmp_path, name, value):
+    write_plan(tmp_path, plan(task="segmentation", **{name: value}))
+    with pytest.raises(InputError, match=f"{name}: found .* as a segmentation is trained once"):
+        read_plan(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["a: [", "- a", ""])
 def test_no_plan_at_all_is_one_problem_of_the_file(tmp_path, text):
     (tmp_path / "plan.yaml").write_text(text)

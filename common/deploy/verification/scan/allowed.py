@@ -105,4 +105,4 @@ FIXED = {
     "checkpoint": "$@bundle_root + '/models/model.ts'",
     "predictions": "$@output_dir + '/predictions.csv'",  # is read and copied, so it must be no file of the receiver
 }
-FIXED_ARGUMENTS = {"torch.jit.load": {"f": "@checkpoint"}}
+FIXED_ARGUMENTS = {"torch.jit.load": {"f": "@checkpoint"}, "monai.data.CSVDataset": {"src": "@predictions"}}

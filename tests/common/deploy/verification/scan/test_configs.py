@@ -79,6 +79,10 @@ def planted(sentinel):
             "more: torch.jit.load: f is '@section'",
         ),
         "a file of the receiver": ({"predictions": ".ssh/id_rsa"}, "predictions: '.ssh/id_rsa'; only"),
+        "a table of the receiver": (
+            {"table": {"_target_": "monai.data.CSVDataset", "src": ".ssh/id_rsa"}},
+            "table: monai.data.CSVDataset: src is '.ssh/id_rsa'; only",
+        ),
         "a file of the receiver's cohort": ({"predictions": "@datalist"}, "predictions: '@datalist'; only"),
         "another root": ({"bundle_root": "elsewhere"}, "bundle_root: 'elsewhere'; only '.'"),
         "a place of the machine": ({"output_dir": "/etc"}, "output_dir: '/etc' is a place outside"),
