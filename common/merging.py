@@ -35,7 +35,7 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
         options: values by id; parts of ids have ``#`` or ``::`` in their names.
 
     Raises:
-        OptionError: a file is not there or is no config, an overlay has nothing to lie over, a run is in none of the
+        OptionError: a file is missing or is no config, the base of an overlay is missing, a run is in none of the
             files, or an option sets a part of what no config has.
     """
     from monai.bundle import ConfigParser  # here, as the scripts' help need not wait for MONAI
