@@ -17,12 +17,13 @@ __all__ = ["Pictures", "stamp"]
 
 
 def stamp(path: str | Path) -> list[Any]:
-    """What changes when a file is written anew: its path, size and time."""
+    """What changes when a file, or one of a folder, is written anew: its path, size and time."""
     path = Path(path)
     if not path.exists():
         return [str(path)]
     found = path.stat()
-    return [str(path), found.st_size, found.st_mtime_ns]
+    inside = [stamp(file) for file in sorted(path.iterdir())] if path.is_dir() else []
+    return [str(path), found.st_size, found.st_mtime_ns, *inside]
 
 
 class Pictures:
