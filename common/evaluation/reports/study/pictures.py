@@ -17,12 +17,12 @@ __all__ = ["Pictures", "stamp"]
 
 
 def stamp(path: str | Path) -> list[Any]:
-    """What changes when a file is written anew: its path, size and time."""
+    """What changes when a file is written anew, and not when its folder is moved: its name, size and time."""
     path = Path(path)
     if not path.exists():
-        return [str(path)]
+        return [path.name]
     found = path.stat()
-    return [str(path), found.st_size, found.st_mtime_ns]
+    return [path.name, found.st_size, found.st_mtime_ns]
 
 
 class Pictures:
