@@ -44,7 +44,7 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
     for number, file in enumerate(files):
         content = read_config(file)
         for name, value in content.items():
-            if problem := _overlay_problem(parser, name, value):
+            if problem := _overlay_problem(parser, name, value, alone=number == 0):
                 raise OptionError(f"{file}: sets {problem}; {_remedy(file, content, files[:number])}")
             _merge(parser, name, value)
     problems = list(_option_problems(parser, options))
@@ -83,7 +83,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise OptionError(f"config_file: {path}: found no such file; {hint}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # MONAI warns of a key that is there twice, and takes its last value
+            warnings.simplefilter("error", UserWarning)  # of a key that is there twice, whose last value MONAI takes
             content = ConfigParser.load_config_file(path)
     except (UserWarning, YAMLError, RecursionError, ValueError) as error:
         raise OptionError(f"{path}: found no readable YAML or JSON ({one_line(error)}); correct it") from None
@@ -94,13 +94,14 @@ def read_config(path: str | Path) -> dict[str, Any]:
     return {str(name): value for name, value in content.items()}
 
 
-def _overlay_problem(parser: ConfigParser, name: str, value: Any) -> str | None:
-    """What an overlay sets in vain, and why."""
+def _overlay_problem(parser: ConfigParser, name: str, value: Any, alone: bool) -> str | None:
+    """What an overlay sets in vain, and why; over another file, MONAI copies what it adds to and that one lacks."""
     place = name.removeprefix("+")
     added = name.startswith("+")
-    if part_problem(place, parser.get()) or (place not in parser if added else not _merges(parser, name, value)):
+    lost = alone and added and place not in parser
+    if lost or part_problem(place, parser.get()) or not _merges(parser, place, value):
         return f"{place}, which no file before it has"
-    if not added:
+    if not added or place not in parser:
         return None
     kinds = {type(parser[place]), type(value)}
     return None if kinds in ({dict}, {list}) else f"{name}, but only lists and components can be added to each other"

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from ..processes import end_with_parent
 from .turns import Spread
 
 __all__ = ["measure_processes", "processes_table"]
@@ -37,7 +38,7 @@ def measure_processes(options: Mapping[str, Any], folder: Path, workers: int = 2
     for number in tqdm(range(rounds), desc="rounds"):
         seconds = {}
         for name, processes in (("one", 1), ("several", workers)):
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
                 output = str(folder / f"{name}{number}")
                 seconds[name] = pool.submit(_timed, dict(options), output, processes).result()
         found.append(seconds)

@@ -11,23 +11,26 @@ from ..tables import read_table
 
 __all__ = ["read_pairs"]
 
+_PYRADIOMICS = ("Label", "Label_channel")  # of its batch tables, read by find_case
+
 
 def read_pairs(path: str | Path) -> list[dict[str, Any]]:
     """Datalist rows from a CSV file with the columns ``image`` and ``mask``, optionally ``subject, fold, label``.
 
     Args:
         path: CSV file; paths in it are absolute or relative to its folder. Without ``subject``, the path of the image
-            as in the CSV is used.
+            as in the CSV is used. PyRadiomics' columns ``Label`` and ``Label_channel`` keep their meaning.
 
     Returns:
-        Rows with ``image``, ``mask``, ``subject``, ``fold`` and ``label`` (integers or ``None``).
+        Rows with ``image``, ``mask``, ``subject``, ``fold`` and ``label`` (integers or ``None``), and the columns of
+        PyRadiomics that the table has, as text.
 
     Raises:
         InputError: the file is missing or no CSV, a column, path or subject is missing, a subject occurs twice, or a
             fold or label is no integer.
     """
     path = Path(os.path.abspath(path))
-    table = read_table(path, ("image", "mask"), optional=("subject", "fold", "label"))
+    table = read_table(path, ("image", "mask"), optional=("subject", "fold", "label", *_PYRADIOMICS))
     rows, problems, seen = [], [], set()
     for number, entry in enumerate(table, start=2):  # the header is line 1, as in a spreadsheet
         row, reasons = _row(entry, path.parent)
@@ -53,4 +56,4 @@ def _row(entry: dict[str, str], folder: Path) -> tuple[dict[str, Any], list[str]
             row[column] = int(value) if value else None
         except ValueError:
             reasons.append(f"{column} is {value!r}; expected an integer")
-    return row, reasons
+    return row | {column: entry[column] for column in _PYRADIOMICS if column in entry}, reasons

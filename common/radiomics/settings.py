@@ -91,6 +91,7 @@ class RadiomicsSettings:
         except Exception as error:
             reason = one_line(getattr(error, "msg", error))
             raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; correct the named entry") from error
+        _refuse_ignored(content, source)
         # PyRadiomics gets a binary mask, and its provenance would hash all voxels again.
         setting = {**extractor.settings, "label": 1, "additionalInfo": False}
         if setting.get("preCrop"):
@@ -151,3 +152,20 @@ def _read_parameters(parameters: str | Path | Mapping[str, Any] | None, source: 
     if not isinstance(content, Mapping):
         raise InputError(f"{source}: found {type(content).__name__}; expected setting, imageType, featureClass")
     return dict(content)
+
+
+def _refuse_ignored(content: Mapping[str, Any], source: str) -> None:
+    """Refuse valid entries that would change nothing: a mask is one channel and one region, measured as a whole."""
+    types = content.get("imageType") or {}
+    problems = []
+    if "voxelSetting" in content:
+        problems.append("voxelSetting is of maps by voxel, which are not extracted; remove it")
+    if (content.get("setting") or {}).get("label_channel"):
+        problems.append("label_channel: expected 0; save that channel of the masks as files")
+    if "LoG" in types and not (types["LoG"] or {}).get("sigma"):
+        problems.append("imageType LoG has no sigma, and so no feature; add sigma: [1.0, 3.0], or remove LoG")
+    for name, custom in types.items():
+        if chosen := sorted({"label", "label_channel"} & set(custom or {})):
+            problems.append(f"imageType {name}: {chosen[0]} holds for all image types; write it under setting")
+    if problems:
+        raise InputError(f"{source}: {'; '.join(problems)}")

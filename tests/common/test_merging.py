@@ -74,6 +74,14 @@ def test_files_that_do_not_belong_together_are_refused_with_the_remedy(files, ru
     assert "\n" not in str(caught.value)
 
 
+def test_what_an_overlay_adds_to_may_be_absent_as_monai_copies_it(tmp_path):
+    (tmp_path / "mine.yaml").write_text("+mine: {part: 1}\n+train#mine: [1]\n+imports: ['$import os']\n")
+    check_merging([TRAIN, str(tmp_path / "mine.yaml")], ["training"], {"mine#part": 2})
+    with pytest.raises(OptionError, match=r"sets \+learning_rate, but only lists and components"):
+        (tmp_path / "mine.yaml").write_text("+learning_rate: {part: 1}\n")
+        check_merging([TRAIN, str(tmp_path / "mine.yaml")], ["training"], {})
+
+
 def test_the_remedy_for_an_overlay_given_alone_is_a_command_that_merges():
     with pytest.raises(OptionError) as caught:
         check_merging([str(SIAM / "evaluate.yaml")], ["evaluating"], {})

@@ -34,6 +34,13 @@ def test_subject_fold_and_label_are_kept(tmp_path):
     assert [(row["subject"], row["label"], row["fold"]) for row in rows] == [("007", 1, None), ("008", 0, 2)]
 
 
+def test_pyradiomics_columns_of_a_csv_keep_their_meaning_without_a_warning(tmp_path, caplog):
+    (tmp_path / "pairs.csv").write_text("image,mask,Label,Label_channel\na,b,2,0\nc,d,NA,1\n", encoding="utf-8")
+    rows = read_pairs(tmp_path / "pairs.csv")
+    assert [(row["Label"], row["Label_channel"], row["label"]) for row in rows] == [("2", "0", None), ("", "1", None)]
+    assert not caplog.text
+
+
 def test_all_bad_lines_are_reported_at_once(tmp_path):
     (tmp_path / "pairs.csv").write_text("subject,image,mask,label\n1,a,,1\n1,c,d,high\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:

@@ -33,6 +33,10 @@ def test_a_folder_of_that_name_is_not_pyradiomics(monkeypatch, tmp_path):
         ({"setting": {"binWidth": -1}}, "binWidth"),
         ({"imageType": {"Wavelett": {}}}, "Wavelett"),
         ({"featureClass": {"shapee": None}}, "shapee"),
+        ({"setting": {"label_channel": 1}}, "label_channel: expected 0"),
+        ({"voxelSetting": {"kernelRadius": 2}}, "voxelSetting is of maps by voxel"),
+        ({"imageType": {"LoG": {}}}, "LoG has no sigma"),
+        ({"imageType": {"Original": {"label": 2}}}, "Original: label holds for all image types"),
         ("absent.yaml", "absent.yaml: No such file"),
     ],
 )

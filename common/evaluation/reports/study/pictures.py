@@ -17,12 +17,13 @@ __all__ = ["Pictures", "stamp"]
 
 
 def stamp(path: str | Path) -> list[Any]:
-    """What changes when a file is written anew, and not when its folder is moved: its name, size and time."""
+    """What changes when a file, or one of a folder, is written anew, and not when it is moved: its name, size and time."""
     path = Path(path)
     if not path.exists():
         return [path.name]
     found = path.stat()
-    return [path.name, found.st_size, found.st_mtime_ns]
+    inside = [stamp(file) for file in sorted(path.iterdir())] if path.is_dir() else []
+    return [path.name, found.st_size, found.st_mtime_ns, *inside]
 
 
 class Pictures:

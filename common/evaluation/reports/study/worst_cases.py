@@ -37,6 +37,7 @@ class Case:
         fold: its held-out fold.
         row: index of its image in the datalist's section ``training``, ``None`` if unknown.
         files: names of its images and mask, relative to the datalist's folder.
+        stamps: what changes when one of these files is written anew.
         picture: image with the outline of the mask, ``[rows, columns, 3]`` bytes.
         heat: input of the network with the heat map of the predicted class.
         facts: further columns of its row, such as age and centre.
@@ -49,6 +50,7 @@ class Case:
     fold: int
     row: int | None = None
     files: tuple[str, ...] = ()
+    stamps: tuple[Any, ...] = ()
     picture: np.ndarray | None = None
     heat: np.ndarray | None = None
     facts: Mapping[str, Any] | None = None
@@ -116,9 +118,11 @@ def _with_picture(
     row = training[place]
     images = [path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path]
     mask = row["mask"] if isinstance(row.get("mask"), str) else None
-    files = tuple(short_name(path, study.datalist.parent) for path in [*images, *([mask] if mask else [])])
+    paths = [*images, *([mask] if mask else [])]
+    files = tuple(short_name(path, study.datalist.parent) for path in paths)
+    stamps = tuple(stamp(path) for path in paths)
     facts = {key: value for key, value in row.items() if isinstance(value, str | int | float) and key not in HIDDEN}
-    case = replace(case, row=place, files=files, facts=facts)
+    case = replace(case, row=place, files=files, stamps=stamps, facts=facts)
     title, key = f"image of {case.subject}", [side, *stamp(images[0]), *(stamp(mask) if mask else ())]
     if (known := pictures.find(title, key)) is not None:
         return replace(case, picture=known)
@@ -185,7 +189,7 @@ def _of_fold(
         return
     by_row = {case.row: case for case in cases if case.row is not None}
     keys = {
-        row: (f"heat of {case.subject}", [side, row, case.predicted, *stamp(checkpoint), *case.files])
+        row: (f"heat of {case.subject}", [side, row, case.predicted, *stamp(checkpoint), *case.stamps])
         for row, case in by_row.items()
     }
     for row, key in keys.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from common.evaluation.reports.study import tables, worst_cases
 from common.evaluation.reports.study.inline_svg import inline_svg
 from common.evaluation.reports.study.overlaps import judge_overlaps
 from common.evaluation.reports.study.page_figures import subgroup_figure
-from common.evaluation.reports.study.pictures import Pictures
+from common.evaluation.reports.study.pictures import Pictures, stamp
 from common.evaluation.reports.study.segmentation_page import sentences
 from common.evaluation.reports.study.subgroups import Subgroup
 from common.evaluation.reports.study.worst_cases import Case
@@ -39,18 +40,22 @@ def test_a_value_of_a_column_is_text_in_a_figure_and_neither_formula_nor_markup(
     assert r"site: a$\foo$b (20)" in text and "<script" not in text and "--!>" not in text
 
 
-def test_a_heat_map_is_computed_once_and_found_again_until_the_weights_change(tmp_path, monkeypatch):
-    weights, asked = tmp_path / "model.pt", []
+def test_a_heat_map_is_computed_once_and_found_again_until_weights_or_image_change(tmp_path, monkeypatch):
+    weights, image, asked = tmp_path / "model.pt", tmp_path / "s3", []
+    image.mkdir()
 
     def computed(checkpoint, datalist, wanted, **_):
         asked.append(dict(wanted))
         yield from ((row, np.full((4, 6, 3), row, np.uint8)) for row in wanted)
 
     monkeypatch.setattr("common.evaluation.reports.study.heat_maps.heat_maps", computed)
-    cases = [Case(f"s{row}", 1, 0, 0.1, 0, row=row) for row in (3, 5)]
-    for content, expected in (("one", [{3: 0, 5: 0}]), ("one", []), ("other", [{3: 0, 5: 0}])):
+    changes = (("one", 1, [{3: 0, 5: 0}]), ("one", 1, []), ("other", 1, [{3: 0, 5: 0}]), ("other", 2, [{3: 0}]))
+    for content, slices, expected in changes:
         if not weights.exists() or weights.read_text() != content:
             weights.write_text(content)
+        (image / "slice").write_bytes(bytes(slices))
+        os.utime(image / "slice", (0, 0))
+        cases = [Case("s3", 1, 0, 0.1, 0, row=3, stamps=tuple(stamp(image))), Case("s5", 1, 0, 0.1, 0, row=5)]
         asked.clear()
         pictures = Pictures(tmp_path / "cases")
         found = dict(worst_cases._of_fold(weights, tmp_path / "datalist.json", cases, pictures, 256, 60.0))
