@@ -31,6 +31,7 @@ from .model_digest import model_digest
 from .opening import brief_opening
 from .outcomes import ArchiveError
 from .prediction import NO_CALL, ModelIdentity, Prediction
+from .preprocessing import Preprocessing
 
 __all__ = ["Classifier", "open_classifier"]
 
@@ -255,7 +256,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     known = _own_rules(metadata) if rules is None else read_dicom_rules(rules)
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     model = ModelIdentity(metadata["name"], metadata["version"], file_digest(weights, "sha256"))
-    preprocessing = parser.get_parsed_content("preprocessing")
+    preprocessing = Preprocessing(parser.get_parsed_content("preprocessing"))
     return Classifier(
         model=model,
         channels=tuple(channels[key] for key in sorted(channels, key=int)),
