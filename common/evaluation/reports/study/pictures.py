@@ -17,7 +17,7 @@ __all__ = ["Pictures", "stamp"]
 
 
 def stamp(path: str | Path) -> list[Any]:
-    """Name, size and time of a file, or of those of a folder: what changes when one is written, not when it is moved."""
+    """Name, size and time of a file, or of those of a folder: they change with a file, not when it is moved."""
     path = Path(path)
     if not path.exists():
         return [path.name]
