@@ -204,6 +204,11 @@ def check_names(record: Mapping[str, Any], datalist: Any, checkpoint: str | Path
                 f"{datalist}: {key}: found {', '.join(names)}; expected {', '.join(map(str, trained))}, in this order, "
                 f"with which {checkpoint} was trained; write the datalist with these numbers"
             )
+        if trained and not names and (classes or kind != "classes"):
+            logger.warning(
+                "%s: found no %s, so that their order cannot be checked; taken as %s, with which %s was trained",
+                *(datalist, key, ", ".join(map(str, trained)), checkpoint),
+            )
 
 
 def unsafe_settings(settings: Mapping[str, Any], root: str) -> list[str]:

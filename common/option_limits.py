@@ -22,7 +22,8 @@ _COUNTS = (
     *("num_classes", "channels", "hidden_features", "head_features", "in_features", "out_features", "num_radiomics"),
     *("negatives", "depth", "groups", "radiomics_workers", *_SIZES),
 )
-_INDICES = ("fold", "target_class", "target_layer", "slice_index", "crop_margin", "seed", "seeds", "label_seed")
+_INDICES = ("fold", "target_class", "target_layer", "slice_index", "crop_margin")
+_SEEDS = ("seed", "seeds", "label_seed", "shuffle_seed")
 _FROM_ZERO = (
     *("learning_rate", "encoder_rate", "lr", "num_workers", "weight_decay"),
     *("warmup_epochs", "warmup_steps", "probing_epochs"),
@@ -41,6 +42,7 @@ _LARGEST_BELOW_ONE = math.nextafter(1.0, 0.0)
 _LIMITS: dict[str, tuple[float, float, bool, str]] = {
     **dict.fromkeys(_COUNTS, (1, _INFINITY, True, "whole numbers from 1")),
     **dict.fromkeys(_INDICES, (0, _INFINITY, True, "whole numbers from 0")),
+    **dict.fromkeys(_SEEDS, (0, 2**32 - 1, True, "whole numbers from 0 to 4294967295")),
     **dict.fromkeys(_FROM_ZERO, (0, _INFINITY, True, "0 or more")),
     **dict.fromkeys(_POSITIVE, (0, _INFINITY, False, "more than 0")),
     **dict.fromkeys(_SHARES, (0, 1, True, "a number from 0 to 1")),

@@ -11,6 +11,7 @@ import difflib
 import os
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
@@ -61,13 +62,14 @@ def check_options(bundle_root: str | Path) -> None:
         bundle_root: folder of the bundle, with ``configs`` in it.
 
     Raises:
-        OptionError: an option has another type than its defaults, a value that no run can use, an argument that its
-            component lacks, or a reference, expression or component that nothing resolves; no config has it and nothing
-            refers to it.
+        OptionError: an option is typed twice; it has another type than its defaults, a value that no run can use, an
+            argument that its component lacks, or a reference, expression or component that nothing resolves; no config
+            has it and nothing refers to it.
         InputError: this machine lacks the device; the output folder cannot be made.
     """
     if (parser := calling_parser()) is None:
         return
+    _check_once(parser.get())
     device = parser.get().get("device")
     if expected := device_problem(device):
         raise InputError(f"device: found {device!r}; expected {expected}; correct it")
@@ -76,6 +78,16 @@ def check_options(bundle_root: str | Path) -> None:
         for name, value in converted.items():
             parser[name] = value
         parser.parse()  # what was resolved so far had the old values
+
+
+def _check_once(config: Mapping[str, Any]) -> None:
+    """Refuse an option that is typed twice, of which MONAI's command takes the last value without a word."""
+    typed = Counter(word[2:].partition("=")[0].replace("::", "#") for word in sys.argv[1:] if word.startswith("--"))
+    typed = Counter(name.replace("-", "_") for name in typed.elements())  # alike for Python Fire
+    known = {*config, "config_file", "meta_file", "logging_file", "tracking", "run_id", "init_id", "final_id"}
+    twice = [name for name, count in typed.items() if count > 1 and name.split("#")[0] in known]
+    if twice:
+        raise OptionError(f"{', '.join(twice)}: found twice on the command line, expected one value; remove the other")
 
 
 def _check_output(config: Mapping[str, Any]) -> None:

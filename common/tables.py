@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError, one_line
 
-__all__ = ["MISSING", "read_table"]
+__all__ = ["MISSING", "near_names", "read_table"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +55,23 @@ def read_table(
     except (csv.Error, UnicodeDecodeError, AttributeError) as error:
         raise InputError(f"{path}: found no CSV ({one_line(error)}), expected columns {', '.join(columns)}") from error
     if missing := [column for column in columns if column not in header]:
-        hints = "".join(f"; did you mean {near} for {column}?" for column, near in _near(missing, header, columns))
+        hints = "".join(f"; did you mean {near} for {column}?" for column, near in near_names(missing, header, columns))
         raise InputError(f"{path}: found the columns {', '.join(header)}, expected {', '.join(missing)} too{hints}")
     absent = [column for column in optional if column not in header]
-    for column, near in _near(absent, header, [*columns, *optional]):
+    for column, near in near_names(absent, header, [*columns, *optional]):
         logger.warning("%s: found a column %s and none %s; rename it if it is the %s", path, near, column, column)
     _check_shape(path, header, lines, whole)
     return [{name.strip(): _cell(value) for name, value in line.items() if name} for line in lines]
 
 
-def _near(absent: Sequence[str], header: Sequence[str], known: Sequence[str]) -> list[tuple[str, str]]:
-    """Absent columns with the one of the table whose name is nearest, in any case of letters."""
+def near_names(absent: Iterable[str], header: Iterable[str], known: Collection[str]) -> list[tuple[str, str]]:
+    """Absent columns with the one of the table whose name is nearest, in any case of letters.
+
+    Args:
+        absent: names that are expected and not there.
+        header: names that are there.
+        known: names with a meaning of their own.
+    """
     others = {name.casefold(): name for name in header if name not in known}
     found = ((name, difflib.get_close_matches(name.casefold(), others, n=1, cutoff=_NEAR)) for name in absent)
     return [(name, others[near[0]]) for name, near in found if near]

@@ -12,7 +12,7 @@ from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 from ..images.facts_cache import FactsCache
 from .datalist_files import check_files
-from .datalist_missing import leave_out_absent_files, log_missing, log_repeated
+from .datalist_missing import leave_out_absent_files, log_missing, log_misspelt, log_repeated
 from .datalist_parts import keep_label_fraction, select_part
 from .datalist_rows import Problems, check_rows
 
@@ -169,6 +169,7 @@ def find_problems(
         _check_modalities(path, list(modality.values()), list(modalities))
     num_classes = _num_classes(path, labels, num_classes)
     problems = Problems(section, content[section])
+    log_misspelt(path, problems.rows)
     leave_out = unlabelled == "leave out" and label in ("required", "mask")
     check_rows(
         problems,

@@ -1,4 +1,4 @@
-"""Rows without some modality, and rows that are there twice."""
+"""Rows without some modality, rows that are there twice, and keys that are nearly those with a meaning."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..tables import near_names
 from .datalist_rows import Problems, modality_name
 
-__all__ = ["leave_out_absent_files", "log_missing", "log_repeated"]
+__all__ = ["leave_out_absent_files", "log_missing", "log_misspelt", "log_repeated"]
 
 logger = logging.getLogger(__name__)
+
+_KEYS = ("image", "mask", "label", "subject", "fold", "slice")
 
 
 def leave_out_absent_files(problems: Problems) -> None:
@@ -74,4 +77,20 @@ def log_repeated(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             len(rows) - len(counts),
             len(rows),
             shown,
+        )
+
+
+def log_misspelt(path: Path, rows: Sequence[Any]) -> None:
+    """Log keys such as ``lable`` of rows that lack the key with nearly their name, which is read as missing.
+
+    Args:
+        path: datalist file.
+        rows: rows of the datalist as they are in the file.
+    """
+    found = Counter(
+        pair for row in rows if isinstance(row, Mapping) for pair in near_names(set(_KEYS) - row.keys(), row, _KEYS)
+    )
+    for (key, near), count in sorted(found.items()):
+        logger.warning(
+            "%s: %d of %d rows have %s and no %s; rename it if it is the %s", path, count, len(rows), near, key, key
         )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
+
+from ..programs import command_of
 
 __all__ = ["Problems", "check_rows", "modality_name"]
 
@@ -31,7 +34,7 @@ class Problems:
         """Add a problem of a row: what was found, what was expected, and the remedy."""
         row = self.rows[position]
         subject = row.get("subject") if isinstance(row, Mapping) else None
-        name = f"{self.section}[{position}]" + (f" (subject {subject})" if subject not in (None, "") else "")
+        name = f"{self.section}[{position}]" + (f" (subject {_shown(subject)})" if subject not in (None, "") else "")
         self._found.append((position, f"{name} {field}: {text}"))
 
     def add_for_all(self, field: str, text: str) -> None:
@@ -61,7 +64,7 @@ class Problems:
     def _listed(self, positions: Sequence[int]) -> str:
         """Number of rows and some of their subjects."""
         rows = (self.rows[position] for position in positions)
-        names = dict.fromkeys(str(row.get("subject")) for row in rows if isinstance(row, Mapping))
+        names = dict.fromkeys(_shown(row.get("subject")) for row in rows if isinstance(row, Mapping))
         more = ", ..." if len(names) > SHOWN else ""
         return f"the same in {len(positions)} of {len(self.rows)} rows: {', '.join([*names][:SHOWN])}{more}"
 
@@ -110,7 +113,7 @@ def check_rows(
             _check_label(problems, position, row.get("label"), label, labels, num_classes)
         fold = row.get("fold")
         if need_fold and (not _is_integer(fold) or fold < 0):
-            text = f"found {_kind(fold)}, expected an integer from 0; assign folds with scripts/make_datalist.py"
+            text = f"found {_kind(fold)}, expected an integer from 0; assign folds with {command_of('make_datalist')}"
             problems.add(position, "fold", text)
     _check_leaks(problems)
 
@@ -132,6 +135,9 @@ def _has_more(problems: Problems, num_classes: int) -> bool:
 def _check_subject(problems: Problems, position: int, subject: Any, other_subjects: frozenset[str]) -> None:
     if not (_is_integer(subject) or isinstance(subject, str)) or subject == "":
         problems.add(position, "subject", f"found {_kind(subject)}, expected the patient's name; add it")
+    elif isinstance(subject, str) and not (subject.isprintable() and subject == subject.strip()):
+        text = f"found {ascii(subject)[:60]}, expected no blanks at its ends and no invisible characters; correct it"
+        problems.add(position, "subject", text)
     elif str(subject) in other_subjects:
         problems.add(
             position, "subject", "found in 'training' and in 'testing', expected in one of them; move its rows"
@@ -162,7 +168,9 @@ def _check_mask(problems: Problems, position: int, path: Any, policy: str) -> No
         return
     if path is None:
         problems.add(
-            position, "mask", "found none, expected a path; give scripts/make_datalist.py a column or folder of masks"
+            position,
+            "mask",
+            f"found none, expected a path; give {command_of('make_datalist')} a column or folder of masks",
         )
     elif not isinstance(path, str) or not path:
         problems.add(position, "mask", f"found {_kind(path)}, expected one path")
@@ -195,13 +203,18 @@ def _check_label(
 
 
 def _check_leaks(problems: Problems) -> None:
-    """A subject belongs to one fold, an image file to one subject."""
+    """A subject belongs to one fold and is written in one way, an image file belongs to one subject."""
     folds: dict[str, dict[Any, int]] = defaultdict(dict)
+    spellings: dict[str, tuple[str, int]] = {}
     owners: dict[str, tuple[str, int]] = {}
     for position, row in enumerate(problems.rows):
         if not isinstance(row, Mapping) or row.get("subject") in (None, ""):
             continue
         subject = str(row["subject"])
+        spelling, first = spellings.setdefault(unicodedata.normalize("NFC", subject), (subject, position))
+        if spelling != subject:  # names of folders are decomposed on macOS, those in tables are not
+            text = f"found {subject!a}, expected {spelling!a} as in row {first}, which looks the same"
+            problems.add(position, "subject", text)
         if _is_integer(row.get("fold")):
             seen = folds[subject]
             seen.setdefault(row["fold"], position)
@@ -220,6 +233,11 @@ def _check_leaks(problems: Problems) -> None:
 
 def _is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _shown(subject: Any) -> str:
+    text = str(subject)
+    return text if text.isprintable() else ascii(text)
 
 
 def _kind(value: Any) -> str:

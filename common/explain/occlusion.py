@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -31,13 +32,9 @@ def occlusion_map(network: torch.nn.Module, image: torch.Tensor, channel: int) -
     Returns:
         For each pixel or voxel, decrease of the probability when it is hidden; negative where it increases.
     """
+    steps = [math.ceil(size / PARTS[image.ndim - 1] / 2) for size in image.shape[1:]]  # rounded down, there is one more
     occlusion = OcclusionSensitivity(
-        network,
-        mask_size=[max(size // PARTS[image.ndim - 1], 1) for size in image.shape[1:]],
-        n_batch=BATCH,
-        overlap=0.5,
-        activate=False,
-        verbose=False,
+        network, mask_size=[2 * step for step in steps], n_batch=BATCH, overlap=0.5, activate=False, verbose=False
     )
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MONAI's index is a list, which torch will not accept one day

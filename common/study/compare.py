@@ -15,6 +15,8 @@ from ..tasks import Task
 from .pace import Pace
 from .plan import Plan
 from .progress import Watched
+from .protocol import read_descriptions
+from .row_descriptions import describe_row
 
 __all__ = ["COMPARE", "comparison_of", "measured_pace", "row_entries", "shared_options", "watched_runs"]
 
@@ -94,14 +96,15 @@ def measured_pace(study: Path, plan: Plan, runs: Sequence[Watched]) -> Pace:
 
 
 def row_entries(comparison: LabelFractions | Segmentation, plan: Plan) -> list[dict[str, str]]:
-    """Text, name, kind and folder of each row, for ``study.json``."""
-    entries = []
+    """Text, name, kind and folder of each row, and what it is, for ``study.json``."""
+    entries, described = [], read_descriptions(comparison.configs)
     for row in comparison.rows:
         if isinstance(row, Probe):
             kind = "probe" if row.start else "radiomics"
         else:
             kind = row.start if isinstance(row.start, str) else "pretrained"
-        entries.append({"text": _text_of(row, comparison, plan), "name": row.name, "kind": kind, "folder": row.folder})
+        about, text = describe_row(row, described), _text_of(row, comparison, plan)
+        entries.append({"text": text, "name": row.name, "kind": kind, "folder": row.folder, "about": about})
     return entries
 
 

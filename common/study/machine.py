@@ -25,6 +25,7 @@ class Machine:
         device_memory_gb: free memory of the GPU in 1e9 bytes; that of the machine on a CPU.
         disk_gb: free space on the disk of the outputs, in 1e9 bytes.
         bfloat16: whether the device computes in bfloat16 without emulation.
+        load: number of processors that other processes have kept busy for minutes.
     """
 
     device: str
@@ -33,6 +34,7 @@ class Machine:
     device_memory_gb: float
     disk_gb: float
     bfloat16: bool
+    load: float = 0.0
 
     @property
     def is_gpu(self) -> bool:
@@ -67,6 +69,7 @@ def describe_machine(output_dir: Path, device: str | None = None) -> Machine:
         device_memory_gb=round(available_memory(found) / 1e9 if gpu else memory, 1),
         disk_gb=round(shutil.disk_usage(existing).free / 1e9, 1),
         bfloat16=torch.cuda.is_bf16_supported() if gpu else bool(_processor_flags() & _BFLOAT16),
+        load=round(min(os.getloadavg()[:2]), 1) if hasattr(os, "getloadavg") else 0.0,  # over 1 and over 5 minutes
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,8 @@ PLAN = "plan.yaml"
 Final = Literal["all", "ensemble"]
 _INFORMATION = ("cohort", "machine", "estimate")  # what was found; changing it changes nothing
 
+#: Entries that are paths, relative to the study's folder where they are in it, so that it can be moved.
+PATHS = ("dataset_dir", "datalist", "test_datalist")
 #: Values for a segmentation, each method of which is trained once on each fold.
 ONCE: dict[str, Any] = {"seeds": [0], "fractions": [1.0], "vary_pretraining": False}
 
@@ -112,15 +115,17 @@ def read_plan(study: Path) -> Plan:
 
     path = Path(study) / PLAN
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a plan; run scripts/study.py plan <bundle> first")
+        raise InputError(f"{path}: no such file; expected a plan; run {command_of('study')} plan <bundle> first")
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())[:160]
-        raise InputError(f"{path}: no YAML ({where}); expected what scripts/study.py plan writes; correct it") from None
+        raise InputError(
+            f"{path}: no YAML ({where}); expected what {command_of('study')} plan writes; correct it"
+        ) from None
     if problems := list(_problems(found)):
         raise InputError.of_rows(str(path), problems)
-    return Plan(**found)
+    return Plan(**found | {name: _joined(path.parent, found[name]) for name in PATHS if found.get(name)})
 
 
 def _problems(found: Any) -> Iterator[str]:
@@ -176,7 +181,8 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
     yield f"# Plan of a study: {cohort.get('subjects')} subjects, {Path(plan.bundle).name}. Everything later reads it."
     yield f"# Edit it, then: {command_of('study')} finish {study}"
     content = asdict(plan)
-    for name in ("bundle", "dataset_dir", "datalist", "test_datalist", "task"):
+    content |= {name: _portable(study, content[name]) for name in PATHS if content[name]}
+    for name in ("bundle", *PATHS, "task"):
         yield f"{name}: {_flow(content[name])}"
     yield "methods: # rows of the comparison; all are compared with the first. Delete a line to leave one out"
     for text in plan.methods:
@@ -196,6 +202,15 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
     yield "# What was found and measured; to change it changes nothing."
     for name in (*_INFORMATION, "reasons"):
         yield from _block(name, content[name])
+
+
+def _portable(study: Path, path: str) -> str:
+    study = study.absolute()
+    return os.path.relpath(path, study) if Path(path).is_relative_to(study) else path
+
+
+def _joined(study: Path, path: str) -> str:
+    return os.path.normpath(study.absolute() / path)
 
 
 def _section(name: str, ids: Mapping[str, Any], prefix: str, plan: Plan, what: str) -> Iterator[str]:

@@ -12,6 +12,8 @@ from .progress import duration
 
 __all__ = ["describe_plan"]
 
+BUSY = 0.3  # load of other processes for each processor, from which the plan says so
+
 
 def describe_plan(study: Path, plan: Plan) -> str:
     """A plan as text.
@@ -82,6 +84,11 @@ def _warnings(plan: Plan) -> Iterator[str]:
         yield (
             f"WARNING: this is the shortest study, and it may not keep the budget, of which a fifth is in reserve; "
             f"--budget {needed} is enough."
+        )
+    if (load := machine.get("load", 0.0)) >= BUSY * machine["cores"]:
+        yield (
+            f"WARNING: other processes keep about {load:.1f} processors busy, so the times may be wrong; delete "
+            f"{PLAN} and plan again without them, or trust the time left in the bar, which follows the pace."
         )
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."

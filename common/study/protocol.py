@@ -10,9 +10,11 @@ from typing import Any, Literal
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
 
-__all__ = ["Protocol", "Task", "read_protocol"]
+__all__ = ["DESCRIBED", "Protocol", "Task", "read_descriptions", "read_protocol"]
 
 Task = Literal["classification", "segmentation"]
+#: Entry of ``study.yaml`` with a line for each overlay of a row.
+DESCRIBED = "described"
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,9 @@ def read_protocol(configs: BundleConfigs, task: Task, spatial_dims: int = 3) -> 
     Raises:
         InputError: the bundle has no study for this task.
     """
-    import yaml
-
-    path = configs.root / "study.yaml"
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = _read(configs)
     if task not in found:
-        known = ", ".join(found) or "none"
+        known, path = ", ".join(name for name in found if name != DESCRIBED) or "none", configs.root / "study.yaml"
         raise InputError(f"{path}: no study of task {task}, expected one of {known}; choose another --task or bundle")
     content = dict(found[task])
     imagenet = content.pop("imagenet", None)
@@ -63,3 +62,15 @@ def read_protocol(configs: BundleConfigs, task: Task, spatial_dims: int = 3) -> 
         content |= {"methods": imagenet["methods"], "overlays": imagenet["overlays"], "settings": settings}
     lists: dict[str, Sequence[Any]] = {name: value for name, value in content.items() if isinstance(value, list)}
     return Protocol(**{**content, **{name: tuple(value) for name, value in lists.items()}})
+
+
+def read_descriptions(configs: BundleConfigs) -> dict[str, str]:
+    """What each overlay of a row is, with its paper, by name; those that ``study.yaml`` describes."""
+    return dict(_read(configs).get(DESCRIBED) or {})
+
+
+def _read(configs: BundleConfigs) -> dict[str, Any]:
+    import yaml
+
+    path = configs.root / "study.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}

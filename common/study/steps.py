@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -79,7 +79,7 @@ class Study:
         comparison = comparison_of(self.folder, plan)
         runs, rows = watched_runs(comparison.tasks(), plan), row_entries(comparison, plan)
         journal = Journal(self.folder)
-        same = rows == journal["rows"]  # or else a method that has left the plan may be chosen
+        same = _names(rows) == _names(journal["rows"])  # or else a method that has left the plan may be chosen
         if same and report.is_file() and all(run.done() for run in runs) and _done(journal, "compare"):
             return report
         pace = measured_pace(self.folder, plan, runs)
@@ -228,6 +228,11 @@ def _plain(found: dict[str, Any], of: Wishes | Plan) -> dict[str, Any]:
     parts = {"": of.settings, "pretrain.": of.pretrain, "train.": of.train}
     ids = {prefix + name: value for prefix, part in parts.items() for name, value in part.items()}
     return json.loads(json.dumps({**found, **ids}, default=lambda path: str(Path(path).absolute())))
+
+
+def _names(rows: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
+    """Rows without what the report says of them."""
+    return [{key: value for key, value in row.items() if key != "about"} for row in rows or ()]
 
 
 def _done(journal: Journal, step: str) -> bool:

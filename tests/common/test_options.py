@@ -13,7 +13,7 @@ from common.errors import OptionError
 from common.files import folder_problem
 from common.option_limits import device_problem, limit_problem, unknown_arguments
 from common.option_references import part_problem
-from common.options import _EXAMPLES, _check_output, converted_options
+from common.options import _EXAMPLES, _check_once, _check_output, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
 
@@ -160,7 +160,8 @@ def test_a_run_sees_the_converted_options(folder):
         ("hidden_features", [8, 0], "whole numbers from 1"),
         ("learning_rate", -1, "0 or more"),
         ("spacing", [0, 1, 1], "more than 0"),
-        ("seeds", [], "whole numbers from 0"),
+        ("seeds", [], "whole numbers from 0 to 4294967295"),
+        ("seeds", [2**32], "whole numbers from 0 to 4294967295"),
         ("momentum", 1.5, "a number from 0 to 1"),
         ("bank_momentum", 1, "a number from 0 to below 1"),
         ("alpha", -0.1, "0 or more"),
@@ -217,6 +218,16 @@ def test_a_typed_option_that_only_refers_to_others_is_unknown_too(folder, monkey
     with pytest.raises(InputError, match=r"^learning_rte: no config has this option; did you mean learning_rate\?$"):
         converted(folder, learning_rte="@learning_rate")
     assert converted(folder, mine=["$print(@max_epochs)"]) == {}  # it is run
+
+
+@pytest.mark.parametrize("again", ["--max_epochs 2", "--max-epochs=2", "--optimizer#lr 1 --optimizer::lr 2"])
+def test_an_option_that_is_typed_twice_is_refused(monkeypatch, again):
+    words = ["-m", "run", "training", "--max_epochs", "1", "--amp", "true", "-p", "a", "-p", "b", "--of_pytest=1"]
+    monkeypatch.setattr(sys, "argv", [*words, "--of_pytest=2"])
+    _check_once(DEFAULTS)
+    monkeypatch.setattr(sys, "argv", [*words, *again.split()])
+    with pytest.raises(OptionError, match=r"^(max_epochs|optimizer#lr): found twice on the command line"):
+        _check_once(DEFAULTS)
 
 
 def test_a_device_that_torch_or_this_machine_does_not_have_is_refused():

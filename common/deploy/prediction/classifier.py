@@ -21,6 +21,7 @@ from ...errors import InputError, OptionError
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
+from ...programs import command_of
 from ...temporary import temporary_folder
 from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
@@ -31,6 +32,7 @@ from .model_digest import model_digest
 from .opening import brief_opening
 from .outcomes import ArchiveError
 from .prediction import NO_CALL, ModelIdentity, Prediction
+from .preprocessing import Preprocessing
 
 __all__ = ["Classifier", "open_classifier"]
 
@@ -81,7 +83,7 @@ class Classifier:
             raise InputError(
                 f"{self.model.name}: the network gives {tuple(output.shape)} numbers, expected {len(self.channels)}, "
                 f"for {', '.join(self.channels)} of metadata.json; package weights and classes together "
-                "(scripts/package.py)"
+                f"({command_of('package')})"
             )
         return Prediction.of_output(output, self.channels, self.model)
 
@@ -180,8 +182,8 @@ def _copied_weights(
         if differing := sorted(_differences(root, copy, settings)):
             raise InputError(
                 f"{weights}: trained with other {', '.join(differing)} than inference.json and metadata.json of "
-                f"{root.name} have; set these ids, or package the weights: scripts/package.py {root.name} --target "
-                "inference --weights model.pt"
+                f"{root.name} have; set these ids, or package the weights: {command_of('package')} {root.name} "
+                "--target inference --weights model.pt"
             )
         yield copy
 
@@ -228,9 +230,8 @@ def _names_in(metadata: Mapping[str, Any]) -> Iterator[list[str]]:
 def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        heading = (
-            f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
-        )
+        expected = f"expected --target inference of {command_of('package')}"
+        heading = f"{source}: not used, as it holds what could be code ({expected})"
         raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
 
 
@@ -255,7 +256,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     known = _own_rules(metadata) if rules is None else read_dicom_rules(rules)
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     model = ModelIdentity(metadata["name"], metadata["version"], file_digest(weights, "sha256"))
-    preprocessing = parser.get_parsed_content("preprocessing")
+    preprocessing = Preprocessing(parser.get_parsed_content("preprocessing"))
     return Classifier(
         model=model,
         channels=tuple(channels[key] for key in sorted(channels, key=int)),

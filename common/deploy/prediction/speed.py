@@ -69,18 +69,14 @@ def measure_inference(
 
 def _split(classifier: Classifier) -> tuple[Callable[[Any], Any], Callable[[Any], torch.Tensor]]:
     """Loading, and the other transforms of preprocessing."""
-    transforms = list(classifier.preprocessing.transforms)
-    number = 1 + max(k for k, each in enumerate(transforms) if type(each).__name__ == _LOADER)
+    preprocessing = classifier.preprocessing
+    number = 1 + max(k for k, each in enumerate(preprocessing.transforms) if type(each).__name__ == _LOADER)
 
     def load(row: Any) -> Any:
-        for transform in transforms[:number]:
-            row = transform(row)
-        return row
+        return preprocessing(row, end=number)
 
     def prepare(row: Any) -> torch.Tensor:
-        for transform in transforms[number:]:
-            row = transform(row)
-        return row["image"]
+        return preprocessing(row, start=number)["image"]
 
     return load, prepare
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
-from ...files import write_atomically
+from ...files import file_digest, write_atomically
 from ...option_references import part_problem
 from ...tasks import Workers
 from .repetitions import modality_names, subjects_of
@@ -23,6 +23,8 @@ __all__ = ["ConfiguredStages"]
 
 #: Id of the table of traditional features, which not all bundles have.
 TRADITIONAL = "traditional_table"
+#: Settings that change no result, so that a comparison may go on with other values; a datalist's content counts.
+FREE = ("quiet", "device", "cache_dir", "num_workers", "datalist")
 #: Configs that a comparison runs.
 STAGES = (
     *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
@@ -138,7 +140,8 @@ class ConfiguredStages:
         """Settings that must be equal in all runs of one comparison."""
         elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
         overlays = [*self._names(self.overlays), *(":".join(each) for each in self.stage_overlays)]
-        return {"settings": self.settings, "overlays": overlays, **elsewhere}
+        digest = file_digest(self.datalist, "sha256")
+        return {"settings": self.settings, "overlays": overlays, "datalist": digest, **elsewhere}
 
     def _names(self, overlays: Iterable[str]) -> list[str]:
         """Overlays of the bundle by name, so that its folder may be another one later; others by their path."""
@@ -154,11 +157,13 @@ class ConfiguredStages:
         identity, path = self._plain_identity(), self._claim
         try:
             found = json.loads(path.read_text()) if path.is_file() else identity
-            found |= {"overlays": self._names(found.get("overlays", ()))}  # earlier versions wrote paths
-        except (AttributeError, TypeError, ValueError) as error:
+            found = {"datalist": identity["datalist"], **found}  # earlier versions wrote none, and paths of overlays
+            found |= {"overlays": self._names(found.get("overlays", ()))}
+            found, identity = ({**each, "settings": _counting(each["settings"])} for each in (found, identity))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it, or name another output_dir") from None
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
-            changes = ", ".join(f"{name} {found.get(name)} (now {identity.get(name)})" for name in changed)
+            changes = ", ".join(_change(name, found.get(name), identity.get(name)) for name in changed)
             raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")
 
     def _keep_identity(self) -> None:
@@ -205,3 +210,12 @@ def _stage_of(overlay: str) -> str | None:
 def _leave_out_of_collections() -> None:
     """Once in a process, after its first stage: what it has imported is no longer looked through for garbage."""
     gc.freeze()
+
+
+def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those that change no result."""
+    return {name: value for name, value in settings.items() if name not in FREE}
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    return "datalist with another content" if name == "datalist" else f"{name} {before} (now {now})"

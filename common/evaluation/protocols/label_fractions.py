@@ -12,8 +12,9 @@ from typing import Any
 from ...bundle_configs import PRETRAIN
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError
-from ...files import file_digest, write_atomically
+from ...files import write_atomically
 from ...locks import locked
+from ...programs import command_of
 from ...tasks import Task, Workers
 from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_rows
@@ -25,8 +26,6 @@ __all__ = ["LabelFractions"]
 #: The id of ``extract_features.yaml`` that extracts traditional features, without a network.
 TRADITIONAL = "traditional"
 STAGES = (PRETRAIN, "extract_features", "train", "evaluate")
-#: Settings that do not change results, so that runs may be continued with other values.
-FREE = ("quiet", "device", "cache_dir", "num_workers")
 
 
 class LabelFractions(Stages):
@@ -268,14 +267,11 @@ class LabelFractions(Stages):
         return {fraction: sum(found) / len(found) for fraction, found in counts.items()}
 
     def _identity(self) -> dict[str, Any]:
-        settings = {name: value for name, value in self.settings.items() if name not in FREE}
         return {
             **super()._identity(),
-            "settings": settings,
             **self.of_stage,
             "transductive": self.transductive,
             "max_correlation": self.max_correlation,
-            "datalist": file_digest(self.datalist, "sha256"),
             **({"vary_pretraining": True} if self.vary_pretraining else {}),
         }
 
@@ -298,7 +294,8 @@ class LabelFractions(Stages):
 
     def _wrong_folds(self) -> Iterator[str]:
         if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:
-            yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run make_datalist.py"
+            remedy = f"run {command_of('make_datalist')}"
+            yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; {remedy}"
         known = sorted({row["fold"] for row in self.labelled if row.get("fold") is not None})
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
             yield f"fold: found {list(self.repetition.folds)}; expected of {known}, those of labelled subjects"

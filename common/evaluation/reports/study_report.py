@@ -22,7 +22,7 @@ from .study.pictures import Pictures
 from .study.runs import collapsed, read_curves, trained_networks
 from .study.segmentation_page import is_segmentation, write_segmentation_page
 from .study.settings_box import next_command, settings_box
-from .study.study_files import StudyFiles, comparison_folder, read_study, reason_of
+from .study.study_files import StudyFiles, about_rows, comparison_folder, read_study, reason_of
 from .study.subgroups import Subgroup, confounders, subgroup_rows, subgroup_table, subgroups
 from .study.tables import (
     case_table,
@@ -109,6 +109,7 @@ class _Page:
             "datalist": study.datalist,
             "methods": {**method_rows(judged, self.order), "first": "Method"},
             "methods_caption": self._caption(),
+            "about": about_rows(study.record, self.order),
             "comparisons": {**comparison_rows(comparisons), "first": f"{verdict.method} minus"},
             "explanations": explanations(comparisons, judged, study.outcomes, verdict.method, study.summary),
             "confusions": confusions,

@@ -100,6 +100,16 @@ def test_nulls_are_written_as_they_are(gaps):
     assert [row["image"] for row in load_datalist(path, missing="zeros")] == [row["image"] for row in rows]
 
 
+def test_a_key_that_is_nearly_one_with_a_meaning_is_one_warning(cohort, caplog):
+    cohort.rows[0]["Lable"] = cohort.rows[0].pop("label")
+    cohort.rows[1]["lable"] = 1  # beside the right one
+    load_datalist(cohort.save())
+    assert caplog.messages == [
+        f"{cohort.folder / 'datalist.json'}: 1 of {len(cohort.rows)} rows have Lable and no label; rename it if it is "
+        "the label"
+    ]
+
+
 def test_rows_that_equal_an_earlier_one_are_one_warning(cohort, caplog):
     cohort.rows.extend([dict(cohort.rows[2]), dict(cohort.rows[2]), {**cohort.rows[0], "centre": "elsewhere"}])
     with caplog.at_level(logging.WARNING):

@@ -52,6 +52,19 @@ def test_a_subject_must_have_a_name(subject):
     assert "subject: found" in found and "expected the patient's name" in found
 
 
+@pytest.mark.parametrize("subject", ["s ", "\ts", "s\n", "\x1b[31ms", "s\x00", "s\u200b"])
+def test_a_subject_with_what_nobody_sees_is_refused_and_shown_without_it(subject):
+    (found,) = problems_of(row(subject=subject))
+    assert found.isprintable() and "expected no blanks at its ends and no invisible characters" in found
+
+
+def test_two_subjects_that_look_the_same_are_refused():
+    composed, decomposed = "J\u00fcrg", "Ju\u0308rg"
+    assert problems_of(row(subject=composed), row(subject=composed)) == []
+    (found,) = problems_of(row(subject=composed), row(subject=decomposed, image="b.nii.gz"))
+    assert r"found 'Ju\u0308rg', expected 'J\xfcrg' as in row 0, which looks the same" in found
+
+
 def test_a_row_that_is_no_object_is_reported():
     assert problems_of("a.nii.gz") == [
         "training[0] row: found 'a.nii.gz', expected an object with 'image' and 'subject'"

@@ -29,6 +29,18 @@ def test_the_map_is_highest_where_the_network_looks(shape):
     np.testing.assert_allclose(opposite, -heat, atol=1e-6)
 
 
+@pytest.mark.parametrize(("shape", "passes"), [((1, 32, 32, 40), 5**3), ((1, 196, 160), 15**2), ((1, 2, 16, 16), 5**2)])
+def test_a_map_takes_no_more_passes_than_half_steps_need(shape, passes):
+    seen = []
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        seen.append(len(x))
+        return torch.ones(len(x), 2)
+
+    occlusion_map(network, torch.ones(shape), 1)
+    assert sum(seen) - 1 < passes + 4  # the whole image, and the rest of the last batch
+
+
 def test_upright_undoes_the_exchange_of_axes():
     image = torch.arange(24.0).reshape(1, 2, 3, 4)
     preprocessing = Compose([Transposed("image", [0, 3, 1, 2]), EnsureTyped("image")])

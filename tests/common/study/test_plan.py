@@ -34,6 +34,15 @@ def test_any_setting_survives_the_file(tmp_path_factory, settings):
     assert read_plan(folder).settings == settings
 
 
+def test_a_moved_study_finds_the_data_in_it_and_those_elsewhere_where_they_were(tmp_path):
+    inside, moved = tmp_path / "study", tmp_path / "moved"
+    write_plan(inside, plan(dataset_dir=str(inside / "data"), test_datalist=str(inside / "test.json")))
+    inside.rename(moved)
+    found = read_plan(moved)
+    assert (found.dataset_dir, found.test_datalist) == (str(moved / "data"), str(moved / "test.json"))
+    assert found.datalist == "/data/datalist.json"
+
+
 def test_an_edited_plan_counts(tmp_path):
     path = write_plan(tmp_path, plan())
     path.write_text(path.read_text().replace("- se\n", "").replace("max_epochs: 3", "max_epochs: 30"))
@@ -96,7 +105,7 @@ def test_no_plan_at_all_is_one_problem_of_the_file(tmp_path, text):
 
 
 def test_a_missing_plan_names_the_command(tmp_path):
-    with pytest.raises(InputError, match=r"no such file; expected a plan; run scripts/study\.py"):
+    with pytest.raises(InputError, match=r"no such file; expected a plan; run python scripts/study\.py"):
         read_plan(tmp_path)
 
 
@@ -131,3 +140,9 @@ def test_what_does_not_fit_is_a_warning(tmp_path):
         "GB of disk are free",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(("load", "said"), [(0.1, False), (1.3, True)])
+def test_a_busy_machine_is_a_warning_with_its_remedy(tmp_path, load, said):
+    text = describe_plan(tmp_path, plan(machine={**plan().machine, "load": load}))
+    assert ("other processes keep about 1.3 processors busy" in text and "delete plan.yaml" in text) == said

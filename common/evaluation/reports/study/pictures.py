@@ -17,13 +17,13 @@ __all__ = ["Pictures", "stamp"]
 
 
 def stamp(path: str | Path) -> list[Any]:
-    """What changes when a file, or one of a folder, is written anew: its path, size and time."""
+    """Name, size and time of a file, or of those of a folder: they change with a file, not when it is moved."""
     path = Path(path)
     if not path.exists():
-        return [str(path)]
+        return [path.name]
     found = path.stat()
     inside = [stamp(file) for file in sorted(path.iterdir())] if path.is_dir() else []
-    return [str(path), found.st_size, found.st_mtime_ns, *inside]
+    return [path.name, found.st_size, found.st_mtime_ns, *inside]
 
 
 class Pictures:

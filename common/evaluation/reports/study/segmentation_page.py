@@ -23,7 +23,7 @@ from .pictures import Pictures
 from .runs import collapsed, read_curves
 from .segmentation_cases import SegmentedCase, held_out_images, worst_segmentations
 from .settings_box import settings_box
-from .study_files import cohort_of, read_json, read_plan, reason_of
+from .study_files import about_rows, cohort_of, read_json, read_plan, reason_of
 from .subgroups import Subgroup, subgroup_rows, subgroup_table
 
 __all__ = ["is_segmentation", "write_segmentation_page"]
@@ -96,6 +96,7 @@ class _Page:
             "methods": _methods(self.judged, self.titles),
             "methods_caption": f"Means of {self.summary['subjects']} subjects, {self.judged.confidence:.0%} intervals "
             "over them",
+            "about": about_rows(self.record, self.judged.methods),
             "comparisons": {**difference_rows(differences, self.titles), "first": f"{self.method} minus"},
             "explanations": overlap_explanations(differences, self.metric, title),
             "confusions": [],
@@ -103,7 +104,7 @@ class _Page:
             "subgroups": subgroup_rows(groups, self.titles) if groups else {"rows": []},
             "cases": [_case_item(case, self.titles) for case in cases],
             "cases_title": f"The {len(cases)} worst cases of {self.method}",
-            "cases_note": _cases_note(cases, title),
+            "cases_note": _cases_note(cases, title, self.evaluated),
             "notes": [*self.summary["notes"], "Intervals reflect the variation between samples of patients."],
             "files": f"{FILES}/",
         }
@@ -147,6 +148,8 @@ class _Page:
     def _worst(self, own: pd.DataFrame) -> list[SegmentedCase]:
         pictures = Pictures(self.files / "cases")
         images = held_out_images(self.compare, own, self.metric)
+        rows = sorted({image["masks"].parents[2].relative_to(self.folder) for image in images.values()})
+        self.evaluated = [f"{row}/fold*/evaluate" for row in rows]
         base = self.datalist.parent if self.datalist else self.folder
         cases = list(worst_segmentations(own, self.metric, images, self.rows, base, pictures))
         pictures.drop_others()
@@ -270,11 +273,18 @@ def _case_item(case: SegmentedCase, titles: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def _cases_note(cases: Sequence[SegmentedCase], title: str) -> str:
-    note = f"The subjects with the smallest {title}. Orange: outlines of the reference."
+def _cases_note(cases: Sequence[SegmentedCase], title: str, evaluated: Sequence[str]) -> str:
+    """What the pictures show; without predictions, which folders to delete so that the networks predict again."""
+    note = f"The subjects with the smallest {title}."
+    if not any(case.reference is not None for case in cases):
+        return note
+    note += " Orange: outlines of the reference."
     if any(case.predicted is not None for case in cases):
         return (
             f"{note} Blue: outlines of the prediction by the network of the fold that had not seen the subject, in the "
             "same plane, the one in which both differ most."
         )
-    return f"{note} The predictions were not kept: run the comparison again for their outlines."
+    return (
+        f"{note} The predictions were not kept. For their outlines delete {', '.join(evaluated)} and start the command "
+        "of the study or comparison again: the trained networks stay, and predict once more."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from ....datalist_json import read_datalist
 from ....errors import InputError
 from ...predictions import Outcome, outcomes_of, read_predictions
 
-__all__ = ["StudyFiles", "cohort_of", "comparison_folder", "read_json", "read_plan", "read_study", "reason_of"]
+__all__ = [
+    *("StudyFiles", "about_rows", "cohort_of", "comparison_folder"),
+    *("read_json", "read_plan", "read_study", "reason_of"),
+]
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,12 @@ def reason_of(record: Mapping[str, Any]) -> str:
     """Why a study chose its method, as a sentence; empty where it does not say."""
     reason = str((record.get("choice") or {}).get("reason") or "").rstrip(".")
     return f"Chosen: {reason}." if reason else ""
+
+
+def about_rows(record: Mapping[str, Any], methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Methods in their order, each with what it is; those of which a study does not say are left out."""
+    known = {row["name"]: row.get("about") for row in record.get("rows", ())}
+    return [(name, about) for name in methods if (about := known.get(name))]
 
 
 def cohort_of(folder: Path, compare: Path, datalist: str | Path | None) -> tuple[Path | None, list[dict[str, Any]]]:

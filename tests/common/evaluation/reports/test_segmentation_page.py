@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -99,6 +100,17 @@ def test_the_page_is_made_again_without_drawing_and_is_the_same(comparison, monk
     drawn = "common.evaluation.reports.study.segmentation_cases.thumbnail"
     monkeypatch.setattr(drawn, lambda *_, **__: pytest.fail("drawn again"))
     assert write_study_report(comparison).read_bytes() == before
+
+
+def test_without_predictions_the_page_says_what_to_delete_and_a_study_says_what_its_rows_are(comparison, tmp_path):
+    study = shutil.copytree(comparison, tmp_path / "study")
+    for masks in study.rglob("masks"):
+        shutil.rmtree(masks)
+    row = {"name": "Genesis", "about": "restores distorted volumes (Zhou et al. 2019)"}
+    (study / "study.json").write_text(json.dumps({"rows": [row], "choice": {"name": "Genesis"}}))
+    page = write_study_report(study).read_text(encoding="utf-8")
+    assert "For their outlines delete genesis+train/fold*/evaluate and start" in page
+    assert "<dt>Genesis</dt><dd>restores distorted volumes (Zhou et al. 2019)</dd>" in page
 
 
 def values(difference: list[float]) -> dict[str, pd.DataFrame]:
