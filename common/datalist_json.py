@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, one_line
+from .programs import command_of
 
 __all__ = ["indexed_names", "read_datalist"]
 
@@ -27,7 +28,7 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise InputError(
-            f"{path}: found no such file, expected a datalist; set --datalist or run scripts/make_datalist.py"
+            f"{path}: found no such file, expected a datalist; set --datalist or run {command_of('make_datalist')}"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)

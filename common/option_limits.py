@@ -6,8 +6,12 @@ import difflib
 import inspect
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pydoc import locate
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monai.bundle import ComponentLocator
 
 __all__ = ["device_problem", "limit_problem", "unknown_arguments"]
 
@@ -123,10 +127,8 @@ def unknown_arguments(place: str, value: Any, known: Any = None) -> Iterator[str
 
 def _arguments(target: str) -> list[str] | None:
     """Names of a component's arguments; ``None`` if it takes any, or cannot be found."""
-    from monai.bundle import ComponentLocator  # see device_problem
-
     try:
-        path = target if "." in target else f"{ComponentLocator().get_component_module_name(target)}.{target}"
+        path = target if "." in target else f"{_locator().get_component_module_name(target)}.{target}"
         found: Any = locate(path)
         parameters = inspect.signature(found).parameters.values()
     except Exception:  # a component that is wrong itself is reported where it is used
@@ -134,3 +136,11 @@ def _arguments(target: str) -> list[str] | None:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]
+
+
+@cache
+def _locator() -> ComponentLocator:
+    """MONAI's components by name; a new locator goes through all of its modules again."""
+    from monai.bundle import ComponentLocator  # see device_problem
+
+    return ComponentLocator()

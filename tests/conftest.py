@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.python_commands import share_fork_server, use_shared_fork_server
+
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 WORKER_MEMORY = 4 << 30  # bytes, with the processes that its tests start
 
-pytest_plugins = ["tests.process_state"]
+pytest_plugins = ["tests.process_state", "tests.remembered"]
 if find_spec("hypothesis"):
     pytest_plugins.append("tests.fuzzing")
 else:
@@ -27,6 +29,14 @@ def pytest_xdist_auto_num_workers() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(cores + 1, memory // WORKER_MEMORY))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """All workers' commands are forks of one interpreter, which belongs to the process that starts the workers."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        use_shared_fork_server()
+    elif getattr(config.option, "numprocesses", None):
+        share_fork_server()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,10 +23,28 @@ SECONDS = 600  # a command that takes longer is stuck
 # What most commands import of other packages; `common` itself is imported by the command.
 PRELOADED = ("monai.bundle", "ignite.handlers", "matplotlib.backends.backend_agg", "mlflow", "pandas", "skops.io")
 PRELOADED += ("SimpleITK", "highdicom", "onnxruntime", "radiomics", "sklearn.linear_model", "torch._dynamo")
-PRELOADED += ("torch.onnx", "torch.export", "cyclonedx.model.bom", "safetensors.torch")
+PRELOADED += ("torch.onnx", "torch.export", "cyclonedx.model.bom", "safetensors.torch", "tests.preloaded")
+SHARED = "TESTS_FORK_SERVER"  # environment variable with the address of the interpreter that forks for all workers
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(list(PRELOADED))
+
+
+def share_fork_server() -> None:
+    """Start the interpreter that forks, for this process and those that it starts: its imports take ten seconds."""
+    server = forkserver._forkserver
+    if not hasattr(server, "_forkserver_authkey"):  # of Python 3.14, which lets nobody else connect
+        server.ensure_running()
+        os.environ[SHARED] = server._forkserver_address
+
+
+def use_shared_fork_server() -> None:
+    """Let commands be forks of the interpreter that another process has started, if one has."""
+    server = forkserver._forkserver
+    if SHARED in os.environ and server._forkserver_address is None:
+        server._forkserver_address = os.environ[SHARED]
+        server._forkserver_alive_fd = os.pipe()[1]  # what each fork inherits; the server lives as long as its starter
+        server.ensure_running = resource_tracker.ensure_running
 
 
 class Command:

@@ -12,6 +12,7 @@ from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 from ..images.facts import read_image_facts
 from ..images.stored_image import UnreadableImageError
+from ..programs import command_of
 
 __all__ = ["by_modality", "modality_names", "number_of_classes", "number_of_images"]
 
@@ -91,7 +92,7 @@ def by_modality(name: str, values: Mapping[str, Any], modalities: Sequence[str])
     if unknown := [modality for modality in modalities if modality not in values]:
         raise InputError(
             f"{name}: known for {', '.join(values)}, found the modalities {', '.join(modalities)}; measure "
-            f"{', '.join(unknown)} with scripts/modality_statistics.py and set --{name}"
+            f"{', '.join(unknown)} with {command_of('modality_statistics')} and set --{name}"
         )
     return [values[modality] for modality in modalities]
 

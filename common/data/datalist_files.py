@@ -14,6 +14,7 @@ from ..images.facts import ImageFacts
 from ..images.facts_cache import FactsCache
 from ..images.grid import dims_problem, grid_problem
 from ..images.stored_image import UnreadableImageError
+from ..programs import command_of
 from .datalist_rows import Problems, modality_name
 
 __all__ = ["check_files"]
@@ -107,7 +108,9 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
 
     def read(path: str, is_mask: bool) -> ImageFacts | str:
         if not os.path.exists(path):
-            return "found no such file; set --dataset_dir, or write the datalist anew with scripts/make_datalist.py"
+            return (
+                f"found no such file; set --dataset_dir, or write the datalist anew with {command_of('make_datalist')}"
+            )
         try:
             return cache.facts(path, is_mask=is_mask, content=content)
         except UnreadableImageError as error:

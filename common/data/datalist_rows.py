@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
+from ..programs import command_of
+
 __all__ = ["Problems", "check_rows", "modality_name"]
 
 MANY = 8  # rows with the same problem that share a line
@@ -111,7 +113,7 @@ def check_rows(
             _check_label(problems, position, row.get("label"), label, labels, num_classes)
         fold = row.get("fold")
         if need_fold and (not _is_integer(fold) or fold < 0):
-            text = f"found {_kind(fold)}, expected an integer from 0; assign folds with scripts/make_datalist.py"
+            text = f"found {_kind(fold)}, expected an integer from 0; assign folds with {command_of('make_datalist')}"
             problems.add(position, "fold", text)
     _check_leaks(problems)
 
@@ -166,7 +168,9 @@ def _check_mask(problems: Problems, position: int, path: Any, policy: str) -> No
         return
     if path is None:
         problems.add(
-            position, "mask", "found none, expected a path; give scripts/make_datalist.py a column or folder of masks"
+            position,
+            "mask",
+            f"found none, expected a path; give {command_of('make_datalist')} a column or folder of masks",
         )
     elif not isinstance(path, str) or not path:
         problems.add(position, "mask", f"found {_kind(path)}, expected one path")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..programs import command_of
 
 __all__ = ["assign_folds", "hold_out"]
 
@@ -118,6 +119,6 @@ def _check_classes(rows: Sequence[Mapping[str, Any]], num_classes: int | None) -
     if num_classes is not None and (missing := sorted(set(range(num_classes)) - {*found})):
         raise InputError(
             f"label: found the classes {', '.join(map(str, found)) or 'none'} among the training subjects, expected "
-            f"{', '.join(map(str, missing))} too; add subjects, assign folds anew with scripts/make_datalist.py, or "
-            "set num_classes"
+            f"{', '.join(map(str, missing))} too; add subjects, assign folds anew with {command_of('make_datalist')}, "
+            "or set num_classes"
         )

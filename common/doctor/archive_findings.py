@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..programs import command_of
 from .findings import Findings
 
 __all__ = ["examine_archive"]
@@ -29,7 +30,7 @@ def examine_archive(path: str | Path) -> Findings:
         with open_archive(path) as folder:
             findings.note("manifest", f"{len(read_manifest(folder))} files, all as listed")
             signed = (folder / SIGNATURE).is_file()
-            findings.note("signature", "present; scripts/verify.py --key checks it" if signed else "none")
+            findings.note("signature", f"present; {command_of('verify')} --key checks it" if signed else "none")
             if problems := scan_folder(folder):
                 findings.warning(
                     "scan",

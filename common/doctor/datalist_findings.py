@@ -10,6 +10,7 @@ from typing import Any
 
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
+from ..programs import command_of
 from .findings import Findings
 
 __all__ = ["examine_datalist"]
@@ -17,7 +18,7 @@ __all__ = ["examine_datalist"]
 FEWEST_OF_CLASS = 10  # subjects, below which metrics mean little
 CENTRES = ("centre", "center", "site", "hospital", "institution", "scanner", "manufacturer")
 WITH_MASKS = "siam3d_imbalance and radiomics_deep_contrast"
-FOLDS = "assign folds with scripts/make_datalist.py"
+FOLDS = f"assign folds with {command_of('make_datalist')}"
 _LINE = re.compile(r"(?P<place>\w+\[\d+\](?: \(subject [^)]*\))? \w+|\w+ \w+): (?P<text>.*)", re.DOTALL)
 
 
@@ -43,7 +44,7 @@ def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> 
         return findings
     sections = [name for name in ("training", "testing") if content.get(name)]
     if not sections:
-        findings.error(path.name, "no rows in 'training' or 'testing'", "write it with scripts/make_datalist.py")
+        findings.error(path.name, "no rows in 'training' or 'testing'", f"write it with {command_of('make_datalist')}")
         return findings
     rows = [row for name in sections for row in _checked(findings, path, name, content[name])]
     found = [row for row in content[sections[0]] if isinstance(row, Mapping)]
@@ -169,7 +170,7 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
             findings.error(
                 "folds",
                 f"fold {fold} has no subject of {', '.join(absent)}",
-                f"scripts/make_datalist.py ... --num_folds {max(min(fewest, len(numbers) - 1), 2)}",
+                f"{command_of('make_datalist')} ... --num_folds {max(min(fewest, len(numbers) - 1), 2)}",
             )
     sizes = Counter(fold for found in folds.values() for fold in found)
     findings.note("folds", ", ".join(f"{fold}: {sizes[fold]} subjects" for fold in numbers))

@@ -16,13 +16,12 @@ from pathlib import Path
 
 from .. import bundle_root
 from ..errors import one_line
+from ..programs import DISTRIBUTION, install_command
 from .findings import Findings
 
 __all__ = ["examine_installation"]
 
 ROOT = Path(__file__).resolve().parents[2]
-DISTRIBUTION = "clinical-ssl-bundles"
-INSTALL = "bash scripts/install.sh"
 LEAST_MEMORY, LEAST_DISK = 8.0, 5.0  # GB
 #: What the extras are for, by their name in setup.cfg.
 EXTRAS = {
@@ -51,7 +50,9 @@ def examine_installation() -> Findings:
 def _python(findings: Findings) -> None:
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] != (3, 11):
-        findings.warning("Python", f"found {found}; the tests ran with 3.11 only", f"PYTHON=python3.11 {INSTALL}")
+        findings.warning(
+            "Python", f"found {found}; the tests ran with 3.11 only", f"with Python 3.11: {install_command()}"
+        )
     else:
         findings.note("Python", f"{found}, {sys.executable}")
 
@@ -61,12 +62,12 @@ def _packages(findings: Findings) -> None:
     required, extras = _requirements()
     wrong = [text for requirement in required if (text := _wrong(requirement))]
     for text in wrong:
-        findings.error("packages", text, INSTALL)
+        findings.error("packages", text, install_command())
     if not wrong:
         findings.note("packages", f"all {len(required)} required ones are there, in versions that are supported")
     for name, purpose in EXTRAS.items():
         missing = [text for requirement in extras.get(name, ()) if (text := _wrong(requirement))]
-        state = "is there" if not missing else f"is incomplete ({'; '.join(missing)}); {INSTALL} {name}"
+        state = "is there" if not missing else f"is incomplete ({'; '.join(missing)}); {install_command(name)}"
         findings.note(f"extra {name}", f"for {purpose}: {state}")
 
 
@@ -128,7 +129,7 @@ def _bundles(findings: Findings) -> None:
             if wanted and (found := _installed(name)) and _parts(found) < _parts(wanted)
         ]
         if older:
-            findings.warning(path.parents[1].name, f"metadata.json: {'; '.join(older)}", INSTALL)
+            findings.warning(path.parents[1].name, f"metadata.json: {'; '.join(older)}", install_command())
         else:
             findings.note(path.parents[1].name, "versions are those of its metadata.json or later")
 
@@ -162,7 +163,9 @@ def _radiomics(findings: Findings) -> None:
             return
         compiler = "a C compiler is there" if _compiler() else "there is no C compiler either: apt install gcc"
         findings.warning(
-            "PyRadiomics", f"not installed: traditional features are left out ({compiler})", f"{INSTALL} radiomics"
+            "PyRadiomics",
+            f"not installed: traditional features are left out ({compiler})",
+            install_command("radiomics"),
         )
         return
     done = subprocess.run(
@@ -172,7 +175,7 @@ def _radiomics(findings: Findings) -> None:
     )
     if done.returncode:
         reason = one_line(RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message"))
-        findings.error("PyRadiomics", f"{spec.origin}: cannot be imported ({reason})", f"{INSTALL} radiomics")
+        findings.error("PyRadiomics", f"{spec.origin}: cannot be imported ({reason})", install_command("radiomics"))
     else:
         findings.note("PyRadiomics", f"version {done.stdout.strip().splitlines()[-1]}, compiled")
 
@@ -219,7 +222,7 @@ def _devices(findings: Findings) -> None:
     try:
         import torch
     except ImportError as error:  # reported with the packages
-        findings.error("torch", f"cannot be imported ({one_line(error)})", INSTALL)
+        findings.error("torch", f"cannot be imported ({one_line(error)})", install_command())
         return
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
@@ -229,7 +232,8 @@ def _devices(findings: Findings) -> None:
         findings.warning(
             "GPU",
             f"nvidia-smi is there, but torch {torch.__version__} finds no CUDA device",
-            f"run nvidia-smi; with a CPU build of torch: TORCH_INDEX=https://download.pytorch.org/whl/cu128 {INSTALL}",
+            "run nvidia-smi; with a CPU build of torch: pip install --force-reinstall torch --index-url "
+            "https://download.pytorch.org/whl/cu128",
         )
     else:
         findings.note("GPU", "none: training runs on the CPU; --amp true is faster with AVX512-BF16")

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import bundle_root
 from ..errors import InputError, one_line
+from ..programs import command_of
 from .findings import Findings
 
 __all__ = ["examine_weights"]
@@ -29,13 +30,15 @@ def examine_weights(path: str | Path) -> Findings:
     findings = Findings(f"weights {path}")
     findings.note("file", f"{path.stat().st_size / 1e6:.1f} MB")
     if path.suffix == ".onnx":
-        findings.note("kind", "ONNX network; scripts/verify.py --scan examines it within its archive")
+        findings.note("kind", f"ONNX network; {command_of('verify')} --scan examines it within its archive")
         return findings
     if path.suffix == ".safetensors":
         findings.note("kind", "safetensors: weights without a record of their training")
         return findings
     if _is_torchscript(path):
-        findings.note("kind", "TorchScript: an exported network with its code; scripts/predict.py --weights uses it")
+        findings.note(
+            "kind", f"TorchScript: an exported network with its code; {command_of('predict')} --weights uses it"
+        )
         _exported(findings, path)
         return findings
     try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..programs import command_of
 from .dicom_headers import SEGMENTATION, DicomSlice, Plane, dicom_files, read_header
 from .dicom_rules import Frame
 from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
@@ -139,7 +140,7 @@ def _slices(source: str | os.PathLike | Sequence[Path], pixels: bool = False) ->
         if header.get("SOPClassUID") in SEGMENTATION:
             raise UnreadableImageError(
                 f"found a DICOM segmentation ({path.name}), expected an image, or a mask on its grid; convert it with "
-                "make_datalist.py dicom --convert, or drop the row"
+                f"{command_of('make_datalist')} dicom --convert, or drop the row"
             )
         found.append(DicomSlice(path, header))
     return found

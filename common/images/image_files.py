@@ -1,4 +1,4 @@
-"""Cases stored as NIfTI files or pictures: one folder each, or rows of a datalist."""
+"""Cases stored as files of volumes or pictures: one folder each, or rows of a datalist."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, one_line
+from .nifti import NIFTI_SUFFIXES
+from .pictures import PICTURE_SUFFIXES
 from .studies import all_files
 
 __all__ = ["cases_of_folder", "datalist_rows", "folder_row", "image_folders", "is_image", "is_mask", "mask_files"]
 
-PICTURES = (".png", ".jpg", ".jpeg")
-SUFFIXES = (".nii", ".nii.gz", *PICTURES)
+SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd", ".mnc", *PICTURE_SUFFIXES)
 MASK = re.compile(r"(^|[\W_])(mask|seg|segmentation)([\W_]?\d+)?$", re.IGNORECASE)
 
 
@@ -83,7 +84,7 @@ def cases_of_folder(files: Sequence[Path], modalities: Sequence[str]) -> dict[st
 
 
 def _is_picture(path: Path) -> bool:
-    return path.name.lower().endswith(PICTURES)
+    return path.name.lower().endswith(PICTURE_SUFFIXES)
 
 
 def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from .dicom_headers import SEGMENTATION, DicomSlice, read_header
 from .stored_image import UnreadableImageError
 from .structure_sets import structure_set_header
 
-__all__ = ["DicomStudy", "all_files", "find_studies"]
+__all__ = ["DicomStudy", "all_files", "find_studies", "irregular_files"]
 
 FEW_FILES = 500  # no progress bar for so few
 
@@ -116,6 +116,20 @@ def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
         root: folder to search.
         skip: subfolder to leave out.
     """
+    return (path for path in _all_paths(root, skip) if path.is_file())
+
+
+def irregular_files(root: Path, skip: Path | None = None) -> dict[str, str]:
+    """Reasons by path why pipes, sockets, devices and links to nothing are not read, see :func:`all_files`."""
+    return {
+        str(path): f"found {'no regular file' if path.exists() else 'a link to nothing'}, expected one; remove it"
+        for path in _all_paths(root, skip)
+        if not path.is_file()
+    }
+
+
+def _all_paths(root: Path, skip: Path | None) -> Iterator[Path]:
+    """Whatever is in a folder and its subfolders, but for folders and what is hidden."""
     above = {_identity(folder) for folder in root.resolve().parents}  # a link to one of them is a cycle
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
@@ -127,8 +141,7 @@ def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != skip
         )
-        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
-        yield from (path for path in paths if path.is_file())
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from ..programs import command_of
 
 __all__ = ["CalibratedSoftmax"]
 
@@ -40,7 +41,7 @@ class CalibratedSoftmax(nn.Module):
         super().__init__()
         if not (temperature > 0 and math.isfinite(temperature)):
             raise InputError(
-                f"temperature: {temperature}; expected a positive number; fit it with scripts/calibrate.py"
+                f"temperature: {temperature}; expected a positive number; fit it with {command_of('calibrate')}"
             )
         if not 0 <= threshold <= 1:
             raise InputError(f"threshold: {threshold}; expected a probability from 0 to 1; correct it")

@@ -15,6 +15,7 @@ from torch import nn
 
 from ..checkpoints import read_checkpoint
 from ..errors import InputError
+from ..programs import install_command
 from .efficientnet import EfficientNetBackbone
 from .imagenet_resnet import load_resnet_weights
 from .resnet import ResNetBackbone
@@ -130,7 +131,7 @@ def _installed_file(encoder: EfficientNetBackbone | ResNetBackbone) -> Path:
     if len(files) != 1:
         raise InputError(
             f"pretrained_weights: {INSTALLED}, but found {len(files)} files of weights in the package {package}; "
-            "expected one; install it by bash scripts/install.sh imagenet"
+            f"expected one; install it by: {install_command('imagenet')}"
         )
     return files[0]
 

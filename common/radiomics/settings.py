@@ -12,12 +12,11 @@ from typing import Any
 import yaml
 
 from ..errors import InputError, one_line
+from ..programs import install_command
 
 __all__ = ["RadiomicsSettings", "available"]
 
 logger = logging.getLogger(__name__)
-
-INSTALL = "pip install numpy wheel setuptools && pip install --no-build-isolation pyradiomics==3.0.1"
 
 
 def available() -> bool:
@@ -78,7 +77,9 @@ class RadiomicsSettings:
             changes: dict[str, Any] = {**limits} if mask_label is None else {"mask_label": mask_label, **limits}
             return replace(parameters, **changes)
         if not available():
-            raise InputError(f"PyRadiomics is not installed: traditional features need it; run: {INSTALL}")
+            raise InputError(
+                f"PyRadiomics is not installed: traditional features need it; run: {install_command('radiomics')}"
+            )
         from radiomics.featureextractor import RadiomicsFeatureExtractor
 
         source = "radiomics settings" if parameters is None or isinstance(parameters, Mapping) else str(parameters)

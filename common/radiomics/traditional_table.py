@@ -9,8 +9,9 @@ from typing import Any
 
 from ..errors import InputError
 from ..feature_table import feature_columns, write_table
+from ..programs import install_command
 from .cohort import extract_table
-from .settings import INSTALL, available
+from .settings import available
 
 __all__ = ["write_traditional_table"]
 
@@ -37,7 +38,8 @@ def write_traditional_table(
     """
     if not available():
         logger.warning(
-            "PyRadiomics is not installed: there are only learnt features. To add traditional ones, run: %s", INSTALL
+            "PyRadiomics is not installed: there are only learnt features. To add traditional ones, run: %s",
+            install_command("radiomics"),
         )
         return None
     table = extract_table(rows, **kwargs)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from ..errors import InputError
+from ..programs import install_command
 
 __all__ = ["check_packages", "missing_packages"]
 
 PACKAGING = ("cyclonedx", "onnx", "onnxruntime", "onnxscript", "safetensors")
-INSTALL = "bash scripts/install.sh deploy"
 
 
 def missing_packages() -> list[str]:
@@ -25,6 +25,7 @@ def check_packages() -> None:
     """
     if missing := missing_packages():
         raise InputError(
-            f"packages: found no {', '.join(missing)}, expected those that package the final model; {INSTALL}, and "
-            "start the same command again; or stop at the report with --until conclude"
+            f"packages: found no {', '.join(missing)}, expected those that package the final model; "
+            f"{install_command('deploy')}, and start the same command again; or stop at the report with "
+            "--until conclude"
         )

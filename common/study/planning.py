@@ -12,6 +12,7 @@ from typing import Any
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
 from ..files import write_atomically
+from ..programs import install_command
 from ..temporary import temporary_folder
 from .budget import read_duration
 from .cohort import Cohort, describe_cohort
@@ -28,7 +29,7 @@ from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 __all__ = ["Draft", "Wishes", "budget_seconds", "draft_plan", "make_plan"]
 
 NO_MASKS = "as images have no mask"
-NO_RADIOMICS = "as PyRadiomics is not installed (bash scripts/install.sh radiomics)"
+NO_RADIOMICS = f"as PyRadiomics is not installed ({install_command('radiomics')})"
 SLOWER = "three steps in bfloat16 took longer"
 
 

@@ -12,6 +12,7 @@ from ..data.datalist_writer import write_datalist
 from ..data.folds import assign_folds
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
+from ..programs import command_of
 from .protocol import Protocol, Task
 
 __all__ = ["StudyRows", "read_study_rows", "write_study_datalist"]
@@ -135,7 +136,7 @@ def _with_folds(datalist: Path, rows: Sequence[Mapping[str, Any]], task: Task) -
         if fold_of:
             raise InputError(
                 f"{datalist}: fold: none for {len(lacking)} of {len(fold_of) + len(lacking)} labelled subjects, "
-                f"{lacking[0]} first; expected one for each, or none at all; run scripts/make_datalist.py"
+                f"{lacking[0]} first; expected one for each, or none at all; run {command_of('make_datalist')}"
             )
     else:
         return [{**row, "fold": fold_of[str(row["subject"])]} for row in rows]

@@ -17,12 +17,13 @@ from ...errors import InputError
 from ...files import write_atomically
 from ...images.read import read_image
 from ...images.stored_image import UnreadableImageError
+from ...programs import command_of
 from .collect import existing_folder, missing_files, read_table, write_cohort
 
 __all__ = ["busi_datalist"]
 
 CLASSES = ("benign", "malignant", "normal")
-CHECK = "scripts/doctor.py lists images that look the same; give them one subject in the datalist, and one fold"
+CHECK = f"{command_of('doctor')} lists images that look the same; give them one subject in the datalist, and one fold"
 UNPACKED = "Dataset_BUSI_with_GT"
 
 logger = logging.getLogger(__name__)

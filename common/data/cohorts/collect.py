@@ -21,6 +21,7 @@ __all__ = [
     "read_age",
     "read_table",
     "visible_files",
+    "with_folds",
     "write_cohort",
 ]
 
@@ -75,6 +76,20 @@ def read_age(column: str, text: str) -> tuple[dict[str, float], list[str]]:
         return {}, [f"{column} is {text}, expected a number of years"]
 
 
+def with_folds(
+    rows: Sequence[dict[str, Any]], labels: Sequence[str], num_folds: int, seed: int, group: str = "subject"
+) -> Sequence[dict[str, Any]]:
+    """Rows that have folds as they are, and others with folds, see :func:`write_cohort`.
+
+    Raises:
+        InputError: a class has fewer subjects than there are folds.
+    """
+    if all("fold" in row for row in rows):
+        return rows
+    maps = any(isinstance(row.get("label"), str) for row in rows)
+    return assign_folds(rows, num_folds, seed, group, stratify="label" if labels and not maps else None)
+
+
 def write_cohort(
     source: Path,
     output: str | os.PathLike,
@@ -121,8 +136,7 @@ def write_cohort(
     if not rows:
         raise InputError(f"{source}: found no complete patient, expected at least one; correct the path or the layout")
     maps = any(isinstance(row.get("label"), str) for row in rows)
-    if not all("fold" in row for row in rows):
-        rows = assign_folds(rows, num_folds, seed, group, stratify="label" if labels and not maps else None)
+    rows = with_folds(rows, labels, num_folds, seed, group)
     path = write_datalist(output, rows, testing, labels=labels or None, name=name, modality=modality or None)
     counts = Counter(row.get("label") for row in rows)
     shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)

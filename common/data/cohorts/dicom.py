@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
-from .collect import existing_folder, expect_choice, read_table, write_cohort
+from .collect import existing_folder, expect_choice, read_table, with_folds, write_cohort
 from .table import label_names, table_row
 
 __all__ = ["dicom_datalist"]
@@ -94,12 +94,15 @@ def dicom_datalist(
             problems.append(f"patient {subject}: {'; '.join(reasons)}")
         else:
             rows.append(row)
-    if deidentify and not (problems and incomplete == "report"):
+    write = not (problems and incomplete == "report")
+    if write:
+        with_folds(rows, names, num_folds, seed)  # refused before anything is written, as that takes long
+    if deidentify and write:
         from .dicom_deidentified import deidentify_cohort
 
         place = Path(os.path.abspath(output)).parent
         rows, series = deidentify_cohort(rows, series, list(known), place, Path(secret or root / "deidentify.key"))
-    if convert and not (problems and incomplete == "report"):
+    if convert and write:
         rows = _convert(rows, series, known, Path(os.path.abspath(output)).parent / "nifti", problems)
     return write_cohort(
         root,

@@ -16,6 +16,7 @@ from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirst
 
 from ...errors import InputError, brief_input_errors
+from ...programs import command_of
 from ..prediction.classifier import open_classifier
 from ..prediction.predict import find_cases, predict_cases
 from ..prediction.prediction import ModelIdentity, Prediction
@@ -146,7 +147,7 @@ def find_archive(path: str | Path) -> Path:
     found = sorted({*path.rglob("*.zip"), *(file.parent for file in path.rglob(MANIFEST))})
     if len(found) != 1:
         names = ", ".join(item.name for item in found) or "none"
-        raise InputError(f"{path}: found {names}; expected one archive of scripts/package.py; set --model to it")
+        raise InputError(f"{path}: found {names}; expected one archive of {command_of('package')}; set --model to it")
     return found[0]
 
 

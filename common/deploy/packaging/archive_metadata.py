@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 
 from ...errors import InputError
 from ...exported_inference import metadata_of_weights, named_classes
+from ...programs import command_of
 from ...training_record import input_names
 from ..prediction.prediction import NO_CALL
 
@@ -77,7 +78,7 @@ def archive_metadata(
     if calibration is not None and calibration["num_classes"] != num_classes:
         raise InputError(
             f"calibration: made for {calibration['num_classes']} classes; expected the network's {num_classes}; "
-            "calibrate this classifier with scripts/calibrate.py"
+            f"calibrate this classifier with {command_of('calibrate')}"
         )
     uncalibrated = {"temperature": 1.0, "threshold": 0.0}
     metadata["calibration"] = {"calibrated": calibration is not None, **(calibration or uncalibrated)}

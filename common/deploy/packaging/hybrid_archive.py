@@ -12,6 +12,7 @@ from typing import Any
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...files import check_folder, write_atomically
+from ...programs import install_command
 from ...references import evaluated, is_plain
 from ...temporary import temporary_folder
 from ...training_record import read_training_record
@@ -176,4 +177,6 @@ def _radiomics() -> dict[str, str]:
             return {name: version(name)}
         except PackageNotFoundError:
             continue
-    raise InputError("PyRadiomics: not installed; the archive declares its version; run: bash scripts/install.sh")
+    raise InputError(
+        f"PyRadiomics: not installed; the archive declares its version; run: {install_command('radiomics')}"
+    )

@@ -184,7 +184,7 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
             "study; add it, or give a rule that matches it (--rules)"
         )
     datalist = folder / "datalist.json"
-    datalist.write_text(json.dumps({"testing": [found]}))
+    datalist.write_text(json.dumps({"testing": [{**found, "subject": "case"}]}))  # its name may be any text
     try:
         (row,) = load_datalist(
             datalist,
@@ -196,9 +196,10 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
             num_workers=1,
         )
     except InputError as error:
-        problems = [line.strip().removeprefix(f"testing[0] (subject {case.name}) ") for line in str(error).splitlines()]
+        problems = [line.strip().removeprefix("testing[0] (subject case) ") for line in str(error).splitlines()]
         text = "; ".join(problem for problem in problems if not problem.startswith(str(datalist)))
         raise InputError((text or str(error)).replace(f"{folder}/", "")) from error
+    row["subject"] = case.name
     return _as_nifti(row, folder) if wanted.spatial_dims == 3 else take_slices(row, wanted, folder)
 
 

@@ -21,6 +21,7 @@ from ...errors import InputError, OptionError
 from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
+from ...programs import command_of
 from ...temporary import temporary_folder
 from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
@@ -82,7 +83,7 @@ class Classifier:
             raise InputError(
                 f"{self.model.name}: the network gives {tuple(output.shape)} numbers, expected {len(self.channels)}, "
                 f"for {', '.join(self.channels)} of metadata.json; package weights and classes together "
-                "(scripts/package.py)"
+                f"({command_of('package')})"
             )
         return Prediction.of_output(output, self.channels, self.model)
 
@@ -181,8 +182,8 @@ def _copied_weights(
         if differing := sorted(_differences(root, copy, settings)):
             raise InputError(
                 f"{weights}: trained with other {', '.join(differing)} than inference.json and metadata.json of "
-                f"{root.name} have; set these ids, or package the weights: scripts/package.py {root.name} --target "
-                "inference --weights model.pt"
+                f"{root.name} have; set these ids, or package the weights: {command_of('package')} {root.name} "
+                "--target inference --weights model.pt"
             )
         yield copy
 
@@ -229,9 +230,8 @@ def _names_in(metadata: Mapping[str, Any]) -> Iterator[list[str]]:
 def _check_no_code(source: str | Path, problems: Sequence[str]) -> None:
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        heading = (
-            f"{source}: not used, as it holds what could be code (expected --target inference of scripts/package.py)"
-        )
+        expected = f"expected --target inference of {command_of('package')}"
+        heading = f"{source}: not used, as it holds what could be code ({expected})"
         raise InputError("\n  ".join([heading, *problems[:SHOWN], *more]))
 
 

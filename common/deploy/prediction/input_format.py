@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose
 
 from ...errors import InputError
+from ...programs import command_of
 
 __all__ = ["InputFormat", "Labels", "read_input_format"]
 
@@ -59,8 +60,8 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
     """
     if "in_channels" not in parser:
         raise InputError(
-            "inference.json: found no in_channels, expected the config of a bundle; package it with scripts/package.py "
-            "--target inference"
+            "inference.json: found no in_channels, expected the config of a bundle; package it with "
+            f"{command_of('package')} --target inference"
         )
     shape = parser["_meta_"]["network_data_format"]["inputs"]["image"]["spatial_shape"]
     spatial_dims, num_slices = len(shape), 1

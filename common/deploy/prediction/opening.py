@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import InputError, one_line, root_cause
+from ...programs import command_of
 
 __all__ = ["brief_opening"]
 
@@ -31,4 +32,4 @@ def brief_opening(name: str, kind: str) -> Iterator[None]:
             raise cause from error
         found = f"{type(cause).__name__}: {one_line(cause)}"
         remedy = "expected inference.json, metadata.json and TorchScript that belong together; package them again"
-        raise InputError(f"{name}: no {kind} ({found}); {remedy} (scripts/package.py)") from error
+        raise InputError(f"{name}: no {kind} ({found}); {remedy} ({command_of('package')})") from error

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...files import check_folder
 from ...images.image_files import cases_of_folder, datalist_rows, image_folders
-from ...images.studies import find_studies
+from ...images.studies import find_studies, irregular_files
 from ...temporary import temporary_folder
 from .cases import Case, DicomCase, FileCase
 from .classifier import Classifier
@@ -46,8 +46,8 @@ class Batch:
 
 
 def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -> tuple[list[Case], dict[str, str]]:
-    """Find the cases to predict: DICOM studies anywhere in a tree, folders of NIfTI files or
-    pictures, or rows of a datalist.
+    """Find the cases to predict: DICOM studies anywhere in a tree, folders of volumes (NIfTI, NRRD, MetaImage, MINC)
+    or pictures, or rows of a datalist.
 
     Args:
         source: folder or datalist.
@@ -69,6 +69,7 @@ def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -
         root = source.resolve()
         keywords = sorted({key for rule in classifier.rules.values() for key in rule.keywords})
         studies, unreadable = find_studies(root, keywords, skip)
+        unreadable |= irregular_files(root, skip)
         cases = [DicomCase(study.uid, study, classifier.rules, wanted) for study in studies]
         taken = [study.folder for study in studies if study.folder is not None]
         for folder, files in image_folders(root, skip, taken).items():

@@ -23,6 +23,7 @@ from ...files import file_digest
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...images.read import read_image
 from ...option_limits import device_problem
+from ...programs import command_of
 from ...temporary import temporary_folder
 from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
@@ -172,8 +173,8 @@ def _of_archive(
             raise ArchiveError.of_rows(f"{source}: not used, as it holds what could be code", problems)
         if not is_segmenter(root):
             raise ArchiveError(
-                f"{source}: found no segmenter, expected an archive of scripts/package.py --target "
-                "monailabel_segmentation; use predict.py for a classifier"
+                f"{source}: found no segmenter, expected an archive of {command_of('package')} --target "
+                f"monailabel_segmentation; use {command_of('predict')} for a classifier"
             )
         with brief_opening(root.name, "segmenter"):
             metadata = _read_metadata(root)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import InputError
+from ...programs import command_of
 from ..prediction.classifier import Classifier, open_classifier
 from ..prediction.outcomes import ArchiveError
 from ..prediction.predict import find_cases, predict_cases
@@ -51,7 +52,9 @@ def open_predictor(
         InputError: a heat map of a segmenter was asked for, or this machine lacks the device.
     """
     if archive.is_dir() and not (archive / MANIFEST).is_file():  # a bundle, whose configs would run unchecked
-        raise ArchiveError(f"{archive}: found no {MANIFEST}, expected an archive; package it with scripts/package.py")
+        raise ArchiveError(
+            f"{archive}: found no {MANIFEST}, expected an archive; package it with {command_of('package')}"
+        )
     if is_segmenter(archive):
         if heat_map:
             raise InputError("heat_map: found true for a segmenter, which has none; set heat_map: false")

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from ...errors import InputError
 from ...files import replacing
+from ...programs import command_of
 from ...temporary import temporary_folder
 from .manifest import APART, MANIFEST, REMEDY, archive_files, check_listing, check_manifest, read_manifest
 from .signature import check_signature
@@ -114,7 +115,7 @@ def _opened(path: Path) -> Iterator[tuple[str, Mapping[str, _File]]]:
             yield _of_zip(path, content)
     else:
         raise InputError(
-            f"{path}: no such archive; expected a zip of scripts/package.py, or its folder; check the path"
+            f"{path}: no such archive; expected a zip of {command_of('package')}, or its folder; check the path"
         )
 
 
@@ -143,7 +144,7 @@ def _of_zip(path: Path, content: bytes | mmap.mmap) -> tuple[str, Mapping[str, _
     tops = sorted({member.name.partition("/")[0] for member in members})
     if len(tops) != 1 or any("/" not in member.name for member in members):
         found = ", ".join(tops[:4]) or "nothing"
-        raise InputError(f"{path}: {found} on top; expected one folder; package it again with scripts/package.py")
+        raise InputError(f"{path}: {found} on top; expected one folder; package it again with {command_of('package')}")
     return tops[0], {
         member.name.partition("/")[2]: _File(member.size, partial(member_chunks, content, member))
         for member in members

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,7 @@ class ConfiguredStages:
         workflow.finalize()
         del workflow
         gc.collect()  # frees the cohort in memory, to which the trainer's reference cycles refer
+        _leave_out_of_collections()
 
     def _workflow(
         self, stage: str, overlays: Iterable[str], overrides: Mapping[str, Any], optional: Collection[str] = ()
@@ -202,6 +204,12 @@ def _stage_of(overlay: str) -> str | None:
     """The stage of an overlay for one, ``<stage>:<overlay>``."""
     stage = overlay.partition(":")[0]
     return stage if ":" in overlay and stage in STAGES else None
+
+
+@cache
+def _leave_out_of_collections() -> None:
+    """Once in a process, after its first stage: what it has imported is no longer looked through for garbage."""
+    gc.freeze()
 
 
 def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:

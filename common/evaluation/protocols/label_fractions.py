@@ -12,6 +12,7 @@ from ...bundle_configs import PRETRAIN
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError
 from ...files import write_atomically
+from ...programs import command_of
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
 from .methods import Encoder, Probe
@@ -238,7 +239,8 @@ class LabelFractions(Comparison):
 
     def _wrong_folds(self) -> Iterator[str]:
         if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:
-            yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run make_datalist.py"
+            remedy = f"run {command_of('make_datalist')}"
+            yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; {remedy}"
         known = sorted({row["fold"] for row in self.labelled if row.get("fold") is not None})
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
             yield f"fold: found {list(self.repetition.folds)}; expected of {known}, those of labelled subjects"

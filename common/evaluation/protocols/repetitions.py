@@ -12,6 +12,7 @@ from typing import Any
 from ...datalist_json import indexed_names, read_datalist
 from ...errors import InputError
 from ...files import write_atomically
+from ...programs import command_of
 from ..fold_files import SEED
 
 __all__ = [
@@ -79,7 +80,9 @@ def repetitions(
     if num_folds is not None:
         raise InputError(f"folds: found {num_folds} without seeds to assign them; set seeds, or leave folds out")
     if lacking := [row.get("subject") for row in rows if "fold" not in row]:
-        raise InputError(f"{datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run make_datalist.py")
+        raise InputError(
+            f"{datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run {command_of('make_datalist')}"
+        )
     return [Repetition(output_dir, tuple(sorted({row["fold"] for row in rows})))], output_dir
 
 
@@ -146,7 +149,9 @@ def training_rows(datalist: Path) -> list[dict[str, Any]]:
     """
     rows = read_datalist(datalist).get("training")
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{datalist}: found no list of rows 'training'; expected one; run scripts/make_datalist.py")
+        raise InputError(
+            f"{datalist}: found no list of rows 'training'; expected one; run {command_of('make_datalist')}"
+        )
     return rows
 
 

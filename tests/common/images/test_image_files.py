@@ -25,6 +25,8 @@ def paths(*names: str) -> list[Path]:
         ("a (1)_mask_1.png", True),
         ("unmask.nii.gz", False),
         ("segment7.nii.gz", False),
+        ("Segmentation.seg.nrrd", True),
+        ("scan.tiff", False),
         ("mask.txt", False),
     ],
 )
@@ -43,6 +45,13 @@ def test_one_file_may_hold_all_modalities():
 
 def test_the_only_image_of_one_modality_may_have_any_name():
     assert folder_row(paths("scan7.nii.gz"), ("T1",)) == {"image": ["scan7.nii.gz"]}
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".NRRD", ".mha", ".png", ".TIF", ".bmp"])
+def test_every_format_that_is_read_is_a_case(suffix, tmp_path):
+    (tmp_path / f"scan{suffix}").touch()
+    (files,) = image_folders(tmp_path, None, []).values()
+    assert folder_row(files, ("T1",)) == {"image": [str(tmp_path / f"scan{suffix}")]}
 
 
 def test_each_picture_of_a_folder_is_a_case_with_the_mask_of_its_name():

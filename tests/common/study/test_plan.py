@@ -105,7 +105,7 @@ def test_no_plan_at_all_is_one_problem_of_the_file(tmp_path, text):
 
 
 def test_a_missing_plan_names_the_command(tmp_path):
-    with pytest.raises(InputError, match=r"no such file; expected a plan; run scripts/study\.py"):
+    with pytest.raises(InputError, match=r"no such file; expected a plan; run python scripts/study\.py"):
         read_plan(tmp_path)
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ....programs import command_of
 from .study_files import StudyFiles
 
 __all__ = ["next_command", "settings_box"]
@@ -60,7 +61,7 @@ def next_command(study: StudyFiles, method: str, network: str, checkpoint: Path 
 
 
 def _final_model(bundle: str, datalist: str, output: Path, row: str) -> str:
-    words = ["python", "scripts/final_model.py", bundle, "--dataset_dir", str(Path(datalist).parent)]
+    words = [*command_of("final_model").split(), bundle, "--dataset_dir", str(Path(datalist).parent)]
     if Path(datalist).name != "datalist.json":
         words += ["--datalist", datalist]
     return shlex.join([*words, "--output_dir", str(output), "--method", row])

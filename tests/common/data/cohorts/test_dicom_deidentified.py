@@ -79,6 +79,14 @@ def test_two_subjects_of_one_pseudonym_are_refused_before_anything_is_copied(ear
     assert not (cohort / "out").exists()
 
 
+def test_too_few_subjects_for_the_folds_are_refused_before_anything_is_copied(cohort):
+    table = (cohort / "labels.csv").read_text().replace(",fold", "").replace("mask,0", "mask").replace("mask,1", "mask")
+    (cohort / "labels.csv").write_text(table)
+    with pytest.raises(InputError, match="expected at least 5"):
+        make(cohort)
+    assert not (cohort / "out").exists() and not (cohort / "in/deidentify.key").exists()
+
+
 def test_copies_of_an_earlier_run_are_not_mixed_with_those_of_this_one(cohort):
     rows = load_datalist(make(cohort), num_images=2)
     next((cohort / "in/doe_jane/T1").glob("*"), None).unlink()

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -213,12 +214,15 @@ def test_pipes_and_devices_are_never_opened_by_whatever_name_or_link(run, hospit
     os.mkfifo(root / "nifti/p6/T1.nii.gz")
     os.mkfifo(root / "p2/999.dcm")
     (root / "p3/zero.dcm").symlink_to("/dev/zero")
+    (root / "p3/unfetched.nii.gz").symlink_to("annex/of/git")
     (root / "nifti/p7").mkdir()
     (root / "nifti/p7/T1.nii.gz").symlink_to("/dev/zero")
     rows = [{"image": str(root / name), "subject": name} for name in ("nifti/p6/T1.nii.gz", "nifti/p7/T1.nii.gz")]
     (root / "rows.json").write_text(json.dumps({"testing": rows}))
     batch, _ = run(root)
-    assert len(batch.results) == 3 and len(batch.failed) == 2
+    assert len(batch.results) == 3 and len(batch.failed) == 2 + 6
+    left = {Path(name).name for name, reason in batch.failed.items() if "regular file" in reason or "link to" in reason}
+    assert left == {"mask.nii.gz", "T1.nii.gz", "999.dcm", "zero.dcm", "unfetched.nii.gz"}
     batch, _ = run(root / "rows.json")
     assert not batch.results and all("found no" in reason for reason in batch.failed.values())
 
@@ -248,6 +252,8 @@ NAMES = [
     "\t=1",
     "CON;=1+1",
     "a\rb",
+    " leads",
+    "u\u0308",
 ]
 
 
