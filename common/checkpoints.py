@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +25,19 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
         map_location: device of the loaded tensors.
 
     Raises:
-        InputError: the file is missing or truncated, contains more than tensors and plain values, or is no dictionary
-            with text as keys.
+        InputError: the file is missing, truncated or damaged, contains more than tensors and plain values, or is no
+            dictionary with text as keys.
     """
     import torch  # here, as scripts that import this package need not wait for it
 
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint; expected a file written by training; check the path")
+    if damaged := _damaged_member(path):
+        raise InputError(f"{path}: not a readable checkpoint (damaged in {damaged!r}); copy it again, or train again")
     try:
-        content = torch.load(path, map_location=map_location, weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other protocols of pickle, which end in an error of their own
+            content = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # for a damaged file torch raises arbitrary errors
         found = _found(path, error)
         raise InputError(f"{path}: not a readable checkpoint ({found}); write it again by training") from error
@@ -42,6 +48,15 @@ def read_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
     if others := sorted({type(key).__name__ for key in content if not isinstance(key, str)}):
         raise InputError(f"{path}: keys of type {', '.join(others)}; expected names of tensors; name another file")
     return content
+
+
+def _damaged_member(path: str | Path) -> str | None:
+    """The first file in a checkpoint whose bytes have another checksum than stated, which torch does not compare."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip()
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError):
+        return None  # what torch.save wrote before it wrote zip files, or what torch refuses
 
 
 def _found(path: str | Path, error: Exception) -> str:

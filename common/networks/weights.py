@@ -60,7 +60,7 @@ def check_architecture(
         path: path of the file.
 
     Raises:
-        InputError: keys or shapes differ; the message lists them.
+        InputError: keys or shapes differ, or values are not finite; the message lists them.
     """
     other = [key for key in expected if key in state and _shape(state[key]) != expected[key].shape]
     problems = [
@@ -73,6 +73,9 @@ def check_architecture(
             f"{path}: weights of another architecture than {type(module).__name__}: {'; '.join(problems)}; "
             "name a checkpoint of the same network, number of modalities and classes"
         )
+    lost = [key for key in expected if state[key].is_floating_point() and not bool(state[key].isfinite().all())]
+    if lost:
+        raise InputError(f"{path}: {_listed('of NaN or infinity', lost)[0]}; expected numbers; name another checkpoint")
 
 
 def _shape(value: Any) -> torch.Size | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 
 import pytest
 import torch
@@ -88,3 +89,28 @@ def test_odd_content_is_one_line(tmp_path, content):
     with pytest.raises(InputError, match=r"w\.pt: ") as refused:
         load_weights(net(), tmp_path / "w.pt")
     assert "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_with_a_changed_byte_is_refused_though_torch_reads_it(tmp_path):
+    torch.save({"weight": torch.zeros(64, 64)}, tmp_path / "model.pt")
+    content = bytearray((tmp_path / "model.pt").read_bytes())
+    content[content.index(bytes(4096)) + 2000] = 1
+    (tmp_path / "model.pt").write_bytes(content)
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].any()
+    with pytest.raises(InputError, match=r"model.pt: not a readable checkpoint \(damaged in '.*data/0'\)"):
+        read_checkpoint(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    torch.save({"weight": torch.full((2, 3), value), "bias": torch.zeros(2)}, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"model.pt: 1 keys of NaN or infinity \(weight\)"):
+        load_weights(nn.Linear(3, 2), tmp_path / "model.pt")
+
+
+@pytest.mark.filterwarnings("error")
+def test_torchs_words_on_pickles_reach_nobody(tmp_path):
+    (tmp_path / "model.pt").write_bytes(pickle.dumps({"weight": print}, protocol=4))
+    with pytest.raises(InputError, match=r"holds more than tensors") as caught:
+        read_checkpoint(tmp_path / "model.pt")
+    assert "weights_only" not in str(caught.value)

@@ -48,7 +48,8 @@ def start(tmp_path):
 def test_fine_tuning_and_features_wait_for_the_encoder_of_their_seed_fold_and_modality(start):
     run = start(methods=["simsiam"], finetune=["scl+single", "mcl+cgc", "scratch+cgc"], seeds=[0, 1])
     for repetition in run.repetitions:
-        tasks = {task.makes.relative_to(repetition.output_dir): task for task in run._tasks(repetition)}
+        own = [task for task in run.tasks() if task.makes.is_relative_to(repetition.output_dir)]
+        tasks = {task.makes.relative_to(repetition.output_dir): task for task in own}
         needs = {
             str(made): [path.relative_to(repetition.output_dir) for path in task.needs] for made, task in tasks.items()
         }
