@@ -12,6 +12,7 @@ from common.evaluation import CrossValidation, LabelFractions
 from common.evaluation.protocols.costs import COSTS
 from tests.common.evaluation.protocols.fake_bundle import write_bundle, write_cohort
 from tests.common.evaluation.protocols.fake_labels import write_label_bundle
+from tests.common.evaluation.protocols.without_figures import draw_nothing
 from tests.python_commands import ForkedExecutor
 
 
@@ -25,7 +26,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def no_figures(monkeypatch):
-    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    draw_nothing(monkeypatch)
 
 
 @pytest.mark.slow
