@@ -17,7 +17,8 @@ html_show_sourcelink = False
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**.md", "docs/**.rst", "bundles/*/docs/*.md"]
-exclude_patterns = ["docs/_templates"]
+# the first ones need not be looked through for pages
+exclude_patterns = [".*", "*venv*", "build", "common", "outputs", "scripts", "tests", "docs/_templates"]
 templates_path = [str(DOCS / "_templates")]
 myst_heading_anchors = 4  # as GitHub makes them
 

@@ -18,6 +18,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 SECONDS = 600  # a command that takes longer is stuck
 # What most commands import of other packages; `common` itself is imported by the command.
@@ -145,6 +146,12 @@ class ForkedExecutor(ProcessPoolExecutor):
             for process in list((self._processes or {}).values()):
                 process.kill()
         super().shutdown(wait)
+
+
+def fork_dask_workers(monkeypatch: Any) -> None:
+    """Let worker processes of Dask's ``LocalCluster`` be forks too."""
+    for module in ("nanny", "process"):
+        monkeypatch.setattr(f"distributed.{module}.get_mp_context", lambda: FORKS)
 
 
 def _set_variables(variables: dict[str, str]) -> None:

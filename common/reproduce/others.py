@@ -110,7 +110,7 @@ def draw_heat_maps(request: Request, run: CrossValidation) -> dict[str, Path]:
     """
     repetition, folder = run.repetitions[0], run.output_dir / "heat_maps"
     fold, paths = repetition.folds[0], {}
-    for row in run.fine_tunings:
+    for row in run.trained:
         path = str(row.checkpoint(repetition.output_dir, fold))
         if row.modality is None:
             paths["checkpoint"] = path

@@ -160,11 +160,9 @@ def _interval(found: Mapping[str, float], form: str = ".3f") -> str:
 
 def _networks(run: Stages | None) -> Iterator[str]:
     """Multiply-adds of the networks that rows train."""
-    from ..evaluation.protocols.methods import FineTuning
     from .complexity import multiply_adds
 
-    rows = [*getattr(run, "fine_tunings", ()), *getattr(run, "rows", ())]
-    trained = [row for row in rows if isinstance(row, FineTuning)]
+    trained = getattr(run, "trained", ())
     if run is None or not trained:
         return
     training = getattr(run, "training", "train")

@@ -69,6 +69,9 @@ def choose_row(
         reason = "the best of the networks"
         if row is not best:
             reason = f"simpler than {best['name']}, and within one standard error of it"
+        top = max(scores, key=lambda name: scores[name]["value"])
+        if scores[top]["value"] > scores[best["name"]]["value"]:
+            reason += f"; {top} is better, but no network to hand on"
     chosen = scores[row["name"]]
     numbers = {name: chosen[name] for name in ("value", "low", "high")}
     return {"text": row["text"], "name": row["name"], "metric": metric, **numbers, "reason": reason}

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
+from ..evaluation.protocols.comparison import Comparison
 from ..evaluation.protocols.costs import read_costs
 from ..evaluation.protocols.label_fractions import LabelFractions
-from ..evaluation.protocols.methods import FineTuning, Probe
+from ..evaluation.protocols.methods import Encoder, Probe
+from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
 from ..evaluation.protocols.segmentation import Segmentation
 from ..tasks import Task
 from .pace import Pace
@@ -39,7 +41,7 @@ def shared_options(study: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
-def comparison_of(study: Path, plan: Plan) -> LabelFractions | Segmentation:
+def comparison_of(study: Path, plan: Plan) -> Comparison:
     """The comparison that a plan describes.
 
     Raises:
@@ -95,25 +97,18 @@ def measured_pace(study: Path, plan: Plan, runs: Sequence[Watched]) -> Pace:
     return pace
 
 
-def row_entries(comparison: LabelFractions | Segmentation, plan: Plan) -> list[dict[str, str]]:
-    """Text, name, kind and folder of each row, and what it is, for ``study.json``."""
+def row_entries(comparison: Comparison, plan: Plan) -> list[dict[str, Any]]:
+    """Text, name, kind and folder of each row, what it is, and its encoder's name by folder, for ``study.json``."""
     entries, described = [], read_descriptions(comparison.configs)
-    for row in comparison.rows:
+    reader = read_fine_tunings if plan.task == "segmentation" else read_rows
+    texts = [(text, reader(comparison.configs, [text], comparison.modalities)) for text in dict.fromkeys(plan.methods)]
+    for text, row in ((text, row) for text, rows in texts for row in rows):
         if isinstance(row, Probe):
             kind = "probe" if row.start else "radiomics"
         else:
             kind = row.start if isinstance(row.start, str) else "pretrained"
-        about, text = describe_row(row, described), _text_of(row, comparison, plan)
-        entries.append({"text": text, "name": row.name, "kind": kind, "folder": row.folder, "about": about})
+        about = describe_row(row, described)
+        encoder = {"encoder": {row.start.folder: row.start.name}} if isinstance(row.start, Encoder) else {}
+        entry = {"text": text, "name": row.name, "kind": kind, "folder": row.folder, "about": about}
+        entries.append({**entry, **encoder})
     return entries
-
-
-def _text_of(row: FineTuning | Probe, comparison: LabelFractions | Segmentation, plan: Plan) -> str:
-    """The method of the plan from which a row was read."""
-    from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
-
-    reader = read_fine_tunings if plan.task == "segmentation" else read_rows
-    for text in plan.methods:
-        if any(each.folder == row.folder for each in reader(comparison.configs, [text], comparison.modalities)):
-            return text
-    raise KeyError(row.folder)

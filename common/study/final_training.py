@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..evaluation.protocols.final_model import FinalModel
-from ..locks import locked
 from ..tasks import Task
 
 __all__ = ["FinalTraining"]
@@ -27,18 +26,13 @@ class FinalTraining(FinalModel):
     @property
     def folder(self) -> Path:
         """Folder of the final training."""
-        return self._made_by(None).parent
+        return self._made_without(None).parent
 
-    def run(self) -> Path:
-        """Run all that is not done.
+    def _check_stages(self) -> None:
+        """Nothing: the comparison has checked, and trained so."""
 
-        Returns:
-            The weights.
-        """
-        with locked(self.output_dir):
-            self._check_identity()
-            self._run_tasks(self.tasks(), "finish")
-            return self.folder / "model.pt"
+    def _report(self) -> Path:
+        return self.folder / "model.pt"
 
     def export(self, weights: Path, torchscript: Path) -> None:
         """Export weights as TorchScript with their inference config beside it.

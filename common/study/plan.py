@@ -115,14 +115,13 @@ def read_plan(study: Path) -> Plan:
 
     path = Path(study) / PLAN
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a plan; run {command_of('study')} plan <bundle> first")
+        remedy = f"run {command_of('study')} <bundle> --until plan first"
+        raise InputError(f"{path}: no such file; expected a plan; {remedy}")
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())[:160]
-        raise InputError(
-            f"{path}: no YAML ({where}); expected what {command_of('study')} plan writes; correct it"
-        ) from None
+        raise InputError(f"{path}: no YAML ({where}); expected what {command_of('study')} writes; correct it") from None
     if problems := list(_problems(found)):
         raise InputError.of_rows(str(path), problems)
     return Plan(**found | {name: _joined(path.parent, found[name]) for name in PATHS if found.get(name)})

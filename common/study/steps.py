@@ -230,9 +230,9 @@ def _plain(found: dict[str, Any], of: Wishes | Plan) -> dict[str, Any]:
     return json.loads(json.dumps({**found, **ids}, default=lambda path: str(Path(path).absolute())))
 
 
-def _names(rows: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
-    """Rows without what the report says of them."""
-    return [{key: value for key, value in row.items() if key != "about"} for row in rows or ()]
+def _names(rows: Sequence[Mapping[str, Any]] | None) -> list[tuple[str, ...]]:
+    """Rows without what only the report says of them."""
+    return [tuple(row[key] for key in ("text", "name", "kind", "folder")) for row in rows or ()]
 
 
 def _done(journal: Journal, step: str) -> bool:

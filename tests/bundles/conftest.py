@@ -91,7 +91,7 @@ def without_record(tmp_path) -> Callable[[Path], Path]:
     return without_record
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_bundle(cache_dir) -> Callable[..., ConfigWorkflow]:
     """Gives a workflow of config files, ready to ``initialize``; ``__`` in an override's name means ``#``."""
 
@@ -108,7 +108,7 @@ def open_bundle(cache_dir) -> Callable[..., ConfigWorkflow]:
     return open_bundle
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_config(open_bundle) -> Callable[..., ConfigWorkflow]:
     """Opens config files as ``open_bundle`` does, runs them to the end and gives the workflow."""
 
@@ -120,6 +120,24 @@ def run_config(open_bundle) -> Callable[..., ConfigWorkflow]:
         return workflow
 
     return run_config
+
+
+@pytest.fixture(scope="module")
+def run_once(run_config, tmp_path_factory) -> Callable[..., tuple[ConfigWorkflow, Path]]:
+    """Runs config files as ``run_config`` does, once for all tests of a file: gives the workflow and the output folder.
+
+    Neither may be changed by a test.
+    """
+    done: dict[str, tuple[ConfigWorkflow, Path]] = {}
+
+    def run_once(*configs: Path, **overrides: object) -> tuple[ConfigWorkflow, Path]:
+        command = repr((configs, sorted(overrides.items())))
+        if command not in done:
+            output_dir = tmp_path_factory.mktemp("once") / "output"
+            done[command] = run_config(*configs, output_dir=output_dir, **overrides), output_dir
+        return done[command]
+
+    return run_once
 
 
 @pytest.fixture

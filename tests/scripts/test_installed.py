@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.__main__ import main
+from tests.python_commands import run_python
 
 SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "scripts").glob("[!_]*.py"))
 
@@ -52,7 +53,8 @@ def test_the_installed_command_lists_all_others_with_what_they_do(installed, tmp
 
 
 def test_an_installed_bundle_is_found_with_its_configs_and_without_weights(installed, tmp_path):
-    done = run(installed, tmp_path, "doctor", "liver_cgc", "--json")
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = run_python([installed / "bin" / "clinical-ssl", "doctor", "liver_cgc", "--json"], tmp_path, environment)
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = json.loads(done.stdout)
     assert found["errors"] == 0

@@ -5,26 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, OptionError
-from ...locks import locked
-from ...tasks import Task, Workers
+from ...tasks import Workers
+from .comparison import Comparison, Share
 from .label_checks import probe_problems
-from .methods import Encoder, FineTuning, part_name
+from .methods import FineTuning, Probe
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
 from .repetitions import Repetition, deal_folds, repetitions, training_rows
-from .stages import Stages
 
 __all__ = ["CrossValidation"]
 
 logger = logging.getLogger(__name__)
 
 
-class CrossValidation(Stages):
+class CrossValidation(Comparison):
     """Pre-train, probe, fine-tune and evaluate every method on every fold, for each seed, and write one report.
 
     Start the same command again to continue after an interruption. Further options override ids of the configs in every
@@ -81,6 +79,8 @@ class CrossValidation(Stages):
         InputError: a method or overlay is unknown, or ``output_dir`` has another comparison.
     """
 
+    title = "cross-validation"
+
     def __init__(
         self,
         bundle: str | Path,
@@ -125,22 +125,11 @@ class CrossValidation(Stages):
         each = itertools.chain.from_iterable(self.curves.values())
         self.encoders = list({(encoder.folder, encoder.features): encoder for encoder in each}.values())
         self.fractions = self._fractions()
-        self.fine_tunings = list(read_fine_tunings(self.configs, trained, self.modalities))
+        self.rows = list(read_fine_tunings(self.configs, trained, self.modalities))
         self._check()
 
-    def run(self) -> Path:
-        """Run all stages that are not finished.
-
-        Returns:
-            The report, ``<output_dir>/report/report.md``.
-        """
-        with locked(self.output_dir):
-            return self._run_all()
-
-    def _run_all(self) -> Path:
-        self._check_identity()
-        self._check_stages()
-        self._run_tasks([task for each in self.repetitions for task in self._tasks(each)], "cross-validation")
+    def _report(self) -> Path:
+        """Probe the features, and report them beside the fine-tunings."""
         logger.info("linear probe and report")
         report = self.output_dir / "report"
         self._run("linear_probe", [], **self._probe_settings(), output_dir=str(report))
@@ -148,33 +137,27 @@ class CrossValidation(Stages):
         return report / "report.md"
 
     def _check_stages(self) -> None:
-        """Check every seed's and fold's labels and the probe's settings, and create the smallest training of each."""
+        """Deal and check every seed's folds, and check the probe's settings, and the smallest training of each."""
         for repetition in self.repetitions:
             deal_folds(self.datalist, repetition, claimed=self._claim.is_file())
-        problems = [
-            problem
-            for repetition, row in itertools.product(self.repetitions, self.fine_tunings)
-            for problem in self._check_labels(repetition, row, self._parts_of(repetition))
-        ]
-        for repetition in self.repetitions if self.encoders else ():
-            problems += self._check_probe_labels(repetition)
-        if problems:
-            raise InputError.of_rows("cross-validation", problems)
+        super()._check_stages()
         checked = {"probe#_target_": "common.evaluation.protocols.probe.UnreadProbe", "probe#feature_sets": {}}
         self._check_run("linear probe", "linear_probe", [], **self._probe_settings(), **checked)
-        smallest, fold = self._smallest(self.repetitions)
-        starts = {row.start.folder: row.start for row in self.fine_tunings if isinstance(row.start, Encoder)}
-        for encoder in {**starts, **{encoder.folder: encoder for encoder in self.encoders}}.values():
-            self._check_pretraining(smallest, encoder, None if self.one_encoder else fold)
-        fraction = min(self.fractions)
-        for row in self.fine_tunings:
-            root, labels = _of_fraction(smallest.output_dir, fraction), self._label_ids(smallest, fraction)
-            self._check_training(row, row.predictions(root, fold), fold, **labels)
 
-    def _parts_of(self, repetition: Repetition) -> list[tuple[float, int]]:
-        """Label fractions of the fine-tunings, and seeds for their choice."""
-        ids = ((fraction, self._label_ids(repetition, fraction)) for fraction in self.fractions)
-        return [(fraction, labels.get("label_seed", 0)) for fraction, labels in ids]
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        for repetition in self.repetitions if self.encoders else ():
+            yield from self._check_probe_labels(repetition)
+
+    def _shares(self, repetition: Repetition) -> Iterable[Share]:
+        """Label fractions of the fine-tunings, on the subjects of the probe's first seed."""
+        seed = self._probe_seeds()[0] if repetition.seed is None else repetition.seed
+        for fraction in self.fractions:
+            root, whole = _of_fraction(repetition.output_dir, fraction), fraction == 1
+            labels = {} if whole else {"label_fraction": fraction, "label_seed": seed}
+            part = "" if whole else f"{100 * fraction:g} % of the labels, "
+            settings = {**repetition.overrides, **labels}
+            yield Share(f"{repetition.name}{part}", root, repetition, fraction, 0 if whole else seed, settings)
 
     def _identity(self) -> dict[str, Any]:
         return {**super()._identity(), **{stage: ids for stage, ids in self.of_stage.items() if ids}}
@@ -187,31 +170,6 @@ class CrossValidation(Stages):
         if all(0 < fraction <= 1 for fraction in fractions):  # or else the probe's own check says so
             for problem in probe_problems(rows, repetition.folds, fractions, seeds):
                 yield f"{repetition.name}{problem}"
-
-    def _tasks(self, repetition: Repetition) -> Iterator[Task]:
-        """Tasks for one seed."""
-        starts = [row.start for row in self.fine_tunings if isinstance(row.start, Encoder)]
-        yield from self._pretrainings(repetition, [*starts, *self.encoders])
-        yield from self._extractions(repetition, self.encoders)
-        for row, fraction, fold in itertools.product(self.fine_tunings, self.fractions, repetition.folds):
-            part = "" if fraction == 1 else f"{100 * fraction:g} % of the labels, "
-            yield Task(
-                f"{repetition.name}{part}{row.name}, {part_name(fold)}",
-                row.predictions(_of_fraction(repetition.output_dir, fraction), fold),
-                partial(self._fine_tuned, repetition, row, fold, fraction),
-                needs=self._start_file(repetition.output_dir, row, fold),
-            )
-
-    def _fine_tuned(self, repetition: Repetition, row: FineTuning, fold: int, fraction: float) -> None:
-        start, labels = self._start(repetition, row, fold), self._label_ids(repetition, fraction)
-        self._fine_tune(row, _of_fraction(repetition.output_dir, fraction), fold, start, **labels)
-
-    def _label_ids(self, repetition: Repetition, fraction: float) -> dict[str, Any]:
-        """Settings for a training with a part of the labels, the subjects of the probe's first seed."""
-        if fraction == 1:
-            return repetition.overrides
-        seed = self._probe_seeds()[0] if repetition.seed is None else repetition.seed
-        return {**repetition.overrides, "label_fraction": fraction, "label_seed": seed}
 
     def _probe_seeds(self) -> list[int]:
         return list(self.probe.get("seeds") or self.configs.ids("linear_probe").get("seeds") or [0])
@@ -230,12 +188,12 @@ class CrossValidation(Stages):
             "learnt_tables": {name: table for row in rows for name, table in row.items()},
             "traditional_table": str(self.root / "traditional.csv"),
             "transductive": self.transductive,
-            "extra_predictions": {row.name: self._predictions_of(row) for row in self.fine_tunings},
+            "extra_predictions": {row.name: self._predictions_of(row) for row in self.rows},
             **({"seeds": self.seeds} if self.seeds else {}),
             **self.probe,
         }
 
-    def _predictions_of(self, row: FineTuning) -> str | dict[float, str]:
+    def _predictions_of(self, row: FineTuning | Probe) -> str | dict[float, str]:
         found = {each: str(row.predictions(_of_fraction(self.root, each), "{fold}")) for each in self.fractions}
         return found if set(found) != {1.0} else found[1.0]
 
@@ -269,10 +227,9 @@ class CrossValidation(Stages):
         if wrong := [fraction for fraction in self.fractions if not 0 < fraction <= 1]:
             raise InputError(f"label_fractions: found {wrong[0]:g}; expected more than 0, at most 1")
         names = [name for encoder in self.encoders for name in encoder.rows(self.root, 0)]
-        names += [row.name for row in self.fine_tunings]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InputError(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
-        self._check_weights(self.fine_tunings)
+        for problem in self._repeated([*names, *(row.name for row in self.rows)]):
+            raise InputError(problem)
+        self._check_weights(self.trained)
 
 
 def _of_fraction(root: Path, fraction: float) -> Path:

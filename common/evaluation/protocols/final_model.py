@@ -11,12 +11,11 @@ from typing import Any, Literal
 
 from ...bundle_configs import PRETRAIN
 from ...errors import InputError, OptionError
-from ...locks import locked
 from ...tasks import Task, Workers
-from .methods import Encoder, FineTuning, part_name
+from .comparison import Comparison, Share
+from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_fine_tunings
 from .repetitions import Repetition, repetitions, write_images_only
-from .stages import Stages
 
 __all__ = ["FinalModel"]
 
@@ -28,7 +27,7 @@ TASKS = {
 }
 
 
-class FinalModel(Stages):
+class FinalModel(Comparison):
     """Judge one method by cross-validation, calibrate it, and train it on all labelled subjects: the model to hand on.
 
     Start the same command again to continue after an interruption. Further options override ids of the configs in every
@@ -63,6 +62,8 @@ class FinalModel(Stages):
         InputError: for an unknown method or overlay, or when ``output_dir`` holds another run.
     """
 
+    title = "final model"
+
     def __init__(
         self,
         bundle: str | Path,
@@ -91,37 +92,19 @@ class FinalModel(Stages):
             of_stage=of_stage,
             workers=Workers(workers, scheduler, resources or {}),
         )
-        (self.repetition,), _ = repetitions(self.datalist, self.output_dir, (), None)
+        self.repetitions, _ = repetitions(self.datalist, self.output_dir, (), None)
+        (self.repetition,) = self.repetitions
         rows = list(read_fine_tunings(self.configs, [method], self.modalities))
         if len(rows) != 1:
             raise InputError(f"{method}: found {len(rows)} networks, one for each modality; expected one; name another")
-        self.row: FineTuning = rows[0]
+        self.rows, self.row = rows, rows[0]
         if unknown := list(self._unknown_ids((PRETRAIN, self.training, self.evaluation))):
             raise OptionError.of_rows("final model", unknown)
         self._check_weights(rows)
 
-    def run(self) -> Path:
-        """Do all that is not done.
-
-        Returns:
-            The final weights, ``<output_dir>/final/model.pt``.
-        """
-        with locked(self.output_dir):
-            self._check_identity()
-            self._check_stages()
-            self._run_tasks(self.tasks(), "final model")
-            return self._finish()
-
-    def _check_stages(self) -> None:
-        _, fold = self._smallest([self.repetition])
-        folds = (*self.repetition.folds, None)
-        if self.task == "classification" and (
-            problems := list(self._check_labels(self.repetition, self.row, folds=folds))
-        ):
-            raise InputError.of_rows("final model", problems)
-        if isinstance(self.row.start, Encoder):
-            self._check_pretraining(self.repetition, self.row.start, None if self.transductive else fold)
-        self._check_training(self.row, self._made_by(fold), fold, self.training)
+    def _problems(self) -> Iterator[str]:
+        if self.task == "classification":
+            yield from self._check_labels(self.repetition, self.row, folds=(*self.repetition.folds, None))
 
     def tasks(self) -> Iterator[Task]:
         """All parts by the files that they make; all subjects come last, but for an encoder that all folds share."""
@@ -136,7 +119,7 @@ class FinalModel(Stages):
             what = f"pre-training {self.row.start.name}, {part_name(fold)}"
             yield Task(what, self._encoder_of(fold)[0], partial(self._pretrain, *run))
         training = partial(self._train, fold)
-        yield Task(f"{self.row.name}, {part_name(fold)}", self._made_by(fold), training, self._encoder_of(fold))
+        yield Task(f"{self.row.name}, {part_name(fold)}", self._made_without(fold), training, self._encoder_of(fold))
 
     def _cohort(self, repetition: Repetition, fold: int | None, modality: str | None) -> dict[str, Any]:
         """Settings for the subjects of a pre-training, which has no use for label maps."""
@@ -145,7 +128,10 @@ class FinalModel(Stages):
             found["datalist"] = str(write_images_only(self.datalist, self.output_dir / "images.json"))
         return found
 
-    def _made_by(self, fold: int | None) -> Path:
+    def _made_by(self, row: FineTuning | Probe, share: Share, fold: int) -> Path:
+        return self._made_without(fold)
+
+    def _made_without(self, fold: int | None) -> Path:
         """Last file of a training: a table of its held-out fold, or a mark if there is none."""
         folder = self.output_dir / self.row.folder / part_name(fold)
         return folder / ("done" if fold is None else f"evaluate/{self.table}")
@@ -155,7 +141,7 @@ class FinalModel(Stages):
         return self._start_file(self.output_dir, self.row, fold)
 
     def _train(self, fold: int | None) -> None:
-        folder, done = self.output_dir / self.row.folder / part_name(fold), self._made_by(fold)
+        folder, done = self.output_dir / self.row.folder / part_name(fold), self._made_without(fold)
         if done.is_file():
             return
         overlays = [self.configs.path(name) for name in self.row.overlays]
@@ -173,7 +159,7 @@ class FinalModel(Stages):
             return {"pretrained_encoder": str(checkpoint)}
         return self._start(self.repetition, self.row, 0)
 
-    def _finish(self) -> Path:
+    def _report(self) -> Path:
         """The report and the calibration of the held-out folds, and the files of the final model in one folder."""
         from ...data import class_names
         from ..reports.calibration_report import write_calibration

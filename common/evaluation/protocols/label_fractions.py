@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,12 @@ from ...bundle_configs import PRETRAIN
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError
 from ...files import write_atomically
-from ...locks import locked
 from ...programs import command_of
 from ...tasks import Task, Workers
-from .methods import Encoder, FineTuning, Probe, part_name
+from .comparison import Comparison, Share
+from .methods import Encoder, Probe
 from .read_methods import read_rows
 from .repetitions import Repetition, training_rows
-from .stages import Stages
 
 __all__ = ["LabelFractions"]
 
@@ -28,7 +26,7 @@ TRADITIONAL = "traditional"
 STAGES = (PRETRAIN, "extract_features", "train", "evaluate")
 
 
-class LabelFractions(Stages):
+class LabelFractions(Comparison):
     """Pre-train each method once, fine-tune or probe it with parts of the labels, test it on one fold, plot the curves.
 
     Start the same command again to continue after an interruption, or with more methods, fractions or seeds. Further
@@ -76,6 +74,8 @@ class LabelFractions(Stages):
         InputError: an argument is invalid, or ``output_dir`` has another comparison.
     """
 
+    title = "label fractions"
+
     def __init__(
         self,
         bundle: str | Path,
@@ -112,64 +112,19 @@ class LabelFractions(Stages):
         )
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
-        self.vary_pretraining = vary_pretraining
+        self.repetitions, self.vary_pretraining = [self.repetition], vary_pretraining
         self.max_correlation, self.resamples = max_correlation, resamples
         rows = training_rows(self.datalist)
         self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
         self.rows = list(read_rows(self.configs, methods, self.modalities))
+        self.encoders = [row.start for row in self.rows if isinstance(row, Probe) and row.start]
         self._check()
 
-    def run(self) -> Path:
-        """Run all steps that are not finished.
-
-        Returns:
-            The report, ``<output_dir>/report/report.md``.
-        """
-        with locked(self.output_dir):
-            self._check_identity()
-            self._check_stages()
-            self._run_tasks(self.tasks(), "label fractions")
-            return self._report()
-
-    def _check_stages(self) -> None:
-        """Check the labels of every fraction, seed and fold, and create the smallest training of each method."""
-        trained = [row for row in self.rows if isinstance(row, FineTuning)]
-        parts = list(itertools.product(self.fractions, self.seeds))
-        if problems := [problem for row in trained for problem in self._check_labels(self.repetition, row, parts)]:
-            raise InputError.of_rows("label fractions", problems)
-        _, fold = self._smallest([self.repetition])
-        starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
-        for encoder in starts.values():
-            self._check_pretraining(self._pretrained(self.seeds[0]), encoder, None if self.one_encoder else fold)
-        fraction, seed = min(self.fractions), self.seeds[0]
-        labels: dict[str, Any] = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
-        for row in trained:
-            done = row.predictions(self._root(fraction, seed), fold)
-            self._check_training(row, done, fold, **labels)
-
-    def tasks(self) -> Iterator[Task]:
-        """All parts of the comparison by the files that they make, each after those that it needs."""
-        pretrained = list({(found := self._pretrained(seed)).output_dir: found for seed in self.seeds}.values())
-        for each in pretrained:
-            yield from self._pretrainings(each, [row.start for row in self.rows if isinstance(row.start, Encoder)])
-        measured = [
-            Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
-            for row in self._of_radiomics()
-        ]
-        yield from measured
-        probed = [row.start for row in self.rows if isinstance(row, Probe) and row.start]
-        for each in pretrained:
-            for task in self._extractions(each, probed):  # which find the radiomics in the cache
-                yield replace(task, needs=(*task.needs, *(other.makes for other in measured)))
-        runs = itertools.product(self.fractions, self.seeds, self.rows, self.repetition.folds)
-        for fraction, seed, row, fold in runs:
-            run = partial(self._probe, row) if isinstance(row, Probe) else partial(self._train, row)
-            yield Task(
-                f"{100 * fraction:g} % of the labels, seed {seed}, {row.name}, {part_name(fold)}",
-                row.predictions(self._root(fraction, seed), fold),
-                partial(run, fraction, seed, fold),
-                needs=self._inputs(row, seed, fold),
-            )
+    def _shares(self, repetition: Repetition) -> Iterable[Share]:
+        for fraction, seed in itertools.product(self.fractions, self.seeds):
+            labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
+            name, root = f"{100 * fraction:g} % of the labels, seed {seed}, ", self._root(fraction, seed)
+            yield Share(name, root, self._pretrained(seed), fraction, seed, labels)
 
     def _pretrained(self, seed: int) -> Repetition:
         """The pre-trainings that belong to a seed."""
@@ -177,15 +132,9 @@ class LabelFractions(Stages):
             return self.repetition
         return Repetition(self.output_dir / f"seed{seed}", self.repetition.folds, seed, redealt=False)
 
-    def _inputs(self, row: FineTuning | Probe, seed: int, fold: int) -> tuple[Path, ...]:
-        """Files of other tasks that a row's training or probe reads."""
-        root = self._pretrained(seed).output_dir
-        if isinstance(row, FineTuning):
-            return self._start_file(root, row, fold)
-        if row.start is None:
-            return (row.table(self.output_dir, None),)
-        modality = row.modality if row.start.per_modality else None
-        return (self._table(root, row.start, modality, None if self.one_encoder else fold),)
+    def _measurements(self) -> Iterable[Task]:
+        for row in self._of_radiomics():
+            yield Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
 
     def _measure(self, row: Probe) -> None:
         """Extract traditional features of the cohort with the bundle's ``extract_features.yaml``."""
@@ -200,16 +149,14 @@ class LabelFractions(Stages):
         if not path.is_file():
             raise InputError(f"{path}: not written, as PyRadiomics is missing; install it, or leave radiomics out")
 
-    def _train(self, row: FineTuning, fraction: float, seed: int, fold: int) -> None:
-        start = self._start(self._pretrained(seed), row, fold)
-        labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
-        self._fine_tune(row, self._root(fraction, seed), fold, start, **labels)
-
-    def _probe(self, row: Probe, fraction: float, seed: int, fold: int) -> None:
-        path = row.predictions(self._root(fraction, seed), fold)
+    def _do(self, row: Any, share: Share, fold: int) -> None:
+        if not isinstance(row, Probe):
+            super()._do(row, share, fold)
+            return
+        path = row.predictions(share.root, fold)
         if path.is_file():
             return
-        root = self._pretrained(seed).output_dir if row.start else self.output_dir
+        root = share.repetition.output_dir if row.start else self.output_dir
         table = row.table(root, None if self.one_encoder and row.start else fold)
         correlation = None if row.start else self.max_correlation
         from .label_probe import predict_held_out  # here and below, as --help needs no scikit-learn
@@ -218,8 +165,8 @@ class LabelFractions(Stages):
             table,
             self.labelled,
             fold,
-            fraction=fraction,
-            label_seed=seed,
+            fraction=share.fraction,
+            label_seed=share.seed,
             max_correlation=correlation,
             scaling=path.parent.with_name("scaling.json"),
         )
@@ -282,15 +229,13 @@ class LabelFractions(Stages):
                 problems.append(f"{name}: found none; expected one or more")
         unknown = list(self._unknown_ids(STAGES))
         problems += [*self._wrong_folds(), *unknown]
-        names = [row.name for row in self.rows]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            problems.append(f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays")
+        problems += self._repeated([row.name for row in self.rows])
         measures = TRADITIONAL in self.configs.ids("extract_features")
         if self._of_radiomics() and not measures:
             problems.append(f"radiomics: extract_features.yaml has no {TRADITIONAL}; leave radiomics out")
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
-        self._check_weights(row for row in self.rows if isinstance(row, FineTuning))
+        self._check_weights(self.trained)
 
     def _wrong_folds(self) -> Iterator[str]:
         if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:

@@ -68,7 +68,19 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class FineTuning:
+class _Row:
+    """A row with predictions of its own for each fold."""
+
+    name: str
+    folder: str
+
+    def predictions(self, root: Path, fold: int | str) -> Path:
+        """File with the predictions for ``fold``."""
+        return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"
+
+
+@dataclass(frozen=True)
+class FineTuning(_Row):
     """A row of fine-tuning (Chiang et al. 2023, Tables 2 to 4).
 
     Args:
@@ -79,8 +91,6 @@ class FineTuning:
         modality: modality of the input; ``None`` for all.
     """
 
-    name: str
-    folder: str
     start: Encoder | str
     overlays: tuple[str, ...] = ()
     modality: str | None = None
@@ -89,13 +99,9 @@ class FineTuning:
         """Weights of the classifier trained without ``fold``."""
         return root / self.folder / part_name(fold) / "model.pt"
 
-    def predictions(self, root: Path, fold: int | str) -> Path:
-        """File with the predictions for ``fold``."""
-        return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"
-
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(_Row):
     """A row of a linear classifier of fixed features, from a frozen encoder or traditional.
 
     Args:
@@ -106,8 +112,6 @@ class Probe:
         overlays: overlays of ``extract_features.yaml`` for traditional features.
     """
 
-    name: str
-    folder: str
     start: Encoder | None = None
     modality: str | None = None
     overlays: tuple[str, ...] = ()
@@ -117,7 +121,3 @@ class Probe:
         if self.start:
             return Path(self.start.table(root, fold, self.modality or ""))
         return root / f"{'+'.join(['traditional', *self.overlays])}.csv"
-
-    def predictions(self, root: Path, fold: int | str) -> Path:
-        """File with the predictions for ``fold``."""
-        return root / self.folder / part_name(fold) / "evaluate" / "predictions.csv"

@@ -14,12 +14,11 @@ from ...bundle_configs import PRETRAIN
 from ...datalist_json import read_datalist
 from ...errors import InputError, OptionError
 from ...files import write_atomically
-from ...locks import locked
 from ...tasks import Task, Workers
-from .methods import Encoder, FineTuning, part_name
+from .comparison import Comparison, Share
+from .methods import Encoder, FineTuning, Probe, part_name
 from .read_methods import read_fine_tunings
 from .repetitions import Repetition, repetitions, training_rows, write_images_only
-from .stages import Stages
 
 __all__ = ["Segmentation"]
 
@@ -28,7 +27,7 @@ MASKS = "masks"  # folder of the predicted label maps beside the table
 FEW = 10  # subjects under which a report says that an interval is rough
 
 
-class Segmentation(Stages):
+class Segmentation(Comparison):
     """Train and judge a segmentation network from each start on every fold, and pool the held-out cases.
 
     Start the same command again to continue after an interruption. Further options override ids of the configs in every
@@ -65,6 +64,8 @@ class Segmentation(Stages):
         InputError: a method or overlay is unknown, or raters have other subjects or folds.
     """
 
+    title, training = "segmentation", TRAINING
+
     def __init__(
         self,
         bundle: str | Path,
@@ -95,42 +96,15 @@ class Segmentation(Stages):
         )
         (whole,), _ = repetitions(self.datalist, self.output_dir, (), None)
         self.repetition = replace(whole, folds=tuple(fold)) if fold else whole
-        self.rows: list[FineTuning] = list(read_fine_tunings(self.configs, methods, self.modalities))
+        self.repetitions = [self.repetition]
+        self.rows: Sequence[FineTuning] = list(read_fine_tunings(self.configs, methods, self.modalities))
         self.raters = {name: Path(path).resolve() for name, path in (raters or {}).items()}
-        self.submission, self.training = submission, TRAINING
+        self.submission = submission
         self._check()
-
-    def run(self) -> Path:
-        """Run all tasks that are not finished.
-
-        Returns:
-            The report, ``<output_dir>/report/report.md``.
-        """
-        with locked(self.output_dir):
-            self._check_identity()
-            self._check_stages()
-            self._run_tasks(self.tasks(), "segmentation")
-            return self._report()
-
-    def _check_stages(self) -> None:
-        """Create the smallest pre-training and training of each method."""
-        _, fold = self._smallest([self.repetition])
-        starts = {row.start.folder: row.start for row in self.rows if isinstance(row.start, Encoder)}
-        for encoder in starts.values():
-            self._check_pretraining(self.repetition, encoder, None if self.one_encoder else fold)
-        for row in self.rows:
-            self._check_training(row, self._table_of(row, fold, None), fold, TRAINING)
 
     def tasks(self) -> Iterator[Task]:
         """All parts of the comparison by the files that they make, each after those that it needs."""
-        yield from self._pretrainings(self.repetition, [r.start for r in self.rows if isinstance(r.start, Encoder)])
-        for row, fold in itertools.product(self.rows, self.repetition.folds):
-            yield Task(
-                f"{row.name}, {part_name(fold)}",
-                self._table_of(row, fold, None),
-                partial(self._train, row, fold),
-                needs=self._start_file(self.output_dir, row, fold),
-            )
+        yield from super().tasks()
         for row, fold, rater in itertools.product(self.rows, self.repetition.folds, self.raters):
             yield Task(
                 f"{row.name}, {part_name(fold)}, rater {rater}",
@@ -138,7 +112,6 @@ class Segmentation(Stages):
                 partial(self._judge, row, fold, rater),
                 needs=(self._table_of(row, fold, None),),
             )
-
         if self.submission:
             yield from self._submissions()
 
@@ -167,11 +140,14 @@ class Segmentation(Stages):
         names = write_submission(folder, self.dataset_dir, self.datalist, done.parent, self.submission)
         write_atomically(done, json.dumps(names, indent=1))
 
-    def _train(self, row: FineTuning, fold: int) -> None:
+    def _made_by(self, row: FineTuning | Probe, share: Share, fold: int) -> Path:
+        return self._table_of(row, fold, None)
+
+    def _do(self, row: Any, share: Share, fold: int) -> None:
         if self._table_of(row, fold, None).is_file():
             return
         overlays = [self.configs.path(name) for name in row.overlays]
-        start = self._start(self.repetition, row, fold)
+        start = self._start(share.repetition, row, fold)
         self._run(TRAINING, overlays, fold=fold, **start, output_dir=str(self._folder(row, fold)))
         self._judge(row, fold, None)
 
@@ -188,10 +164,10 @@ class Segmentation(Stages):
         images = write_images_only(self.datalist, self.output_dir / "images.json")
         return {**super()._cohort(repetition, fold, modality), "datalist": str(images)}
 
-    def _folder(self, row: FineTuning, fold: int) -> Path:
+    def _folder(self, row: FineTuning | Probe, fold: int) -> Path:
         return self.output_dir / row.folder / part_name(fold)
 
-    def _table_of(self, row: FineTuning, fold: int, rater: str | None) -> Path:
+    def _table_of(self, row: FineTuning | Probe, fold: int, rater: str | None) -> Path:
         return self._folder(row, fold) / ("evaluate" if rater is None else f"evaluate_{rater}") / TABLE
 
     def _report(self) -> Path:
@@ -255,9 +231,8 @@ class Segmentation(Stages):
             raise OptionError.of_rows("segmentation", unknown)
         if lacking := sorted(set(self.repetition.folds) - {row.get("fold") for row in training_rows(self.datalist)}):
             raise InputError(f"{self.datalist}: fold: no rows of {lacking}; expected some; choose other folds")
-        names = [row.name for row in self.rows]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InputError(f"{', '.join(twice)}: found as several rows; expected one")
+        for problem in self._repeated([row.name for row in self.rows]):
+            raise InputError(problem)
         expected = _places(self.datalist)
         for name, path in self.raters.items():
             if _places(path) != expected:

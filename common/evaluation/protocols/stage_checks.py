@@ -21,14 +21,6 @@ __all__ = ["CheckedStages"]
 class CheckedStages(ConfiguredStages):
     """Stages whose problems are reported before the first one runs; see the base class for arguments."""
 
-    def _check_stages(self) -> None:
-        """Check the stages of the comparison before the first one runs.
-
-        Raises:
-            InputError: one of them cannot run.
-        """
-        raise NotImplementedError
-
     def _overlays_of(self, encoder: Encoder) -> list[str]:
         return [] if encoder.overlay == PRETRAIN else [self.configs.path(encoder.overlay)]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ...bundle_configs import PRETRAIN
-from ...locks import locked
 from ...tasks import Cost, Task, run_tasks
 from .costs import keep_cost
 from .methods import Encoder, FineTuning, part_name
@@ -24,16 +23,6 @@ class Stages(CheckedStages):
 
     See :class:`~common.evaluation.protocols.configured.ConfiguredStages` for the arguments.
     """
-
-    def check(self) -> None:
-        """Check all stages, as :meth:`run` does before the first one.
-
-        Raises:
-            InputError: one of them cannot run, or the folder has another comparison.
-        """
-        with locked(self.output_dir):
-            self._check_identity()
-            self._check_stages()
 
     def _run_tasks(self, tasks: Iterable[Task], description: str) -> None:
         """Run what is not done, see :func:`~common.tasks.run_tasks`; the folder is claimed with the first result."""

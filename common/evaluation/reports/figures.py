@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def roc_curves(
     positive: int = 1,
     confidence: float = 0.95,
     resamples: int = 500,
-    bands: int = 2,
+    banded: Collection[str] | None = None,
     width: float = WIDTH,
 ) -> Path:
     """ROC of each method, averaged over seeds (and over classes, one against the rest, if there are more than two).
@@ -61,20 +61,20 @@ def roc_curves(
         positive: index of the positive class of two.
         confidence: pointwise confidence level of the bands, from a bootstrap over subjects.
         resamples: number of bootstrap resamples.
-        bands: number of methods with bands, the first one and those with the largest AUC; more would overlap.
+        banded: names of methods with bands, as all would overlap; default: the first and that with the largest AUC.
         width: width in inches.
     """
     counts = resample_counts(outcomes[0].labels, resamples)
     curves = [_roc(outcome, np.ones((1, len(outcome.labels))), positive)[0] for outcome in outcomes]
     areas = [auc[outcome.name] for outcome in outcomes]
-    banded = {0, *np.argsort(areas)[::-1][: max(bands - 1, 0)].tolist()}
+    banded = banded or {outcomes[0].name, outcomes[int(np.argmax(areas))].name}
     with figure(path, _height(5.6, width, len(outcomes)), width=width) as (drawing, axes):
         axis = axes[0, 0]
         axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="Chance")
         for index, outcome in enumerate(outcomes):
             style = line_style(index)
             axis.plot(GRID, curves[index], **style, label=f"{outcome.name}, AUC {areas[index]:.2f}")
-            if index in banded:
+            if outcome.name in banded:
                 tail = (1 - confidence) / 2
                 low, high = np.quantile(_roc(outcome, counts, positive), [tail, 1 - tail], axis=0)
                 axis.fill_between(GRID, low, high, color=style["color"], alpha=0.13, linewidth=0)

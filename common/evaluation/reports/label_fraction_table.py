@@ -65,9 +65,9 @@ def label_fraction_notes(
         elsewhere: whether pre-training saw the subjects of another datalist.
     """
     notes = [
-        f"Seeds {list(seeds)}: each chooses the subjects that keep their label, stratified by class, the same ones for "
-        "all methods, a smaller part inside every larger one, and seeds the training. All methods at all fractions "
-        "predict the same test subjects."
+        f"Seeds {', '.join(map(str, seeds))}: each seeds the training and chooses the subjects that keep their label, "
+        "stratified by class, the same ones for all methods, a smaller part inside every larger one. All methods at "
+        "all fractions predict the same test subjects."
     ]
     if pretrained:
         once = "one run" if transductive or elsewhere else "one run for each fold"

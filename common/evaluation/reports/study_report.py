@@ -79,7 +79,7 @@ class _Page:
         self.folder, self.files = study.folder, study.folder / FILES
         self.outcome = study.outcomes[verdict.method]
         self.order = sorted(judged.methods, key=lambda name: -judged.points[name]["auc"].mean())
-        self.curves = read_curves(study.compare)
+        self.curves = read_curves(study.compare, study.record)
         self.network, self.weights = self._best_network()
 
     def _best_network(self) -> tuple[str, dict[int, Path]]:
@@ -104,7 +104,7 @@ class _Page:
         context = {
             **self._head(),
             "warnings": self._warnings(),
-            "settings": settings_box(study.plan, study.record, study.summary, list(study.outcomes), study.compare),
+            "settings": settings_box(study.plan, study.summary, list(study.outcomes), study.compare),
             "flow": subject_flow(study),
             "datalist": study.datalist,
             "methods": {**method_rows(judged, self.order), "first": "Method"},
@@ -131,7 +131,7 @@ class _Page:
         text, command = next_command(study, verdict.method, self.network, checkpoint)
         names = [study.plan.get("bundle"), study.datalist and study.datalist.parent.name, study.folder.name]
         return {
-            "title": f"{', '.join(study.classes[:3])}{', …' * (len(study.classes) > 3)}: which method?",
+            "title": f"{' or '.join(study.classes[:3])}{', …' * (len(study.classes) > 3)}: which method?",
             "over": " · ".join(dict.fromkeys(str(name) for name in names if name)),
             "sentences": verdict.sentences,
             "reason": reason_of(study.record),
@@ -181,9 +181,9 @@ class _Page:
         shown = [study.outcomes[name] for name in self._most_relevant()]
         auc = {name: float(self.judged.points[name]["auc"].mean()) for name in self.judged.methods}
         confidence = self.judged.confidence
-        roc = roc_curves(
-            shown, self.files / "roc.svg", auc=auc, positive=study.positive, confidence=confidence, width=NARROW
-        )
+        banded = [self.verdict.method, *([self.verdict.baseline] if self.verdict.baseline else [])]
+        options: dict[str, Any] = {"positive": study.positive, "confidence": confidence, "banded": banded}
+        roc = roc_curves(shown, self.files / "roc.svg", auc=auc, width=NARROW, **options)
         yield "ROC curves", roc
         yield "Calibration", reliability_diagram(shown, self.files / "calibration.svg", width=NARROW)
         confusion_matrices(list(study.outcomes.values()), study.classes, self.files / "confusion_all.svg")
@@ -233,7 +233,7 @@ class _Page:
             *(note.replace("**", "") for note in self.study.summary["notes"]),
             "Intervals reflect the variation between samples of patients, not between trainings or hospitals. They "
             "treat the trained classifiers as fixed and are somewhat narrow.",
-            "With more than two classes the AUC is the mean of one class against the rest.",
+            *(["The AUC is the mean of one class against the rest."] if len(self.study.classes) > 2 else []),
         ]
 
     def _write_tables(

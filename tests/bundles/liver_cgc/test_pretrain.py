@@ -17,15 +17,18 @@ LOSSES = {
 
 
 @pytest.fixture
-def pretrain(run_config, configs, tiny, tmp_path):
-    """Pre-train on the phantoms with overlays: gives the workflow and the output folder."""
+def pretrain(run_config, run_once, configs, tiny, tmp_path):
+    """Pre-train on the phantoms with overlays: gives the workflow and the output folder.
 
-    def pretrain(*overlays: str, output: str = "output", **overrides):
+    A run that an earlier test has done is not repeated, unless its output is named.
+    """
+
+    def pretrain(*overlays: str, output: str | None = None, **overrides):
         files = [configs / name for name in ("pretrain.yaml", *overlays)]
-        output_dir = tmp_path / output
-        return run_config(
-            *files, output_dir=output_dir, **tiny | {"batch_size": 4, "max_epochs": 2} | overrides
-        ), output_dir
+        values = tiny | {"batch_size": 4, "max_epochs": 2} | overrides
+        if output is None:
+            return run_once(*files, **values)
+        return run_config(*files, output_dir=tmp_path / output, **values), tmp_path / output
 
     return pretrain
 
@@ -48,7 +51,7 @@ def test_each_method_runs_with_and_without_mda(pretrain, method, mda):
 
 
 def test_the_target_of_byol_follows_the_encoder_slowly(pretrain):
-    workflow, _ = pretrain("byol_mda.yaml", max_epochs=1, train__handlers__7__schedule="constant")
+    workflow, _ = pretrain("byol_mda.yaml", output="output", max_epochs=1, train__handlers__7__schedule="constant")
     network = workflow.network_def
     # one step more by hand: target = 0.996 target + 0.004 online
     handler = next(h for h in workflow.train_handlers if isinstance(h, MomentumUpdate))
@@ -96,7 +99,8 @@ def test_the_views_are_drawn_as_asked_and_normalised_by_their_modality(pairs, op
 
 
 def test_the_same_command_gives_the_same_weights(pretrain):
-    one, other = (torch.load(pretrain(output=name)[1] / "model.pt", weights_only=True) for name in ("one", "other"))
+    runs = [pretrain("simsiam_mda.yaml", output=output)[1] for output in (None, "again")]
+    one, other = (torch.load(output_dir / "model.pt", weights_only=True) for output_dir in runs)
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -121,7 +125,7 @@ def test_pretraining_starts_from_imagenet_weights_in_a_file(pretrain, tiny, open
 
 def test_without_a_file_the_log_says_that_the_start_is_random(pretrain, caplog):
     caplog.set_level("INFO")
-    pretrain(max_epochs=1)
+    pretrain(max_epochs=1, output="output")
     assert "starts from random weights" in caplog.text
 
 

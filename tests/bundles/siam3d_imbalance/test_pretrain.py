@@ -11,14 +11,18 @@ import torch
 
 
 @pytest.fixture
-def pretrain(run_config, configs, tiny, tmp_path):
-    """Pre-train on the phantoms with overlays: gives the workflow and the output folder."""
+def pretrain(run_config, run_once, configs, tiny, tmp_path):
+    """Pre-train on the phantoms with overlays: gives the workflow and the output folder.
 
-    def pretrain(*overlays: str, output: str = "output", **overrides):
+    A run that an earlier test has done is not repeated, unless its output is named.
+    """
+
+    def pretrain(*overlays: str, output: str | None = None, **overrides):
         values = tiny | {"batch_size": 4, "candidates_per_cluster": 4, "max_epochs": 2} | overrides
         files = [configs / name for name in ("pretrain.yaml", *overlays)]
-        output_dir = tmp_path / output
-        return run_config(*files, output_dir=output_dir, **values), output_dir
+        if output is None:
+            return run_once(*files, **values)
+        return run_config(*files, output_dir=tmp_path / output, **values), tmp_path / output
 
     return pretrain
 
@@ -47,7 +51,7 @@ def test_each_strategy_runs_and_logs_what_it_did(pretrain, strategy, features):
 def test_bank_and_fresh_features_make_se_choose_differently(pretrain):
     weights = []
     for features in ("fresh", "bank"):
-        workflow, output_dir = pretrain("se.yaml", features=features, output=features)
+        workflow, output_dir = pretrain("se.yaml", features=features)
         weights.append(torch.load(output_dir / "model.pt", weights_only=True))
         assert workflow.trainer.state.iteration == 8
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -55,7 +59,8 @@ def test_bank_and_fresh_features_make_se_choose_differently(pretrain):
 
 def test_the_same_command_gives_the_same_weights(pretrain):
     one, other = (
-        torch.load(pretrain("se.yaml", output=output)[1] / "model.pt", weights_only=True) for output in ("one", "other")
+        torch.load(pretrain("se.yaml", output=output, features="bank")[1] / "model.pt", weights_only=True)
+        for output in (None, "again")
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -117,7 +122,7 @@ def test_half_precision_storage_and_a_partial_cache_run(pretrain):
 def test_stop_on_collapse_ends_a_run_whose_features_are_all_equal(pretrain, tmp_path):
     overrides = {"learning_rate": 0.0, "train__handlers__2__min_feature_std": 10.0, "train__handlers__2__patience": 1}
     with pytest.raises(RuntimeError) as caught:
-        pretrain(stop_on_collapse="true", strategy="plain", **overrides)
+        pretrain(stop_on_collapse="true", strategy="plain", output="output", **overrides)
     assert "collapsing" in str(caught.value.__cause__)
     assert not (tmp_path / "output/model.pt").exists()
 
@@ -140,7 +145,7 @@ def test_the_overlay_of_the_paper_takes_adam_at_a_constant_rate_without_projecto
 
 
 def test_by_default_the_predictor_alone_keeps_its_rate_and_a_projector_ends_in_batch_norm(pretrain):
-    workflow, output_dir = pretrain("plain.yaml")
+    workflow, output_dir = pretrain("plain.yaml", features="bank")
     encoder, predictor = workflow.trainer.optimizer.param_groups
     assert encoder["lr"] == pytest.approx(0, abs=1e-9) and predictor["lr"] == 0.05
     assert len(predictor["params"]) == len(list(workflow.trainer.network.predictor.parameters()))

@@ -58,8 +58,8 @@ def test_each_row_is_a_method_that_a_run_makes_and_has_as_many_numbers_as_column
 
 def row_names(run) -> set[str]:
     """Names of the rows of a protocol's report."""
-    names = {row.name for row in [*getattr(run, "rows", ()), *getattr(run, "fine_tunings", ())]}
-    for encoder in getattr(run, "encoders", ()):
+    names = {row.name for row in getattr(run, "rows", ())}
+    for encoder in run.encoders if hasattr(run, "root") else ():
         learnt = encoder.rows(run.root, 0)
         names |= set(learnt) | {f"Trad. + {name}" for name in learnt} | {"Trad. radiomics"}
     return names

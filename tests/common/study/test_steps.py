@@ -17,6 +17,7 @@ from common.study import Study, Wishes
 from common.study.finish import calibrate
 from common.study.plan import Plan, read_plan, write_plan
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
+from tests.common.evaluation.protocols.without_figures import draw_nothing
 
 METHODS = ["radiomics", "scratch+cgc", "simsiam+cgc", "simsiam+linear_probe"]
 
@@ -53,7 +54,7 @@ def killer(monkeypatch):
         archive.write_bytes((study / "final/model.pt").read_bytes() + json.dumps([*overlays]).encode())
         return archive
 
-    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    draw_nothing(monkeypatch)
     monkeypatch.setattr("common.evaluation.reports.study_report.write_study_report", page)
     monkeypatch.setattr("common.study.finishing.package", package)
     monkeypatch.setattr("common.study.finishing.calibrate", lambda *_: None)

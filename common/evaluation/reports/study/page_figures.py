@@ -108,5 +108,6 @@ def _curves(rows: pd.DataFrame, column: str, title: str, bound: float | None, pa
         axis.set(xlabel="Epoch")
         axis.set_title(title, loc="left")
         axis.set_xlim(0.5, max(float(rows["epoch"].max()), 1) + 0.5)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         place_legend(drawing, axis, ncols=1)
     return path

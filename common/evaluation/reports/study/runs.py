@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,17 +20,19 @@ LEAST_STD, LEAST_RANK, MOST_RANK_OF_OWN = 0.05, 3.0, 0.4  # bounds of CollapseMo
 _PLACES = re.compile(r"(labels[\d.]+|seed\d+|fold\d+|all)$")
 
 
-def read_curves(compare: Path) -> pd.DataFrame:
+def read_curves(compare: Path, record: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Metrics of each epoch of all trainings, from their ``metrics.csv``.
 
     Args:
         compare: output folder of the comparison.
+        record: content of ``study.json``, which has the names of the rows.
 
     Returns:
-        The files' columns, with ``run`` (folder below ``compare``), ``method`` (its part that names the method),
-        ``labels`` (percent of labels, if they vary) and ``pretraining``; empty without any training.
+        The files' columns, with ``run`` (folder below ``compare``), ``method`` (name of its row or encoder, or the part
+        of the folder that stands for it), ``labels`` (percent of labels, if they vary) and ``pretraining``; empty
+        without any training.
     """
-    tables = []
+    tables, names = [], _names(record or {})
     for path in sorted(compare.rglob("metrics.csv")):
         parts = path.parent.relative_to(compare).parts
         if not parts or parts[0] in ("report", "logs") or not _PLACES.match(parts[-1]):
@@ -38,10 +41,20 @@ def read_curves(compare: Path) -> pd.DataFrame:
         if not {"epoch", "loss"} <= set(table.columns):
             continue
         labels = next((float(part[6:]) for part in parts if re.fullmatch(r"labels[\d.]+", part)), np.nan)
-        method = "/".join(part for part in parts if not _PLACES.match(part))
+        folder = "/".join(part for part in parts if not _PLACES.match(part))
+        first, _, modality = folder.partition("/")
+        method = names.get(folder) or " + ".join([names.get(first, first), *filter(None, [modality])])
         pretraining = "own_key_rank" in table or "feature_std" in table or not (path.parent / "evaluate").is_dir()
         tables.append(table.assign(run="/".join(parts), method=method, labels=labels, pretraining=pretraining))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _names(record: Mapping[str, Any]) -> dict[str, str]:
+    """Names of rows and of the encoders from which they start, by folder."""
+    names: dict[str, str] = {}
+    for row in record.get("rows", ()):
+        names |= {row["folder"]: row["name"], **row.get("encoder", {})}
+    return names
 
 
 def collapsed(curves: pd.DataFrame) -> list[str]:

@@ -76,7 +76,7 @@ class _Page:
         labels = read_json(self.datalist).get("labels") if self.datalist else None
         metrics = dict.fromkeys(str(name) for found in self.judged.points.values() for name in found)
         self.titles = {name: metric_title(name, labels if isinstance(labels, Mapping) else None) for name in metrics}
-        self.curves = read_curves(compare)
+        self.curves = read_curves(compare, self.record)
 
     def write(self) -> Path:
         """Write all files, the page last."""
@@ -90,7 +90,7 @@ class _Page:
         context: dict[str, Any] = {
             **self._head(),
             "warnings": collapsed(self.curves),
-            "settings": settings_box(self.plan, self.record, self.summary, list(self.values), self.compare),
+            "settings": settings_box(self.plan, self.summary, list(self.values), self.compare),
             "flow": _flow(self.plan, self.rows, [str(name) for name in own.index], self.summary),
             "datalist": self.rows,
             "methods": _methods(self.judged, self.titles),

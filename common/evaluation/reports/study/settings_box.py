@@ -16,22 +16,17 @@ __all__ = ["next_command", "settings_box"]
 
 
 def settings_box(
-    plan: Mapping[str, Any],
-    record: Mapping[str, Any],
-    summary: Mapping[str, Any],
-    methods: Sequence[str],
-    compare: Path,
+    plan: Mapping[str, Any], summary: Mapping[str, Any], methods: Sequence[str], compare: Path
 ) -> list[tuple[str, str]]:
     """Names and values of the settings.
 
     Args:
         plan: content of ``plan.yaml``, empty without a study.
-        record: content of ``study.json``, empty without a study.
         summary: content of ``metrics.json``.
         methods: names of the methods.
         compare: folder of the comparison.
     """
-    found = [*_of_plan(plan, record), *_of_comparison(plan, summary, methods, compare)]
+    found = [*_of_plan(plan), *_of_comparison(plan, summary, methods, compare)]
     return [(name, value) for name, value in found if value]
 
 
@@ -82,7 +77,7 @@ def _row_of(checkpoint: Path, compare: Path) -> str | None:
     return "scratch" if parts[0] == "supervised" else parts[0].removesuffix("+train")
 
 
-def _of_plan(plan: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _of_plan(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not plan:
         return
     yield "Bundle", str(plan.get("bundle", ""))
@@ -91,10 +86,10 @@ def _of_plan(plan: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[tup
     for name, title in (("settings", "Settings"), ("pretrain", "Pre-training"), ("train", "Fine-tuning")):
         yield title, _listed(plan.get(name) or {})
     machine = plan.get("machine") or {}
-    yield "Machine", _listed(machine)
-    seconds = [step.get("seconds", 0) for step in record.get("steps", {}).values()]
-    if seconds and plan.get("budget"):
-        yield "Budget", f"{plan['budget'].get('seconds', 0) / 60:.0f} min"
+    parts = (("device", "{}"), ("cores", "{} cores"), ("memory_gb", "{} GB of memory"))
+    yield "Machine", ", ".join(text.format(machine[name]) for name, text in parts if name in machine)
+    if budget := plan.get("budget"):
+        yield "Budget", f"{budget.get('seconds', 0) / 60:.0f} min"
 
 
 def _of_comparison(
@@ -118,7 +113,16 @@ def _of_comparison(
 
 
 def _listed(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items() if name != "quiet")
+    return ", ".join(f"{name} {_shown(value)}" for name, value in settings.items() if name != "quiet")
+
+
+def _shown(value: Any) -> str:
+    """A setting as text; of a component its name and arguments."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    name = str(value.get("_target_", "")).rpartition(".")[2]
+    inner = _listed({key: each for key, each in value.items() if not key.startswith("_")})
+    return f"{name} ({inner})" if inner else name
 
 
 def _versions() -> Iterator[str]:

@@ -17,6 +17,7 @@ from common.errors import InputError
 from common.evaluation import LabelFractions
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
 from tests.common.evaluation.protocols.noted_stages import NotedStages
+from tests.common.evaluation.protocols.without_figures import draw_nothing
 
 METHODS = ["scratch+cgc", "radiomics", "simsiam+cgc", "pretrain+image+linear_probe", "radiomics+image"]
 NAMES = ["Scratch + CGC", "Radiomics", "SimSiam + CGC", "SimSiam+ + Image + linear probe", "Radiomics Image"]
@@ -39,7 +40,7 @@ def starter(folder: Path):
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    draw_nothing(monkeypatch)
     write_label_bundle(tmp_path / "bundle")
     write_cohort(tmp_path / "data")
     return starter(tmp_path)
@@ -147,7 +148,7 @@ def test_the_report_says_what_the_deviation_is_not_compares_methods_and_shows_th
 
 def test_what_is_done_is_not_done_again_and_a_cut_training_goes_on(whole, tmp_path, monkeypatch):
     run, _ = whole
-    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})
+    draw_nothing(monkeypatch)
     shutil.copytree(run.output_dir.parent, tmp_path / "copy")
     start = starter(tmp_path / "copy")
     lost = tmp_path / "copy/out/labels20/seed1/simsiam+cgc/fold0/evaluate"

@@ -14,6 +14,8 @@ from common.evaluation import LabelFractions
 from tests.common.evaluation.protocols.fake_bundle import write_cohort
 from tests.common.evaluation.protocols.fake_labels import write_label_bundle
 from tests.common.evaluation.protocols.test_parallel_comparisons import contents
+from tests.common.evaluation.protocols.without_figures import draw_nothing
+from tests.python_commands import fork_dask_workers
 
 distributed = pytest.importorskip("distributed")
 
@@ -24,8 +26,9 @@ def test_a_comparison_that_loses_a_worker_midway_has_the_table_of_one_process_an
 ):
     import dask
 
-    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    draw_nothing(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", str(project))
+    fork_dask_workers(monkeypatch)
     bundle, data = write_label_bundle(tmp_path / "bundle"), write_cohort(tmp_path / "data")
     options = {"methods": ["scratch+cgc", "radiomics", "simsiam+linear_probe"], "fractions": [1.0], "resamples": 50}
     LabelFractions(bundle, data, tmp_path / "one", **options).run()

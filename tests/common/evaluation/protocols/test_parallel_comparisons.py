@@ -12,6 +12,7 @@ from common.evaluation import CrossValidation, LabelFractions
 from common.evaluation.protocols.costs import COSTS
 from tests.common.evaluation.protocols.fake_bundle import write_bundle, write_cohort
 from tests.common.evaluation.protocols.fake_labels import write_label_bundle
+from tests.common.evaluation.protocols.without_figures import draw_nothing
 from tests.python_commands import ForkedExecutor
 
 
@@ -25,7 +26,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def no_figures(monkeypatch):
-    monkeypatch.setattr("common.evaluation.reports.report.draw_all", lambda *_: {})  # it would take most of the time
+    draw_nothing(monkeypatch)
 
 
 @pytest.mark.slow
@@ -48,7 +49,8 @@ def start(tmp_path):
 def test_fine_tuning_and_features_wait_for_the_encoder_of_their_seed_fold_and_modality(start):
     run = start(methods=["simsiam"], finetune=["scl+single", "mcl+cgc", "scratch+cgc"], seeds=[0, 1])
     for repetition in run.repetitions:
-        tasks = {task.makes.relative_to(repetition.output_dir): task for task in run._tasks(repetition)}
+        own = [task for task in run.tasks() if task.makes.is_relative_to(repetition.output_dir)]
+        tasks = {task.makes.relative_to(repetition.output_dir): task for task in own}
         needs = {
             str(made): [path.relative_to(repetition.output_dir) for path in task.needs] for made, task in tasks.items()
         }

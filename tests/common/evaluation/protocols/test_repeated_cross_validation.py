@@ -122,7 +122,7 @@ def test_what_is_done_is_not_done_again_and_a_cut_training_goes_on(start, tmp_pa
     again = start(finetune=["mcl+cgc"], seeds=[0, 1, 2])
     again.run()
     redone = [(stage, o["seed"], o["fold"]) for stage, _, o in again.stages if o.get("seed") in (0, 1)]
-    assert redone == [("train", 0, 0), ("evaluate", 0, 0), ("extract_features", 1, 1)]
+    assert redone == [("extract_features", 1, 1), ("train", 0, 0), ("evaluate", 0, 0)]
     assert sum(o.get("seed") == 2 for _, _, o in again.stages) == 4 * 2
 
 

@@ -106,7 +106,7 @@ def test_without_predictions_the_page_says_what_to_delete_and_a_study_says_what_
     study = shutil.copytree(comparison, tmp_path / "study")
     for masks in study.rglob("masks"):
         shutil.rmtree(masks)
-    row = {"name": "Genesis", "about": "restores distorted volumes (Zhou et al. 2019)"}
+    row = {"name": "Genesis", "folder": "genesis+train", "about": "restores distorted volumes (Zhou et al. 2019)"}
     (study / "study.json").write_text(json.dumps({"rows": [row], "choice": {"name": "Genesis"}}))
     page = write_study_report(study).read_text(encoding="utf-8")
     assert "For their outlines delete genesis+train/fold*/evaluate and start" in page

@@ -13,10 +13,12 @@ from common.evaluation.reports.study.inline_svg import inline_svg
 from common.evaluation.reports.study.overlaps import judge_overlaps
 from common.evaluation.reports.study.page_figures import subgroup_figure
 from common.evaluation.reports.study.pictures import Pictures, stamp
+from common.evaluation.reports.study.runs import read_curves
 from common.evaluation.reports.study.segmentation_page import sentences
 from common.evaluation.reports.study.subgroups import Subgroup
 from common.evaluation.reports.study.worst_cases import Case
 from common.evaluation.statistics.metrics import Estimate
+from tests.common.evaluation.reports.fake_comparison import write_curves
 
 
 def test_a_class_of_which_nobody_was_judged_has_no_share_of_its_row(monkeypatch):
@@ -62,3 +64,14 @@ def test_a_heat_map_is_computed_once_and_found_again_until_weights_or_image_chan
         pictures.drop_others()
         assert asked == expected and {row: int(heat.max()) for row, heat in found.items()} == {3: 3, 5: 5}
         assert len(list((tmp_path / "cases").iterdir())) == 2
+
+
+def test_curves_are_named_as_rows_and_encoders_where_a_study_knows_them(tmp_path):
+    for place in ("se/fold0", "simsiam/T1/fold0", "labels100/seed0/se+train/fold0", "other/fold0"):
+        write_curves(tmp_path / place, pretraining=True, seed=0, epochs=1)
+    rows = [
+        {"folder": "se+train", "name": "SE + fine-tuned", "encoder": {"se": "SE"}},
+        {"folder": "simsiam+single/T1", "name": "SCL + Single + T1", "encoder": {"simsiam": "SimSiam"}},
+    ]
+    found = read_curves(tmp_path, {"rows": rows})["method"]
+    assert sorted(found) == ["SE", "SE + fine-tuned", "SimSiam + T1", "other"]

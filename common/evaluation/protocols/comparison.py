@@ -1,0 +1,165 @@
+"""The machinery of all comparisons: rows on folds, for parts of the labels and seeds, as runs that need each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...locks import locked
+from ...tasks import Task
+from .methods import Encoder, FineTuning, Probe, part_name
+from .repetitions import Repetition
+from .stages import Stages
+
+__all__ = ["Comparison", "Share"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of the labels, with which all rows run on all folds.
+
+    Args:
+        name: prefix for messages.
+        root: folder for outputs of the runs.
+        repetition: folds, and folder of the encoders from which the runs start.
+        fraction: part of the labels.
+        seed: random seed for the choice of that part.
+        settings: ids of the trainings and their values.
+    """
+
+    name: str
+    root: Path
+    repetition: Repetition
+    fraction: float = 1.0
+    seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Comparison(Stages):
+    """Rows that are pre-trained, trained or probed, and judged on held-out folds, and the report of all.
+
+    Pre-trainings come first, then features, then the runs of each row with each share of the labels on each fold. A
+    class says what its rows, repetitions and shares are, and writes the report. See
+    :class:`~common.evaluation.protocols.configured.ConfiguredStages` for the arguments.
+
+    Attributes:
+        title: name for messages.
+        training: config of the training.
+        rows: rows with runs of their own on each fold.
+        encoders: encoders whose features are extracted.
+        repetitions: cross-validations with folds of their own.
+    """
+
+    title = "comparison"
+    training = "train"
+    rows: Sequence[FineTuning | Probe] = ()
+    encoders: Sequence[Encoder] = ()
+    repetitions: Sequence[Repetition] = ()
+
+    def run(self) -> Path:
+        """Run all that is not finished.
+
+        Returns:
+            The report, ``<output_dir>/report/report.md``, or the weights of a final model.
+        """
+        with locked(self.output_dir):
+            self._check_identity()
+            self._check_stages()
+            self._run_tasks(self.tasks(), self.title)
+            return self._report()
+
+    def check(self) -> None:
+        """Check all stages, as :meth:`run` does before the first one.
+
+        Raises:
+            InputError: one of them cannot run, or the folder has another comparison.
+        """
+        with locked(self.output_dir):
+            self._check_identity()
+            self._check_stages()
+
+    def tasks(self) -> Iterator[Task]:
+        """All runs by the files that they make, each after those that it needs."""
+        shares = [share for repetition in self.repetitions for share in self._shares(repetition)]
+        pretrained = {share.repetition.output_dir: share.repetition for share in shares}.values()
+        for repetition in pretrained:
+            yield from self._pretrainings(repetition, [*self._starts(), *self.encoders])
+        measured = list(self._measurements())
+        yield from measured
+        for repetition in pretrained:
+            for task in self._extractions(repetition, self.encoders):  # which find the radiomics in the cache
+                yield replace(task, needs=(*task.needs, *(other.makes for other in measured)))
+        for share, row in itertools.product(shares, self.rows):
+            for fold in share.repetition.folds:
+                yield Task(
+                    f"{share.name}{row.name}, {part_name(fold)}",
+                    self._made_by(row, share, fold),
+                    partial(self._do, row, share, fold),
+                    needs=self._inputs(row, share, fold),
+                )
+
+    def _shares(self, repetition: Repetition) -> Iterable[Share]:
+        """The shares of the labels of a repetition, by default all labels at once."""
+        return [Share(repetition.name, repetition.output_dir, repetition, settings=repetition.overrides)]
+
+    def _measurements(self) -> Iterable[Task]:
+        """Runs without a network that the extraction of features waits for."""
+        return ()
+
+    def _report(self) -> Path:
+        """Write the report of all runs."""
+        raise NotImplementedError
+
+    def _made_by(self, row: FineTuning | Probe, share: Share, fold: int) -> Path:
+        """The last file of a run."""
+        return row.predictions(share.root, fold)
+
+    def _inputs(self, row: FineTuning | Probe, share: Share, fold: int) -> tuple[Path, ...]:
+        """Files of other tasks that a run reads."""
+        root = share.repetition.output_dir
+        if isinstance(row, FineTuning):
+            return self._start_file(root, row, fold)
+        if row.start is None:
+            return (row.table(self.output_dir, None),)
+        modality = row.modality if row.start.per_modality else None
+        return (self._table(root, row.start, modality, None if self.one_encoder else fold),)
+
+    def _do(self, row: Any, share: Share, fold: int) -> None:
+        """Train and judge a row."""
+        self._fine_tune(row, share.root, fold, self._start(share.repetition, row, fold), **share.settings)
+
+    def _check_stages(self) -> None:
+        """Check the labels of each run, and create the smallest pre-training and training of each method."""
+        if problems := list(self._problems()):
+            raise InputError.of_rows(self.title, problems)
+        repetition, fold = self._smallest(self.repetitions)
+        smallest = min(self._shares(repetition), key=lambda share: share.fraction)
+        for encoder in {each.folder: each for each in (*self._starts(), *self.encoders)}.values():
+            self._check_pretraining(smallest.repetition, encoder, None if self.one_encoder else fold)
+        for row in self.trained:
+            self._check_training(row, self._made_by(row, smallest, fold), fold, self.training, **smallest.settings)
+
+    def _problems(self) -> Iterator[str]:
+        """A line for each training of a classifier that has too few labels."""
+        for repetition, row in itertools.product(self.repetitions, self.trained if self.training == "train" else ()):
+            parts = [(share.fraction, share.seed) for share in self._shares(repetition)]
+            yield from self._check_labels(repetition, row, parts)
+
+    @property
+    def trained(self) -> list[FineTuning]:
+        """Rows with a network that is trained on labels."""
+        return [row for row in self.rows if isinstance(row, FineTuning)]
+
+    def _starts(self) -> list[Encoder]:
+        return [row.start for row in self.rows if isinstance(row.start, Encoder)]
+
+    @staticmethod
+    def _repeated(names: Sequence[str]) -> Iterator[str]:
+        """A line if several rows have the same name."""
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            yield f"{', '.join(twice)}: found as several rows; expected one; set method in the overlays"
