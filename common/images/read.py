@@ -92,7 +92,12 @@ def _read(path: Path, is_mask: bool, content: bool) -> StoredImage:
 
 
 def _check_finite(voxels: np.ndarray) -> None:
-    if voxels.dtype.kind == "f" and not (finite := np.isfinite(voxels)).all():
+    if voxels.dtype.kind != "f":
+        return
+    finite = np.isfinite(voxels)
+    if voxels.dtype.itemsize > 4:
+        finite &= np.abs(voxels) <= np.finfo(np.float32).max  # training and networks have 32 bits
+    if not finite.all():
         count = voxels.size - np.count_nonzero(finite)
         raise UnreadableImageError(
             f"found {count} voxels that are NaN or infinite, expected finite ones; set them to the background"

@@ -542,6 +542,9 @@ def test_voxels_that_are_not_finite_are_refused(tmp_path):
     voxels[3, 4, 5], voxels[0, 0, 0] = np.nan, np.inf
     nib.save(nib.Nifti1Image(voxels, AFFINE), tmp_path / "a.nii.gz")
     refused_everywhere(tmp_path / "a.nii.gz", "found 2 voxels that are NaN or infinite")
+    voxels = VOXELS.T * 1e40  # finite in 64 bits alone
+    nib.save(nib.Nifti1Image(voxels, AFFINE), tmp_path / "b.nii.gz")
+    refused_everywhere(tmp_path / "b.nii.gz", f"found {VOXELS.size} voxels that are NaN or infinite")
 
 
 def test_dcm2niix_reads_the_same_volumes(tmp_path):
