@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from .files import file_digest
 from .options import UNKNOWN, calling_parser, plain_value
 from .references import closure, is_plain, references
 
-__all__ = ["flat_settings", "identity_of", "resolved_value", "run_identity"]
+__all__ = ["CONTENT", "flat_settings", "identity_of", "resolved_value", "run_identity"]
 
 #: Ids and arguments that do not change results: paths, the device, speed, memory, logs. ``network`` is ``network_def``
 #: on the device, ``scaling`` is an output.
@@ -28,6 +30,7 @@ LOGS = frozenset(
         *("StatsHandler", "TensorBoardStatsHandler"),
     )
 )
+CONTENT = " (content)"  # end of the name of a file's hash
 #: Ids whose references are not part of the identity; values that depend on one of them are compared unevaluated.
 PLACES = frozenset(("cache_dir", "device", "output_dir"))
 
@@ -37,10 +40,15 @@ def run_identity() -> dict[str, Any]:
 
     These are all values to which its training refers, directly or indirectly, except those that do not change results.
     ``max_epochs`` is included only if other values depend on it, such as a learning rate that falls until then:
-    otherwise a run may be continued for longer.
+    otherwise a run may be continued for longer. Of files, such as the datalist and weights to start from, the content
+    is included too.
     """
     parser = calling_parser()
-    return {} if parser is None else identity_of(parser.get())
+    if parser is None:
+        return {}
+    found = identity_of(parser.get())
+    files = {name: value for name, value in found.items() if isinstance(value, str) and os.path.isfile(value)}
+    return found | {f"{name}{CONTENT}": file_digest(Path(path), "sha256")[:12] for name, path in files.items()}
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:

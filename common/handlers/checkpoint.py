@@ -17,6 +17,7 @@ from ..data.samplers import CandidateBatchSampler
 from ..errors import InputError, one_line
 from ..files import replacing
 from ..locks import FolderLock
+from ..run_identity import CONTENT
 from ..training_record import with_training_record
 from .random_state import RandomState
 
@@ -207,6 +208,7 @@ class ResumableCheckpoint:
 def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
     """Settings that differ, with both values; those of options before those inside components."""
     names = [name for name in {**written, **now} if written.get(name) != now.get(name)]
+    names = [name for name in names if name in written or not name.endswith(CONTENT)]  # earlier versions kept none
     names.sort(key=lambda name: "#" in name)
     shown = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -39,9 +39,9 @@ _OF_VOXELS = {
 class Preprocessing(Compose):
     """The transforms of a ``Compose``, the last of which work on plain tensors, with the same values.
 
-    For each operation on an image, MONAI copies its metadata and notes how to invert it; that is half of the time of
-    preprocessing. Once an image is oriented and resampled, nothing needs it. MONAI switches it off for the whole
-    process, so two threads must not prepare images at the same time.
+    For each operation on an image, MONAI copies its metadata and notes how to invert it, which takes up to half of the
+    time of preprocessing. Once an image is oriented and resampled, nothing needs it. MONAI switches it off for the
+    whole process, so two threads must not prepare images at the same time.
 
     Args:
         transforms: transforms of an archive, from a row of files to the network's input.

@@ -146,6 +146,22 @@ def test_another_run_in_the_output_folder_is_reported_and_kept(run_config, error
     assert "seed 0 (now 1)" in line and "resume" in line
 
 
+def test_a_run_whose_datalist_has_changed_is_another_run(run_config, error_lines, configs, tiny, tmp_path):
+    folder = Path(tiny["dataset_dir"])
+    content = json.loads((folder / "datalist.json").read_text())
+    for row in content["training"]:
+        images = row["image"] if isinstance(row["image"], list) else [row["image"]]
+        row |= {"image": [str(folder / path) for path in images], "mask": str(folder / row["mask"])}
+    path = tmp_path / "datalist.json"
+    path.write_text(json.dumps(content))
+    options = tiny | {"batch_size": 4, "max_epochs": 1, "strategy": "plain", "datalist": path}
+    run_config(configs / "pretrain.yaml", output_dir=tmp_path / "output", **options)
+    content["training"][0]["label"] = 1 - content["training"][0]["label"]
+    path.write_text(json.dumps(content))
+    (line,) = error_lines(configs / "pretrain.yaml", **options)
+    assert "from another run: datalist (content) " in line and "resume" in line
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["empty mask", "truncated image"])
 def test_the_command_line_reports_a_bad_file_and_fails(case, damaged, configs, tiny, tmp_path):
