@@ -15,6 +15,7 @@ from tests.python_commands import share_fork_server, use_shared_fork_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
+BUNDLES = PROJECT / "tests" / "bundles"
 WORKER_MEMORY = 4 << 30  # bytes, with the processes that its tests start
 
 pytest_plugins = ["tests.process_state", "tests.remembered"]
@@ -40,9 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that all workers end at about the same time."""
+    """Files with slow tests and those of bundles come first, so that all workers end at about the same time."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in slow, BUNDLES not in item.path.parents))
 
 
 @pytest.fixture(scope="session")
