@@ -70,6 +70,7 @@ def check_options(bundle_root: str | Path) -> None:
     if (parser := calling_parser()) is None:
         return
     _check_once(parser.get())
+    _check_started(parser.get())
     device = parser.get().get("device")
     if expected := device_problem(device):
         raise InputError(f"device: found {device!r}; expected {expected}; correct it")
@@ -88,6 +89,16 @@ def _check_once(config: Mapping[str, Any]) -> None:
     twice = [name for name, count in typed.items() if count > 1 and name.split("#")[0] in known]
     if twice:
         raise OptionError(f"{', '.join(twice)}: found twice on the command line, expected one value; remove the other")
+
+
+def _check_started(config: Mapping[str, Any]) -> None:
+    """Refuse a config of several processes in a process that no torchrun started; torch ends in a traceback there."""
+    import torch.distributed as dist  # here, as scripts that import this package need not wait for torch
+
+    if "init_process_group" in str(config.get("initialize")) and "RANK" not in os.environ and not dist.is_initialized():
+        raise OptionError(
+            "multi_gpu.yaml: found one process; start it by torchrun --nproc_per_node=2 -m monai.bundle run"
+        )
 
 
 def _check_output(config: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from common.errors import OptionError
 from common.files import folder_problem
 from common.option_limits import device_problem, limit_problem, unknown_arguments
 from common.option_references import part_problem
-from common.options import _EXAMPLES, _check_once, _check_output, converted_options
+from common.options import _EXAMPLES, _check_once, _check_output, _check_started, converted_options
 from tests.bundles.bundle_files import BUNDLES, config_files, is_overlay, read_config
 from tests.bundles.commands import over_training
 
@@ -228,6 +228,16 @@ def test_an_option_that_is_typed_twice_is_refused(monkeypatch, again):
     monkeypatch.setattr(sys, "argv", [*words, *again.split()])
     with pytest.raises(OptionError, match=r"^(max_epochs|optimizer#lr): found twice on the command line"):
         _check_once(DEFAULTS)
+
+
+def test_a_config_of_several_processes_needs_torchrun(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    _check_started({"initialize": ["$common.check_options(@bundle_root)"]})
+    several = {"initialize": ["$dist.is_initialized() or dist.init_process_group('gloo')"]}
+    with pytest.raises(OptionError, match=r"^multi_gpu.yaml: found one process; start it by torchrun"):
+        _check_started(several)
+    monkeypatch.setenv("RANK", "0")
+    _check_started(several)
 
 
 def test_a_device_that_torch_or_this_machine_does_not_have_is_refused():
