@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["temporary_folder"]
 
 _PREFIX = "clinical-ssl-bundles-"
-_GRACE = 60.0  # seconds between the creation of a folder and its lock
+_GRACE = 60.0  # seconds that an empty folder may be without a lock, which is set before anything is written
 
 
 @contextmanager
@@ -51,7 +51,8 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
             handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 found = os.fstat(handle)
-                if found.st_uid == os.getuid() and time.time() - found.st_mtime > _GRACE:
+                abandoned = os.listdir(handle) or time.time() - found.st_mtime > _GRACE
+                if found.st_uid == os.getuid() and abandoned:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(name, ignore_errors=True)
             finally:

@@ -27,6 +27,7 @@ KEYWORDS = (
     "SOPClassUID",
     "PatientID",
     "SeriesInstanceUID",
+    "FrameOfReferenceUID",
     "SeriesNumber",
     "SeriesDescription",
     "Rows",

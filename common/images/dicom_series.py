@@ -34,6 +34,8 @@ MAX_SHIFT = 0.1
 MAX_TILT = 1e-3  # allowed difference of direction cosines, and relative difference of spacings; headers are rounded
 STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ")  # of JPEG and JPEG-LS, JPEG 2000, and its file
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# A volume has one of each; positions in two frames of reference cannot be compared.
+ONE_EACH = {"SeriesInstanceUID": "series", "PatientID": "patients", "FrameOfReferenceUID": "frames of reference"}
 
 
 def check_dicom_series(path: str | os.PathLike) -> StoredImage:
@@ -106,12 +108,15 @@ def stack_of(slices: Sequence[DicomSlice]) -> tuple[np.ndarray, np.ndarray | Non
         patient; number of columns, rows and slices.
 
     Raises:
-        UnreadableImageError: the slices belong to several series or patients, or form no regular volume.
+        UnreadableImageError: the slices belong to several series, patients or frames of reference, or form no regular
+            volume.
     """
     if not slices:
         raise UnreadableImageError("found a folder without DICOM images, expected a DICOM series")
-    for keyword, what in (("SeriesInstanceUID", "series"), ("PatientID", "patients")):
+    for keyword, what in ONE_EACH.items():
         values = {str(item.header.get(keyword) or "") for item in slices}
+        if keyword == "FrameOfReferenceUID":  # some converters leave it out of some files
+            values.discard("")
         if len(values) > 1:
             raise UnreadableImageError(
                 f"found {len(values)} {what} in {len(slices)} files, expected one series of one patient"

@@ -401,6 +401,20 @@ def test_two_patients_in_one_series_are_refused(tmp_path):
     refused_everywhere(write_series(tmp_path / "s", change=rename), "found 2 patients in 12 files")
 
 
+def test_two_frames_of_reference_in_one_series_are_refused_and_a_missing_one_is_none(tmp_path):
+    def move(data, number):
+        data.FrameOfReferenceUID = "1.2.3" if number < 6 else "1.2.4"
+
+    def leave_out(data, number):
+        if number < 6:
+            data.FrameOfReferenceUID = "1.2.3"
+        elif "FrameOfReferenceUID" in data:
+            del data.FrameOfReferenceUID
+
+    refused_everywhere(write_series(tmp_path / "s", change=move), "found 2 frames of reference in 12 files")
+    assert read_image(write_series(tmp_path / "t", change=leave_out)).voxels.shape[2] == 12
+
+
 def test_pixels_are_as_many_as_rows_and_columns_say(tmp_path):
     folder = write_series(tmp_path / "s")
     data = pydicom.dcmread(folder / "IM0004.dcm")
