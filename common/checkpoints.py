@@ -55,7 +55,7 @@ def _damaged_member(path: str | Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip()
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError):
         return None  # what torch.save wrote before it wrote zip files, or what torch refuses
 
 

@@ -29,7 +29,7 @@ def test_settings_become_values_and_what_they_switch_off_is_left_out():
         "ResizeWithPadOrCropd",
         *names[-2:],
     ]
-    assert found[3]["spatial_border"] == [27, 27, 27] and found[5]["spatial_size"] == [27, 27, 27]
+    assert found[3]["spatial_border"] == [14, 14, 14] and found[5]["spatial_size"] == [27, 27, 27]
     spaced = plain_inference({**inference, "spacing": [2, 2, 2], "image_size": [9, 9, 9]})["preprocessing"][
         "transforms"
     ]
