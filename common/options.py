@@ -49,6 +49,7 @@ _EXAMPLES: dict[str, Sequence[Any]] = {
     )
     for name in names.split()
 }
+_IDS_TO_RUN = ("run_id", "init_id", "final_id")
 _OF_MONAI = ("_meta_", "imports", "initialize", "run", "finalize")
 
 
@@ -64,7 +65,7 @@ def check_options(bundle_root: str | Path) -> None:
     Raises:
         OptionError: an option is typed twice; it has another type than its defaults, a value that no run can use, an
             argument that its component lacks, or a reference, expression or component that nothing resolves; no config
-            has it and nothing refers to it.
+            has it and nothing refers to it; a config of several processes was not started by torchrun.
         InputError: this machine lacks the device; the output folder cannot be made.
     """
     if (parser := calling_parser()) is None:
@@ -85,7 +86,7 @@ def _check_once(config: Mapping[str, Any]) -> None:
     """Refuse an option that is typed twice, of which MONAI's command takes the last value without a word."""
     typed = Counter(word[2:].partition("=")[0].replace("::", "#") for word in sys.argv[1:] if word.startswith("--"))
     typed = Counter(name.replace("-", "_") for name in typed.elements())  # alike for Python Fire
-    known = {*config, "config_file", "meta_file", "logging_file", "tracking", "run_id", "init_id", "final_id"}
+    known = {*config, "config_file", "meta_file", "logging_file", "args_file", "tracking", *_IDS_TO_RUN}
     twice = [name for name, count in typed.items() if count > 1 and name.split("#")[0] in known]
     if twice:
         raise OptionError(f"{', '.join(twice)}: found twice on the command line, expected one value; remove the other")

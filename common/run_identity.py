@@ -41,14 +41,21 @@ def run_identity() -> dict[str, Any]:
     These are all values to which its training refers, directly or indirectly, except those that do not change results.
     ``max_epochs`` is included only if other values depend on it, such as a learning rate that falls until then:
     otherwise a run may be continued for longer. Of files, such as the datalist and weights to start from, the content
-    is included too.
+    is included too, by which they are known where they have been moved.
     """
     parser = calling_parser()
     if parser is None:
         return {}
     found = identity_of(parser.get())
-    files = {name: value for name, value in found.items() if isinstance(value, str) and os.path.isfile(value)}
-    return found | {f"{name}{CONTENT}": file_digest(Path(path), "sha256")[:12] for name, path in files.items()}
+    return found | {f"{name}{CONTENT}": digest for name, value in found.items() for digest in _content(value)}
+
+
+def _content(value: Any) -> Iterator[str | None]:
+    """The hash of a file, ``None`` for an absolute path of which there is none, and nothing for other values."""
+    if isinstance(value, str) and os.path.isfile(value):
+        yield file_digest(Path(value), "sha256")[:12]
+    elif isinstance(value, str) and os.path.isabs(value) and not os.path.exists(value):
+        yield None
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:

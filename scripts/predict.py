@@ -39,8 +39,8 @@ def predict(
     Args:
         archive: zip file from scripts/package.py (--target inference), its folder, or name of a bundle of this
             checkout.
-        folder: folder of DICOM studies at any depth, folder with a subfolder of NIfTI files for each case, folder of
-            pictures (a.png with its mask a_mask.png), or JSON of a datalist.
+        folder: folder of DICOM studies at any depth, folder with a subfolder of volumes (NIfTI, NRRD, MetaImage or
+            MINC) for each case, folder of pictures (a.png with its mask a_mask.png), or JSON of a datalist.
         output: folder for the results.
         weights: TorchScript for a bundle of this checkout, by default its models/model.ts; an archive contains its own.
         rules: YAML or JSON with the rules that distinguish the DICOM series; default: those of the archive.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -241,7 +242,8 @@ def _num_classes(path: Path, labels: Mapping[str, str], num_classes: int | None)
 def _subjects(content: Mapping[str, Any], section: str) -> list[str]:
     rows = content.get(section)
     rows = rows if isinstance(rows, list) else []
-    return [str(row["subject"]) for row in rows if isinstance(row, Mapping) and row.get("subject") is not None]
+    names = [str(row["subject"]) for row in rows if isinstance(row, Mapping) and row.get("subject") is not None]
+    return [unicodedata.normalize("NFC", name) for name in names]  # letters as one character each
 
 
 def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: set[str]) -> dict[str, Any]:

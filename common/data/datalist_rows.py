@@ -91,7 +91,7 @@ def check_rows(
         mask: "required", "optional" or "ignored".
         label: "required", "optional" or "ignored" for classes, "mask" for paths of label maps.
         need_fold: whether each row needs an integer ``fold``.
-        other_subjects: subjects of the other section of the datalist.
+        other_subjects: subjects of the other section of the datalist, in Unicode's form NFC.
         modality: names of the modalities by index as text, for messages; may be empty.
         missing: "zeros" allows null in a list ``image``, "refuse" does not.
         need_label: whether rows without a label are a problem where ``label`` is "required" or "mask".
@@ -138,7 +138,7 @@ def _check_subject(problems: Problems, position: int, subject: Any, other_subjec
     elif isinstance(subject, str) and not (subject.isprintable() and subject == subject.strip()):
         text = f"found {ascii(subject)[:60]}, expected no blanks at its ends and no invisible characters; correct it"
         problems.add(position, "subject", text)
-    elif str(subject) in other_subjects:
+    elif unicodedata.normalize("NFC", str(subject)) in other_subjects:
         problems.add(
             position, "subject", "found in 'training' and in 'testing', expected in one of them; move its rows"
         )

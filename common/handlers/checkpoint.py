@@ -206,9 +206,15 @@ class ResumableCheckpoint:
 
 
 def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
-    """Settings that differ, with both values; those of options before those inside components."""
+    """Settings that differ, with both values; those of options before those inside components.
+
+    A file of the same content may have another path, and a content may come where there was none, as in checkpoints of
+    earlier versions.
+    """
+    contents = {name for name in written.keys() & now.keys() if name.endswith(CONTENT) and written[name] == now[name]}
     names = [name for name in {**written, **now} if written.get(name) != now.get(name)]
-    names = [name for name in names if name in written or not name.endswith(CONTENT)]  # earlier versions kept none
+    names = [name for name in names if f"{name}{CONTENT}" not in contents]
+    names = [name for name in names if written.get(name) is not None or not name.endswith(CONTENT)]
     names.sort(key=lambda name: "#" in name)
     shown = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -120,12 +120,17 @@ def all_files(root: Path, skip: Path | None = None) -> Iterator[Path]:
 
 
 def irregular_files(root: Path, skip: Path | None = None) -> dict[str, str]:
-    """Reasons by path why pipes, sockets, devices and links to nothing are not read, see :func:`all_files`."""
-    return {
-        str(path): f"found {'no regular file' if path.exists() else 'a link to nothing'}, expected one; remove it"
-        for path in _all_paths(root, skip)
-        if not path.is_file()
-    }
+    """Reasons by path why pipes, sockets, devices and links to nothing are not read, see :func:`all_files`.
+
+    Files of one folder with the same reason share a line, as in :func:`find_studies`.
+    """
+    found = {path: path.exists() for path in _all_paths(root, skip) if not path.is_file()}
+    return _joined(
+        {
+            path: f"found a {'pipe or device' if exists else 'link to nothing'}, expected a regular file; remove it"
+            for path, exists in found.items()
+        }
+    )
 
 
 def _all_paths(root: Path, skip: Path | None) -> Iterator[Path]:

@@ -28,7 +28,8 @@ def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -
         prefix: prefix of the keys in the file, such as ``"encoder."`` for the encoder of a Siamese network.
 
     Raises:
-        InputError: the file can't be read, or keys or shapes are another architecture's; the message lists them.
+        InputError: the file can't be read, keys or shapes are another architecture's, or values are not finite; the
+            message lists them.
     """
     name = type(module).__name__
     if path is None:

@@ -71,7 +71,7 @@ class RadiomicsSettings:
             The complete settings.
 
         Raises:
-            InputError: PyRadiomics is not installed, or the parameters are invalid.
+            InputError: PyRadiomics is not installed, or the parameters are invalid or have entries without effect.
         """
         if isinstance(parameters, RadiomicsSettings):
             changes: dict[str, Any] = {**limits} if mask_label is None else {"mask_label": mask_label, **limits}
@@ -157,16 +157,16 @@ def _read_parameters(parameters: str | Path | Mapping[str, Any] | None, source: 
 
 def _refuse_ignored(content: Mapping[str, Any], source: str) -> None:
     """Refuse valid entries that would change nothing: a mask is one channel and one region, measured as a whole."""
-    types = content.get("imageType") or {}
+    setting, types = content.get("setting", {}), content.get("imageType", {})
     problems = []
     if "voxelSetting" in content:
         problems.append("voxelSetting is of maps by voxel, which are not extracted; remove it")
-    if (content.get("setting") or {}).get("label_channel"):
+    if setting.get("label_channel"):
         problems.append("label_channel: expected 0; save that channel of the masks as files")
-    if "LoG" in types and not (types["LoG"] or {}).get("sigma"):
+    if "LoG" in types and not {**setting, **types["LoG"]}.get("sigma"):
         problems.append("imageType LoG has no sigma, and so no feature; add sigma: [1.0, 3.0], or remove LoG")
     for name, custom in types.items():
-        if chosen := sorted({"label", "label_channel"} & set(custom or {})):
+        if chosen := sorted({"label", "label_channel"} & set(custom)):
             problems.append(f"imageType {name}: {chosen[0]} holds for all image types; write it under setting")
     if problems:
         raise InputError(f"{source}: {'; '.join(problems)}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 
 import pytest
 from monai.bundle import ConfigParser
@@ -102,3 +103,17 @@ def test_values_are_resolved_and_plain():
     assert found["datalist"] == "data/datalist.json" and found["candidates_per_cluster"] == 4
     assert found["image_size"] == [96, 96, 96] and found["optimizer#_target_"].startswith("torch.optim.")
     assert "dataset_dir" not in found and not any(key.startswith("validate") for key in found)
+
+
+def test_files_are_known_by_content_and_absolute_paths_without_a_file_as_such(tmp_path):
+    for name, content in (("datalist.json", b"{}"), ("model.pt", b"weights")):
+        (tmp_path / name).write_bytes(content)
+    options = {"datalist": str(tmp_path / "datalist.json"), "pretrained_encoder": str(tmp_path / "model.pt")}
+    config = {"training": ["@datalist", "@scaling_of", "@word", "@pretrained_encoder"], **options, "word": "plain"}
+    config["scaling_of"] = "$@pretrained_encoder + '.json'"
+    parser = ConfigParser(config | {"identity": "$common.run_identity()"}, globals={"common": "common"})
+    found = parser.get_parsed_content("identity")
+    found = {name: value for name, value in found.items() if name.endswith("(content)")}
+    digests = [hashlib.sha256(content).hexdigest()[:12] for content in (b"{}", b"weights")]
+    names = [f"{name} (content)" for name in ("datalist", "pretrained_encoder", "scaling_of")]
+    assert found == dict(zip(names, [*digests, None], strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,8 @@ __all__ = ["dicom_datalist"]
 
 FEW_PATIENTS = 8  # no progress bar for so few
 Found = dict[str, list[Path]]  # files by modality
+
+logger = logging.getLogger(__name__)
 
 
 def dicom_datalist(
@@ -68,7 +71,7 @@ def dicom_datalist(
         The path written.
 
     Raises:
-        InputError: rules or tables are invalid, or patients are incomplete and not dropped.
+        InputError: rules or tables are invalid, patients are incomplete and not dropped, or too few for the folds.
     """
     expect_choice("missing", missing, ("refuse", "zeros"))
     expect_choice("incomplete", incomplete, ("report", "drop"))
@@ -96,7 +99,7 @@ def dicom_datalist(
             rows.append(row)
     write = not (problems and incomplete == "report")
     if write:
-        with_folds(rows, names, num_folds, seed)  # refused before anything is written, as that takes long
+        _check_folds(rows, problems, names, num_folds, seed)
     if deidentify and write:
         from .dicom_deidentified import deidentify_cohort
 
@@ -116,6 +119,18 @@ def dicom_datalist(
         num_folds=num_folds,
         seed=seed,
     )
+
+
+def _check_folds(
+    rows: Sequence[dict[str, Any]], problems: Sequence[str], names: Sequence[str], num_folds: int, seed: int
+) -> None:
+    """Refuse too few subjects for the folds before anything is written, as that takes long, and log those left out."""
+    try:
+        with_folds(rows, names, num_folds, seed)
+    except InputError:
+        for problem in problems:
+            logger.warning("dropped %s", problem)
+        raise
 
 
 def _read_labels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,13 +36,15 @@ _OF_VOXELS = {
     "Transposed",
 }
 
+_ONE_AT_A_TIME = threading.RLock()  # an image that another thread loads now would lose its orientation
+
 
 class Preprocessing(Compose):
     """The transforms of a ``Compose``, the last of which work on plain tensors, with the same values.
 
     For each operation on an image, MONAI copies its metadata and notes how to invert it, which takes up to half of the
     time of preprocessing. Once an image is oriented and resampled, nothing needs it. MONAI switches it off for the
-    whole process, so two threads must not prepare images at the same time.
+    whole process, so threads prepare one image at a time, and must use no other transforms of MONAI meanwhile.
 
     Args:
         transforms: transforms of an archive, from a row of files to the network's input.
@@ -56,9 +59,10 @@ class Preprocessing(Compose):
         """Apply the transforms from ``start`` up to, not including, ``end``."""
         last = len(self.transforms) if end is None else end
         middle = min(max(self.plain_from, start), last)
-        row = super().__call__(input_, start, middle, **options)
-        with _plain_tensors():
-            return super().__call__(row, middle, last, **options)
+        with _ONE_AT_A_TIME:
+            row = super().__call__(input_, start, middle, **options)
+            with _plain_tensors():
+                return super().__call__(row, middle, last, **options)
 
 
 @contextmanager

@@ -84,6 +84,14 @@ def test_the_modality_of_the_datalist_states_how_many_images_a_row_has(cohort):
     assert len(load_datalist(cohort.path, num_images=2)) == 6
 
 
+def test_a_subject_of_the_testing_section_is_found_however_its_letters_are_composed(cohort):
+    cohort.content["testing"] = [cohort.rows.pop() | {"subject": "Ju\u0308rg"}]
+    cohort.rows[0]["subject"] = "J\u00fcrg"
+    for section in ("training", "testing"):
+        with pytest.raises(InputError, match="subject: found in 'training' and in 'testing'"):
+            load_datalist(cohort.save(), section=section)
+
+
 def test_rows_of_the_testing_section_need_no_fold(cohort):
     cohort.content["testing"] = [{k: v for k, v in cohort.rows.pop().items() if k != "fold"}]
     rows = load_datalist(cohort.save(), section="testing")

@@ -166,6 +166,21 @@ def test_a_checkpoint_of_another_run_is_one_line_and_stays(tmp_path, other, mess
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
+def test_a_file_that_was_moved_is_the_same_and_one_of_another_content_is_not(tmp_path):
+    def identity(path: str, content: str | None) -> dict:
+        return {"datalist": path, "datalist (content)": content}
+
+    Run(tmp_path, identity={"datalist": "/old"}).go(epochs=1)  # an earlier version
+    Run(tmp_path, identity=identity("/old", "1")).go(epochs=2)
+    Run(tmp_path, identity=identity("/new", "1")).go(epochs=3)
+    changed = r"datalist '/new' \(now '/old'\), datalist \(content\) '1' \(now {}\);"
+    for content, shown in (("2", "'2'"), (None, "None")):
+        with pytest.raises(InputError, match=changed.format(shown)):
+            Run(tmp_path, identity=identity("/old", content)).go(epochs=4)
+    with pytest.raises(InputError, match=r"datalist '/new' \(now None\)"):
+        Run(tmp_path, identity={}).go(epochs=4)
+
+
 def test_the_model_is_that_of_the_epoch_that_the_validator_found_best(tmp_path):
     validator = Engine(lambda engine, batch: None)
     validator.state.best_metric, validator.state.best_metric_epoch = -1, -1

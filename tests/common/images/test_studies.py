@@ -7,7 +7,7 @@ import pydicom
 from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
 from common.images import studies
-from common.images.studies import all_files, find_studies
+from common.images.studies import all_files, find_studies, irregular_files
 from tests.common.deploy.made_studies import write_dicom, write_picture
 
 VOLUME = np.arange(4 * 4 * 2).reshape(4, 4, 2)
@@ -118,3 +118,13 @@ def test_a_file_that_may_not_be_read_is_reported_and_the_others_are_read(tmp_pat
     monkeypatch.setattr(studies, "read_header", refuse)
     (study,), unreadable = find_studies(tmp_path, [])
     assert len(study.images) == 1 and unreadable == {str(one): "no permission"}
+
+
+def test_links_to_nothing_of_one_folder_are_one_line(tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.dcm").symlink_to("annex/of/git")
+    os.mkfifo(tmp_path / "4.dcm")
+    assert irregular_files(tmp_path) == {
+        f"{tmp_path} (3 files)": "found a link to nothing, expected a regular file; remove it",
+        str(tmp_path / "4.dcm"): "found a pipe or device, expected a regular file; remove it",
+    }

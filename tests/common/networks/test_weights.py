@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
+import zipfile
 
 import pytest
 import torch
@@ -98,6 +100,17 @@ def test_a_checkpoint_with_a_changed_byte_is_refused_though_torch_reads_it(tmp_p
     (tmp_path / "model.pt").write_bytes(content)
     assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].any()
     with pytest.raises(InputError, match=r"model.pt: not a readable checkpoint \(damaged in '.*data/0'\)"):
+        read_checkpoint(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_checkpoint_with_a_changed_directory_is_one_line(tmp_path, method):
+    torch.save({"weight": torch.zeros(64, 64)}, tmp_path / "model.pt")
+    content = bytearray((tmp_path / "model.pt").read_bytes())
+    for entry in re.finditer(rb"PK\x01\x02", bytes(content)):
+        content[entry.start() + 10] = method  # the bytes are stored, not compressed
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"model.pt: not a readable checkpoint"):
         read_checkpoint(tmp_path / "model.pt")
 
 

@@ -36,6 +36,7 @@ def test_a_folder_of_that_name_is_not_pyradiomics(monkeypatch, tmp_path):
         ({"setting": {"label_channel": 1}}, "label_channel: expected 0"),
         ({"voxelSetting": {"kernelRadius": 2}}, "voxelSetting is of maps by voxel"),
         ({"imageType": {"LoG": {}}}, "LoG has no sigma"),
+        ({"setting": {"sigma": [1.0]}, "imageType": {"LoG": {"sigma": []}}}, "LoG has no sigma"),
         ({"imageType": {"Original": {"label": 2}}}, "Original: label holds for all image types"),
         ("absent.yaml", "absent.yaml: No such file"),
     ],
@@ -44,6 +45,12 @@ def test_bad_parameters_are_named_in_one_line(parameters, message):
     with pytest.raises(InputError, match=message) as caught:
         RadiomicsSettings.load(parameters)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not available(), reason="PyRadiomics is not installed")
+def test_a_sigma_of_all_image_types_is_that_of_log_too():
+    found = RadiomicsSettings.load({"setting": {"sigma": [1.0, 3.0]}, "imageType": {"LoG": {}}})
+    assert found.setting["sigma"] == [1.0, 3.0] and found.image_types == {"LoG": {}}
 
 
 @pytest.mark.skipif(not available(), reason="PyRadiomics is not installed")

@@ -201,6 +201,10 @@ def test_dropped_patients_are_logged(dicom, caplog):
         rows = dicom.read(incomplete="drop")
     assert [row["subject"] for row in rows] == ["p0", "p1", "p2", "p4", "p5"]
     assert "dropped patient p3: no series matches T2" in caplog.text
+    caplog.clear()
+    with pytest.raises(InputError, match="found 2 subjects with label 1, expected at least 3"):
+        dicom.read(incomplete="drop", num_folds=3)
+    assert "dropped patient p3: no series matches T2" in caplog.text
 
 
 def test_pixels_that_cannot_be_read_are_reported_at_conversion(dicom):

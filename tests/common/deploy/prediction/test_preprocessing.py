@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor, get_track_meta
-from monai.transforms import Compose, LambdaD, Orientationd, ResizeWithPadOrCropd, Spacingd
+from monai.transforms import Compose, Lambda, LambdaD, Orientationd, ResizeWithPadOrCropd, Spacingd
 
 from common.deploy.prediction.preprocessing import Preprocessing
 from common.images.image_files import datalist_rows
@@ -53,6 +54,29 @@ def test_only_what_follows_the_last_transform_of_geometry_sees_plain_tensors():
     half = Preprocessing(compose)({"image": image}, end=3)
     assert isinstance(half["image"], MetaTensor)
     assert torch.equal(Preprocessing(compose)(half, start=3)["image"], found["image"])
+
+
+def test_no_image_is_oriented_while_another_thread_works_without_metadata():
+    within, oriented, tracked = threading.Event(), threading.Event(), []
+
+    def orient(image):
+        tracked.append(get_track_meta())
+        oriented.set()
+        return image
+
+    def wait(row):
+        within.set()
+        oriented.wait(0.2)  # in vain, as the other thread waits
+        return row
+
+    first, second = (Preprocessing(Compose([step])) for step in (Lambda(wait), LambdaD("image", orient)))
+    threads = [threading.Thread(target=first, args=({},))]
+    threads.append(threading.Thread(target=lambda: within.wait() and second({"image": torch.zeros(1, 2)})))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tracked == [True] and get_track_meta()
 
 
 def test_metadata_are_tracked_again_after_a_failure():
