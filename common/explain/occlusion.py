@@ -33,8 +33,9 @@ def occlusion_map(network: torch.nn.Module, image: torch.Tensor, channel: int) -
         For each pixel or voxel, decrease of the probability when it is hidden; negative where it increases.
     """
     steps = [math.ceil(size / PARTS[image.ndim - 1] / 2) for size in image.shape[1:]]  # rounded down, there is one more
+    sizes = [min(2 * step, size) for step, size in zip(steps, image.shape[1:], strict=True)]  # of an axis of one: one
     occlusion = OcclusionSensitivity(
-        network, mask_size=[2 * step for step in steps], n_batch=BATCH, overlap=0.5, activate=False, verbose=False
+        network, mask_size=sizes, n_batch=BATCH, overlap=0.5, activate=False, verbose=False
     )
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MONAI's index is a list, which torch will not accept one day

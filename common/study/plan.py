@@ -137,6 +137,9 @@ def _problems(found: Any) -> Iterator[str]:
     for name in ("bundle", "dataset_dir", "datalist", "task", "methods", "folds"):
         if not found.get(name):
             yield f"{name}: found none; expected one; add it"
+    for name in ("bundle", *PATHS):
+        if not isinstance(found.get(name), str | None):
+            yield f"{name}: found {found[name]!r}; expected text; correct it"
     for name, kind, what in (
         *((name, list, "a list such as [a, b]") for name in ("methods", "folds", "seeds", "fractions", "overlays")),
         *((name, dict, "entries such as {max_epochs: 10}") for name in ("settings", "pretrain", "train", "final")),

@@ -160,12 +160,14 @@ def write_images_only(datalist: Path, path: Path) -> Path:
 
     Args:
         datalist: datalist of the cohort.
-        path: datalist to write, with absolute paths.
+        path: datalist to write; paths that are relative stay so, so that both can be moved together.
     """
-    content = read_datalist(datalist)
+    content, base, folder = read_datalist(datalist), datalist.parent.absolute(), path.parent.absolute()
     rows = [{key: row[key] for key in row if key not in ("label", "mask")} for row in training_rows(datalist)]
     kept = {key: content[key] for key in ("modality",) if key in content}
-    training = [dict(_absolute(row, datalist.parent)) for row in rows]
+    training = [
+        {key: _seen_from(folder, row[key], base) if key == "image" else row[key] for key in row} for row in rows
+    ]
     return write_atomically(path, json.dumps({**kept, "training": training}, indent=1))
 
 
@@ -178,3 +180,10 @@ def _absolute(row: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Any]]:
             yield key, [item if item is None else os.path.normpath(base / item) for item in value]
         else:
             yield key, os.path.normpath(base / value)
+
+
+def _seen_from(folder: Path, value: Any, base: Path) -> Any:
+    """Paths that are relative to ``base`` as relative to a folder; all else as it is."""
+    if isinstance(value, list):
+        return [_seen_from(folder, item, base) for item in value]
+    return os.path.relpath(base / value, folder) if isinstance(value, str) and not os.path.isabs(value) else value

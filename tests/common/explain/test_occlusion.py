@@ -29,7 +29,10 @@ def test_the_map_is_highest_where_the_network_looks(shape):
     np.testing.assert_allclose(opposite, -heat, atol=1e-6)
 
 
-@pytest.mark.parametrize(("shape", "passes"), [((1, 32, 32, 40), 5**3), ((1, 196, 160), 15**2), ((1, 2, 16, 16), 5**2)])
+@pytest.mark.parametrize(
+    ("shape", "passes"),
+    [((1, 32, 32, 40), 5**3), ((1, 196, 160), 15**2), ((1, 2, 16, 16), 5**2), ((1, 16, 1, 16), 5**2)],
+)
 def test_a_map_takes_no_more_passes_than_half_steps_need(shape, passes):
     seen = []
 

@@ -65,6 +65,8 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("dataset_dir: 5", "dataset_dir: found 5; expected text"),
+        ("test_datalist: [test.json]", "test_datalist: found ['test.json']; expected text"),
         ("seeds: [0, one]", "seeds: found 'one'; expected whole numbers"),
         ("folds: [true]", "folds: found True; expected whole numbers"),
         ("fractions: [half]", "fractions: found 'half'; expected numbers"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from common.evaluation.protocols.repetitions import deal_folds, modality_names, repetitions
+from common.evaluation.protocols.repetitions import deal_folds, modality_names, repetitions, write_images_only
 from tests.common.evaluation.protocols.fake_bundle import write_cohort
 
 
@@ -76,3 +76,14 @@ def test_modalities_are_named_in_the_order_of_their_indices(datalist):
     del content["modality"]
     datalist.write_text(json.dumps(content))
     assert modality_names(datalist) == []
+
+
+def test_a_list_of_images_is_the_same_after_it_was_moved_with_the_cohort(tmp_path):
+    (tmp_path / "study/data").mkdir(parents=True)
+    rows = [{"subject": "a", "image": ["data/a.nii", None], "label": "a_seg.nii"}, {"subject": "b", "image": "/b.nii"}]
+    (tmp_path / "study/datalist.json").write_text(json.dumps({"training": rows}))
+    before = write_images_only(tmp_path / "study/datalist.json", tmp_path / "study/compare/images.json").read_text()
+    moved = (tmp_path / "study").rename(tmp_path / "moved")
+    assert write_images_only(moved / "datalist.json", moved / "compare/images.json").read_text() == before
+    expected = [{"subject": "a", "image": ["../data/a.nii", None]}, {"subject": "b", "image": "/b.nii"}]
+    assert json.loads(before)["training"] == expected

@@ -71,8 +71,9 @@ def test_each_network_starts_from_the_encoder_of_its_fold_and_is_judged_by_each_
         found = ids["pretrained_encoder"]
         assert (found and str(Path(found).parent.relative_to(run.output_dir))) in expected
     images = {overrides["datalist"] for stage, _, overrides in run.stages if stage == "pretrain"}
-    (rows,) = (json.loads(Path(path).read_text())["training"] for path in images)
-    assert len(rows) == 3 and not any("label" in row for row in rows) and Path(rows[0]["image"]).is_absolute()
+    ((rows, folder),) = ((json.loads(Path(path).read_text())["training"], Path(path).parent) for path in images)
+    assert len(rows) == 3 and not any("label" in row for row in rows)
+    assert (folder / rows[0]["image"]).resolve() == run.dataset_dir / "0.nii"
     again = start()
     again.run()
     assert again.stages == []
