@@ -31,6 +31,7 @@ LOGS = frozenset(
     )
 )
 CONTENT = " (content)"  # end of the name of a file's hash
+IMAGES = "dataset_dir"  # another one may hold other images under the same datalist, unless the images were moved there
 #: Ids whose references are not part of the identity; values that depend on one of them are compared unevaluated.
 PLACES = frozenset(("cache_dir", "device", "output_dir"))
 
@@ -41,13 +42,16 @@ def run_identity() -> dict[str, Any]:
     These are all values to which its training refers, directly or indirectly, except those that do not change results.
     ``max_epochs`` is included only if other values depend on it, such as a learning rate that falls until then:
     otherwise a run may be continued for longer. Of files, such as the datalist and weights to start from, the content
-    is included too, by which they are known where they have been moved.
+    is included too, by which they are known where they have been moved, and of the images their folder.
     """
     parser = calling_parser()
     if parser is None:
         return {}
-    found = identity_of(parser.get())
-    return found | {f"{name}{CONTENT}": digest for name, value in found.items() for digest in _content(value)}
+    config = parser.get()
+    found = identity_of(config)
+    folder = resolved_value(config, IMAGES) if IMAGES in config else None
+    images = {IMAGES: os.path.abspath(folder)} if isinstance(folder, str) else {}
+    return found | images | {f"{name}{CONTENT}": digest for name, value in found.items() for digest in _content(value)}
 
 
 def _content(value: Any) -> Iterator[str | None]:

@@ -17,4 +17,6 @@ cd "$root"
 "$python" -m compileall -q common scripts
 # each worker on one thread, as threads of several workers would wait for each other; tests/conftest.py has their number
 export OMP_NUM_THREADS=1
+# with --cov, one place for what commands in other folders have run
+export COVERAGE_FILE="$root/.coverage"
 exec "$python" -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15 "$@"

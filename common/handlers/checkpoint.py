@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ..data.samplers import CandidateBatchSampler
 from ..errors import InputError, one_line
 from ..files import replacing
 from ..locks import FolderLock
-from ..run_identity import CONTENT
+from ..run_identity import CONTENT, IMAGES
 from ..training_record import with_training_record
 from .random_state import RandomState
 
@@ -209,12 +210,13 @@ def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
     """Settings that differ, with both values; those of options before those inside components.
 
     A file of the same content may have another path, and a content may come where there was none, as in checkpoints of
-    earlier versions.
+    earlier versions. The folder of the images may change where the old one is no longer there: it was moved.
     """
     contents = {name for name in written.keys() & now.keys() if name.endswith(CONTENT) and written[name] == now[name]}
     names = [name for name in {**written, **now} if written.get(name) != now.get(name)]
     names = [name for name in names if f"{name}{CONTENT}" not in contents]
     names = [name for name in names if written.get(name) is not None or not name.endswith(CONTENT)]
+    names = [name for name in names if name != IMAGES or os.path.isdir(written.get(name, ""))]
     names.sort(key=lambda name: "#" in name)
     shown = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

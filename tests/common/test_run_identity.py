@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 
 import pytest
 from monai.bundle import ConfigParser
@@ -111,8 +112,9 @@ def test_files_are_known_by_content_and_absolute_paths_without_a_file_as_such(tm
     options = {"datalist": str(tmp_path / "datalist.json"), "pretrained_encoder": str(tmp_path / "model.pt")}
     config = {"training": ["@datalist", "@scaling_of", "@word", "@pretrained_encoder"], **options, "word": "plain"}
     config["scaling_of"] = "$@pretrained_encoder + '.json'"
-    parser = ConfigParser(config | {"identity": "$common.run_identity()"}, globals={"common": "common"})
-    found = parser.get_parsed_content("identity")
+    ids = {"dataset_dir": "images", "identity": "$common.run_identity()"}
+    found = ConfigParser(config | ids, globals={"common": "common"}).get_parsed_content("identity")
+    assert found["dataset_dir"] == os.path.abspath("images")
     found = {name: value for name, value in found.items() if name.endswith("(content)")}
     digests = [hashlib.sha256(content).hexdigest()[:12] for content in (b"{}", b"weights")]
     names = [f"{name} (content)" for name in ("datalist", "pretrained_encoder", "scaling_of")]

@@ -181,6 +181,18 @@ def test_a_file_that_was_moved_is_the_same_and_one_of_another_content_is_not(tmp
         Run(tmp_path, identity={}).go(epochs=4)
 
 
+def test_another_folder_of_images_is_another_run_unless_they_were_moved_there(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "others").mkdir()
+    Run(tmp_path, identity={}).go(epochs=1)  # an earlier version
+    Run(tmp_path, identity={"dataset_dir": str(tmp_path / "images")}).go(epochs=2)
+    others = {"dataset_dir": str(tmp_path / "others")}
+    with pytest.raises(InputError, match=r"dataset_dir '.*images' \(now '.*others'\)"):
+        Run(tmp_path, identity=others).go(epochs=3)
+    (tmp_path / "images").rmdir()
+    Run(tmp_path, identity=others).go(epochs=3)
+
+
 def test_the_model_is_that_of_the_epoch_that_the_validator_found_best(tmp_path):
     validator = Engine(lambda engine, batch: None)
     validator.state.best_metric, validator.state.best_metric_epoch = -1, -1
