@@ -11,7 +11,7 @@ from .files import file_digest
 from .options import UNKNOWN, calling_parser, plain_value
 from .references import closure, is_plain, references
 
-__all__ = ["CONTENT", "flat_settings", "identity_of", "resolved_value", "run_identity"]
+__all__ = ["CONTENT", "IMAGES", "flat_settings", "identity_of", "resolved_value", "run_identity"]
 
 #: Ids and arguments that do not change results: paths, the device, speed, memory, logs. ``network`` is ``network_def``
 #: on the device, ``scaling`` is an output.
@@ -50,7 +50,7 @@ def run_identity() -> dict[str, Any]:
     config = parser.get()
     found = identity_of(config)
     folder = resolved_value(config, IMAGES) if IMAGES in config else None
-    images = {IMAGES: os.path.abspath(folder)} if isinstance(folder, str) else {}
+    images = {IMAGES: os.path.realpath(folder)} if isinstance(folder, str) else {}
     return found | images | {f"{name}{CONTENT}": digest for name, value in found.items() for digest in _content(value)}
 
 
