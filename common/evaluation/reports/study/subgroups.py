@@ -103,7 +103,7 @@ def subgroups(
 
 
 def confounders(classes: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each column of texts, such as the centre, that almost tells the class.
+    """A line for each column of texts, such as the centre, that almost determines the class.
 
     The measure is Goodman and Kruskal's lambda: by how much knowing the column reduces the errors of always naming the
     most frequent class.
@@ -123,7 +123,7 @@ def confounders(classes: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -
         share = 1 - (len(labels) - counts.max(1).sum()) / errors if errors else 0.0
         if share >= TELLS:
             found.append(
-                f"The column {name} almost tells the class (it removes {share:.0%} of the majority's errors): a method "
+                f"The column {name} almost determines the class (it removes {share:.0%} of the majority's errors): a method "
                 f"may recognise the {name} and not the disease; look at its subgroups, and test it within each {name}."
             )
     return found
