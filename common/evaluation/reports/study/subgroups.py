@@ -124,7 +124,8 @@ def confounders(classes: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -
         if share >= DETERMINES:
             found.append(
                 f"The column {name} almost determines the class (it removes {share:.0%} of the majority's errors): a "
-                f"method may recognise the {name} and not the disease; look at its subgroups, and test it within each {name}."
+                f"method may recognise the {name} and not the disease; look at its subgroups, and "
+                f"test it within each {name}."
             )
     return found
 
