@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..programs import command_of
+from ..setting_text import component_name, setting_text
 from .plan import PLAN, Plan
 from .progress import duration
 
@@ -104,6 +105,5 @@ def _next(study: Path, plan: Plan) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("_target_", "...")).rpartition(".")[2]
-    return str(value)
+    """A component by its name alone, as its arguments are in the plan."""
+    return (isinstance(value, dict) and component_name(value)) or setting_text(value)
