@@ -13,7 +13,7 @@ from .progress import duration
 
 __all__ = ["describe_plan"]
 
-BUSY = 0.3  # load of other processes for each processor, from which the plan says so
+BUSY = 0.3  # load of other processes for each processor, or share of the measured time, from which the plan says so
 
 
 def describe_plan(study: Path, plan: Plan) -> str:
@@ -86,10 +86,13 @@ def _warnings(plan: Plan) -> Iterator[str]:
             f"WARNING: this is the shortest study, and it may not keep the budget, of which a fifth is in reserve; "
             f"--budget {needed} is enough."
         )
-    if (load := machine.get("load", 0.0)) >= BUSY * machine["cores"]:
+    load, waited = machine.get("load", 0.0), estimate.get("waited", 0.0)
+    if load >= BUSY * machine["cores"] or waited >= BUSY:
+        slower = f" and {1 / (1 - waited):.1f} times as long at the pace of the measurement" if waited < 1 else ""
         yield (
-            f"WARNING: other processes keep about {load:.1f} processors busy, so the times may be wrong; delete "
-            f"{PLAN} and plan again without them, or trust the time left in the bar, which follows the pace."
+            f"WARNING: other processes keep about {load:.1f} processors busy. The times are those of an idle machine: "
+            f"waiting for processors, {waited:.0%} of the measured time, is not in them. The study takes longer beside "
+            f"other work{slower}; the time left in the bar follows the pace."
         )
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
