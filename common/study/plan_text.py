@@ -88,11 +88,11 @@ def _warnings(plan: Plan) -> Iterator[str]:
         )
     load, waited = machine.get("load", 0.0), estimate.get("waited", 0.0)
     if load >= BUSY * machine["cores"] or waited >= BUSY:
-        slower = f" and {1 / (1 - waited):.1f} times as long at the pace of the measurement" if waited < 1 else ""
+        slower = f", {1 / (1 - waited):.1f} times as long at the pace of the measurement" if waited < 1 else ""
         yield (
             f"WARNING: other processes keep about {load:.1f} processors busy. The times are those of an idle machine: "
-            f"waiting for processors, {waited:.0%} of the measured time, is not in them. The study takes longer beside "
-            f"other work{slower}; the time left in the bar follows the pace."
+            f"waiting for processors, {waited:.0%} of the measured time, is not in them. Beside other work the "
+            f"study takes longer{slower}; the time left in the bar follows the pace."
         )
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
