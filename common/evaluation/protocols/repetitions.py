@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,7 @@ def repetitions(
     """
     rows = training_rows(datalist)
     if seeds:
-        known = {row["fold"] for row in rows if row.get("fold") is not None}
-        folds = tuple(range(num_folds or len(known) or 5))
+        folds = tuple(range(num_folds or len(_held_out_folds(rows)) or 5))
         return [Repetition(output_dir / f"seed{seed}", folds, seed) for seed in seeds], output_dir / f"seed{SEED}"
     if num_folds is not None:
         raise InputError(f"folds: found {num_folds} without seeds to assign them; set seeds, or leave folds out")
@@ -83,7 +82,13 @@ def repetitions(
         raise InputError(
             f"{datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run {command_of('make_datalist')}"
         )
-    return [Repetition(output_dir, tuple(sorted({row["fold"] for row in rows})))], output_dir
+    return [Repetition(output_dir, tuple(sorted(_held_out_folds(rows))))], output_dir
+
+
+def _held_out_folds(rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Folds with labels, or all where nobody has one."""
+    labelled = [row for row in rows if row.get("label") is not None] or rows
+    return {row["fold"] for row in labelled if row.get("fold") is not None}
 
 
 def modality_names(datalist: Path) -> list[str]:
