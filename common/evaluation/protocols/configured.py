@@ -24,7 +24,9 @@ __all__ = ["ConfiguredStages"]
 #: Id of the table of traditional features, which not all bundles have.
 TRADITIONAL = "traditional_table"
 #: Settings that change no result, so that a comparison may go on with other values; a datalist's content counts.
-FREE = ("quiet", "device", "cache_dir", "num_workers", "datalist")
+FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist")
+#: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages.
+SHARED = {"cache": "both"}
 #: Configs that a comparison runs.
 STAGES = (
     *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
@@ -120,7 +122,7 @@ class ConfiguredStages:
         own = [self.configs.path(name) for of, name in self.stage_overlays if of == stage]
         files = [*self.configs.files(stage), *self.overlays, *own, *overlays]
         known = ConfigParser.load_config_files(files)
-        wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
+        wanted = {**SHARED, **({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
