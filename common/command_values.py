@@ -74,10 +74,11 @@ def _converted(hint: Any, text: str) -> Any:
 
 
 def word_type(hint: Any) -> Any:
-    """Type for the parser of words: ``bool`` for a switch, ``Literal`` for a choice, else ``Any``."""
+    """Type for the parser of words: ``bool`` for a switch, ``Literal`` for a choice, or ``None``, else ``Any``."""
     members = [each for each in _members(hint) if each is not type(None)]
-    known = members[0] is bool or get_origin(members[0]) is Literal
-    return members[0] if len(members) == 1 and known else Any
+    if len(members) == 1 and get_origin(members[0]) is Literal:
+        return hint  # with None, as the default is checked too where pydantic is loaded
+    return bool if members == [bool] else Any
 
 
 def metavar(hint: Any) -> str | None:

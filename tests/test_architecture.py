@@ -1,4 +1,4 @@
-"""What each room of ``common`` may import: CONTRIBUTING lists the rooms, and each imports only from those above it."""
+"""The packages of ``common`` in CONTRIBUTING: each imports only from those above it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
 @pytest.fixture(scope="module")
-def rooms() -> list[str]:
-    """Rooms in the order of CONTRIBUTING's layout; ``.`` for the modules that lie in no room."""
+def packages() -> list[str]:
+    """Packages in the order of CONTRIBUTING's layout; ``.`` for the modules of ``common`` itself."""
     layout = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("common/", 1)[1].split("scripts/", 1)[0]
     return [".", *re.findall(r"^    ([a-z_/]+)/ ", layout, re.MULTILINE)]
 
 
-def room_of(module: PurePath, rooms: list[str]) -> str:
-    """The innermost listed room that holds a module."""
-    return next(str(folder) for folder in module.parents if str(folder) in rooms)
+def package_of(module: PurePath, packages: list[str]) -> str:
+    """The innermost listed package that holds a module."""
+    return next(str(folder) for folder in module.parents if str(folder) in packages)
 
 
 def imported(module: PurePath) -> Iterator[PurePath]:
@@ -38,21 +38,20 @@ def imported(module: PurePath) -> Iterator[PurePath]:
                 yield next(path for path in [*inner, *outer] if (PACKAGE / path).is_file())
 
 
-def test_every_package_is_in_a_room_of_the_layout_and_every_room_exists(rooms):
+def test_every_package_is_in_the_layout_and_every_listed_one_exists(packages):
     folders = {str(module.parent) for module in MODULES}
-    assert set(rooms) <= folders
-    assert {folder.split("/")[0] for folder in folders} <= {room.split("/")[0] for room in rooms}
+    assert set(packages) <= folders
+    assert {folder.split("/")[0] for folder in folders} <= {package.split("/")[0] for package in packages}
 
 
-def test_each_room_imports_only_from_rooms_above_it(rooms):
+def test_each_package_imports_only_from_packages_above_it(packages):
     wrong = []
     for module in MODULES:
-        room = room_of(module, rooms)
+        package = package_of(module, packages)
         for other in imported(module):
-            exported = (
-                module.name == "__init__.py" and module.parent in other.parents
-            )  # a package offers its rooms' names
-            if not exported and rooms.index(room_of(other, rooms)) > rooms.index(room):
+            # a package offers the names of those in it
+            exported = module.name == "__init__.py" and module.parent in other.parents
+            if not exported and packages.index(package_of(other, packages)) > packages.index(package):
                 wrong.append(f"{module} imports {other}")
     assert wrong == []
 

@@ -24,7 +24,8 @@ def assign_folds(
     """Assign a ``fold`` in 0..num_folds-1 to each row, so that no subject is in two folds.
 
     Every fold contains each class in about the proportion of the cohort (scikit-learn's ``StratifiedGroupKFold``, or
-    ``GroupKFold`` without ``stratify``). The same rows, seed and number of folds always give the same folds.
+    ``GroupKFold`` without ``stratify``). Groups without a label get a further fold, which nobody holds out, so that
+    each pre-training sees them. The same rows, seed and number of folds always give the same folds.
 
     Args:
         rows: datalist rows, which are copied.
@@ -34,35 +35,44 @@ def assign_folds(
         stratify: key whose proportions are the same in each fold, or ``None`` for a cohort without labels.
 
     Returns:
-        The rows in the given order, each with an int ``fold``.
+        The rows in the given order, each with an int ``fold``: ``num_folds`` where no row of the group has a label.
 
     Raises:
-        InputError: rows lack ``group`` or ``stratify``, or a class has fewer subjects than there are folds.
+        InputError: rows lack ``group``, or a class has fewer subjects than there are folds.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     if num_folds < 2:
         raise InputError(f"folds: num_folds is {num_folds}; expected 2 or more")
-    groups = _column(rows, group)
-    if stratify is None:
-        classes: list[Any] = [0] * len(rows)
-        splitter: Any = GroupKFold(num_folds, shuffle=True, random_state=seed)
-    else:
-        classes = _column(rows, stratify)
-        splitter = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-    _check_class_sizes(groups, classes, num_folds, group, stratify)
-    folds = np.zeros(len(rows), dtype=int)
-    codes = np.unique([str(value) for value in classes], return_inverse=True)[1]
-    for fold, (_, held_out) in enumerate(splitter.split(codes, codes, [str(value) for value in groups])):
-        folds[held_out] = fold
+    groups = _groups(rows, group)
+    classes = _classes(rows, groups, stratify)
+    divided = [number for number, kind in enumerate(classes) if kind is not None]
+    names, kinds = [groups[number] for number in divided], [classes[number] for number in divided]
+    _check_class_sizes(names, kinds, num_folds, group, stratify)
+    splitter = (GroupKFold if stratify is None else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)
+    codes = np.unique([str(kind) for kind in kinds], return_inverse=True)[1]
+    folds = np.full(len(rows), num_folds)
+    for fold, (_, held_out) in enumerate(splitter.split(codes, codes, [str(name) for name in names])):
+        folds[np.asarray(divided)[held_out]] = fold
     return [{**row, "fold": int(fold)} for row, fold in zip(rows, folds, strict=True)]
 
 
-def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
-    missing = [f"row {i}: no '{key}'; folds need it in every row" for i, row in enumerate(rows) if row.get(key) is None]
+def _groups(rows: Sequence[Mapping[str, Any]], group: str) -> list[Any]:
+    missing = [
+        f"row {i}: no '{group}'; folds need it in every row" for i, row in enumerate(rows) if row.get(group) is None
+    ]
     if missing:
         raise InputError.of_rows("folds", missing)
-    return [row[key] for row in rows]
+    return [row[group] for row in rows]
+
+
+def _classes(rows: Sequence[Mapping[str, Any]], groups: Sequence[Any], stratify: str | None) -> list[Any]:
+    """The class of each row, else that of its group's first row with one, else ``None``."""
+    if stratify is None:
+        return [0] * len(rows)
+    own = [row.get(stratify) for row in rows]
+    found = {name: kind for name, kind in zip(reversed(groups), reversed(own), strict=True) if kind is not None}
+    return [found.get(name) if kind is None else kind for name, kind in zip(groups, own, strict=True)]
 
 
 def _check_class_sizes(groups: list, classes: list, num_folds: int, group: str, stratify: str | None) -> None:

@@ -25,7 +25,7 @@ _LINE = re.compile(r"(?P<place>\w+\[\d+\](?: \(subject [^)]*\))? \w+|\w+ \w+): (
 def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> Findings:
     """Examine a datalist and the files that it names.
 
-    All rows are checked as before a training. Then: classes and folds, further columns that almost tell the class,
+    All rows are checked as before a training. Then: classes and folds, further columns that almost determine the class,
     voxel sizes and intensities that stand out, and near-duplicate images of different subjects. In ``output_dir`` are
     written ``mosaic.jpg``, 20 subjects with the outline of their mask, and ``histograms.png``, sizes and intensities by
     centre.
@@ -177,7 +177,7 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
 
 
 def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Further columns, and those that almost tell the class."""
+    """Further columns, and those that almost determine the class."""
     from ..evaluation.reports.study.grouping import NO_COLUMNS
     from ..evaluation.reports.study.subgroups import confounders
 

@@ -99,7 +99,7 @@ def _until_killed(
 ) -> Generator[tuple[str, Measured | str], None, list[str]]:
     """Results until all are there or a process is killed; finished cases are removed from ``left``.
 
-    Not by :class:`joblib.Parallel`, which does not tell which cases were being measured.
+    Not by :class:`joblib.Parallel`, which does not report which cases were being measured.
 
     Returns:
         Keys of the cases that were being measured when a process was killed.

@@ -140,10 +140,7 @@ def _with_folds(datalist: Path, rows: Sequence[Mapping[str, Any]], task: Task) -
             )
     else:
         return [{**row, "fold": fold_of[str(row["subject"])]} for row in rows]
-    label_of = {str(row["subject"]): row["label"] for row in reversed(rows) if row.get("label") is not None}
-    classes = [{**row, "_class": label_of[str(row["subject"])]} for row in rows]
-    found = assign_folds(classes, NUM_FOLDS, stratify="_class" if task == "classification" else None)
-    return [{key: value for key, value in row.items() if key != "_class"} for row in found]
+    return assign_folds(rows, NUM_FOLDS, stratify="label" if task == "classification" else None)
 
 
 def _check_apart(

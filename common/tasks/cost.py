@@ -20,7 +20,7 @@ class Cost:
     Args:
         seconds: duration.
         cpu_seconds: CPU time of the process and its finished child processes.
-        memory: largest resident memory of the process in bytes, while the task ran where the system can tell.
+        memory: largest resident memory of the process in bytes, while the task ran where the system reports it.
         gpu_memory: largest memory of tensors on the GPU in bytes; 0 without one.
     """
 

@@ -19,7 +19,17 @@ from tests.bundles.commands import bundle_command, environment, over_training, r
 from tests.common.deploy.made_studies import bundle_as_published, random_network
 from tests.python_commands import free_port, run_python
 
-pytest.register_assert_rewrite("tests.bundles.process_groups")
+pytest.register_assert_rewrite("tests.bundles.killing", "tests.bundles.process_groups", "tests.bundles.shared")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Shared tests run over the tables of their class: ``bad_option`` is each row of its ``bad_options`` in turn."""
+    for argument in metafunc.fixturenames:
+        table = getattr(metafunc.cls, f"{argument}s", None)
+        if isinstance(table, dict):
+            metafunc.parametrize(argument, table.items(), ids=table)
+        elif isinstance(table, list | tuple):
+            metafunc.parametrize(argument, table)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +52,18 @@ def liver_phantoms(made_once) -> Path:
     """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
     options = {"num_subjects": 20, "sizes": (24, 40), "stage_counts": (3, 2), "num_folds": 4}
     return made_once("liver", partial(LiverPhantoms(**options).make, num_workers=1))
+
+
+@pytest.fixture
+def settings(tiny) -> Callable[[str], dict[str, object]]:
+    """``settings(config)``: overrides with which a step of the config takes no time."""
+    return lambda config: tiny | ({} if config.startswith("evaluate") else {"batch_size": 4})
+
+
+@pytest.fixture
+def trained_for(request) -> Callable[[str], Path]:
+    """``trained_for(config)``: the weights that a config of evaluation reads."""
+    return lambda config: request.getfixturevalue("pretrained" if config.startswith("extract") else "classifier")
 
 
 @pytest.fixture(scope="session")

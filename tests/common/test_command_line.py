@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -111,3 +111,11 @@ def test_bad_input_is_left_to_the_hook_and_an_unknown_id_is_exit_code_2(capsys):
     with pytest.raises(SystemExit) as end:
         run(fail, "option")
     assert end.value.code == 2 and capsys.readouterr().err == "error: bad\n"
+
+
+def test_a_choice_may_be_left_out_where_pydantic_checks_defaults_too():
+    def chosen(task: Literal["a", "b"] | None = None) -> str:
+        """Do it."""
+        return f"{task}"
+
+    assert [run(chosen, words) for words in ("", "--task b", "--task none")] == ["None", "b", "None"]

@@ -38,6 +38,7 @@ def dicom_datalist(
     incomplete: Literal["report", "drop"] = "report",
     num_folds: int = 5,
     seed: int = 0,
+    unlabelled: Literal["report", "keep"] = "report",
 ) -> Path:
     """DICOM studies: a folder per patient, whose series are distinguished by rules for elements of their headers.
 
@@ -66,6 +67,8 @@ def dicom_datalist(
             or irregular series; "drop" omits and logs them.
         num_folds: number of subject-wise stratified folds, if the CSV has no column ``fold``.
         seed: random seed for the folds.
+        unlabelled: treatment of an empty ``label``: "keep" keeps the patient, for pre-training alone; "report" treats
+            it as incomplete.
 
     Returns:
         The path written.
@@ -75,6 +78,7 @@ def dicom_datalist(
     """
     expect_choice("missing", missing, ("refuse", "zeros"))
     expect_choice("incomplete", incomplete, ("report", "drop"))
+    expect_choice("unlabelled", unlabelled, ("report", "keep"))
     root, known = existing_folder(root), read_dicom_rules(rules)
     entries, names = _read_labels(labels, class_names)
     base = root if labels is None else Path(os.path.abspath(labels)).parent
@@ -91,7 +95,7 @@ def dicom_datalist(
             reasons.append(f"no line in {os.path.basename(labels or '')}")
         elif series[subject]:
             images = dict.fromkeys(known, "") | {name: str(files[0].parent) for name, files in series[subject].items()}
-            row, more = table_row(entry | images, base, list(known), names, "zeros")
+            row, more = table_row(entry | images, base, list(known), names, "zeros", unlabelled)
             reasons += more
         if reasons:
             problems.append(f"patient {subject}: {'; '.join(reasons)}")

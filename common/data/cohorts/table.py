@@ -28,6 +28,7 @@ def table_datalist(
     num_folds: int = 5,
     seed: int = 0,
     missing: Literal["refuse", "zeros"] = "refuse",
+    unlabelled: Literal["report", "keep"] = "report",
 ) -> Path:
     """Any cohort: a CSV with one row per image.
 
@@ -47,6 +48,8 @@ def table_datalist(
         seed: random seed for the folds.
         missing: treatment of missing modalities: "zeros" keeps rows with an empty column of some modality, with null
             instead of it, for ``load_datalist(missing="zeros")``; "refuse" treats them as incomplete.
+        unlabelled: treatment of an empty column ``label``: "keep" keeps the row, for pre-training alone; "report"
+            treats it as incomplete.
 
     Returns:
         The path written.
@@ -61,6 +64,7 @@ def table_datalist(
     if has_label and not labels:
         labels = label_names(entry["label"] for entry in entries)
     expect_choice("missing", missing, ("refuse", "zeros"))
+    expect_choice("unlabelled", unlabelled, ("report", "keep"))
     rows, problems = [], []
     lines: dict[tuple[str, ...], int] = {}
     meanings: dict[str, tuple[tuple[Any, Any], int]] = {}
@@ -68,7 +72,7 @@ def table_datalist(
         if (first := lines.setdefault(tuple(entry.values()), number)) != number:
             logger.warning("%s: line %d equals line %d in every cell; left out", table, number, first)
             continue
-        row, reasons = table_row(entry, table.parent, images, labels if has_label else (), missing)
+        row, reasons = table_row(entry, table.parent, images, labels if has_label else (), missing, unlabelled)
         same, meaning = str([row["image"], row.get("mask"), row.get("slice")]), (row["subject"], row.get("label"))
         other, line = meanings.setdefault(same, (meaning, number))
         if meaning != other and any(entry[column] for column in images):
@@ -116,6 +120,7 @@ def table_row(
     images: Sequence[str],
     labels: Sequence[str],
     missing: Literal["refuse", "zeros"] = "refuse",
+    unlabelled: Literal["report", "keep"] = "report",
 ) -> tuple[dict[str, Any], list[str]]:
     """A datalist row, and reasons why it is incomplete.
 
@@ -125,6 +130,7 @@ def table_row(
         images: columns with the paths of the modalities.
         labels: class names; empty if the table has no labels.
         missing: "refuse" or "zeros", see :func:`table_datalist`.
+        unlabelled: "report" or "keep", see there.
     """
     lacking = [column for column in images if not entry[column]]
     allowed = lacking if missing == "zeros" and len(lacking) < len(images) else []
@@ -136,14 +142,15 @@ def table_row(
     if entry.get("mask"):
         row["mask"] = str(base / entry["mask"])
         reasons += [f"no {name}" for name in missing_files([base / entry["mask"]])]
-    if labels:
-        value = entry["label"]
+    value = entry.get("label", "")
+    if labels and (value or unlabelled == "report"):
         if label_name(value) in labels or value in labels:
             row["label"] = list(labels).index(value if value in labels else label_name(value))
         elif value.isdecimal() and int(value) < len(labels) and not any(map(_is_number, labels)):
             row["label"] = int(value)
         else:
-            reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}")
+            remedy = "" if value else "; --unlabelled keep keeps the row for pre-training"
+            reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}{remedy}")
     row["subject"] = entry["subject"]
     for column in INTEGER_COLUMNS:
         if number := entry.get(column):

@@ -158,7 +158,7 @@ def _text(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(summary, "metrics", "{value:.3f} ({low:.2f}-{high:.2f})", summary["results"])
     if len(summary["results"]) > 1:
         yield from ("", f"## Differences to {summary['reference']}", "")
-        yield from _table(summary, "difference", "{value:+.3f} ({low:+.2f} to {high:+.2f})", summary["results"][1:])
+        yield from _table(summary, "difference", "{value:+.3f} ({low:+.3f} to {high:+.3f})", summary["results"][1:])
     yield from ("", "## How to read this", "", *(f"- {note}" for note in summary["notes"]))
     if "ltpr" in summary["results"][0]["metrics"]:
         yield "- DSC and PPV count voxels. LTPR is the share of true lesions (connected components) that the"

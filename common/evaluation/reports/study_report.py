@@ -121,9 +121,14 @@ class _Page:
         }
         return write_atomically(self.folder / "report.html", rendered(context))
 
+    @property
+    def _budget(self) -> float | None:
+        return (self.study.plan.get("budget") or {}).get("seconds")
+
     def _warnings(self) -> list[str]:
         classes = dict(zip(self.outcome.subjects, self.outcome.labels.tolist(), strict=True))
-        return [*(confounders(classes, self.study.rows) if self.study.rows else []), *collapsed(self.curves)]
+        columns = confounders(classes, self.study.rows) if self.study.rows else []
+        return [*columns, *collapsed(self.curves, self._budget)]
 
     def _head(self) -> dict[str, Any]:
         study, verdict = self.study, self.verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +65,25 @@ def patches(lesions, cache_dir) -> dict[str, object]:
         "channels": CHANNELS,
         "quiet": True,
     }
+
+
+@pytest.fixture
+def settings(tiny, patches) -> Callable[[str], dict[str, object]]:
+    """``settings(config)``: overrides with which a step of the config takes no time."""
+
+    def settings(config: str) -> dict[str, object]:
+        options = patches if "segmentation" in config else tiny
+        if config.startswith("pretrain"):
+            return options | CLIPS | {"batch_size": 4}
+        return options | ({"validation_fraction": 0.5} if config.startswith("train") else {})
+
+    return settings
+
+
+@pytest.fixture
+def trained_for(trained_for, request) -> Callable[[str], Path]:
+    """``trained_for(config)``: the weights that a config of evaluation reads."""
+    return lambda config: request.getfixturevalue("segmenter") if "segmentation" in config else trained_for(config)
 
 
 @pytest.fixture(scope="session")

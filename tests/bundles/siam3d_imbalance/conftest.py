@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ def tiny(brain_phantoms, cache_dir) -> dict[str, object]:
         "channels": [4, 4, 4, 4],
         "quiet": True,
     }
+
+
+@pytest.fixture
+def settings(settings) -> Callable[[str], dict[str, object]]:
+    """``settings(config)``: overrides with which a step of the config takes no time."""
+    return lambda config: settings(config) | ({"candidates_per_cluster": 4} if config.startswith("pretrain") else {})
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,16 @@ def test_a_cohort_without_labels_is_divided_evenly():
     assert sorted(Counter(row["fold"] for row in rows).values()) == [2] * 5
 
 
+def test_subjects_without_a_label_are_in_a_fold_of_their_own_and_the_others_where_they_were():
+    known = cohort(visits=2)
+    unknown = [{"subject": f"u{i}", "visit": 0} for i in range(7)]
+    half_known = [{"subject": row["subject"], "visit": 2} for row in known[:1]]
+    rows = assign_folds([*unknown, *known, *half_known])
+    assert [row["fold"] for row in rows[:7]] == [5] * 7
+    assert rows[7:-1] == assign_folds([*known, {**half_known[0], "label": known[0]["label"]}])[:-1]
+    assert rows[-1]["fold"] == rows[7]["fold"]
+
+
 @pytest.mark.parametrize(
     ("rows", "num_folds", "words"),
     [
@@ -60,7 +70,8 @@ def test_a_cohort_without_labels_is_divided_evenly():
         (cohort(2, 20, visits=5), 5, ["2 subjects with label 0"]),
         ([], 5, ["no rows"]),
         (cohort(), 1, ["num_folds is 1"]),
-        ([*cohort(), {"subject": "x"}], 5, ["row 40", "label"]),
+        ([*cohort(), {"label": 1}], 5, ["row 40", "subject"]),
+        ([{"subject": i} for i in range(10)], 5, ["no rows"]),
     ],
 )
 def test_what_cannot_be_divided_is_reported(rows, num_folds, words):

@@ -58,7 +58,7 @@ def test_folds_and_classes_that_cannot_work_are_errors(cohort, change, place, te
 def test_a_column_that_tells_the_class_is_a_warning(cohort):
     for row in cohort.rows:
         row["centre"] = "B" if row["label"] else "A"
-    assert "column centre almost tells the class" in found(examine_datalist(cohort.save()), "warning")["columns"]
+    assert "column centre almost determines the class" in found(examine_datalist(cohort.save()), "warning")["columns"]
 
 
 def test_the_same_image_of_two_subjects_in_different_folds_is_an_error(cohort):

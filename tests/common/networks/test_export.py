@@ -1,4 +1,4 @@
-"""The classifiers of the multi-modality learner in the formats in which networks leave the house."""
+"""The classifiers of the multi-modality learner in the formats in which networks are exported."""
 
 from __future__ import annotations
 

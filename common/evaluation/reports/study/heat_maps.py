@@ -76,6 +76,8 @@ def _evaluation(record: Mapping[str, Any], checkpoint: Path, datalist: Path, fol
     files = configs.files("evaluate")
     known = {**configs.ids("train"), **configs.ids("evaluate")}
     options = {"quiet": True, "cache_rate": 0.0, "num_workers": 0}
+    if "amp" in record.get("options", {}):  # as the comparison has evaluated the network
+        options["amp"] = record["options"]["amp"]
     workflow = ConfigWorkflow(
         config_file=files,
         logging_file=False,

@@ -110,7 +110,7 @@ def difference_rows(table: pd.DataFrame, titles: Mapping[str, str]) -> dict[str,
                 cells += [("-", ""), ("-", "")]
                 continue
             found = of_metric.loc[metric]
-            cells += [(f"{found['value']:+.3f}", f"{found['low']:+.2f} to {found['high']:+.2f}")]
+            cells += [(f"{found['value']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}")]
             cells += [(shown_p(float(found["p"])), "")]
         first = group.iloc[0]
         rows.append((str(method), [*cells, (shown_p(float(first["wilcoxon_p"])), ""), (_reading(first), "")]))

@@ -89,7 +89,7 @@ class _Page:
         title = self.titles[self.metric]
         context: dict[str, Any] = {
             **self._head(),
-            "warnings": collapsed(self.curves),
+            "warnings": collapsed(self.curves, (self.plan.get("budget") or {}).get("seconds")),
             "settings": settings_box(self.plan, self.summary, list(self.values), self.compare),
             "flow": _flow(self.plan, self.rows, [str(name) for name in own.index], self.summary),
             "datalist": self.rows,
@@ -191,14 +191,14 @@ def sentences(judged: Judged, summary: Mapping[str, Any], method: str, metric: s
         title: its heading.
     """
     found = judged.metric(method, metric)
-    text = f"{found.value:.2f} ({judged.confidence:.0%} interval {found.low:.2f} to {found.high:.2f})"
+    text = f"{found.value:.3f} ({judged.confidence:.0%} interval {found.low:.3f} to {found.high:.3f})"
     verdict = [f"{method} segments {summary['subjects']} held-out subjects with a mean {title} of {text}."]
     first = summary["reference"]
     if method != first:
         other, change = judged.metric(first, metric), judged.difference(method, first, metric)
         verdict.append(
-            f"The first method, {first}, reaches {other.value:.2f}, a difference of {change.value:+.2f} "
-            f"({change.low:+.2f} to {change.high:+.2f}), which is {'beyond' if change.decided else 'within'} chance."
+            f"The first method, {first}, reaches {other.value:.3f}, a difference of {change.value:+.3f} "
+            f"({change.low:+.3f} to {change.high:+.3f}), which is {'beyond' if change.decided else 'within'} chance."
         )
     others = [name for name in judged.methods if name != method]
     if not others:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ....programs import command_of
+from ....setting_text import settings_text
 from .study_files import StudyFiles
 
 __all__ = ["next_command", "settings_box"]
@@ -113,16 +114,7 @@ def _of_comparison(
 
 
 def _listed(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_shown(value)}" for name, value in settings.items() if name != "quiet")
-
-
-def _shown(value: Any) -> str:
-    """A setting as text; of a component its name and arguments."""
-    if not isinstance(value, Mapping):
-        return str(value)
-    name = str(value.get("_target_", "")).rpartition(".")[2]
-    inner = _listed({key: each for key, each in value.items() if not key.startswith("_")})
-    return f"{name} ({inner})" if inner else name
+    return settings_text({name: value for name, value in settings.items() if name != "quiet"})
 
 
 def _versions() -> Iterator[str]:

@@ -17,7 +17,7 @@ __all__ = ["Subgroup", "confounders", "judge_groups", "subgroup_rows", "subgroup
 
 FEWEST = 10  # subjects of a group with metrics
 FEWEST_OF_CLASS = 2
-TELLS = 0.5  # lambda of a column that is reported
+DETERMINES = 0.5  # lambda of a column that is reported
 
 Metrics = Callable[[np.ndarray], Mapping[str, Estimate]]
 
@@ -103,7 +103,7 @@ def subgroups(
 
 
 def confounders(classes: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each column of texts, such as the centre, that almost tells the class.
+    """A line for each column of texts, such as the centre, that almost determines the class.
 
     The measure is Goodman and Kruskal's lambda: by how much knowing the column reduces the errors of always naming the
     most frequent class.
@@ -121,10 +121,11 @@ def confounders(classes: Mapping[str, int], rows: Sequence[Mapping[str, Any]]) -
         counts = pd.crosstab(values.fillna("unknown").to_numpy(), labels).to_numpy()
         errors = len(labels) - np.bincount(labels).max()
         share = 1 - (len(labels) - counts.max(1).sum()) / errors if errors else 0.0
-        if share >= TELLS:
+        if share >= DETERMINES:
             found.append(
-                f"The column {name} almost tells the class (it removes {share:.0%} of the majority's errors): a method "
-                f"may recognise the {name} and not the disease; look at its subgroups, and test it within each {name}."
+                f"The column {name} almost determines the class (it removes {share:.0%} of the majority's errors): a "
+                f"method may recognise the {name} and not the disease; look at its subgroups, and "
+                f"test it within each {name}."
             )
     return found
 

@@ -7,6 +7,7 @@ import pytest
 from common.data import load_datalist
 from common.data.cohorts import table_datalist
 from common.errors import InputError
+from common.evaluation.protocols.repetitions import repetitions
 
 
 def write(cohort, header: str, rows: list[str]):
@@ -52,7 +53,18 @@ def test_bad_lines_are_reported_all_at_once_by_the_number_in_a_spreadsheet(cohor
     assert lines[0].endswith("3 problems")
     assert lines[1] == "line 3 (subject s1): no gone.nii.gz"
     assert lines[2] == "line 4 (subject none): subject is empty"
-    assert lines[3] == "line 5 (subject s3): label is empty, expected one of 0, 1"
+    assert lines[3].startswith("line 5 (subject s3): label is empty, expected one of 0, 1; --unlabelled keep")
+
+
+def test_rows_with_an_empty_label_are_kept_on_request_in_a_fold_that_is_never_held_out(cohort, caplog):
+    caplog.set_level("INFO")
+    table = write(cohort, "subject,image,label", [f"s{i},s{i}_t1.nii.gz,{'' if i > 3 else i % 2}" for i in range(6)])
+    path = table_datalist(table, cohort.folder / "new.json", num_folds=2, unlabelled="keep")
+    rows = json.loads(path.read_text())["training"]
+    assert [row.get("label") for row in rows] == [0, 1, 0, 1, None, None]
+    assert [row["fold"] for row in rows[4:]] == [2, 2] and {row["fold"] for row in rows[:4]} == {0, 1}
+    assert "6 rows (2 0, 2 1, 2 without a label)" in caplog.text
+    assert repetitions(path, path.parent / "results", (), None)[0][0].folds == (0, 1)
 
 
 def test_with_zeros_an_empty_cell_is_a_missing_modality(cohort):

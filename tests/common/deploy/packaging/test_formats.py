@@ -72,7 +72,7 @@ def test_the_exported_forms_take_batches_that_the_export_has_not_seen(written, n
 
 @pytest.mark.slow
 def test_a_residual_network_with_its_head_has_all_forms(tmp_path):
-    """The network of radiomics_deep_contrast, small; those of other bundles leave the house in tests of archives."""
+    """The network of radiomics_deep_contrast, small; those of other bundles are exported in tests of archives."""
     bundle = "radiomics_deep_contrast"
     weights = random_weights(bundle, tmp_path)
     source = read_classifier(bundle, weights=weights, overlays=OVERLAYS[bundle], settings=SETTINGS[bundle])

@@ -54,7 +54,7 @@ def test_methods_are_compared_subject_by_subject(tmp_path):
     # all differ by the same: no resample says anything else, however wide the intervals of the methods are
     assert difference["low"] == pytest.approx(0.1) and difference["high"] == pytest.approx(0.1)
     text = (tmp_path / "report" / "report.md").read_text()
-    assert "| B | +0.100 (+0.10 to +0.10) |" in text and "- Made up." in text and "LFPR (lower is better)" in text
+    assert "| B | +0.100 (+0.100 to +0.100) |" in text and "- Made up." in text and "LFPR (lower is better)" in text
     assert (tmp_path / "report" / "figures" / "lesions.png").stat().st_size > 1000
     assert len(pd.read_csv(tmp_path / "report" / "subjects.csv")) == 24
     assert set(pd.read_csv(tmp_path / "report" / "metrics.csv")["metric"]) == set(NAMES)

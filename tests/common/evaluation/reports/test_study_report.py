@@ -145,7 +145,8 @@ def test_confusions_count_each_subject_once(study, page):
 def test_a_collapsed_pretraining_and_a_column_that_tells_the_class_are_named_above_everything_else(page):
     warnings = shown(page[page.index('id="warnings"') : page.index("<nav")])
     assert "se/fold0: all features are nearly equal" in warnings
-    assert "column centre almost tells the class (it removes 100% of the majority" in warnings
+    assert '--pretrain "{learning_rate: 0.005}"' in warnings
+    assert "column centre almost determines the class (it removes 100% of the majority" in warnings
     assert "column sex" not in warnings
 
 

@@ -31,7 +31,7 @@ def test_a_class_of_which_nobody_was_judged_has_no_share_of_its_row(monkeypatch)
 def test_a_single_method_of_segmentation_is_beyond_no_other():
     judged = judge_overlaps({"Supervised": pd.DataFrame({"dsc": [0.7, 0.9]}, index=["1", "2"])})
     found = sentences(judged, {"subjects": 2, "reference": "Supervised"}, "Supervised", "dsc", "DSC")
-    assert "0.80 (95% interval 0.70 to 0.90)" in found[0]
+    assert "0.800 (95% interval 0.700 to 0.900)" in found[0]
     assert found[1:] == ["No other method was compared, and other hospitals were not tested."]
 
 

@@ -107,4 +107,4 @@ def test_only_a_column_that_tells_the_class_is_a_confounder():
         for i, (name, label) in enumerate(classes.items())
     ]
     (line,) = confounders(classes, rows)
-    assert line.startswith("The column site almost tells the class (it removes 100%")
+    assert line.startswith("The column site almost determines the class (it removes 100%")
