@@ -23,7 +23,7 @@ AMPLITUDES = {0: ((1.3530, 1.8151), (-0.3531, 0.0902)), 2: ((-1.3563, 5.2318), (
 WAVES = ((0.6681, -1.3932), (2.0787, -1.3732))
 
 
-def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> sitk.Image:
+def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> np.ndarray:
     """``LaplacianRecursiveGaussianImageFilter`` with ``NormalizeAcrossScale`` on ``box`` alone.
 
     The Laplacian is a sum over the axes of the second derivative along one axis, smoothed along the others. ITK passes
@@ -52,9 +52,7 @@ def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> sitk.Ima
             term = _along(term, dimension - 1 - along, rows)
         # Like ITK: added in double precision, stored in single precision.
         total = (total + term.astype(np.float64) * (1.0 / (spacing[axis] * spacing[axis]))).astype(np.float32)
-    filtered = sitk.GetImageFromArray(total)
-    filtered.SetSpacing(spacing)
-    return filtered
+    return total
 
 
 def _along(values: np.ndarray, axis: int, rows: np.ndarray) -> np.ndarray:

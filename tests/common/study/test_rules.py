@@ -64,13 +64,13 @@ def test_unlabelled_subjects_are_counted_for_the_pre_training_alone():
     assert (found.training_images, found.pretraining_images) == (40, 90)
 
 
-def test_a_cohort_larger_than_the_memory_is_stored_in_half_precision_then_in_part():
+def test_a_cohort_larger_than_the_memory_is_stored_in_half_precision_then_on_the_disk():
     fits = facts(replace(CPU, memory_gb=1.0))
     assert chosen(["memory"], fits, ["amp"]) == {}
     half = facts(replace(CPU, memory_gb=0.5))  # 100 images of 96**3 voxels: 0.354 GB, of which half are allowed
     assert chosen(["memory"], half) == {("", "storage_dtype"): "$torch.float16"}
-    part = chosen(["memory"], facts(replace(CPU, memory_gb=0.2)))
-    assert part["", "cache_rate"] == 0.57  # 0.1 of 0.177 GB
+    disk = chosen(["memory"], facts(replace(CPU, memory_gb=0.2)))  # 0.1 of 0.177 GB
+    assert disk == {("", "storage_dtype"): "$torch.float16", ("", "cache"): "disk"}
 
 
 def test_what_the_user_sets_is_not_chosen_and_a_default_is_no_choice():

@@ -15,6 +15,7 @@ from PIL import Image
 
 from common.errors import InputError
 from common.evaluation import write_lesion_report, write_study_report
+from common.evaluation.reports.study.page import renew_next_command
 from tests.common.evaluation.reports.fake_comparison import METHODS, write_comparison
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -174,6 +175,18 @@ def test_the_same_comparison_gives_the_same_page(study, page, tmp_path):
     shutil.copytree(study / "out", tmp_path / "out", ignore=shutil.ignore_patterns("report.html", "report_files"))
     again = write_study_report(tmp_path / "out", study / "data" / "datalist.json").read_text(encoding="utf-8")
     assert again.replace(str(tmp_path), str(study)) == page.replace(str(study / "out"), str(study / "out"))
+
+
+def test_another_next_command_changes_nothing_else_of_a_page(page, tmp_path):
+    (path := tmp_path / "page.html").write_text(page, encoding="utf-8")
+    assert renew_next_command(path, "Use <it>:", r"predict 'x.zip' \1 & more")
+    after = path.read_text(encoding="utf-8")
+    expected = r"<p>Use &lt;it&gt;:</p>\n<pre><code>predict &#39;x.zip&#39; \1 &amp; more</code></pre>"
+    assert after.count('<div class="next">\n' + expected.replace(r"\n", "\n")) == 1
+    before, rest = page.split('<div class="next">')
+    assert after.split('<div class="next">')[0] == before and after.endswith(rest.split("</div>", 1)[1])
+    path.write_text("<p>no page</p>")
+    assert not renew_next_command(path, "Use:", "it") and path.read_text() == "<p>no page</p>"
 
 
 def test_without_a_datalist_the_page_says_what_is_missing(study, tmp_path):
