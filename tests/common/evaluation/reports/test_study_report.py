@@ -208,7 +208,9 @@ def test_a_browser_shows_the_page_on_a_phone_without_sideways_scrolling_in_the_d
     probe = (
         "<script>addEventListener('load',()=>{const d=document.documentElement;document.body.setAttribute('data-found',"
         "[d.scrollWidth,innerWidth,getComputedStyle(document.body).backgroundColor,document.images.length,"
-        "[...document.images].filter(i=>!i.naturalWidth).length].join('|'))})</script></body>"
+        "[...document.images].filter(i=>!i.naturalWidth).length,"
+        "[...new Set([...document.querySelectorAll('.plot text')].map(text=>getComputedStyle(text).fill))].join()"
+        "].join('|'))})</script></body>"
     )
     probed = tmp_path / "page.html"
     probed.write_text(page.replace("</body>", probe).replace(' loading="lazy"', ""), encoding="utf-8")
@@ -223,8 +225,12 @@ def test_a_browser_shows_the_page_on_a_phone_without_sideways_scrolling_in_the_d
         text = chromium("--window-size=500,900", "--dump-dom", *options)
         measured[scheme] = re.search(r'data-found="([^"]+)"', text)[1].split("|")
         assert int(measured[scheme][0]) <= int(measured[scheme][1])
-        assert measured[scheme][3:] == ["10", "0"]
+        assert measured[scheme][3:5] == ["10", "0"]
     assert measured["light"][2] == "rgb(244, 246, 248)" and measured["dark"][2] == "rgb(14, 18, 23)"
+    assert (measured["light"][5], measured["dark"][5]) == (
+        "rgb(26, 31, 37)",
+        "rgb(229, 233, 238)",
+    )  # letters of figures
     chromium(f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 
