@@ -25,7 +25,9 @@ __all__ = ["ConfiguredStages"]
 #: Id of the table of traditional features, which not all bundles have.
 TRADITIONAL = "traditional_table"
 #: Settings that change no result, so that a comparison may go on with other values; a datalist's content counts.
-FREE = ("quiet", "device", "cache_dir", "num_workers", "datalist")
+FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist")
+#: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages.
+SHARED = {"cache": "both"}
 #: Datalists, by whose content a comparison is known.
 DATALISTS = ("datalist", ELSEWHERE := "pretraining_datalist")
 #: Path of the datalist from the folder of the outputs, for the page of the comparison.
@@ -125,7 +127,7 @@ class ConfiguredStages:
         own = [self.configs.path(name) for of, name in self.stage_overlays if of == stage]
         files = [*self.configs.files(stage), *self.overlays, *own, *overlays]
         known = ConfigParser.load_config_files(files)
-        wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
+        wanted = {**SHARED, **({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
