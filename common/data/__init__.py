@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from .names import class_names, selected_modalities, subject_index
     from .samplers import CandidateBatchSampler
     from .slices import slice_datalist
-    from .volume_cache import DiskCacheDataset, cached_dataset
+    from .volume_cache import DiskCacheDataset, SharedCacheDataset, cached_dataset
 
 __all__ = [
     "CandidateBatchSampler",
     "Clusters",
     "DiskCacheDataset",
     "ModalityStatistics",
+    "SharedCacheDataset",
     "assign_folds",
     "balance_classes",
     "by_modality",

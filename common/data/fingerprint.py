@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -78,7 +78,7 @@ def _of_object(value: Any, inner: tuple[int, ...]) -> Any:
         return [
             _name(value),
             _code(value.__code__),
-            _plain([value.__defaults__, value.__kwdefaults__, captured], inner),
+            _plain([value.__defaults__, value.__kwdefaults__, captured, _referred(value)], inner),
         ]
     if isinstance(value, np.random.RandomState | np.random.Generator | torch.Generator):
         return type(value).__name__  # a state, not a setting
@@ -92,6 +92,20 @@ def _of_object(value: Any, inner: tuple[int, ...]) -> Any:
     if isinstance(value, ImageReader):
         settings.pop("filenames", None)
     return [_name(type(value)), _plain(settings, inner)]
+
+
+def _referred(function: FunctionType) -> dict[str, Any]:
+    """Values of the ids to which a function that is an expression of a config refers, as MONAI passes them."""
+    refs = function.__globals__.get("__local_refs", {})
+    return {name: refs[name] for name in _texts(function.__code__) if name in refs}
+
+
+def _texts(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _texts(constant)
+        elif isinstance(constant, str):
+            yield constant
 
 
 def _array(array: np.ndarray) -> list[str]:

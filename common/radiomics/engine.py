@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,19 +134,20 @@ def _measure_type(
 
 
 def _texture(
-    name: str, image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, args: Mapping[str, Any]
+    name: str, image: np.ndarray, mask: sitk.Image, settings: RadiomicsSettings, args: Mapping[str, Any]
 ) -> dict[str, float]:
     from .grey_levels import GreyLevels
     from .texture import texture_features
 
-    levels = GreyLevels.of(image, args["neighbourhood"], settings.max_levels, args)
+    volume = math.prod(mask.GetSpacing())
+    levels = GreyLevels.of(image, args["neighbourhood"], settings.max_levels, args, volume)
     values = texture_features(image, mask, settings.feature_classes, {**args, "grey_levels": levels})
     return {f"{name}_{key}": value for key, value in values.items()}
 
 
 def _by_pyradiomics(
     image_type: str, source: Source, mask: sitk.Image, args: Mapping[str, Any]
-) -> Iterator[tuple[str, sitk.Image]]:
+) -> Iterator[tuple[str, np.ndarray]]:
     from radiomics import imageoperations
 
     logger.warning("radiomics: %s is left to PyRadiomics on the whole image, which is slow", image_type)
@@ -155,7 +157,7 @@ def _by_pyradiomics(
     lesion = sitk.GetImageFromArray(whole)
     lesion.CopyInformation(source.image)
     for image, name, _ in getattr(imageoperations, f"get{image_type}Image")(source.image, lesion, **args):
-        yield name, source.box.crop(image)
+        yield name, sitk.GetArrayViewFromImage(image)[source.box.slices].copy()
 
 
 def _in_one_line(error: Exception) -> str:

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ..images.itk_volumes import as_plane, read_mask, read_volume
 from .engine import Measured, measure_lesion
@@ -98,7 +99,13 @@ def one_thread() -> Iterator[None]:
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
-        with threadpool_limits(1):
+        with _libraries().limit(limits=1):
             yield
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The loaded libraries of threads, searched once, which takes some milliseconds."""
+    return ThreadpoolController()

@@ -7,7 +7,7 @@ Here each filter gets enough of the image to reproduce the values of the whole i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
@@ -21,7 +21,7 @@ from .laplacian import laplacian_of_gaussian
 
 __all__ = ["FILTERS", "Source", "filter_names"]
 
-Images = Iterator[tuple[str, sitk.Image]]
+Images = Iterator[tuple[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,15 @@ class Source:
     box: Box
 
     @cached_property
-    def extreme(self) -> np.number:
-        """The value of the image with the largest magnitude."""
+    def top(self) -> float:
+        """The largest magnitude of the whole image."""
         values = sitk.GetArrayViewFromImage(self.image)
-        low, high = values.min(), values.max()
-        return low if -float(low) > float(high) else high
+        return max(-float(values.min()), float(values.max()))
+
+    @property
+    def values(self) -> np.ndarray:
+        """The voxels of the box, a view."""
+        return sitk.GetArrayViewFromImage(self.image)[self.box.slices]
 
 
 def filter_names(image_type: str, args: Mapping[str, Any], dimension: int) -> list[str]:
@@ -61,9 +65,8 @@ def filter_names(image_type: str, args: Mapping[str, Any], dimension: int) -> li
 
 def _original(source: Source, args: Mapping[str, Any]) -> Images:
     """With at least 32 bits: with NumPy 2, the upper bin edges of 8 and 16 bits overflow in ``getBinEdges``."""
-    part = source.box.crop(source.image)
-    narrow = np.dtype(sitk.GetArrayViewFromImage(part).dtype)
-    yield "original", sitk.Cast(part, sitk.sitkInt32) if narrow.kind in "iu" and narrow.itemsize < 4 else part
+    values = source.values
+    yield "original", values.astype(np.int32) if values.dtype.kind in "iu" and values.itemsize < 4 else values
 
 
 def _log(source: Source, args: Mapping[str, Any]) -> Images:
@@ -81,15 +84,41 @@ def _log_name(sigma: float) -> str:
 def _wavelet(source: Source, args: Mapping[str, Any]) -> Images:
     """The transform is periodic: near a border the box depends on the opposite side, so the axis is not cropped."""
     import pywt
-    from radiomics import imageoperations
 
-    levels = args.get("start_level", 0) + args.get("level", 1)
-    margin = levels * (pywt.Wavelet(args.get("wavelet", "coif1")).dec_len + 2)
+    wavelet = pywt.Wavelet(args.get("wavelet", "coif1"))
+    skipped, levels = args.get("start_level", 0), args.get("level", 1)
     size, outer = source.image.GetSize(), source.box
-    for axis in _wavelet_axes(args, len(size)):
-        outer = outer.grown_axis(len(size) - 1 - axis, margin, size)
-    for filtered, name, _ in imageoperations.getWaveletImage(outer.crop(source.image), None, **args):
-        yield name, source.box.within(outer).crop(filtered)
+    axes = _wavelet_axes(args, len(size))
+    for axis in axes:
+        outer = outer.grown_axis(len(size) - 1 - axis, (skipped + levels) * (wavelet.dec_len + 2), size)
+    part = sitk.GetArrayViewFromImage(source.image)[outer.slices]
+    part = np.pad(part, [(0, length % 2) for length in part.shape], "wrap")  # of even lengths, as PyRadiomics
+    names = filter_names("Wavelet", args, len(size))
+    for _ in range(skipped):
+        part = _subbands(part, wavelet, axes)[0]
+    for level in range(levels):
+        if level > 0:
+            part = _subbands(part, wavelet, axes)[0]
+        approximation, *details = _subbands(part, wavelet, axes, source.box.within(outer).slices)
+        yield from zip(names[level * len(details) : (level + 1) * len(details)], details, strict=True)
+    yield names[-1], approximation
+
+
+def _subbands(
+    values: np.ndarray, wavelet: Any, axes: Sequence[int], part: tuple[slice, ...] | None = None
+) -> list[np.ndarray]:
+    """One level of the stationary wavelet transform, LL..L first; each axis is cropped to ``part`` once transformed."""
+    import pywt
+
+    bands = [values]
+    for axis in reversed(range(values.ndim)):  # x first, as in the names
+        if axis in axes:
+            pairs = [pywt.swtn(band, wavelet, level=1, axes=(axis,))[0] for band in bands]
+            bands = [pair[letter] for pair in pairs for letter in "ad"]
+        if part is not None:
+            crop = (slice(None),) * axis + (part[axis],)
+            bands = [band[crop] for band in bands]
+    return bands
 
 
 def _wavelet_axes(args: Mapping[str, Any], dimension: int) -> list[int]:
@@ -105,20 +134,20 @@ def _gradient(source: Source, args: Mapping[str, Any]) -> Images:
 
     outer = source.box.grown([2] * source.image.GetDimension(), source.image.GetSize())
     for filtered, name, _ in imageoperations.getGradientImage(outer.crop(source.image), None, **args):
-        yield name, source.box.within(outer).crop(filtered)
+        yield name, sitk.GetArrayViewFromImage(filtered)[source.box.within(outer).slices].copy()
+
+
+#: Voxelwise transforms of intensities x as in PyRadiomics, scaled by the largest magnitude of the whole image.
+INTENSITY: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "Square": lambda x, top: (x * (1 / np.sqrt(top))) ** 2,
+    "SquareRoot": lambda x, top: np.sign(x) * np.sqrt(np.abs(x) * top),
+    "Logarithm": lambda x, top: np.sign(x) * np.log(np.abs(x) + 1) * (top / np.log(top + 1)),
+    "Exponential": lambda x, top: np.exp(np.log(top) / top * x),
+}
 
 
 def _intensity(image_type: str, source: Source, args: Mapping[str, Any]) -> Images:
-    """A voxelwise transform scaled by the largest magnitude of the whole image, which is appended to the box."""
-    from radiomics import imageoperations
-
-    part = sitk.GetArrayFromImage(source.box.crop(source.image))
-    lines = part.reshape(-1, part.shape[-1])
-    carrier = sitk.GetImageFromArray(np.concatenate([lines, np.full_like(lines[:1], source.extreme)]))
-    for filtered, name, _ in getattr(imageoperations, f"get{image_type}Image")(carrier, None, **args):
-        values = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(filtered)[:-1].reshape(part.shape))
-        values.SetSpacing(source.image.GetSpacing())
-        yield name, values
+    yield image_type.lower(), INTENSITY[image_type](source.values.astype(np.float64), source.top)
 
 
 #: By type of image: function ``(source, args) -> (name, filtered box), ...`` with the values of the whole image.
@@ -127,5 +156,5 @@ FILTERS: Mapping[str, Callable[[Source, Mapping[str, Any]], Images]] = {
     "LoG": _log,
     "Wavelet": _wavelet,
     "Gradient": _gradient,
-    **{name: partial(_intensity, name) for name in ("Square", "SquareRoot", "Logarithm", "Exponential")},
+    **{name: partial(_intensity, name) for name in INTENSITY},
 }

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from radiomics import imageoperations
 
-from .neighbours import Neighbourhood, Pairs
+from .neighbours import Neighbourhood, Neighbours
 
 __all__ = ["GreyLevels", "count_levels"]
 
@@ -22,7 +20,7 @@ class GreyLevels:
     """A lesion's intensities, discretised.
 
     Args:
-        values: level of each voxel of the lesion, from 1, in the order of NumPy.
+        values: level of each voxel of the lesion, from 1, in the order of NumPy, int32.
         present: levels that occur, ascending.
         rank: position of each voxel's level in ``present``.
         neighbourhood: the lesion's voxels in its box.
@@ -36,24 +34,30 @@ class GreyLevels:
     neighbourhood: Neighbourhood
     intensities: np.ndarray
     voxel_volume: float
-    _alike: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
-        cls, image: sitk.Image, neighbourhood: Neighbourhood, max_levels: int, args: Mapping[str, Any]
+        cls,
+        image: np.ndarray,
+        neighbourhood: Neighbourhood,
+        max_levels: int,
+        args: Mapping[str, Any],
+        voxel_volume: float = 1.0,
     ) -> GreyLevels:
         """Like ``imageoperations.binImage``, whose bin edges depend on the extremes alone.
 
         Args:
-            image: (filtered) image of the box.
+            image: (filtered) image of the box, with axes in the order of NumPy.
             neighbourhood: the lesion in the box.
             max_levels: maximum number of levels.
             args: PyRadiomics settings, of which ``binWidth`` and ``binCount`` are used.
+            voxel_volume: product of the spacings.
 
         Raises:
             ValueError: there are too many levels, or values that are not finite.
         """
-        values = sitk.GetArrayViewFromImage(image)[neighbourhood.mask]
+        values = image[neighbourhood.mask]
         extremes = np.array([values.min(), values.max()])
         if not np.isfinite(extremes).all():
             raise ValueError("values that are not finite")
@@ -62,10 +66,10 @@ class GreyLevels:
         if number > max_levels:
             raise ValueError(f"{number} grey levels; expected up to {max_levels}; set a larger binWidth, or binCount")
         edges = imageoperations.getBinEdges(extremes, **args)
-        levels = np.digitize(values, edges)
+        levels = np.digitize(values, edges).astype(np.int32)
         occurs = np.bincount(levels) > 0
-        rank, volume = (np.cumsum(occurs) - 1)[levels], math.prod(image.GetSpacing())
-        return cls(levels, np.flatnonzero(occurs), rank, neighbourhood, values, volume)
+        rank = (np.cumsum(occurs) - 1)[levels]
+        return cls(levels, np.flatnonzero(occurs), rank, neighbourhood, values, voxel_volume)
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -74,12 +78,20 @@ class GreyLevels:
         matrix[self.neighbourhood.mask] = self.values
         return matrix
 
-    def alike(self, pairs: Pairs) -> np.ndarray:
-        """Positions of the pairs of one level in ``pairs.graph``, found once for a matrix of zones and dependences."""
-        if self._alike.get("pairs") is not pairs:
-            same = self.rank[pairs.heads] == self.rank[pairs.graph.indices]
-            self._alike.update(pairs=pairs, found=np.flatnonzero(same))
-        return self._alike["found"]
+    def around(self, neighbours: Neighbours) -> np.ndarray:
+        """Levels of the neighbours of each voxel, ``[2 angles, voxels]``; 0 where a neighbour is not in the lesion."""
+        return self._once("around", neighbours, lambda: np.append(self.values, np.int32(0)).take(neighbours.index))
+
+    def alike(self, neighbours: Neighbours) -> np.ndarray:
+        """Whether the neighbours of each voxel have its level, ``[2 angles, voxels]``."""
+        return self._once("alike", neighbours, lambda: self.around(neighbours) == self.values)
+
+    def _once(self, name: str, neighbours: Neighbours, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """The result of ``compute``, kept for the other matrices that use the same neighbours."""
+        key = name, id(neighbours)
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
 
     @property
     def number(self) -> int:

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from radiomics import cMatrices
 from radiomics.gldm import RadiomicsGLDM
 from radiomics.glrlm import RadiomicsGLRLM
 from radiomics.glszm import RadiomicsGLSZM
 from radiomics.ngtdm import RadiomicsNGTDM
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from .all_at_once import AllAtOnce
 from .grey_levels import GreyLevels
-from .neighbours import MAX_VOXELS, by_angle
+from .neighbours import MAX_VOXELS
 from .sizes import size_features
 
 __all__ = ["FastDependence", "FastNeighbourhoodDifference", "FastRunLength", "FastSizeZone", "level_pairs", "listed"]
@@ -30,15 +29,13 @@ class FastDependence(AllAtOnce, RadiomicsGLDM):
         levels: GreyLevels = args["grey_levels"]
         if not listed(args):
             return None
-        pairs = levels.neighbourhood.pairs(args, args.get("distances", [1]))
-        if (most := args.get("gldm_a", 0)) == 0:
-            first, second = pairs.heads, pairs.graph.indices
-            alike = levels.alike(pairs)
+        neighbours = levels.neighbourhood.neighbours(args, args.get("distances", [1]))
+        if most := args.get("gldm_a", 0):
+            around = levels.around(neighbours)
+            near = (np.abs(around - levels.values) <= most) & (around > 0)
         else:
-            first, second = pairs.first, pairs.second
-            alike = np.flatnonzero(np.abs(levels.values[first] - levels.values[second]) <= most)
-        size = np.bincount(first[alike], minlength=pairs.voxels)
-        size += np.bincount(second[alike], minlength=pairs.voxels)
+            near = levels.alike(neighbours)
+        size = near.sum(0, dtype=np.uint16).astype(np.intp)
         counts, sizes = _count(levels.rank, size + 1, len(levels.present))
         names = "SmallDependence", "LargeDependence", "Dependence", ""
         return size_features(counts[None], levels.present, sizes, *names)
@@ -53,15 +50,26 @@ class FastSizeZone(AllAtOnce, RadiomicsGLSZM):
         levels: GreyLevels = args["grey_levels"]
         if not listed(args):
             return None
-        pairs = levels.neighbourhood.pairs(args)
-        neighbours, alike = pairs.graph.indices, levels.alike(pairs)
-        starts = np.searchsorted(alike, pairs.graph.indptr)
-        graph = csr_array((np.ones(len(alike)), neighbours[alike], starts), shape=pairs.graph.shape)
+        names = "SmallArea", "LargeArea", "SizeZone", "Zone"
+        mask, voxels = levels.neighbourhood.mask, levels.neighbourhood.voxels
+        if mask.ndim == 2:  # with eight neighbours PyRadiomics' search takes less than a graph of them
+            found = cMatrices.calculate_glszm(levels.matrix, mask, levels.number, voxels, False, 0)[0]
+            sizes = np.flatnonzero(found.any(axis=0))
+            return size_features(found[None, levels.present - 1][..., sizes], levels.present, sizes + 1, *names)
+        from scipy.sparse import csr_array  # here, as planes do not need its memory
+        from scipy.sparse.csgraph import connected_components
+
+        neighbours = levels.neighbourhood.neighbours(args)
+        alike = levels.alike(neighbours)[: len(neighbours.forward)]
+        starts = np.zeros(voxels + 1, dtype=np.int32)
+        np.cumsum(alike.sum(0, dtype=np.uint16), out=starts[1:])
+        tails = neighbours.forward_by_voxel[np.flatnonzero(alike.T)]
+        graph = csr_array((np.ones(len(tails)), tails, starts), shape=(voxels, voxels))
         number, zone = connected_components(graph, directed=False)
         level = np.empty(number, dtype=np.intp)
         level[zone] = levels.rank
         counts, sizes = _count(level, np.bincount(zone, minlength=number), len(levels.present))
-        return size_features(counts[None], levels.present, sizes, "SmallArea", "LargeArea", "SizeZone", "Zone")
+        return size_features(counts[None], levels.present, sizes, *names)
 
 
 class FastRunLength(AllAtOnce, RadiomicsGLRLM):
@@ -71,19 +79,20 @@ class FastRunLength(AllAtOnce, RadiomicsGLRLM):
     def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Features of the runs by level and length."""
         levels: GreyLevels = args["grey_levels"]
-        lines = levels.neighbourhood.lines(args) if listed(args) else None
-        if lines is None:
+        if not listed(args) or not len((lines := levels.neighbourhood.lines(args)).angles):
             return None
-        level, number = levels.rank[lines.order], len(levels.present)
-        starts = lines.breaks.copy()
-        starts[1:] |= level[1:] != level[:-1]
-        first = np.flatnonzero(starts)
-        length = np.diff(first, append=len(level))
-        longest = int(length.max())
-        cells = level[first] * longest + length - 1
-        parts = by_angle(np.searchsorted(first, lines.bounds))
-        counts = np.array([np.bincount(cells[part], minlength=number * longest) for part in parts], dtype=np.float64)
+        angles, number = len(lines.angles), len(levels.present)
+        alike = levels.alike(levels.neighbourhood.neighbours(args))
+        backward = alike[len(alike) // 2 :][lines.angles]
+        follows = backward.ravel()[lines.places]  # whether a voxel has the level of the one before
+        changes = np.flatnonzero(np.diff(follows, append=False))
+        first, last = changes[::2], changes[1::2]  # of each run of several voxels
+        length = last - first + 1
+        longest = int(length.max(initial=1))
+        cells = (first // levels.neighbourhood.voxels * number + levels.rank[lines.order[first]]) * longest + length - 1
+        counts = np.bincount(cells, minlength=angles * number * longest).astype(np.float64)
         counts, sizes = counts.reshape(-1, number, longest), np.arange(1, longest + 1)
+        counts[..., 0] = np.bincount(levels.rank) - counts @ sizes  # each voxel is in one run; the others are alone
         return size_features(counts, levels.present, sizes, "ShortRun", "LongRun", "RunLength", "Run")
 
 
@@ -96,11 +105,10 @@ class FastNeighbourhoodDifference(AllAtOnce, RadiomicsNGTDM):
         levels: GreyLevels = args["grey_levels"]
         if not listed(args):
             return None
-        pairs = levels.neighbourhood.pairs(args, args.get("distances", [1]))
-        values = levels.values.astype(np.float64)
-        mean = (pairs.graph @ values + pairs.backward @ values) / np.maximum(pairs.number, 1)
-        difference = np.where(pairs.number > 0, np.abs(values - mean), 0)  # as PyRadiomics
-        s, p = np.bincount(levels.rank, difference), np.bincount(levels.rank) / len(values)
+        neighbours = levels.neighbourhood.neighbours(args, args.get("distances", [1]))
+        mean = levels.around(neighbours).sum(0, dtype=np.int64) / np.maximum(neighbours.number, 1)
+        difference = np.where(neighbours.number > 0, np.abs(levels.values - mean), 0)  # as PyRadiomics
+        s, p = np.bincount(levels.rank, difference), np.bincount(levels.rank) / len(levels.rank)
         i, number, total = levels.present.astype(np.float64), len(levels.present), s.sum()
         distance = np.abs(i[:, None] - i)
         weight, weighted, sums = i * p, p * s, p[:, None] + p
@@ -109,8 +117,8 @@ class FastNeighbourhoodDifference(AllAtOnce, RadiomicsNGTDM):
         return {
             "Busyness": coarse / busy if busy else 0.0,
             "Coarseness": 1 / coarse if coarse else 1e6,
-            "Complexity": np.sum(distance * (weighted[:, None] + weighted) / sums) / len(values),
-            "Contrast": p @ square @ p * total / len(values) / (number * (number - 1)) if number > 1 else 0.0,
+            "Complexity": np.sum(distance * (weighted[:, None] + weighted) / sums) / len(levels.rank),
+            "Contrast": p @ square @ p * total / len(levels.rank) / (number * (number - 1)) if number > 1 else 0.0,
             "Strength": np.sum(sums * square) / total if total else 0.0,
         }
 
@@ -125,13 +133,12 @@ def level_pairs(args: Mapping[str, Any]) -> np.ndarray:
         The matrices over the levels that occur.
     """
     levels: GreyLevels = args["grey_levels"]
-    pairs = levels.neighbourhood.pairs(args, args.get("distances", [1]))
-    number = len(levels.present)
-    cells = levels.rank[pairs.first]
-    cells *= number
-    cells += levels.rank[pairs.second]
-    parts = [np.bincount(cells[part], minlength=number**2) for part in by_angle(pairs.bounds)]
-    return np.array(parts, dtype=np.float64).reshape(-1, number, number)
+    forward, number = levels.neighbourhood.neighbours(args, args.get("distances", [1])).forward, len(levels.present)
+    there = np.append(levels.rank, number)[forward]  # the last column is of voxels without a neighbour
+    there += levels.rank * (number + 1)
+    there += np.arange(len(forward))[:, None] * (number * (number + 1))
+    counts = np.bincount(there.ravel(), minlength=len(forward) * number * (number + 1))
+    return counts.reshape(-1, number, number + 1)[..., :-1].astype(np.float64)
 
 
 def listed(args: Mapping[str, Any]) -> bool:

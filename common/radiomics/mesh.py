@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from itertools import pairwise
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from radiomics import cShape
 from radiomics.shape import RadiomicsShape
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
 
 __all__ = ["FastShape", "measure_mesh"]
 
@@ -88,6 +85,9 @@ def _cube(code: int) -> np.ndarray:
 
 def _diameters(corners: np.ndarray, spacing: np.ndarray) -> tuple[float, ...]:
     """Largest distances between points of the surface, which are half-way between a voxel inside and one outside."""
+    from scipy.spatial import ConvexHull  # here and below, as planes do not need this memory
+    from scipy.spatial.distance import pdist
+
     points = []
     for axis in range(3):
         place = np.array(np.nonzero(np.diff(corners, axis=axis))) * 2  # in half voxels; uint8 wraps, but not to 0
@@ -102,31 +102,29 @@ def _diameters(corners: np.ndarray, spacing: np.ndarray) -> tuple[float, ...]:
 def _diameter_of_planes(surface: np.ndarray, axis: int, spacing: np.ndarray) -> float:
     """Largest distance between two points in one plane orthogonal to ``axis``.
 
-    The two are the first or last of their row and of their column. Planes are searched from the widest to those too
-    narrow to have a larger distance.
+    A plane's largest width along eight directions is a distance of two of its points up to the cosine of half the angle
+    between neighbouring directions, so that only the planes of nearly the largest width are searched.
     """
+    from scipy.spatial.distance import pdist
+
     row, column = (other for other in range(3) if other != axis)
-    ends = _ends(surface, axis, row, column) & _ends(surface, axis, column, row)
-    points = surface[ends]
-    points = points[np.argsort(points[:, axis], kind="stable")]
-    bounds = np.flatnonzero(np.diff(points[:, axis], prepend=-1, append=-1))
-    planes = [points[low:up, [row, column]] * (spacing[[row, column]] / 2) for low, up in pairwise(bounds.tolist())]
-    widest = 0.0
-    for width, plane in sorted(((np.hypot(*np.ptp(plane, axis=0)), plane) for plane in planes), key=lambda p: -p[0]):
-        if width <= widest:
-            break
-        widest = max(widest, float(pdist(plane).max(initial=0.0)))
-    return widest
+    points = surface[np.argsort(surface[:, axis].astype(np.uint16), kind="stable")]
+    starts = np.flatnonzero(np.diff(points[:, axis], prepend=-1))
+    step = spacing[[row, column]] / 2
+    angles = np.arange(8) * np.pi / 8
+    along = (points[:, [row, column]] * step) @ np.array([np.cos(angles), np.sin(angles)])
+    widths = (np.maximum.reduceat(along, starts) - np.minimum.reduceat(along, starts)).max(axis=1)
+    largest = 0.0
+    for number in np.flatnonzero(widths >= widths.max() * (np.cos(np.pi / 16) - 1e-9)):
+        plane = points[starts[number] : [*starts, None][number + 1], [row, column]]
+        ends = _ends(*plane.T) & _ends(*plane.T[::-1])
+        largest = max(largest, float(pdist(plane[ends] * step).max(initial=0.0)))
+    return largest
 
 
-def _ends(surface: np.ndarray, axis: int, row: int, column: int) -> np.ndarray:
-    """Whether a point is the first or the last of its row in its plane."""
-    extent = surface.max(axis=0) + 1
-    line = surface[:, axis] * extent[row] + surface[:, row]
-    order = np.argsort(line * extent[column] + surface[:, column])
-    line = line[order]
-    change = np.ones(len(line) + 1, dtype=bool)
-    change[1:-1] = line[1:] != line[:-1]
-    ends = np.empty(len(line), dtype=bool)
-    ends[order] = change[:-1] | change[1:]
-    return ends
+def _ends(line: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Whether a point is the first or the last on its line; the largest distance is between two such points."""
+    first, last = np.full(line.max() + 1, place.max()), np.zeros(line.max() + 1, dtype=place.dtype)
+    np.minimum.at(first, line, place)
+    np.maximum.at(last, line, place)
+    return (place == first[line]) | (place == last[line])

@@ -62,12 +62,12 @@ def feature_class(name: str) -> type[RadiomicsFeaturesBase]:
 
 
 def texture_features(
-    image: sitk.Image, mask: sitk.Image, classes: Mapping[str, Sequence[str] | None], args: Mapping[str, Any]
+    image: np.ndarray, mask: sitk.Image, classes: Mapping[str, Sequence[str] | None], args: Mapping[str, Any]
 ) -> dict[str, float]:
     """Features of one (filtered) image, except shape.
 
     Args:
-        image: image of the box around the lesion.
+        image: (filtered) image of the box around the lesion, with axes in the order of NumPy.
         mask: mask of the same box, with PyRadiomics' ``label`` in the lesion.
         classes: names of features by class, as ``featureClass`` in a parameter file; no names mean all features.
         args: PyRadiomics settings, with ``grey_levels``.
@@ -83,12 +83,15 @@ def texture_features(
 
 
 def class_features(
-    name: str, image: sitk.Image, mask: sitk.Image, wanted: Sequence[str] | None, args: Mapping[str, Any]
+    name: str, image: np.ndarray | sitk.Image, mask: sitk.Image, wanted: Sequence[str] | None, args: Mapping[str, Any]
 ) -> dict[str, float]:
     """Features of one class, with arguments as in :func:`texture_features`; no ``wanted`` names mean all features."""
     wanted_class = feature_class(name)
     if issubclass(wanted_class, AllAtOnce) and (values := wanted_class.values(wanted, args)) is not None:
         return {f"{name}_{feature}": float(value) for feature, value in values.items()}
+    if isinstance(image, np.ndarray):
+        image = sitk.GetImageFromArray(image)
+        image.SetSpacing(mask.GetSpacing())
     measure = wanted_class(image, mask, **args)
     for feature in wanted or []:
         measure.enableFeatureByName(feature)

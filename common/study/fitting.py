@@ -71,6 +71,7 @@ def _estimate(
         "left_out": {name: _budget_of(seconds, spent) for name, seconds in fitted.dropped.items()},
         "memory_gb": round(max((cost.memory for cost in costs.values()), default=0) / 1e9, 2),
         "disk_gb": round(disk / 1e9 + 0.01, 2),
+        "waited": round(max((cost.waited for cost in costs.values()), default=0), 2),
         "stages": [{**_entry(stage), "runs": stage.runs} for stage in needed],
         "measured": {key: _rounded(cost) for key, cost in costs.items()},
     }

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ..programs import command_of
+from ..setting_text import component_name, setting_text
 from .plan import PLAN, Plan
 from .progress import duration
 
 __all__ = ["describe_plan"]
 
-BUSY = 0.3  # load of other processes for each processor, from which the plan says so
+BUSY = 0.3  # load of other processes for each processor, or share of the measured time, from which the plan says so
 
 
 def describe_plan(study: Path, plan: Plan) -> str:
@@ -85,10 +86,13 @@ def _warnings(plan: Plan) -> Iterator[str]:
             f"WARNING: this is the shortest study, and it may not keep the budget, of which a fifth is in reserve; "
             f"--budget {needed} is enough."
         )
-    if (load := machine.get("load", 0.0)) >= BUSY * machine["cores"]:
+    load, waited = machine.get("load", 0.0), estimate.get("waited", 0.0)
+    if load >= BUSY * machine["cores"] or waited >= BUSY:
+        slower = f", {1 / (1 - waited):.1f} times as long at the pace of the measurement" if waited < 1 else ""
         yield (
-            f"WARNING: other processes keep about {load:.1f} processors busy, so the times may be wrong; delete "
-            f"{PLAN} and plan again without them, or trust the time left in the bar, which follows the pace."
+            f"WARNING: other processes keep about {load:.1f} processors busy. The times are those of an idle machine: "
+            f"waiting for processors, {waited:.0%} of the measured time, is not in them. Beside other work the "
+            f"study takes longer{slower}; the time left in the bar follows the pace."
         )
     if estimate["memory_gb"] > 0.8 * machine["device_memory_gb"]:
         yield f"WARNING: {machine['device_memory_gb']} GB of memory are free; set a smaller batch_size or image_size."
@@ -104,6 +108,5 @@ def _next(study: Path, plan: Plan) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("_target_", "...")).rpartition(".")[2]
-    return str(value)
+    """A component by its name alone, as its arguments are in the plan."""
+    return (isinstance(value, dict) and component_name(value)) or setting_text(value)

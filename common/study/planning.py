@@ -17,6 +17,7 @@ from ..temporary import temporary_folder
 from .budget import read_duration
 from .cohort import Cohort, describe_cohort
 from .fitting import fit_plan
+from .idle_time import idle_seconds, moment
 from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages
@@ -234,7 +235,8 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
 def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float, bool]:
     """Costs of the trainings, seconds of the traditional features of an image, and whether float32 is faster.
 
-    Depthwise convolutions, for one, are slower in bfloat16 on a processor: where a rule has chosen it, both are timed.
+    Depthwise convolutions, for one, are slower in bfloat16 on a processor: where a rule has chosen it, both are timed
+    on the first training, whose network the others have too.
     """
     radiomics = _measure_radiomics(table, study) if any("radiomics" in text for text in table.plan.methods) else 0.0
     names = {key: found for key in ("labels", "modality") if (found := _names(study, key))}
@@ -242,13 +244,9 @@ def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str
     runs = [replace(run, overrides={**run.overrides, **cache}) for run in table.to_measure(machine.device)]
     rows = [{**row, "fold": 0} for row in table.for_measurement()]
     both = "amp" in table.plan.reasons and not machine.is_gpu
-    plain = [replace(run, key=f"{run.key} in float32", overrides={**run.overrides, "amp": False}) for run in runs]
     with temporary_folder() as folder:
-        found = measure_stages([*runs, *(plain if both else [])], rows, folder, names)
-    costs = {run.key: found[run.key] for run in runs}
-    in_float32 = {run.key: found[f"{run.key} in float32"] for run in runs} if both else costs
-    faster = sum(cost.step for cost in in_float32.values()) < sum(cost.step for cost in costs.values())
-    return in_float32 if faster else costs, radiomics, faster
+        costs, faster = measure_stages(runs, rows, folder, names, try_float32=both)
+    return costs, radiomics, faster
 
 
 def _names(study: Path, key: str) -> Any:
@@ -264,10 +262,10 @@ def _measure_radiomics(table: StageTable, study: Path, number: int = 4) -> float
     settings = table.plan.settings.get("radiomics_settings", ids.get("radiomics_settings"))
     if isinstance(settings, str) and settings.startswith("$@bundle_root + "):
         settings = str(table.configs.root) + settings.removeprefix("$@bundle_root + ").strip("'")
-    start = time.monotonic()
+    start = moment()
     extract_table(rows, cache_dir=study / "cache", settings=settings, num_workers=1, progress=False)
     cores = int(table.plan.machine["cores"])
-    return (time.monotonic() - start) / len(rows) / max(1, cores)
+    return idle_seconds(start, moment()) / len(rows) / max(1, cores)
 
 
 def _summary(cohort: Cohort) -> dict[str, Any]:

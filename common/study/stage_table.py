@@ -52,7 +52,7 @@ class StageTable:
         return found
 
     def to_measure(self, device: str) -> list[StageRun]:
-        """One run for each pre-training, and for each set of overlays of the training."""
+        """One run for each pre-training, and for each set of overlays of the training; a training first, if any."""
         runs: dict[str, StageRun] = {}
         for _, row in self.read():
             if isinstance(row.start, Encoder):
@@ -62,7 +62,7 @@ class StageTable:
             if isinstance(row, FineTuning):
                 run = self._run(training_config(self.plan.task), row.overlays, device)
                 runs[run.key] = run
-        return list(runs.values())
+        return sorted(runs.values(), key=lambda run: run.key.startswith(PRETRAIN))
 
     def stages(self, costs: Mapping[str, StageCost], radiomics: float) -> Iterator[Stage]:
         """Stages of all rows.
@@ -138,12 +138,14 @@ class StageTable:
     def _run(self, config: str, overlays: Sequence[str], device: str) -> StageRun:
         names = [*self.configs.files(config), *map(self.configs.path, [*self.plan.overlays, *overlays])]
         of_stage = self.plan.pretrain if config == PRETRAIN else self.plan.train
-        ids = {key for name in (config, *self.plan.overlays, *overlays) for key in self.configs.ids(name)}
+        ids = self.configs.ids(config, *self.plan.overlays, *overlays)
         whole = {"transductive": True, "all_subjects": True, "pretrained_encoder": None, "validation_fraction": 0.0}
         settings = {**({"modalities": list(self.modalities)} if self.modalities else {}), **self.plan.settings}
         overrides = {**settings, **of_stage, **whole, "device": device, "quiet": True}
         own = {key: value for key, value in overrides.items() if key.split("#")[0] in ids}
-        return StageRun(self._key(config, overlays), tuple(names), {**own, "dataset_dir": self.plan.dataset_dir})
+        size = {**ids, **own}.get("batch_size")
+        own["dataset_dir"] = self.plan.dataset_dir
+        return StageRun(self._key(config, overlays), tuple(names), own, size if isinstance(size, int) else 1)
 
     def for_measurement(self) -> list[dict[str, Any]]:
         """Rows for the measured runs: two batches of the largest one, the classes in turn."""

@@ -65,7 +65,7 @@ class Study:
             if ours:  # a study that is refused leaves nothing
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        Journal(self.folder).write(next=f"{command_of('study')} finish {self._shown}")
+        Journal(self.folder).write(next=self._next(), folder=str(self.folder))
         self.say(describe_plan(Path(self._shown), plan))
         return plan
 
@@ -100,9 +100,12 @@ class Study:
         summary = json.loads((self.folder / COMPARE / "report" / "metrics.json").read_text(encoding="utf-8"))
         choice = choose_row(summary, journal["rows"], plan.final.get("method"), tested=plan.test_datalist is not None)
         report = self.folder / "report.html"
-        if not (self._is_concluded(report) and choice == journal["choice"]):
+        same = choice == journal["choice"] and journal["folder"] == str(self.folder)  # or its commands are others
+        if not (same and self._is_concluded(report)):
             with self._step("conclude") as terminal, watching([Watched("report", None, REPORT)], terminal, "conclude"):
-                Journal(self.folder).write(choice=choice, next=f"{command_of('study')} finish {self._shown}")
+                final = journal["final"] if choice == journal["choice"] else None
+                entries = {"choice": choice, "final": final, "next": self._next(final), "folder": str(self.folder)}
+                Journal(self.folder).write(**entries)
                 report = self._write_report()
         self.say(_verdict(summary, choice))
         self.say(f"report: {self._as_typed(report)}")
@@ -133,10 +136,20 @@ class Study:
         return archive
 
     def _conclude_with(self, entry: Mapping[str, Any]) -> None:
-        """Note the final model, and write the report with it."""
-        command = _use(Path(self._as_typed(self.folder / entry["archive"])), read_plan(self.folder))
-        Journal(self.folder).write(final=entry, next=command)
-        self._write_report()
+        """Note the final model, and write its command, in which nothing else differs, into the report."""
+        from ..evaluation.reports.study.page import renew_next_command
+        from ..evaluation.reports.study.settings_box import next_of_study
+
+        Journal(self.folder).write(final=entry, next=self._next(entry))
+        report, found = self.folder / "report.html", next_of_study(Journal(self.folder).content)
+        if not (found and self._is_concluded(report) and renew_next_command(report, *found)):
+            self._write_report()
+
+    def _next(self, final: Mapping[str, Any] | None = None) -> str:
+        """The command that finishes the study, or applies its final model."""
+        if final is None:
+            return f"{command_of('study')} finish {self._shown}"
+        return _use(Path(self._as_typed(self.folder / final["archive"])), read_plan(self.folder))
 
     @property
     def _shown(self) -> str:

@@ -74,6 +74,9 @@ def busi_datalist(
         logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds: %s", root, CHECK)
     else:
         rows, problems = _from_table(root, classes)
+    if others := [name for name in CLASSES if name not in classes]:
+        what, every = " and ".join(others), ",".join(CLASSES)
+        logger.info("%s: images of %s are left out; --classes %s takes all", root, what, every)
     return write_cohort(
         root,
         output,

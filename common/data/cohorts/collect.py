@@ -142,7 +142,8 @@ def write_cohort(
     shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)
     shares += f", {counts[None]} without a label" if shares and counts[None] else ""
     shares = shares or ("label maps" if maps else "no labels")
-    logger.info("%s: %d rows (%s), %d dropped", path, len(rows), shares, len(problems))
+    dropped = f", {len(problems)} dropped" if problems else ""
+    logger.info("%s: %d rows (%s)%s", path, len(rows), shares, dropped)
     if labels and not maps:
         logger.info("%s: labels %s", path, ", ".join(f"{label} -> {index}" for index, label in enumerate(labels)))
     return path

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...as_trained import agreed_settings
+from ...as_trained import agreed_settings, settings_of
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...exported_inference import input_shape, is_other
@@ -89,9 +89,10 @@ def read_classifier(
     settings = dict(settings or {})
     of_metadata = {key: value for key, value in settings.items() if key.startswith(META)}
     configs = read_configs(folder, overlays, {key: settings[key] for key in settings if key not in of_metadata})
-    configs = put_recorded(configs, recorded or {})
     weights = weights_file(folder, weights)
     record = read_training_record(weights)
+    trained = {} if record is None or recorded is None else settings_of(record, str(folder), "train")
+    configs = put_recorded(configs, recorded or {}, trained)
     configs["train"] = {**configs["train"], **_hyper_parameters(record, configs["train"], settings)}
     inference = eager_inference(configs, _probabilities(calibrated), weights)
     shape = input_shape(inference)

@@ -52,19 +52,25 @@ def read_configs(
     return configs
 
 
-def put_recorded(configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def put_recorded(
+    configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str, Any], trained: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """Configs with the settings of a checkpoint: ``train`` with all, others with those plain ones whose ids they have.
+
+    ``inference`` has the defaults of the weights that ship, so it gets what the training left at its default, too.
 
     Args:
         configs: result of :func:`read_configs`.
-        recorded: ids of ``train`` and their values.
+        recorded: ids of ``train`` and their values in the checkpoint where they differ from ``train``.
+        trained: all of the checkpoint.
     """
     changed = {name: dict(config) for name, config in configs.items()}
     for name, config in changed.items():
         if name == "train":
             config |= recorded
         elif _MARK in config:
-            config |= {key: value for key, value in recorded.items() if key in config and not _is_own(key, value)}
+            values = {**trained, **recorded} if name == "inference" else recorded
+            config |= {key: value for key, value in values.items() if key in config and not _is_own(key, value)}
     return changed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,13 @@ __all__ = ["ConfiguredStages"]
 #: Id of the table of traditional features, which not all bundles have.
 TRADITIONAL = "traditional_table"
 #: Settings that change no result, so that a comparison may go on with other values; a datalist's content counts.
-FREE = ("quiet", "device", "cache_dir", "num_workers", "datalist")
+FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist")
+#: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages.
+SHARED = {"cache": "both"}
+#: Datalists, by whose content a comparison is known.
+DATALISTS = ("datalist", ELSEWHERE := "pretraining_datalist")
+#: Path of the datalist from the folder of the outputs, for the page of the comparison.
+PLACE = "place"
 #: Configs that a comparison runs.
 STAGES = (
     *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
@@ -120,7 +127,7 @@ class ConfiguredStages:
         own = [self.configs.path(name) for of, name in self.stage_overlays if of == stage]
         files = [*self.configs.files(stage), *self.overlays, *own, *overlays]
         known = ConfigParser.load_config_files(files)
-        wanted = {**({"modalities": self.modalities} if self.modalities else {}), **self.settings}
+        wanted = {**SHARED, **({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
@@ -138,7 +145,7 @@ class ConfiguredStages:
 
     def _identity(self) -> dict[str, Any]:
         """Settings that must be equal in all runs of one comparison."""
-        elsewhere = {"pretraining_datalist": str(self.elsewhere)} if self.elsewhere else {}
+        elsewhere = {ELSEWHERE: file_digest(self.elsewhere, "sha256")} if self.elsewhere else {}
         overlays = [*self._names(self.overlays), *(":".join(each) for each in self.stage_overlays)]
         digest = file_digest(self.datalist, "sha256")
         return {"settings": self.settings, "overlays": overlays, "datalist": digest, **elsewhere}
@@ -159,6 +166,9 @@ class ConfiguredStages:
             found = json.loads(path.read_text()) if path.is_file() else identity
             found = {"datalist": identity["datalist"], **found}  # earlier versions wrote none, and paths of overlays
             found |= {"overlays": self._names(found.get("overlays", ()))}
+            if self.elsewhere and found.get(ELSEWHERE) == str(self.elsewhere):  # as well
+                found[ELSEWHERE] = identity[ELSEWHERE]
+            found.pop(PLACE, None)
             found, identity = ({**each, "settings": _counting(each["settings"])} for each in (found, identity))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it, or name another output_dir") from None
@@ -169,7 +179,8 @@ class ConfiguredStages:
     def _keep_identity(self) -> None:
         """Claim the folder for this comparison, once its first result is there."""
         if not self._claim.is_file():
-            write_atomically(self._claim, json.dumps(self._plain_identity(), indent=1))
+            place = {PLACE: os.path.relpath(self.datalist, self.output_dir)}
+            write_atomically(self._claim, json.dumps({**self._plain_identity(), **place}, indent=1))
 
     def _plain_identity(self) -> dict[str, Any]:
         return json.loads(json.dumps(self._identity(), default=str))
@@ -218,4 +229,4 @@ def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(name: str, before: Any, now: Any) -> str:
-    return "datalist with another content" if name == "datalist" else f"{name} {before} (now {now})"
+    return f"{name} with another content" if name in DATALISTS and before and now else f"{name} {before} (now {now})"

@@ -12,10 +12,11 @@ from typing import Any
 from ...errors import InputError, OptionError
 from ...tasks import Workers
 from .comparison import Comparison, Share
+from .dealt_folds import deal_folds
 from .label_checks import probe_problems
 from .methods import FineTuning, Probe
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
-from .repetitions import Repetition, deal_folds, repetitions, training_rows
+from .repetitions import Repetition, repetitions, training_rows
 
 __all__ = ["CrossValidation"]
 

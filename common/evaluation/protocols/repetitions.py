@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from ..fold_files import SEED
 
 __all__ = [
     "Repetition",
-    "deal_folds",
     "modality_names",
     "repetitions",
+    "seen_from",
     "subjects_of",
     "training_rows",
     "write_images_only",
@@ -91,34 +91,6 @@ def _held_out_folds(rows: Sequence[Mapping[str, Any]]) -> set[int]:
     return {row["fold"] for row in labelled if row.get("fold") is not None}
 
 
-def deal_folds(datalist: Path, repetition: Repetition, claimed: bool = True) -> None:
-    """Write a repetition's datalist, with the folds of its seed and absolute paths.
-
-    Args:
-        datalist: datalist of the cohort.
-        repetition: repetition, whose folder receives the datalist.
-        claimed: whether there are results with the folds of a datalist that is there already; else it is replaced.
-
-    Raises:
-        InputError: the file exists and differs, or :func:`~common.data.assign_folds` fails.
-    """
-    from ...data import assign_folds  # here, as the probe's worker processes don't need it
-
-    if repetition.seed is None:
-        return
-    content = read_datalist(datalist)
-    dealt = assign_folds(training_rows(datalist), num_folds=len(repetition.folds), seed=repetition.seed)
-    base = Path(os.path.abspath(datalist)).parent
-    for section, rows in (("training", dealt), ("testing", content.get("testing"))):
-        if rows:
-            content[section] = [dict(_absolute(row, base)) for row in rows]
-    path = repetition.output_dir / "datalist.json"
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    if claimed and path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise InputError(f"{path}: has other folds or another cohort than {datalist} has now; name another output_dir")
-    write_atomically(path, text)
-
-
 def modality_names(datalist: Path) -> list[str]:
     """Names of a cohort's modalities in the order of their indices; empty if the datalist does not name them.
 
@@ -170,25 +142,12 @@ def write_images_only(datalist: Path, path: Path) -> Path:
     content, base, folder = read_datalist(datalist), datalist.parent.absolute(), path.parent.absolute()
     rows = [{key: row[key] for key in row if key not in ("label", "mask")} for row in training_rows(datalist)]
     kept = {key: content[key] for key in ("modality",) if key in content}
-    training = [
-        {key: _seen_from(folder, row[key], base) if key == "image" else row[key] for key in row} for row in rows
-    ]
+    training = [{key: seen_from(folder, row[key], base) if key == "image" else row[key] for key in row} for row in rows]
     return write_atomically(path, json.dumps({**kept, "training": training}, indent=1))
 
 
-def _absolute(row: Mapping[str, Any], base: Path) -> Iterator[tuple[str, Any]]:
-    """The row's items with absolute paths; a missing modality stays ``None``."""
-    for key, value in row.items():
-        if key not in ("image", "mask") or value is None:
-            yield key, value
-        elif isinstance(value, list):
-            yield key, [item if item is None else os.path.normpath(base / item) for item in value]
-        else:
-            yield key, os.path.normpath(base / value)
-
-
-def _seen_from(folder: Path, value: Any, base: Path) -> Any:
+def seen_from(folder: Path, value: Any, base: Path) -> Any:
     """Paths that are relative to ``base`` as relative to a folder; all else as it is."""
     if isinstance(value, list):
-        return [_seen_from(folder, item, base) for item in value]
+        return [seen_from(folder, item, base) for item in value]
     return os.path.relpath(base / value, folder) if isinstance(value, str) and not os.path.isabs(value) else value

@@ -13,7 +13,7 @@ SHARE = 0.5  # of the memory for preprocessed images
 
 
 def memory(facts: Facts) -> Iterator[Choice]:
-    """bfloat16 where the processor has it; for cohorts larger than the memory half precision, a part, or the disk."""
+    """bfloat16 where the processor has it; for cohorts larger than the memory half precision or the disk."""
     if not facts.machine.is_gpu and facts.machine.bfloat16 and facts.default("amp") is not None:
         yield Choice("amp", True, "the processor computes in bfloat16")
     size = facts.setting("image_size") or facts.cohort.sample.shape
@@ -26,7 +26,5 @@ def memory(facts: Facts) -> Iterator[Choice]:
         return
     why = f"preprocessed images need {needed:.1f} GB, half of the memory is {allowed:.1f} GB"
     yield Choice("storage_dtype", "$torch.float16", why)
-    if needed / 2 > allowed and facts.default("cache") is not None:
+    if needed / 2 > allowed:
         yield Choice("cache", "disk", why)
-    elif needed / 2 > allowed:
-        yield Choice("cache_rate", round(allowed / (needed / 2), 2), why)

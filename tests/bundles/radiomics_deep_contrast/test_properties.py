@@ -1,5 +1,6 @@
 """MONAI's properties, by which the model zoo and MONAI Label find their way in a config."""
 
+from tests.bundles.shared.images import SharedImages
 from tests.bundles.shared.properties import SharedProperties
 
 
@@ -8,3 +9,7 @@ class TestProperties(SharedProperties):
     evaluating_configs = ["extract_features.yaml", "evaluate.yaml", "infer_hybrid.yaml"]
     classes = ["benign", "malignant"]
     version = "0.2.0"
+
+
+class TestImages(SharedImages):
+    files = 20

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.transforms import (
     Compose,
     CropForegroundd,
@@ -81,3 +82,10 @@ def test_things_that_point_to_each_other_come_to_an_end():
 def test_what_has_no_settings_is_reported():
     with pytest.raises(InputError, match="whose settings cannot be read"):
         fingerprint(partial(offset, by=iter([1])))
+
+
+def test_a_function_of_a_config_counts_with_the_values_of_the_ids_it_refers_to():
+    config = {"func": "$lambda image: [image[each] for each in @selected]"}
+    one, other, again = (ConfigParser({**config, "selected": chosen}) for chosen in ([0], [1], [0]))
+    found = [fingerprint(parser.get_parsed_content("func")) for parser in (one, other, again)]
+    assert found[0] != found[1] and found[0] == found[2]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 import signal
 
@@ -18,11 +19,12 @@ from monai.transforms import (
     SelectItemsd,
 )
 
-from common.data import DiskCacheDataset, cached_dataset, load_datalist
+from common.data import DiskCacheDataset, SharedCacheDataset, cached_dataset, load_datalist, volume_cache
 from common.errors import InputError
 from tests.python_commands import run_python
 
 KEYS = ["image", "label", "subject", "index", "age"]
+SELECTED = [["image", "index", "label"], ["image", "label"], ["image", "label", "subject", "row", "fold"]]
 
 
 class Counted(MapTransform):
@@ -183,13 +185,68 @@ def test_what_cannot_be_stored_is_reported(rows, tmp_path):
     assert not list(tmp_path.glob("*.npz"))
 
 
-def test_a_config_chooses_between_memory_disk_and_neither(rows, tmp_path):
-    kinds = {"memory": CacheDataset, "disk": DiskCacheDataset, "none": Dataset}
+def test_a_config_chooses_where_images_are_kept(rows, tmp_path):
+    kinds = {"memory": CacheDataset, "disk": DiskCacheDataset, "both": SharedCacheDataset, "none": Dataset}
     for cache, kind in kinds.items():
         dataset = cached_dataset(rows, preprocessing(), cache, tmp_path, progress=False)
         assert type(dataset) is kind
         same(dataset[2], Dataset(rows, preprocessing())[2])
-    with pytest.raises(InputError, match="cache: found 'ram', expected 'memory', 'disk' or 'none'"):
+    once = {cache: type(cached_dataset(rows, preprocessing(), cache, tmp_path, read_once=True)) for cache in kinds}
+    assert once == {"memory": Dataset, "disk": DiskCacheDataset, "both": DiskCacheDataset, "none": Dataset}
+    with pytest.raises(InputError, match="cache: found 'ram', expected one of memory, disk, both, none"):
         cached_dataset(rows, preprocessing(), "ram")
     with pytest.raises(InputError, match="cache_dir: found none"):
         cached_dataset(rows, preprocessing(), "disk")
+
+
+def test_memory_is_filled_from_the_files_of_other_runs_and_the_rest_read_from_them(rows, tmp_path):
+    assert calls_of(lambda: SharedCacheDataset(rows, preprocessing(), tmp_path, progress=False)) == len(rows)
+    for rate in (0.0, 0.5, 1.0):
+        found = []
+        dataset = SharedCacheDataset(rows, preprocessing(), tmp_path, rate, progress=False)
+        assert calls_of(lambda data=dataset, found=found: found.extend(data)) == 0
+        for one, other in zip(found, Dataset(rows, preprocessing()), strict=True):
+            same(one, other)
+
+
+def test_stages_that_select_other_columns_of_a_row_share_files_and_each_gets_its_own(rows, tmp_path):
+    selections = [Compose([*preprocessing().transforms[:-1], SelectItemsd(keys, True)]) for keys in SELECTED]
+    list(DiskCacheDataset(rows, selections[0], tmp_path))
+    for transform in selections:
+        found = []
+        assert calls_of(lambda t=transform, found=found: found.extend(DiskCacheDataset(rows, t, tmp_path))) == 0
+        for one, other in zip(found, Dataset(rows, transform), strict=True):
+            same(one, other)
+    with_mask = Compose([*preprocessing().transforms[:-1], SelectItemsd(["image", "mask"])])
+    assert calls_of(lambda: list(DiskCacheDataset(rows, with_mask, tmp_path))) == len(rows)
+
+
+def test_radiomics_are_those_of_the_run_and_not_of_the_file(rows, tmp_path):
+    transform = Compose([*preprocessing().transforms[:-1], SelectItemsd(["image", "radiomics"])])
+    for scale in (1.0, 2.0):
+        scaled = [{**row, "radiomics": torch.full([1500], scale)} for row in rows]
+        assert DiskCacheDataset(scaled, transform, tmp_path)[0]["radiomics"].eq(scale).all()
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def test_arrays_in_a_row_count_in_full(rows, tmp_path):
+    one, other = torch.zeros(5000), torch.zeros(5000)
+    other[2500] = 1.0  # printed, both look the same
+    for array in (one, other):
+        DiskCacheDataset([{**rows[0], "weights": array}], preprocessing(), tmp_path)[0]
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_without_space_for_files_comparisons_go_on_and_say_so(rows, tmp_path, caplog, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(volume_cache, "write_atomically", full)
+    dataset = cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)
+    same(dataset[1], Dataset(rows, preprocessing())[1])
+    assert "not kept for other runs (No space left on device)" in caplog.text
+    with pytest.raises(OSError, match="No space left"):
+        DiskCacheDataset(rows, preprocessing(), tmp_path)[0]
+    monkeypatch.setattr(volume_cache, "folder_problem", lambda folder: f"{folder}: cannot be written")
+    assert type(cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)) is CacheDataset
+    assert "not shared with other runs" in caplog.text

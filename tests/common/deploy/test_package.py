@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
 from common import InputError
 from common.data.phantoms import BrainPhantoms
@@ -304,11 +304,13 @@ def test_a_network_that_needs_more_than_an_image_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def recorded(weights, tmp_path_factory) -> Path:
-    """The same weights, which say how they were trained."""
+    """The same weights, which say how they were trained: intensities as train.yaml has them, inference.json has not."""
+    train = ConfigParser.load_config_file(FOLDERS[SIAM] / "configs/train.yaml")
+    scaling = {"scale_intensity": train["scale_intensity"]}
     record = {
         "bundle": SIAM,
         "config": "train",
-        "settings": {**SETTINGS[SIAM], "image_size": [27, 27, 27], "spacing": [2.0, 2.0, 2.0]},
+        "settings": {**SETTINGS[SIAM], "image_size": [27, 27, 27], "spacing": [2.0, 2.0, 2.0], **scaling},
         "options": {"datalist": "/home/someone/datalist.json"},
         "classes": ["control", "glioma"],
         "modalities": ["T2"],
@@ -333,6 +335,7 @@ def test_an_archive_of_weights_that_know_their_training_needs_no_setting(quick, 
         assert pred["pred"]["channel_def"] == {"0": "control", "1": "glioma", "2": "no call"}
         for config in (inference, train):
             assert config["box_size"] == [27, 27, 27] and config["spacing"] == [2.0, 2.0, 2.0]
+            assert config["scale_intensity"]["_target_"] == "ScaleIntensityd"
         record = read_training_record(folder / "models/model.pt")
         assert record["classes"] == ["control", "glioma"] and record["settings"]["channels"] == [4, 4, 4, 4]
         assert record["number_of_subjects"] == {"training": 1, "validation": 0}

@@ -49,7 +49,7 @@ def naive(p: np.ndarray) -> dict[str, float]:
 
 def test_features_by_histograms_and_symmetric_eigenvalues_are_the_formulas_averaged_over_the_angles():
     levels = np.random.default_rng(0).integers(1, 6, (4, 5, 6))
-    image = sitk.GetImageFromArray(levels.astype(np.float32))
+    image = levels.astype(np.float32)
     mask = np.ones(levels.shape, dtype=np.uint8)
     grey_levels = GreyLevels.of(image, Neighbourhood(mask == 1), 512, {"binWidth": 1})
     assert (grey_levels.matrix == levels).all() and grey_levels.number == 5
@@ -61,7 +61,7 @@ def test_features_by_histograms_and_symmetric_eigenvalues_are_the_formulas_avera
 
 
 def test_too_many_levels_and_values_that_are_no_numbers_are_refused_before_they_cost_anything():
-    image = sitk.GetImageFromArray(np.array([[0, 1e12], [3, 4]], dtype=np.float64))
+    image = np.array([[0, 1e12], [3, 4]])
     everywhere = np.ones((2, 2), dtype=bool)
     with pytest.raises(ValueError, match="40000000001 grey levels; expected up to 512"):
         GreyLevels.of(image, Neighbourhood(everywhere), 512, {})

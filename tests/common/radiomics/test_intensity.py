@@ -18,8 +18,8 @@ def test_percentiles_in_one_pass_and_moments_by_products_are_pyradiomics_values(
     values = np.random.default_rng(voxels).gamma(2, 100, voxels) - 50
     image = sitk.GetImageFromArray(values[None, None])
     mask = sitk.GetImageFromArray(np.ones((1, 1, voxels), dtype=np.uint8))
-    levels = GreyLevels.of(image, Neighbourhood(np.ones((1, 1, voxels), dtype=bool)), 512, {})
-    found = texture_features(image, mask, {"firstorder": []}, {"label": 1, "grey_levels": levels})
+    levels = GreyLevels.of(values[None, None], Neighbourhood(np.ones((1, 1, voxels), dtype=bool)), 512, {})
+    found = texture_features(values[None, None], mask, {"firstorder": []}, {"label": 1, "grey_levels": levels})
     expected = {
         f"firstorder_{name}": float(value) for name, value in RadiomicsFirstOrder(image, mask).execute().items()
     }

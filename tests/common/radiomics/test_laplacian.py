@@ -23,8 +23,6 @@ def test_the_box_is_that_of_itk_on_the_whole_image_bit_for_bit(dtype, shape, box
     whole = sitk.LaplacianRecursiveGaussianImageFilter()
     whole.SetNormalizeAcrossScale(True)
     whole.SetSigma(sigma)
-    expected = box.crop(whole.Execute(image))
+    expected = sitk.GetArrayFromImage(box.crop(whole.Execute(image)))
     found = laplacian_of_gaussian(image, box, sigma)
-    assert found.GetPixelID() == expected.GetPixelID() == sitk.sitkFloat32
-    assert found.GetSpacing() == image.GetSpacing()
-    assert (sitk.GetArrayFromImage(found) == sitk.GetArrayFromImage(expected)).all()
+    assert found.dtype == expected.dtype == np.float32 and (found == expected).all()

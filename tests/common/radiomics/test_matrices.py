@@ -50,7 +50,7 @@ def test_features_of_scattered_voxels_are_those_of_pyradiomics(setting, limit, m
         levels, mask = scattered_lesion(seed)
         args = {"binWidth": 1, "label": 1, **(setting if mask.ndim == 3 or "force2D" not in setting else {})}
         image, lesion = sitk.GetImageFromArray(levels), sitk.GetImageFromArray(mask.astype(np.uint8))
-        found = GreyLevels.of(image, Neighbourhood(mask), 512, args)
+        found = GreyLevels.of(levels, Neighbourhood(mask), 512, args)
         for name in CLASSES:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # means of no angle
@@ -70,7 +70,7 @@ def test_deprecated_features_have_no_value_as_in_pyradiomics():
     levels, mask = scattered_lesion(1)
     image, lesion = sitk.GetImageFromArray(levels), sitk.GetImageFromArray(mask.astype(np.uint8))
     args = {"binWidth": 1, "label": 1}
-    found = GreyLevels.of(image, Neighbourhood(mask), 512, args)
+    found = GreyLevels.of(levels, Neighbourhood(mask), 512, args)
     wanted = ["DependencePercentage", "DependenceEntropy", "GrayLevelNonUniformityNormalized"]
     values = class_features("gldm", image, lesion, wanted, {**args, "grey_levels": found})
     assert list(values) == ["gldm_DependenceEntropy"]

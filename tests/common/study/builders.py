@@ -50,7 +50,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         **{"box_size": [96, 96, 96], "image_size": "@box_size", "spacing": None, "batch_size": 24, "amp": "$x"},
         "scale_intensity": {"_target_": "ScaleIntensityd", "keys": "image", "minv": 0.0, "maxv": 255.0},
     },
-    "train": {"batch_size": 6, "validation_fraction": 0.2, "image_size": "@box_size", "cache_rate": 1.0},
+    "train": {"batch_size": 6, "validation_fraction": 0.2, "image_size": "@box_size", "cache": "memory"},
 }
 
 

@@ -15,6 +15,7 @@ from common.errors import InputError
 from common.evaluation.protocols.stages import Stages
 from common.study import Study, Wishes
 from common.study.finish import calibrate
+from common.study.journal import Journal
 from common.study.plan import Plan, read_plan, write_plan
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
 from tests.common.evaluation.protocols.without_figures import draw_nothing
@@ -127,6 +128,19 @@ def test_a_report_is_written_again_after_the_plan_has_changed_and_not_before(sta
     assert study.conclude() == report and report.read_text() == "kept"
     os.utime(study.folder / "plan.yaml", (report.stat().st_mtime + 1,) * 2)
     assert study.conclude().read_text() != "kept"
+
+
+def test_the_next_command_follows_a_study_that_was_moved(start, killer, tmp_path):
+    study = start("study")
+    study.conclude()
+    assert Journal(study.folder)["next"].endswith(f"finish {study.folder}")
+    moved = Study(study.folder.rename(tmp_path / "moved"), say=lambda _: None)
+    moved.conclude()
+    assert Journal(moved.folder)["next"].endswith(f"finish {moved.folder}")
+    moved.finish()
+    again = Study(moved.folder.rename(tmp_path / "again"), say=lambda _: None)
+    again.conclude()
+    assert f" {again.folder}/final/archive.zip " in Journal(again.folder)["next"]
 
 
 def test_each_step_does_what_is_missing_before_it(start, killer):

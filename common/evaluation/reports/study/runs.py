@@ -57,20 +57,51 @@ def _names(record: Mapping[str, Any]) -> dict[str, str]:
     return names
 
 
-def collapsed(curves: pd.DataFrame) -> list[str]:
-    """A line for each pre-training whose last epoch is beyond a bound of the collapse monitor."""
+def collapsed(curves: pd.DataFrame, budget: float | None = None) -> list[str]:
+    """A line for each pre-training whose last epoch is beyond a bound of the collapse monitor, and what to try.
+
+    Args:
+        curves: result of :func:`read_curves`.
+        budget: seconds of the study's budget, to which its epochs were fitted; ``None`` without one.
+    """
     found: list[str] = []
+    remedies: dict[str, None] = {}
     if curves.empty:
         return found
     for run, rows in curves[curves["pretraining"]].groupby("run", sort=False):
-        last = rows.iloc[-1]
+        last, remedy = rows.iloc[-1], _calmer(rows)
         if last.get("feature_std", np.nan) < LEAST_STD:
             found.append(f"{run}: all features are nearly equal (standard deviation {last['feature_std']:.2f} of 1)")
         elif last.get("effective_rank", np.nan) < LEAST_RANK:
             found.append(f"{run}: the features span few dimensions (effective rank {last['effective_rank']:.1f})")
         elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN:
             found.append(f"{run}: images hardly find their second view (rank {last['own_key_rank']:.2f}, chance 0.5)")
-    return found
+            remedy = _longer(rows, budget)
+        else:
+            continue
+        remedies[remedy] = None
+    return [*found, *remedies]
+
+
+def _calmer(rows: pd.DataFrame) -> str:
+    """What to try where features collapse."""
+    rate = float(rows["learning_rate"].max()) if "learning_rate" in rows else np.nan
+    lower = f"{rate / 10:.1g}, a tenth of now" if np.isfinite(rate) else "a tenth of now"
+    value = lower.partition(",")[0] if np.isfinite(rate) else "..."
+    return (
+        f"To try against a collapse: a learning rate of {lower}, or larger batches. Repeat the command with "
+        f'--pretrain "{{learning_rate: {value}}}" and another --output_dir'
+    )
+
+
+def _longer(rows: pd.DataFrame, budget: float | None) -> str:
+    """What to try where nothing is learnt."""
+    epochs = int(rows["epoch"].max())
+    option = f'--pretrain "{{max_epochs: {2 * epochs}}}"' if budget is None else f"--budget {2 * budget / 60:.0f}m"
+    return (
+        f"To try where little was learnt: a longer pre-training than {epochs} epochs. Repeat the command with {option} "
+        "and another --output_dir"
+    )
 
 
 def trained_networks(compare: Path, outcome: Outcome, predictions: pd.DataFrame) -> dict[int, Path]:

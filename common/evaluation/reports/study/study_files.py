@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 
 from ....datalist_json import read_datalist
 from ....errors import InputError
+from ....files import file_digest
 from ...predictions import Outcome, outcomes_of, read_predictions
 
 __all__ = [
@@ -141,10 +142,18 @@ def _datalist(folder: Path, compare: Path, named: str | Path | None) -> Path | N
     """The datalist of the cohort: as named, of the study, or of a repetition of a cross-validation."""
     if named is not None:
         return Path(os.path.abspath(named))
+    own = [folder / "datalist.json", *sorted(compare.glob("seed*/datalist.json"))]
+    return next((path for path in (*own, *_of_runs(compare)) if path.is_file()), None)
+
+
+def _of_runs(compare: Path) -> Iterator[Path]:
+    """The datalist of the runs: where it is seen from their folder, as in a folder that was moved, or as typed."""
     settings = compare / "settings.json"
-    of_run = read_json(settings).get("settings", {}).get("datalist") if settings.is_file() else None
-    candidates = [folder / "datalist.json", *sorted(compare.glob("seed*/datalist.json")), *([of_run] if of_run else [])]
-    return next((Path(path) for path in candidates if Path(path).is_file()), None)
+    found = read_json(settings) if settings.is_file() else {}
+    places = (found.get("place"), (found.get("settings") or {}).get("datalist"))
+    for path in (Path(os.path.normpath(compare / place)) for place in places if place):
+        if path.is_file() and found.get("datalist") in (None, file_digest(path, "sha256")):
+            yield path
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

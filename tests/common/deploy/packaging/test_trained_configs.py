@@ -7,7 +7,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from common import InputError
-from common.deploy.packaging.trained_configs import eager_inference, read_configs, with_known_sizes
+from common.deploy.packaging.trained_configs import eager_inference, put_recorded, read_configs, with_known_sizes
 from common.radiomics.scaling import FittedScaling
 from common.references import closure, evaluated, references
 from tests.common.deploy.tiny_bundles import FOLDERS, SETTINGS, SOFTMAX, random_weights, tiny_configs
@@ -32,6 +32,19 @@ def test_settings_reach_all_configs_that_have_them_and_no_overlay():
     assert configs["train"]["network_def"]["num_classes"] == 5
     with pytest.raises(InputError, match="bx_size: no config of siam3d_imbalance has this id"):
         read_configs(FOLDERS["siam3d_imbalance"], settings={"bx_size": 3})
+
+
+def test_inference_gets_what_the_training_left_at_its_default_as_its_own_defaults_are_of_the_weights_that_ship(bundle):
+    configs = read_configs(FOLDERS[bundle])
+    train, inference = configs["train"], configs["inference"]
+    trained = {key: value for key, value in train.items() if key in inference and not references(value)}
+    found = put_recorded(configs, {"image_size": [48, 48]}, {**trained, "image_size": [48, 48]})
+    for key in {"scale_intensity", "spacing", "apply_mask", "crop_foreground", "lesion_share"} & set(inference):
+        assert found["inference"][key] == train[key], key
+    assert found["inference"]["image_size"] == found["train"]["image_size"] == [48, 48]
+    assert found["inference"]["network_def"] == inference["network_def"]
+    assert found["pretrain"]["image_size"] == [48, 48]
+    assert all(found["pretrain"][key] == value for key, value in configs["pretrain"].items() if key != "image_size")
 
 
 def test_an_overlay_is_laid_over_what_it_is_for():

@@ -8,6 +8,7 @@ import pytest
 from common import bundle_root
 from common.errors import InputError
 from common.evaluation import CrossValidation
+from common.evaluation.reports.study.study_files import cohort_of
 
 ROWS = [{"subject": str(i), "label": i % 2, "fold": i % 3} for i in range(30)]
 
@@ -86,6 +87,40 @@ def test_encoders_of_other_patients_are_pre_trained_once_and_serve_all_folds(dat
         recorded(dataset, methods=["plain"], pretraining_datalist=others)
     with pytest.raises(InputError, match="transductive: found true beside pretraining_datalist"):
         recorded(dataset, methods=["plain"], pretraining_datalist=others, transductive=True)
+
+
+def test_other_patients_that_have_moved_are_the_same_and_more_of_them_are_not(dataset):
+    rows = [{"subject": "x"}, {"subject": "y"}]
+    others, moved = dataset / "others.json", dataset.parent / "moved.json"
+    others.write_text(json.dumps({"training": rows}))
+    recorded(dataset, methods=["plain"], pretraining_datalist=others)._keep_identity()
+    others.rename(moved)
+    recorded(dataset, methods=["plain"], pretraining_datalist=moved)._check_identity()
+    moved.write_text(json.dumps({"training": [*rows, {"subject": "z"}]}))
+    with pytest.raises(InputError, match="another comparison: pretraining_datalist with another content; name another"):
+        recorded(dataset, methods=["plain"], pretraining_datalist=moved)._check_identity()
+    with pytest.raises(InputError, match="another comparison: pretraining_datalist "):
+        recorded(dataset, methods=["plain"])._check_identity()
+
+
+def test_an_earlier_version_knew_other_patients_by_their_path(dataset):
+    (others := dataset / "others.json").write_text(json.dumps({"training": [{"subject": "x"}]}))
+    run = recorded(dataset, methods=["plain"], pretraining_datalist=others)
+    run._keep_identity()
+    claim = run.output_dir / "settings.json"
+    claim.write_text(json.dumps(json.loads(claim.read_text()) | {"pretraining_datalist": str(others)}))
+    run._check_identity()
+
+
+def test_the_page_finds_the_cohort_beside_outputs_that_were_moved_with_it(tmp_path):
+    (tmp_path / "one/data").mkdir(parents=True)
+    (tmp_path / "one/data/datalist.json").write_text(json.dumps({"training": ROWS}))
+    recorded(tmp_path / "one/data", methods=["plain"])._keep_identity()
+    moved = (tmp_path / "one").rename(tmp_path / "two")
+    path, rows = cohort_of(moved / "out", moved / "out", None)
+    assert path == moved / "data/datalist.json" and len(rows) == len(ROWS)
+    path.write_text(path.read_text() + " ")  # another one since
+    assert cohort_of(moved / "out", moved / "out", None) == (None, [])
 
 
 def test_supervised_is_trained_and_evaluated_on_every_fold_and_reported_beside(dataset):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from common.evaluation.protocols.repetitions import deal_folds, modality_names, repetitions, write_images_only
+from common.evaluation.protocols.dealt_folds import deal_folds
+from common.evaluation.protocols.repetitions import modality_names, repetitions, write_images_only
 from tests.common.evaluation.protocols.fake_bundle import write_cohort
 
 
@@ -42,8 +43,7 @@ def test_a_dealt_datalist_names_the_same_files_and_keeps_all_else(datalist, tmp_
         key: value for key, value in before.items() if key != "training"
     }
     row = after["training"][3]
-    assert row["image"] == [str(datalist.parent / "T1/3.png"), None]
-    assert row["mask"] == str(datalist.parent / "mask/3.png")
+    assert row["image"] == ["../../data/T1/3.png", None] and row["mask"] == "../../data/mask/3.png"
     for key in ("subject", "label"):
         assert [row[key] for row in after["training"]] == [row[key] for row in before["training"]]
     assert repetition.overrides == {"seed": 5, "datalist": str(tmp_path / "out/seed5/datalist.json")}
@@ -66,6 +66,30 @@ def test_folds_that_are_dealt_already_are_kept_and_others_refused(datalist, tmp_
     other = write_cohort(tmp_path / "other", subjects=24) / "datalist.json"
     with pytest.raises(InputError, match=r"seed5/datalist.json: has other folds or another cohort than .*other"):
         deal_folds(other, repetition)
+
+
+def test_dealt_folds_are_the_same_after_they_were_moved_with_the_cohort_and_find_one_that_was_moved_alone(tmp_path):
+    def deal(data: Path, out: Path) -> str:
+        (repetition,), _ = repetitions(data / "datalist.json", out, [5], None)
+        deal_folds(data / "datalist.json", repetition)
+        return (out / "seed5/datalist.json").read_text()
+
+    write_cohort(tmp_path / "one/data")
+    before = deal(tmp_path / "one/data", tmp_path / "one/out")
+    (tmp_path / "one").rename(tmp_path / "two")
+    assert deal(tmp_path / "two/data", tmp_path / "two/out") == before
+    (tmp_path / "two/data").rename(tmp_path / "cohort")
+    after = deal(tmp_path / "cohort", tmp_path / "two/out")
+    assert after == before.replace("../../data/", "../../../cohort/") != before
+
+
+def test_folds_that_an_earlier_version_dealt_with_absolute_paths_are_not_written_again(datalist, tmp_path):
+    (repetition,), _ = repetitions(datalist, tmp_path / "out", [5], None)
+    deal_folds(datalist, repetition)
+    path = tmp_path / "out/seed5/datalist.json"
+    path.write_text(absolute := path.read_text().replace("../../data", str(datalist.parent)))
+    deal_folds(datalist, repetition)
+    assert path.read_text() == absolute
 
 
 def test_modalities_are_named_in_the_order_of_their_indices(datalist):

@@ -52,7 +52,12 @@ def write_curves(folder: Path, pretraining: bool, seed: int, epochs: int = 8) ->
     rng, epoch = np.random.default_rng(seed), np.arange(1, epochs + 1)
     columns = {"epoch": epoch, "loss": -0.6 - 0.3 * (1 - np.exp(-epoch / 3)) + 0.02 * rng.normal(size=epochs)}
     if pretraining:
-        columns |= {"knn_balanced_accuracy": 0.5 + 0.03 * epoch, "effective_rank": 4.0 + epoch, "feature_std": 0.8}
+        columns |= {
+            "knn_balanced_accuracy": 0.5 + 0.03 * epoch,
+            "effective_rank": 4.0 + epoch,
+            "feature_std": 0.8,
+            "learning_rate": 0.05,
+        }
     else:
         columns |= {"val_auc": 0.6 + 0.03 * epoch}
     pd.DataFrame(columns).to_csv(folder / "metrics.csv", index=False)

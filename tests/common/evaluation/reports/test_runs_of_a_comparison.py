@@ -39,18 +39,36 @@ def test_curves_have_the_names_of_their_rows_encoders_and_modalities(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("last", "line"),
+    ("last", "line", "remedy"),
     [
-        ({"feature_std": 0.04}, "all features are nearly equal (standard deviation 0.04 of 1)"),
-        ({"feature_std": 0.06, "effective_rank": 2.5}, "the features span few dimensions (effective rank 2.5)"),
-        ({"effective_rank": 3.5, "own_key_rank": 0.45}, "images hardly find their second view (rank 0.45, chance 0.5)"),
-        ({"feature_std": 0.06, "effective_rank": 3.5, "own_key_rank": 0.4}, None),
+        (
+            {"feature_std": 0.04},
+            "all features are nearly equal (standard deviation 0.04 of 1)",
+            "{learning_rate: 0.003}",
+        ),
+        (
+            *({"feature_std": 0.06, "effective_rank": 2.5}, "the features span few dimensions (effective rank 2.5)"),
+            "{learning_rate: 0.003}",
+        ),
+        (
+            *(
+                {"effective_rank": 3.5, "own_key_rank": 0.45},
+                "images hardly find their second view (rank 0.45, chance 0.5)",
+            ),
+            "{max_epochs: 4}",
+        ),
+        ({"feature_std": 0.06, "effective_rank": 3.5, "own_key_rank": 0.4}, None, ""),
     ],
 )
-def test_a_pretraining_is_judged_by_its_last_epoch_and_a_training_never(last, line):
+def test_a_pretraining_is_judged_by_its_last_epoch_and_a_training_never(last, line, remedy):
     good = {"feature_std": 1.0, "effective_rank": 9.0, "own_key_rank": 0.1}
     curves = pd.DataFrame([{**good, "run": "se/fold0"}, {**good, **last, "run": "se/fold0"}]).assign(pretraining=True)
-    assert collapsed(curves) == ([] if line is None else [f"se/fold0: {line}"])
+    curves = curves.assign(epoch=[1, 2], learning_rate=[0.03, 0.01])
+    found = collapsed(curves)
+    assert found[:1] == ([] if line is None else [f"se/fold0: {line}"]) and len(found) == 2 * len(found[:1])
+    assert remedy in "".join(found[1:])
+    if "max_epochs" in remedy:  # a budget sets the epochs
+        assert "--budget 40m" in collapsed(curves, 1200.0)[1]
     assert collapsed(curves.iloc[::-1]) == [] and collapsed(curves.assign(pretraining=False)) == []
 
 
