@@ -34,7 +34,7 @@ class FinalModel(Comparison):
     stage that has them, e.g. --image_size "[96,96]" --device cpu.
 
     Pre-training, if the method has one, training and evaluation are done once without each fold, then pre-training and
-    training once more on everybody. The report is of the predictions of held-out folds together, and so is the
+    training once more on everybody, the last epoch of which is kept. The report is of the predictions of held-out folds together, and so is the
     calibration: the final model itself is judged on nobody, as no labelled subject is left. It is expected to be at
     least as good, having seen more.
 
@@ -146,13 +146,18 @@ class FinalModel(Comparison):
             return
         overlays = [self.configs.path(name) for name in self.row.overlays]
         start = self._start_of(fold)
-        whom = {"all_subjects": True} if fold is None else {"fold": fold}
+        whom = {"fold": fold} if fold is not None else {"all_subjects": True, **self._no_validation()}
         self._run(self.training, overlays, **whom, **start, output_dir=str(folder))
         if fold is None:
             done.touch()
         else:
             paths = {"checkpoint": str(folder / "model.pt"), "output_dir": str(done.parent)}
             self._run(self.evaluation, overlays, **whom, **paths)
+
+    def _no_validation(self) -> dict[str, Any]:
+        """Settings by which the final training fits all labelled subjects and keeps its last epoch, unless typed."""
+        typed = {**self.settings, **self.of_stage[self.training]}
+        return {} if "validation_fraction" in typed else {"validation_fraction": 0.0}
 
     def _start_of(self, fold: int | None) -> dict[str, Any]:
         for checkpoint in self._encoder_of(fold):

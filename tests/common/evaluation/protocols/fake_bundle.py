@@ -36,7 +36,7 @@ STAGES = {
     ),
     "train": (
         "CGC",
-        "pretrained_encoder: null\npretrained_weights: null\nfusion: cgc",
+        "pretrained_encoder: null\npretrained_weights: null\nfusion: cgc\nvalidation_fraction: 0.0",
         f"train({COMMON}, start=[@pretrained_encoder, @pretrained_weights], fusion=@fusion)",
     ),
     "evaluate": ("CGC", "checkpoint: none\nfusion: cgc", f"evaluate({COMMON}, checkpoint=@checkpoint)"),

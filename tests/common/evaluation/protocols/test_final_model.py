@@ -60,6 +60,15 @@ def test_each_fold_is_judged_by_what_did_not_see_it_and_the_last_weights_are_of_
     assert json.loads(weights.read_text())["fusion"] == "x"
 
 
+@pytest.mark.parametrize("typed", [{}, {"validation_fraction": 0.5}])
+def test_the_last_training_holds_back_nobody_to_choose_an_epoch_unless_typed(start, typed):
+    run = start(train=typed)
+    run.run()
+    *folds, final = [ids for stage, _, ids in run.stages if stage == "train"]
+    assert final.get("validation_fraction", typed.get("validation_fraction")) == (0.5 if typed else 0.0)
+    assert all(ids.get("validation_fraction") == typed.get("validation_fraction") for ids in folds)
+
+
 def test_scores_and_calibration_are_of_the_held_out_predictions_of_all_folds(start):
     final = start().run().parent
     metrics = json.loads((final / "metrics.json").read_text())
