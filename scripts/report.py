@@ -13,7 +13,7 @@ def report(output_dir: str, datalist: str | None = None, seconds: float = 120.0)
     Args:
         output_dir: folder of a study, or the output_dir of cross_validate.py or label_fractions.py.
         datalist: datalist of the cohort, for the flow of subjects, subgroups and pictures; default: that of the study.
-        seconds: time limit of the heat maps of the worst cases.
+        seconds: time limit of the heat maps of the worst cases, as on an idle machine.
     """
     from common.evaluation import write_study_report
 

@@ -18,6 +18,7 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 BUNDLES = PROJECT / "tests" / "bundles"
 WORKER_MEMORY = 4 << 30  # bytes, with the processes that its tests start
 
+pytest.register_assert_rewrite("tests.bundles")  # shared tests
 pytest_plugins = ["tests.process_state", "tests.remembered"]
 if find_spec("hypothesis"):
     pytest_plugins.append("tests.fuzzing")

@@ -138,14 +138,16 @@ def measure_radiomics(cases: Mapping[int, Sequence[tuple[str, str]]], rounds: in
             turns: dict[str, list[dict[str, Any]]] = {name: [] for name in VARIANTS}
             for _ in tqdm(range(rounds), desc=f"{dimension}D, {size}", unit="round"):
                 for name, (engine, processes) in VARIANTS.items():
-                    turns[name].append(_turn(engine, processes, files, parameters))
+                    turns[name].append(_turn(engine, processes, dimension, files, parameters))
             rows.append(_summary(dimension, files, turns))
     return {"settings": {"rounds": rounds}, "rows": rows}
 
 
-def _turn(engine: str, processes: int, files: Sequence[tuple[str, str]], parameters: str) -> dict[str, Any]:
+def _turn(
+    engine: str, processes: int, dimension: int, files: Sequence[tuple[str, str]], parameters: str
+) -> dict[str, Any]:
     with ProcessPoolExecutor(max_workers=processes, env={"OMP_NUM_THREADS": "1"}) as pool:
-        list(pool.map(warm_up, [0.3] * 2 * processes))
+        list(pool.map(warm_up, [engine] * 2 * processes, [dimension] * 2 * processes))
         start = perf_counter()
         jobs = [pool.submit(timed_extraction, engine, *pair, parameters) for pair in files]
         results = [job.result() for job in jobs]

@@ -140,11 +140,11 @@ def read_header(path: str | os.PathLike, keywords: Sequence[str] = (), pixels: b
     Raises:
         UnreadableImageError: the header of a DICOM file cannot be read, or the file ends before its image.
     """
-    import pydicom
-
     with open(path, "rb") as file:
         if not _begins_as_dicom(start := file.read(1024)):
             return None
+        import pydicom  # takes 30 MB, which other formats do not need
+
         if DEFLATED in start:
             _check_deflated(file, start)
         file.seek(0)

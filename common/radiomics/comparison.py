@@ -38,13 +38,16 @@ def timed_extraction(engine: str, image: str, mask: str, parameters: str) -> dic
     return {"features": features, **taken, "process": os.getpid(), "peak": _peak_memory()}
 
 
-def warm_up(seconds: float = 0.3) -> None:
-    """Import what both engines need, and wait until every process of a pool has started."""
+def warm_up(engine: str, dimension: int, seconds: float = 0.3) -> None:
+    """Import what an engine needs for images of 2 or 3 axes, and wait until every process of a pool has started."""
     import pywt  # noqa: F401
     from radiomics import featureextractor  # noqa: F401
 
-    from . import texture  # noqa: F401
-
+    if engine == "ours":
+        from . import texture  # noqa: F401
+    if engine == "ours" and dimension == 3:
+        import scipy.sparse.csgraph
+        import scipy.spatial  # noqa: F401
     logging.getLogger("radiomics").setLevel(logging.CRITICAL)
     time.sleep(seconds)
 

@@ -29,11 +29,13 @@ class FastCooccurrence(AllAtOnce, RadiomicsGLCM):
         if not (args.get("symmetricalGLCM", True) and listed(args) and len(levels.present) > 1):
             return None
         matrix = level_pairs(args)
-        matrix = matrix[matrix.any((1, 2))]
+        pairs = matrix.sum((1, 2), keepdims=True)
+        matrix, pairs = (part if pairs.all() else part[pairs.ravel() > 0] for part in (matrix, pairs))
         if not len(matrix):
             return None
         matrix = matrix + matrix.transpose(0, 2, 1)
-        return cooccurrence_features(matrix / matrix.sum((1, 2), keepdims=True), levels.present)
+        matrix /= 2 * pairs
+        return cooccurrence_features(matrix, levels.present)
 
 
 def cooccurrence_features(p: np.ndarray, present: np.ndarray) -> dict[str, Any] | None:
@@ -131,5 +133,7 @@ def _maximal_correlations(p: np.ndarray) -> np.ndarray:
         One value per angle.
     """
     marginal = p.sum(2)
-    values = np.linalg.eigvalsh(p / np.sqrt(marginal[:, :, None] * marginal[:, None, :] + EPS))
+    m = marginal[:, :, None] * marginal[:, None, :]
+    m += EPS
+    values = np.linalg.eigvalsh(np.divide(p, np.sqrt(m, out=m), out=m))
     return np.sort(np.abs(values), axis=1)[:, -2]

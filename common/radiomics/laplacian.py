@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from scipy.signal import lfilter
 
 from .box import Box
 
@@ -96,7 +95,11 @@ def _impulse_response(length: int, sigma: float, spacing: float, order: int) -> 
         n -= (2 * n.sum() - sd * n[0]) / (2 * smooth.sum() - sd * smooth[0]) * smooth
         sn, dn, en = _moments(n)
         n *= sigma**2 / ((en * sd**2 - ed * sn * sd - 2 * dn * dd * sd + 2 * dd**2 * sn) / sd**3)
-    response = lfilter(n, d, np.eye(1, length)[0])
+    # The recursion of scipy.signal.lfilter, whose import takes 70 MB.
+    inputs, (_, d1, d2, d3, d4), outputs = [*n.tolist(), *[0.0] * length], d.tolist(), [0.0] * 4
+    for value in inputs[:length]:
+        outputs.append(value - d1 * outputs[-1] - d2 * outputs[-2] - d3 * outputs[-3] - d4 * outputs[-4])
+    response = np.array(outputs[4:])
     response.flags.writeable = False
     return response
 

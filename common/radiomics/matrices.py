@@ -11,8 +11,6 @@ from radiomics.gldm import RadiomicsGLDM
 from radiomics.glrlm import RadiomicsGLRLM
 from radiomics.glszm import RadiomicsGLSZM
 from radiomics.ngtdm import RadiomicsNGTDM
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from .all_at_once import AllAtOnce
 from .grey_levels import GreyLevels
@@ -58,6 +56,9 @@ class FastSizeZone(AllAtOnce, RadiomicsGLSZM):
             found = cMatrices.calculate_glszm(levels.matrix, mask, levels.number, voxels, False, 0)[0]
             sizes = np.flatnonzero(found.any(axis=0))
             return size_features(found[None, levels.present - 1][..., sizes], levels.present, sizes + 1, *names)
+        from scipy.sparse import csr_array  # here, as planes do not need its memory
+        from scipy.sparse.csgraph import connected_components
+
         neighbours = levels.neighbourhood.neighbours(args)
         alike = levels.alike(neighbours)[: len(neighbours.forward)]
         starts = np.zeros(voxels + 1, dtype=np.int32)

@@ -11,8 +11,6 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from radiomics import cShape
 from radiomics.shape import RadiomicsShape
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
 
 __all__ = ["FastShape", "measure_mesh"]
 
@@ -87,6 +85,9 @@ def _cube(code: int) -> np.ndarray:
 
 def _diameters(corners: np.ndarray, spacing: np.ndarray) -> tuple[float, ...]:
     """Largest distances between points of the surface, which are half-way between a voxel inside and one outside."""
+    from scipy.spatial import ConvexHull  # here and below, as planes do not need this memory
+    from scipy.spatial.distance import pdist
+
     points = []
     for axis in range(3):
         place = np.array(np.nonzero(np.diff(corners, axis=axis))) * 2  # in half voxels; uint8 wraps, but not to 0
@@ -104,6 +105,8 @@ def _diameter_of_planes(surface: np.ndarray, axis: int, spacing: np.ndarray) -> 
     A plane's largest width along eight directions is a distance of two of its points up to the cosine of half the angle
     between neighbouring directions, so that only the planes of nearly the largest width are searched.
     """
+    from scipy.spatial.distance import pdist
+
     row, column = (other for other in range(3) if other != axis)
     points = surface[np.argsort(surface[:, axis].astype(np.uint16), kind="stable")]
     starts = np.flatnonzero(np.diff(points[:, axis], prepend=-1))

@@ -193,7 +193,13 @@ def _time_steps(built: Any, device: Any, threads: int) -> dict[str, float]:
 
     trainer.add_event_handler(Events.ITERATION_COMPLETED, stop)
     trainer.run()
-    parts = [(a, b, idle_seconds(begin, end, threads)) for (a, begin), (b, end) in pairwise(marks)]
+
+    def passed(begin: Moment, end: Moment) -> float:
+        return (
+            end.wall - begin.wall if device.type == "cuda" else idle_seconds(begin, end, threads)
+        )  # or it waits for it
+
+    parts = [(a, b, passed(begin, end)) for (a, begin), (b, end) in pairwise(marks)]
     timed = sorted([seconds for a, b, seconds in parts if (a, b) == ("batch", "step")][1:])
     ends = [seconds for a, b, seconds in parts if (a, b) == ("step", "epoch")]
     return {"step": timed[len(timed) // 2], "epoch_end": min(ends, default=0.0)}

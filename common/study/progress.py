@@ -140,7 +140,8 @@ class _Watch:
         left = sum(max(0.0, self.pace.left({stage: rest}) - self.unseen[stage]) for stage, rest in remaining.items())
         run = self.runs[place]
         epoch = f", epoch {run.epoch()}/{run.epochs}" if run.epochs else ""
-        return f"{done}{duration(left)} left: {run.name}{epoch}"
+        when = f"{duration(left)} left" if left >= 1 else f"{duration(elapsed)} so far"  # longer than was expected
+        return f"{done}{when}: {run.name}{epoch}"
 
 
 def _columns(terminal: TextIO) -> int | None:

@@ -136,9 +136,14 @@ class Study:
         return archive
 
     def _conclude_with(self, entry: Mapping[str, Any]) -> None:
-        """Note the final model, and write the report with it."""
+        """Note the final model, and write its command, in which nothing else differs, into the report."""
+        from ..evaluation.reports.study.page import renew_next_command
+        from ..evaluation.reports.study.settings_box import next_of_study
+
         Journal(self.folder).write(final=entry, next=self._next(entry))
-        self._write_report()
+        report, found = self.folder / "report.html", next_of_study(Journal(self.folder).content)
+        if not (found and self._is_concluded(report) and renew_next_command(report, *found)):
+            self._write_report()
 
     def _next(self, final: Mapping[str, Any] | None = None) -> str:
         """The command that finishes the study, or applies its final model."""

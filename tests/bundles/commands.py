@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from common.bundle_configs import BASES
 from tests.python_commands import in_one_group, run_group, run_python
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Exportable(NamedTuple):
+    """A classifier to export: its weights, the overrides of its network, and the overlays of its training."""
+
+    checkpoint: Path
+    network: Mapping[str, object]
+    overlays: Sequence[str] = ()
 
 
 def over_training(configs: Sequence[str | Path]) -> list[str | Path]:

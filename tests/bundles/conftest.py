@@ -1,57 +1,29 @@
-"""Tiny phantom cohorts, made once, and a way to run a config in this process."""
+"""Trainings and exports that are made once, and ways to run a config in this process."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from common.data.phantoms import BrainPhantoms, LiverPhantoms, LungPhantoms
-from common.deploy.prediction.classifier import Classifier, open_classifier
 from tests.bundles.commands import bundle_command, environment, over_training, run_bundle
-from tests.common.deploy.made_studies import bundle_as_published, random_network
+from tests.bundles.shared.fixtures import cases, exported, features, infer, pretrain, served  # noqa: F401
 from tests.python_commands import free_port, run_python
-
-pytest.register_assert_rewrite("tests.bundles.killing", "tests.bundles.process_groups", "tests.bundles.shared")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Shared tests run over the tables of their class: ``bad_option`` is each row of its ``bad_options`` in turn."""
     for argument in metafunc.fixturenames:
         table = getattr(metafunc.cls, f"{argument}s", None)
-        if isinstance(table, dict):
-            metafunc.parametrize(argument, table.items(), ids=table)
-        elif isinstance(table, list | tuple):
-            metafunc.parametrize(argument, table)
-
-
-@pytest.fixture(scope="session")
-def brain_phantoms(made_once) -> Path:
-    """Folder of 20 subjects with four modalities of 32^3 voxels: 8 of low and 12 of high grade, four folds."""
-    options = {"num_subjects": 20, "shape": (32, 32, 32), "centres": {"A": (5, 8), "B": (3, 4)}, "num_folds": 4}
-    return made_once("brain", partial(BrainPhantoms(**options).make, num_workers=1))
-
-
-@pytest.fixture(scope="session")
-def lung_phantoms(made_once) -> Path:
-    """Folder of 18 chest CTs of 32^3 voxels at 10 mm, six of each stage, two folds."""
-    sizes = {"shape": (32, 32, 32), "spacing": (10.0, 10.0, 10.0)}
-    options = {"num_subjects": 18, "stage_counts": (1, 1, 1), "num_folds": 2}
-    return made_once("lung", partial(LungPhantoms(**sizes, **options).make, num_workers=1))
-
-
-@pytest.fixture(scope="session")
-def liver_phantoms(made_once) -> Path:
-    """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
-    options = {"num_subjects": 20, "sizes": (24, 40), "stage_counts": (3, 2), "num_folds": 4}
-    return made_once("liver", partial(LiverPhantoms(**options).make, num_workers=1))
+        if isinstance(table, dict | list | tuple):
+            rows = list(table.items()) if isinstance(table, dict) else table
+            metafunc.parametrize(argument, rows, ids=[row if isinstance(row, str) else row[0] for row in rows])
 
 
 @pytest.fixture
@@ -86,18 +58,6 @@ def train_once(made_once) -> Callable[..., Path]:
         return made_once(name, make) / "model.pt"
 
     return train_once
-
-
-@pytest.fixture(scope="module")
-def served(configs, tiny, tmp_path_factory) -> Iterator[Classifier]:
-    """The bundle's inference.json with a random network."""
-    size = "box_size" if "box_size" in tiny else "image_size"
-    bundle = bundle_as_published(tmp_path_factory.mktemp("published"), configs.parent)
-    inputs = json.loads((bundle / "configs/metadata.json").read_text())["network_data_format"]["inputs"]["image"]
-    shape = (inputs["num_channels"], *tiny[size])
-    weights = random_network(tmp_path_factory.mktemp("weights") / "model.ts", shape, 2)
-    with open_classifier(bundle, weights=weights, device="cpu", **{size: tiny[size]}) as classifier:
-        yield classifier
 
 
 @pytest.fixture
@@ -163,6 +123,12 @@ def run_once(run_config, tmp_path_factory) -> Callable[..., tuple[ConfigWorkflow
 
 
 @pytest.fixture
+def rows(tiny) -> list[dict]:
+    """The cohort's rows as its datalist has them."""
+    return json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
+
+
+@pytest.fixture
 def run_elsewhere(configs, tiny, tmp_path) -> Callable[..., Path]:
     """Run configs by ``python -m monai.bundle run`` in an empty folder: gives the output folder."""
 
@@ -195,9 +161,12 @@ def one_process_group(monkeypatch) -> None:
 
 @pytest.fixture
 def error_lines(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list[str]]:
-    """Run a config that must fail: gives the lines that the user reads instead of a traceback."""
+    """Run a config that must fail: gives the lines that the user reads instead of a traceback.
 
-    def error_lines(config: Path, **overrides) -> list[str]:
+    It writes nothing but files named in ``left_over``.
+    """
+
+    def error_lines(config: Path, left_over: Sequence[str] = (), **overrides) -> list[str]:
         monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
         output_dir = tmp_path / "output"
         before = files_of(output_dir)
@@ -206,7 +175,7 @@ def error_lines(run_config, capsys, monkeypatch, tmp_path) -> Callable[..., list
         capsys.readouterr()
         with contextlib.suppress(SystemExit):  # of an option, with exit code 2
             sys.excepthook(caught.type, caught.value, caught.tb)
-        assert files_of(output_dir) == before
+        assert {path: held for path, held in files_of(output_dir).items() if path.name not in left_over} == before
         lines = capsys.readouterr().err.splitlines()
         assert lines[0].startswith("error: ") and not any("Traceback" in line for line in lines)
         return lines

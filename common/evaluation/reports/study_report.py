@@ -52,7 +52,7 @@ def write_study_report(study_dir: str | Path, datalist: str | Path | None = None
     Args:
         study_dir: folder of a study, or the ``output_dir`` of ``cross_validate.py`` or ``label_fractions.py``.
         datalist: datalist of the cohort; default: that of the study.
-        seconds: time limit of the heat maps.
+        seconds: time limit of the heat maps on an idle machine.
 
     Returns:
         The page.
@@ -226,7 +226,8 @@ class _Page:
                 "had not seen the subject."
             )
         if reason:
-            note += f" No heat maps: {reason}."
+            missing = "Some heat maps are missing" if any(case.heat is not None for case in cases) else "No heat maps"
+            note += f" {missing}: {reason}."
         return {
             "cases": case_items(cases, self.study.classes),
             "cases_title": f"The {len(cases)} worst cases of {self.verdict.method}",

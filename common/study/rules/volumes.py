@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .facts import Choice, Facts, fitted
 from .lesions import common_spacing
@@ -18,6 +19,7 @@ SLICES = 16  # of a clip
 def volume(facts: Facts) -> Iterator[Choice]:
     """Spacing and size of the whole volume: the median image, shrunk to what the device holds."""
     yield from _spacing(facts)
+    facts = _after_spacing(facts)
     limit = VOLUME_VOXELS["gpu" if facts.machine.is_gpu else "cpu"]
     size = fitted(_median_shape(facts), limit, 16, 32)
     yield Choice("image_size", size, f"the median image in steps of 16, at most {limit:,} voxels")
@@ -48,6 +50,7 @@ def backbone(facts: Facts) -> Iterator[Choice]:
 def patch(facts: Facts) -> Iterator[Choice]:
     """Patch of a segmentation: the median volume where it fits, as in nnU-Net, along superior, right, anterior."""
     yield from _spacing(facts)
+    facts = _after_spacing(facts)
     right, anterior, superior = _median_shape(facts)
     limit = PATCH_VOXELS["gpu" if facts.machine.is_gpu else "cpu"]
     levels = _levels(facts)
@@ -95,3 +98,9 @@ def _spacing(facts: Facts) -> Iterator[Choice]:
     if spacing := common_spacing(facts):
         why = f"voxel sizes differ by a factor of {facts.cohort.sample.spacing_ratio:.2g}, or are anisotropic"
         yield Choice("spacing", spacing, f"{why}: cubes of the median voxel's volume")
+
+
+def _after_spacing(facts: Facts) -> Facts:
+    """Facts with the spacing that :func:`_spacing` chooses, unless one was set before."""
+    spacing = common_spacing(facts)
+    return facts if spacing is None else replace(facts, chosen={"spacing": spacing, **facts.chosen})

@@ -10,7 +10,10 @@ import pytest
 
 from common.data.phantoms import LiverPhantoms
 from tests.bundles.bundle_files import BUNDLES
+from tests.bundles.commands import Exportable
+from tests.bundles.damage import with_whole_paths
 
+NETWORK = {"model_name": "efficientnet-b0"}
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "liver_cgc")
 
 
@@ -21,15 +24,16 @@ def configs() -> Path:
 
 
 @pytest.fixture(scope="session")
+def liver_phantoms(made_once) -> Path:
+    """Folder of 20 subjects with slices of 24 to 40 pixels in three modalities: 12 of stage 1, 8 of 2, four folds."""
+    options = {"num_subjects": 20, "sizes": (24, 40), "stage_counts": (3, 2), "num_folds": 4}
+    return made_once("liver", partial(LiverPhantoms(**options).make, num_workers=1))
+
+
+@pytest.fixture(scope="session")
 def tiny(liver_phantoms, cache_dir) -> dict[str, object]:
     """Overrides of any config: the phantoms, 32x32 pixels and EfficientNet-B0, so that a step takes no time."""
-    return {
-        "dataset_dir": liver_phantoms,
-        "cache_dir": cache_dir,
-        "image_size": [32, 32],
-        "model_name": "efficientnet-b0",
-        "quiet": True,
-    }
+    return {"dataset_dir": liver_phantoms, "cache_dir": cache_dir, "image_size": [32, 32], **NETWORK, "quiet": True}
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +47,8 @@ def liver_volumes(made_once) -> Path:
 @pytest.fixture
 def without_t2(tiny, tmp_path) -> Path:
     """A datalist of the phantoms in which the fourth subject has no T2."""
-    folder = tiny["dataset_dir"]
-    content = json.loads((folder / "datalist.json").read_text())
+    content = with_whole_paths(tiny["dataset_dir"])
     for row in content["training"]:
-        row["image"] = [str(folder / name) for name in row["image"]]
-        row["mask"] = str(folder / row["mask"])
         row["fold"] = 1
     content["training"] = content["training"][:15] + [{**row, "fold": 0} for row in content["training"][15:]]
     content["training"][3]["image"][1] = None
@@ -68,3 +69,9 @@ def classifier(configs, tiny, pretrained, train_once) -> Path:
     """``model.pt`` of a fine-tuning with CGC of one epoch."""
     overrides = tiny | {"max_epochs": 1, "batch_size": 8, "pretrained_encoder": pretrained}
     return train_once("liver_cgc_classifier", [configs / "train.yaml"], **overrides)
+
+
+@pytest.fixture(scope="session")
+def exportable(classifier) -> Exportable:
+    """The classifier that becomes model.ts."""
+    return Exportable(classifier, NETWORK)

@@ -11,26 +11,13 @@ import pytest
 import torch
 
 from tests.bundles.commands import run_bundle
+from tests.bundles.shared.evaluation import SharedEvaluation
 
 MODALITIES = ["T1", "T2", "OUT"]
 
 
-@pytest.fixture(scope="module")
-def features(configs, tiny, pretrained, tmp_path_factory):
-    """Folder of the tables of extract_features.yaml, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("features")
-    overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
-    result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
-    assert result.returncode == 0, result.stderr
-    for modality in MODALITIES:
-        for fold in range(1, 4):  # as if each fold had its own encoder
-            shutil.copy(output_dir / f"learnt_fold0_{modality}.csv", output_dir / f"learnt_fold{fold}_{modality}.csv")
-    return output_dir
-
-
-@pytest.fixture
-def rows(tiny):
-    return json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
+class TestEvaluation(SharedEvaluation):
+    evaluated = "Fine-tuned"
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -72,20 +59,6 @@ def test_the_probe_reports_each_modality_beside_the_majority(features, run_confi
     assert "Majority class" in report and "±" in report
 
 
-def test_evaluation_writes_predictions_and_a_report_of_the_held_out_fold(
-    run_config, configs, tiny, classifier, rows, tmp_path
-):
-    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
-    run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str})
-    held_out = {row["subject"]: row["label"] for row in rows if row["fold"] == 0}
-    assert dict(zip(table["subject"], table["label"], strict=True)) == held_out
-    np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1, atol=1e-5)
-    summary = json.loads((tmp_path / "report/metrics.json").read_text())
-    assert summary["subjects"] == len(held_out) and summary["results"][0]["set"] == "Fine-tuned"
-    assert "Majority class" in (tmp_path / "report/report.md").read_text()
-
-
 def test_a_missing_modality_is_flagged_in_the_predictions(
     run_config, configs, tiny, classifier, without_t2, rows, tmp_path
 ):
@@ -95,14 +68,6 @@ def test_a_missing_modality_is_flagged_in_the_predictions(
     table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str}, keep_default_na=False)
     flagged = dict(zip(table["subject"], table["missing"], strict=True))
     assert {subject: names for subject, names in flagged.items() if names} == {rows[3]["subject"]: "T2"}
-
-
-def test_the_zoo_may_run_training_and_evaluation_as_one(run_config, configs, tiny, classifier, tmp_path):
-    """The model zoo's check of ``[train, evaluate]``: the second file on top of the first gives an evaluation."""
-    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
-    workflow = run_config(configs / "train.yaml", configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    assert workflow.check_properties() == []
-    assert (tmp_path / "predictions.csv").is_file() and not (tmp_path / "checkpoint.pt").exists()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import torch
 
 from common.handlers import MomentumUpdate
 from common.losses import NTXentLoss
+from tests.bundles.shared.pretraining import SharedPretraining
 
 LOSSES = {
     "SimSiam": (0, 8),
@@ -16,21 +17,8 @@ LOSSES = {
 }  # ranges; NT-Xent's has no bound, but starts near log(2N)
 
 
-@pytest.fixture
-def pretrain(run_config, run_once, configs, tiny, tmp_path):
-    """Pre-train on the phantoms with overlays: gives the workflow and the output folder.
-
-    A run that an earlier test has done is not repeated, unless its output is named.
-    """
-
-    def pretrain(*overlays: str, output: str | None = None, **overrides):
-        files = [configs / name for name in ("pretrain.yaml", *overlays)]
-        values = tiny | {"batch_size": 4, "max_epochs": 2} | overrides
-        if output is None:
-            return run_once(*files, **values)
-        return run_config(*files, output_dir=tmp_path / output, **values), tmp_path / output
-
-    return pretrain
+class TestPretraining(SharedPretraining):
+    repeated = ("simsiam_mda.yaml",)
 
 
 @pytest.mark.parametrize("method", ["SimSiam", "BYOL", "SimCLR"])
@@ -96,12 +84,6 @@ def test_the_views_are_drawn_as_asked_and_normalised_by_their_modality(pairs, op
     equal = [first == second for first, second in drawn]
     assert {"different": not any(equal), "independent": any(equal) and not all(equal), "same": all(equal)}[pairs]
     assert len({first for first, _ in drawn}) == 3
-
-
-def test_the_same_command_gives_the_same_weights(pretrain):
-    runs = [pretrain("simsiam_mda.yaml", output=output)[1] for output in (None, "again")]
-    one, other = (torch.load(output_dir / "model.pt", weights_only=True) for output_dir in runs)
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_pretraining_starts_from_imagenet_weights_in_a_file(pretrain, tiny, open_bundle, configs, tmp_path, caplog):

@@ -10,10 +10,11 @@ import pytest
 
 from common.data.phantoms import DementiaPhantoms, LesionPhantoms
 from tests.bundles.bundle_files import BUNDLES
+from tests.bundles.commands import Exportable
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
 CLIPS = {"num_slices": 8, "long_stride": 4, "short_stride": 1, "clip_size": [24, 24]}
-CHANNELS = [4, 4, 8, 8]
+NETWORK = {"channels": [4, 4, 8, 8]}
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +40,7 @@ def lesions(made_once) -> Path:
 @pytest.fixture(scope="session")
 def tiny(dementia, cache_dir) -> dict[str, object]:
     """Overrides of any config of classification: the phantoms and few channels, so that a step takes no time."""
-    return {
-        "dataset_dir": dementia,
-        "cache_dir": cache_dir,
-        "image_size": [32, 32, 32],
-        "channels": CHANNELS,
-        "quiet": True,
-    }
+    return {"dataset_dir": dementia, "cache_dir": cache_dir, "image_size": [32, 32, 32], **NETWORK, "quiet": True}
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +57,7 @@ def patches(lesions, cache_dir) -> dict[str, object]:
         "cache_dir": cache_dir,
         "in_channels": 3,
         "roi_size": [16, 16, 16],
-        "channels": CHANNELS,
+        **NETWORK,
         "quiet": True,
     }
 
@@ -98,6 +93,12 @@ def classifier(configs, tiny, pretrained, train_once) -> Path:
     """``model.pt`` of a fine-tuning of one epoch."""
     overrides = tiny | {"max_epochs": 1, "pretrained_encoder": pretrained, "validation_fraction": 0.5}
     return train_once("mlsscl_classifier", [configs / "train.yaml"], **overrides)
+
+
+@pytest.fixture(scope="session")
+def exportable(classifier) -> Exportable:
+    """The classifier that becomes model.ts."""
+    return Exportable(classifier, NETWORK)
 
 
 @pytest.fixture(scope="session")

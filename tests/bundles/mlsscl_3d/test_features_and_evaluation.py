@@ -10,11 +10,16 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.bundles.shared.evaluation import SharedEvaluation
+
+
+class TestEvaluation(SharedEvaluation):
+    evaluated = "Fine-tuned"
+
 
 @pytest.fixture
-def visits(tiny):
+def visits(rows):
     """Place in the datalist -> (subject, session, fold, label)."""
-    rows = json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
     assert len({row["subject"] for row in rows}) < len(rows)  # some came twice
     return {place: tuple(row[key] for key in ("subject", "session", "fold", "label")) for place, row in enumerate(rows)}
 
@@ -49,26 +54,3 @@ def test_the_probe_reports_the_features_beside_the_majority(features, run_config
     summary = json.loads((tmp_path / "probe/metrics.json").read_text())
     assert {(row["set"], row["fraction"]) for row in summary["results"]} == {("MLSSCL", 0.5), ("MLSSCL", 1.0)}
     assert "subjects have several images or visits" in (tmp_path / "probe/report.md").read_text()
-
-
-def test_evaluation_writes_predictions_of_all_visits_and_a_report_of_the_held_out_people(
-    run_config, configs, tiny, classifier, visits, tmp_path
-):
-    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
-    run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str, "session": str})
-    held_out = {place: (*visit[:2], visit[3]) for place, visit in visits.items() if visit[2] == 0}
-    assert {row.row: (row.subject, row.session, row.label) for row in table.itertuples()} == held_out
-    np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1, atol=1e-5)
-    summary = json.loads((tmp_path / "report/metrics.json").read_text())
-    people = {subject for subject, *_ in held_out.values()}
-    assert summary["subjects"] == len(people) < len(held_out)
-    assert {"accuracy", "sensitivity", "specificity", "auc"} <= set(summary["results"][0]["metrics"])
-
-
-def test_the_zoo_may_run_training_and_evaluation_as_one(run_config, configs, tiny, classifier, tmp_path):
-    """The model zoo's check of ``[train, evaluate]``: the second file on top of the first gives an evaluation."""
-    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
-    workflow = run_config(configs / "train.yaml", configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    assert workflow.check_properties() == []
-    assert (tmp_path / "predictions.csv").is_file() and not (tmp_path / "checkpoint.pt").exists()

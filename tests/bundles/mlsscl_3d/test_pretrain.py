@@ -12,6 +12,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from common.handlers import KeyQueueHandler, MomentumUpdate
+from tests.bundles.shared.pretraining import SharedPretraining
 
 METHODS = {  # overlay: the paper's row, views of its queues, whether there is a target network
     "mlsscl": ("MLSSCL", ("axial", "coronal", "sagittal"), True),
@@ -24,16 +25,8 @@ METHODS = {  # overlay: the paper's row, views of its queues, whether there is a
 }
 
 
-@pytest.fixture
-def pretrain(run_config, configs, clips, tmp_path):
-    """Pre-train on the phantoms with overlays: gives the workflow and the output folder."""
-
-    def pretrain(*overlays: str, output: str = "output", **overrides):
-        files = [configs / name for name in ("pretrain.yaml", *overlays)]
-        output_dir = tmp_path / output
-        return run_config(*files, output_dir=output_dir, **clips | overrides), output_dir
-
-    return pretrain
+class TestPretraining(SharedPretraining):
+    repeated = ("mlsscl.yaml",)
 
 
 @pytest.mark.parametrize("overlay", METHODS)
@@ -76,14 +69,6 @@ def test_the_overlay_of_adrenal_shapes_fits_strides_to_64_voxels(open_bundle, co
     workflow.initialize()
     row = workflow.train_dataset[0]
     assert all(row[view].shape == (1, 16, 64, 64) for view in ("axial", "coronal", "sagittal", "short"))
-
-
-def test_the_same_command_gives_the_same_weights(pretrain):
-    one, other = (
-        torch.load(pretrain(output=output, max_epochs=1)[1] / "model.pt", weights_only=True)
-        for output in ("one", "other")
-    )
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_volumes_on_disk_or_nowhere_give_the_weights_of_those_in_memory(pretrain, tmp_path):
@@ -159,14 +144,6 @@ def test_label_maps_of_a_cohort_for_segmentation_are_ignored(pretrain, patches):
     own = {key: patches[key] for key in ("dataset_dir", "in_channels")}
     _, output_dir = pretrain("unet.yaml", label="ignored", max_epochs=1, channels=[4, 4, 8], batch_size=2, **own)
     assert "knn_accuracy" not in pd.read_csv(output_dir / "metrics.csv")
-
-
-def test_stop_on_collapse_ends_a_run_whose_features_are_all_equal(pretrain, tmp_path):
-    overrides = {"learning_rate": 0.0, "train__handlers__3__min_feature_std": 10.0, "train__handlers__3__patience": 1}
-    with pytest.raises(RuntimeError) as caught:
-        pretrain(stop_on_collapse="true", **overrides)
-    assert "collapsing" in str(caught.value.__cause__)
-    assert not (tmp_path / "output/model.pt").exists()
 
 
 @pytest.mark.parametrize("overlay", ["mlsscl", "genesis"])

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.bundles.shared.training import SharedTraining
+
 
 @pytest.fixture
 def train(run_config, configs, tiny, tmp_path):
@@ -22,20 +24,15 @@ def train(run_config, configs, tiny, tmp_path):
     return train
 
 
+class TestTraining(SharedTraining):
+    prefix = "encoder."
+
+
 def learnt(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """Parameters under a prefix, without it; no running statistics, which any pass changes."""
     names = [name for name in state if name.startswith(prefix) and not name.endswith(("mean", "var", "tracked"))]
     assert names
     return {name.removeprefix(prefix): state[name] for name in names}
-
-
-def test_training_from_scratch_reports_the_validation_of_each_epoch(train):
-    workflow, output_dir = train(max_epochs=2)
-    metrics = pd.read_csv(output_dir / "metrics.csv")
-    assert list(metrics["epoch"]) == [1, 2]
-    assert metrics["loss"].gt(0).all() and metrics["val_auc"].between(0, 1).all()
-    weights = torch.load(output_dir / "model.pt", weights_only=True)
-    assert weights.keys() == workflow.network_def.state_dict().keys()
 
 
 def test_no_person_of_the_held_out_fold_is_trained_on_or_validated_with(open_bundle, configs, tiny, tmp_path):
@@ -105,17 +102,3 @@ def test_the_classifier_sees_slices_first_as_the_axial_clips_are(open_bundle, co
 def test_a_unet_encoder_is_fine_tuned_to_a_classifier_too(train):
     _, output_dir = train("unet.yaml", channels=[4, 4, 8])
     assert torch.load(output_dir / "model.pt", weights_only=True)["head.weight"].shape == (2, 8)
-
-
-def test_fine_tuning_in_several_processes_starts_from_the_pretrained_encoder_too(
-    open_bundle, configs, tiny, pretrained, tmp_path, one_process_group
-):
-    files = [configs / "train.yaml", configs / "multi_gpu.yaml"]
-    overrides = {key: value for key, value in tiny.items() if key != "quiet"} | {"cache": "none"}
-    workflow = open_bundle(*files, output_dir=tmp_path, pretrained_encoder=pretrained, **overrides)
-    workflow.initialize()
-    weights = workflow.parser.get_parsed_content("network").module.state_dict()
-    source = torch.load(pretrained, weights_only=True)
-    names = [name for name in weights if name.startswith("encoder.")]
-    assert names and all(torch.equal(weights[name], source[f"encoder.{name}"]) for name in names)
-    workflow.finalize()

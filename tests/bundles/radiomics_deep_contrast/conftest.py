@@ -10,8 +10,10 @@ import pytest
 
 from common.data.phantoms import KidneyPhantoms, ThyroidPhantoms
 from tests.bundles.bundle_files import BUNDLES
+from tests.bundles.commands import Exportable
 
 BUNDLE = next(bundle for bundle in BUNDLES if bundle.name == "radiomics_deep_contrast")
+NETWORK = {"depth": 18, "widen_factor": 0.25, "small_stem": False, "hidden_features": [32, 16]}
 # A tenth of the features in a hundredth of the time.
 FEW_FEATURES = """
 imageType: {Original: {}}
@@ -56,10 +58,7 @@ def tiny(thyroid_phantoms, few_features, cache_dir) -> dict[str, object]:
         "radiomics_settings": few_features,
         "radiomics_workers": 1,
         "image_size": [32, 32],
-        "depth": 18,
-        "widen_factor": 0.25,
-        "small_stem": False,
-        "hidden_features": [32, 16],
+        **NETWORK,
         "quiet": True,
     }
 
@@ -89,6 +88,12 @@ def image_classifier(configs, tiny, pretrained, train_once) -> Path:
     """``model.pt`` of a fine-tuning of the image's vector alone."""
     overrides = tiny | {"max_epochs": 1, "batch_size": 8, "pretrained_encoder": pretrained}
     return train_once("image_classifier", [configs / "train.yaml", configs / "image_view.yaml"], **overrides)
+
+
+@pytest.fixture(scope="session")
+def exportable(tiny, image_classifier) -> Exportable:
+    """The classifier that becomes model.ts."""
+    return Exportable(image_classifier, NETWORK | {"image_size": tiny["image_size"]}, ("image_view.yaml",))
 
 
 @pytest.fixture(scope="session")

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from tests.bundles.commands import run_bundle
+from tests.bundles.shared.evaluation import SharedEvaluation
 
 
-@pytest.fixture(scope="module")
-def features(configs, tiny, pretrained, tmp_path_factory):
-    """Folder of the tables of extract_features.yaml, started on the command line."""
-    output_dir = tmp_path_factory.mktemp("features")
-    overrides = tiny | {"checkpoint": pretrained, "output_dir": output_dir, "device": "cpu", "amp": "false"}
-    result = run_bundle("evaluating", [configs / "extract_features.yaml"], **overrides)
-    assert result.returncode == 0, result.stderr
-    for fold in range(1, 4):  # as if each fold had its own network
-        shutil.copy(output_dir / "learnt_fold0.csv", output_dir / f"learnt_fold{fold}.csv")
-    return output_dir
-
-
-@pytest.fixture
-def rows(tiny):
-    return json.loads((tiny["dataset_dir"] / "datalist.json").read_text())["training"]
+class TestEvaluation(SharedEvaluation):
+    evaluated = "Hybrid"
 
 
 def test_the_tables_have_a_row_for_each_subject(features, rows):
@@ -102,22 +88,3 @@ def many_features(many_phantoms, configs, tiny, open_bundle):
     workflow.initialize()
     workflow.run()
     return many_phantoms
-
-
-def test_evaluation_predicts_the_held_out_subjects_and_reports(run_config, configs, tiny, classifier, rows, tmp_path):
-    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
-    run_config(configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str})
-    held_out = {row["subject"]: row["label"] for row in rows if row["fold"] == 0}
-    assert dict(zip(table["subject"], table["label"], strict=True)) == held_out
-    np.testing.assert_allclose(table["probability_0"] + table["probability_1"], 1)
-    summary = json.loads((tmp_path / "report/metrics.json").read_text())
-    assert summary["subjects"] == len(held_out) and summary["results"][0]["set"] == "Hybrid"
-
-
-def test_the_zoo_may_run_training_and_evaluation_as_one(run_config, configs, tiny, classifier, tmp_path):
-    """The model zoo's check of ``[train, evaluate]``: the second file on top of the first gives an evaluation."""
-    overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path}
-    workflow = run_config(configs / "train.yaml", configs / "evaluate.yaml", workflow_type="infer", **overrides)
-    assert workflow.check_properties() == []
-    assert (tmp_path / "predictions.csv").is_file() and not (tmp_path / "checkpoint.pt").exists()

@@ -12,23 +12,13 @@ from pydicom.uid import generate_uid
 from common.deploy.prediction.cases import FileCase
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.predict import find_cases
-from tests.bundles.parity import cases_of, predicted, served_image, validated_image
+from tests.bundles.parity import predicted, served_image, validated_image
+from tests.bundles.shared.parity import SameImage
 from tests.common.deploy.made_studies import random_network, write_picture
 
 
-@pytest.fixture
-def cases(served, tiny):
-    """The first images."""
-    return list(cases_of(served, tiny["dataset_dir"]).values())[:3]
-
-
-def test_validation_and_inference_give_the_network_the_same_image(served, cases, open_bundle, configs, tiny, tmp_path):
-    workflow = open_bundle(configs / "train.yaml", output_dir=tmp_path, **tiny)
-    workflow.initialize()
-    for case in cases:
-        found = served_image(served, case, tmp_path / "work")
-        assert found.shape == (1, 32, 32)
-        torch.testing.assert_close(found, validated_image(workflow, case), rtol=0, atol=1e-6)
+class TestParity(SameImage):
+    shape, tolerance = (1, 32, 32), 1e-6
 
 
 @pytest.mark.parametrize("apply_mask", ["true", "false"])

@@ -11,18 +11,12 @@ import torch
 from PIL import Image
 
 from common.radiomics.scaling import FittedScaling
+from tests.bundles.damage import with_whole_paths
+from tests.bundles.shared.pretraining import SharedPretraining
 
 
-@pytest.fixture
-def pretrain(run_config, configs, tiny, tmp_path):
-    """Pre-train on the phantoms with overlays: gives the workflow and the output folder."""
-
-    def pretrain(*overlays: str, output: str = "output", **overrides):
-        files = [configs / name for name in ("pretrain.yaml", *overlays)]
-        options = tiny | {"batch_size": 4, "max_epochs": 2} | overrides
-        return run_config(*files, output_dir=tmp_path / output, **options), tmp_path / output
-
-    return pretrain
+class TestPretraining(SharedPretraining):
+    """With the defaults."""
 
 
 @pytest.mark.parametrize("overlay", [None, "negatives.yaml"])
@@ -81,11 +75,6 @@ def test_shuffling_gives_every_image_the_radiomics_of_another(open_bundle, confi
     true, shuffled = found["thyroid"], found["shuffled"]
     assert not (true == shuffled).all(dim=1).any()
     assert torch.equal(true.sort(dim=0).values, shuffled.sort(dim=0).values)
-
-
-def test_the_same_command_gives_the_same_weights(pretrain):
-    one, other = (torch.load(pretrain(output=name)[1] / "model.pt", weights_only=True) for name in ("one", "other"))
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("apply_mask", ["false", "true"])
@@ -180,9 +169,7 @@ def test_true_pairs_are_learnt_and_shuffled_pairs_score_like_chance(
 
 
 def test_images_without_a_label_are_pretrained_on_beside_others(pretrain, thyroid_phantoms, tmp_path):
-    content = json.loads((thyroid_phantoms / "datalist.json").read_text())
-    for row in content["training"]:
-        row |= {key: str(thyroid_phantoms / row[key]) for key in ("image", "mask")}
+    content = with_whole_paths(thyroid_phantoms)
     for row in content["training"][::3]:
         del row["label"]
     path = tmp_path / "partly.json"

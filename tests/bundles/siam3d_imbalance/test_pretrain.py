@@ -9,22 +9,12 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.bundles.shared.pretraining import SharedPretraining
 
-@pytest.fixture
-def pretrain(run_config, run_once, configs, tiny, tmp_path):
-    """Pre-train on the phantoms with overlays: gives the workflow and the output folder.
 
-    A run that an earlier test has done is not repeated, unless its output is named.
-    """
-
-    def pretrain(*overlays: str, output: str | None = None, **overrides):
-        values = tiny | {"batch_size": 4, "candidates_per_cluster": 4, "max_epochs": 2} | overrides
-        files = [configs / name for name in ("pretrain.yaml", *overlays)]
-        if output is None:
-            return run_once(*files, **values)
-        return run_config(*files, output_dir=tmp_path / output, **values), tmp_path / output
-
-    return pretrain
+class TestPretraining(SharedPretraining):
+    repeated = ("se.yaml",)
+    repeated_with = {"features": "bank"}
 
 
 @pytest.mark.parametrize(("strategy", "features"), list(itertools.product(["plain", "re", "se"], ["fresh", "bank"])))
@@ -55,14 +45,6 @@ def test_bank_and_fresh_features_make_se_choose_differently(pretrain):
         weights.append(torch.load(output_dir / "model.pt", weights_only=True))
         assert workflow.trainer.state.iteration == 8
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-
-
-def test_the_same_command_gives_the_same_weights(pretrain):
-    one, other = (
-        torch.load(pretrain("se.yaml", output=output, features="bank")[1] / "model.pt", weights_only=True)
-        for output in (None, "again")
-    )
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_held_out_fold_is_seen_only_if_transductive(pretrain, open_bundle, configs, tiny, tmp_path):
@@ -117,14 +99,6 @@ def test_half_precision_storage_and_a_partial_cache_run(pretrain):
     workflow, output_dir = pretrain(storage_dtype="$torch.float16", cache_rate=0.5, max_epochs=1, strategy="plain")
     assert workflow.train_dataset[0]["image"].dtype == torch.float16
     assert (output_dir / "model.pt").is_file()
-
-
-def test_stop_on_collapse_ends_a_run_whose_features_are_all_equal(pretrain, tmp_path):
-    overrides = {"learning_rate": 0.0, "train__handlers__2__min_feature_std": 10.0, "train__handlers__2__patience": 1}
-    with pytest.raises(RuntimeError) as caught:
-        pretrain(stop_on_collapse="true", strategy="plain", output="output", **overrides)
-    assert "collapsing" in str(caught.value.__cause__)
-    assert not (tmp_path / "output/model.pt").exists()
 
 
 def test_rubik_s_cube_trains_the_same_encoder(pretrain):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pandas as pd
 import pytest
 import torch
+
+from tests.bundles.shared.training import SharedTraining
 
 
 @pytest.fixture
@@ -21,14 +22,8 @@ def train(run_config, configs, tiny, tmp_path):
     return train
 
 
-def test_training_from_scratch_reports_the_validation_of_each_epoch(train):
-    workflow, output_dir = train()
-    metrics = pd.read_csv(output_dir / "metrics.csv")
-    assert list(metrics["epoch"]) == [1, 2]
-    assert metrics["loss"].gt(0).all() and metrics["val_auc"].between(0, 1).all()
-    weights = torch.load(output_dir / "model.pt", weights_only=True)
-    assert weights.keys() == workflow.network_def.state_dict().keys()
-    assert json.loads((output_dir / "metrics.json").read_text())[1]["epoch"] == 2
+class TestTraining(SharedTraining):
+    """With the defaults."""
 
 
 def test_the_held_out_fold_is_neither_trained_on_nor_validated_with(open_bundle, configs, tiny, tmp_path):
@@ -78,16 +73,3 @@ def test_checkpointed_and_half_precision_training_run(train):
     _, output_dir = train(activation_checkpointing="true", amp="true", max_epochs=1)
     weights = torch.load(output_dir / "model.pt", weights_only=True)
     assert all(value.isfinite().all() for value in weights.values())
-
-
-def test_fine_tuning_in_several_processes_starts_from_the_pretrained_encoder_too(
-    open_bundle, configs, tiny, pretrained, tmp_path, one_process_group
-):
-    files = [configs / "train.yaml", configs / "multi_gpu.yaml"]
-    workflow = open_bundle(*files, output_dir=tmp_path, pretrained_encoder=pretrained, **tiny)
-    workflow.initialize()
-    weights = workflow.parser.get_parsed_content("network").module.state_dict()
-    source = torch.load(pretrained, weights_only=True)
-    learnt = [name for name in weights if name.startswith("encoder.")]
-    assert learnt and all(torch.equal(weights[name], source[name]) for name in learnt)
-    workflow.finalize()

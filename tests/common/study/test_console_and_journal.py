@@ -105,7 +105,7 @@ def test_the_time_left_shrinks_while_a_run_shows_nothing_of_what_it_does(tmp_pat
     watch._look(0.0)
     assert 300 < watch.pace.left({"training": 600.0}) < 600
     watch._look(1e6)
-    assert watch._text(1e6) == "1/2 runs, 0 s left: training, epoch 0/2"
+    assert watch._text(1e6) == "1/2 runs, 12 days so far: training, epoch 0/2"
 
 
 def test_the_time_left_follows_the_pace_of_each_stage():

@@ -97,6 +97,97 @@ def test_strides_span_the_shortest_axis():
     assert values["pretrain", "short_stride"] < long
 
 
+def test_a_short_axis_has_clips_of_half_of_its_slices():
+    sample = {"shape": [64, 60, 20], "spacing_ratio": 1.0, "spacing": [1.0] * 3, "zero_share": 0.3}
+    values = chosen(["volume", "clips"], facts(CPU, sample))
+    size = values["", "image_size"]
+    assert size == [64, 64, 32] and values["pretrain", "clip_size"] == [64, 64]
+    assert ("pretrain", "num_slices") not in values  # 16 slices, half of 32
+    assert ("", "crop_foreground") not in values  # images have a black border
+    short = replace(facts(CPU, sample), chosen={"image_size": [64, 64, 20]})
+    values = chosen(["clips"], short)
+    assert values["pretrain", "num_slices"] == 10 and 9 * values["pretrain", "long_stride"] < 20
+
+
+def test_images_of_other_voxels_are_measured_in_those_that_were_chosen():
+    sample = {"shape": [100, 80, 40], "spacing": [1.0, 1.0, 2.0], "spacing_ratio": 1.5, "complete": False}
+    found = facts(GPU, sample)
+    values = chosen(["patch", "backbone", "structures"], found)
+    assert values["", "spacing"] == [1.3] * 3  # the cube root of 2, two digits
+    # superior 40 * 2 / 1.3 = 61.5, right 100 / 1.3 = 76.9, anterior 80 / 1.3 = 61.5, in steps of 2**3
+    assert values["", "roi_size"] == [64, 80, 64] and ("", "channels") not in values
+    typed = replace(found, chosen={"spacing": None})  # the scanner's
+    assert chosen(["patch"], typed, ["spacing"])["", "roi_size"] == [40, 104, 80]
+    image = {**sample, "spacing": [1.0, 1.0, 4.0], "spacing_ratio": 1.0}  # 1.6 mm: 62.5, 50, 100 voxels
+    assert chosen(["volume"], facts(GPU, image))["", "image_size"] == [64, 64, 112]
+    assert ("", "image_metrics") not in values and values["pretrain", "label"] == "ignored"
+    assert chosen(["backbone"], facts(CPU))["", "channels"] == [16, 32, 64, 128]
+    large = {"shape": [200, 200, 200], "spacing": [1.0] * 3, "spacing_ratio": 1.0}
+    assert chosen(["patch"], facts(CPU, large))["", "patches_per_volume"] == 4  # 64**3 voxels of 200**3
+
+
+def test_modalities_have_their_own_mean_and_deviation_where_the_network_normalises():
+    sample = {"scaled": [[0.3, 0.2], [0.5, 0.1]], "channels": 2}
+    found = facts(CPU, sample, modalities=["T1", "T2"], missing={"T2": 3, "T1": 1})
+    assert chosen(["modalities"], found) == {("", "missing"): "zeros"}  # no config has a mean
+    normalised = replace(found, defaults={"train": {"mean": [0.0], "std": [1.0]}})
+    values = chosen(["modalities"], normalised)
+    assert values["", "modalities"] == ["T1", "T2"]
+    assert (values["", "mean"], values["", "std"]) == ([0.3, 0.5], [0.2, 0.1])
+    assert values["", "apply_mask"] is False  # lesions of 10 x 12 in images of 50 x 60
+    organs = replace(normalised.cohort.sample, lesion_median=[30, 12, 4])
+    organs = replace(normalised, cohort=replace(normalised.cohort, sample=organs))
+    assert ("", "apply_mask") not in chosen(["modalities"], organs)
+
+
+@pytest.mark.parametrize(("median", "number"), [(1, 3), (7, 7), (30, 10)])
+def test_slices_of_a_lesion_are_channels_three_to_ten_of_them(median, number):
+    values = chosen(["lesion_slices"], facts(CPU, {"lesion_median": [10, 12, median]}))
+    assert values == {("", "lesion_slices"): number, ("", "in_channels"): number}
+
+
+def test_a_picture_has_no_slices_and_a_cohort_without_lesions_no_box():
+    assert chosen(["lesion_slices"], facts(CPU, {"spatial_dims": 2})) == {}
+    without = facts(CPU, {"lesion_extent": None, "lesion_median": None})
+    assert chosen(["lesion_box", "lesion_slices"], without) == {}
+    assert ("", "image_size") not in chosen(["lesion_picture"], without)
+
+
+def test_the_picture_of_a_lesion_is_its_median_box_and_a_cpu_has_a_smaller_network():
+    sample = {"lesion_median": [70, 50, 9]}
+    assert chosen(["lesion_picture"], facts(GPU, sample)) == {("", "image_size"): [80, 64]}
+    values = chosen(["lesion_picture"], facts(CPU, {"lesion_median": [300, 150, 9]}))
+    rows, columns = values["", "image_size"]
+    assert rows > columns and rows * columns <= 64 * 64
+    assert (values["", "depth"], values["", "widen_factor"]) == (18, 0.5)
+
+
+def test_an_undistorted_picture_is_smaller_on_a_cpu_and_as_the_overlay_has_it_on_a_gpu():
+    for chosen_before in ({"lesion_share": 0.7}, {"pretrained_weights": "imagenet"}):
+        assert chosen(["lesion_picture"], replace(facts(GPU), chosen=chosen_before)) == {}
+        small = chosen(["lesion_picture"], replace(facts(CPU), chosen=chosen_before))
+        assert small == {("", "image_size"): [128, 128]}
+
+
+def test_a_slice_is_the_median_image_that_a_device_can_take():
+    assert chosen(["slice_picture"], facts(GPU)) == {("", "image_size"): [64, 64]}  # 50 x 60 in steps of 16
+    values = chosen(["slice_picture"], facts(CPU, {"shape": [512, 256, 30]}))
+    rows, columns = values["", "image_size"]
+    assert values["", "model_name"] == "efficientnet-b0" and rows % 16 == columns % 16 == 0
+    assert 1.5 < rows / columns < 2.5 and 0.7 * 128**2 < rows * columns <= 128**2
+
+
+def test_a_ct_without_masks_has_a_window_from_air_to_bone_and_a_network_without_scaling_has_none():
+    window = chosen(["intensities"], facts(CPU, {"lesion_intensities": None}))["", "scale_intensity"]
+    assert (window["a_min"], window["a_max"]) == (-1000.0, 400.0)
+    assert chosen(["intensities"], replace(facts(), defaults={"train": {}})) == {}
+
+
+def test_a_processor_with_bfloat16_uses_it_and_a_gpu_is_left_to_the_config():
+    assert chosen(["memory"], facts(replace(CPU, bfloat16=True)))["", "amp"] is True
+    assert ("", "amp") not in chosen(["memory"], facts(replace(GPU, bfloat16=True)))
+
+
 @pytest.mark.parametrize("bundle", BUNDLES)
 def test_each_bundle_names_rules_and_methods_that_exist(bundle):
     configs = BundleConfigs(bundle)

@@ -47,7 +47,7 @@ def heat_maps(
         datalist: datalist of the cohort.
         wanted: class to explain for rows of the held-out fold, by their index in the datalist.
         side: longest side of the pictures in pixels.
-        seconds: time after which no further map is begun.
+        seconds: time after which no further map is begun, of an idle machine, so that other load changes no page.
 
     Yields:
         Index of a row and its picture, ``[rows, columns, 3]`` bytes.
@@ -58,12 +58,12 @@ def heat_maps(
     record = read_training_record(checkpoint)
     if record is None or not wanted:
         return
-    end = time.monotonic() + seconds
+    end = time.process_time() + seconds * torch.get_num_threads()
     with temporary_folder() as folder:
         parser = _evaluation(record, checkpoint, datalist, folder)
         dataset, evaluator = (parser.get_parsed_content(name) for name in ("dataset", "evaluator"))
         for index in _places(dataset.data, wanted):
-            if time.monotonic() > end:
+            if time.process_time() > end:
                 return
             row = dataset[index]
             place = int(dataset.data[index]["row"])
@@ -75,7 +75,9 @@ def _evaluation(record: Mapping[str, Any], checkpoint: Path, datalist: Path, fol
     configs = BundleConfigs(record["bundle"])
     files = configs.files("evaluate")
     known = {**configs.ids("train"), **configs.ids("evaluate")}
-    options = {"quiet": True, "cache_rate": 0.0, "num_workers": 0}
+    options: dict[str, Any] = {"quiet": True, "cache_rate": 0.0, "num_workers": 0}
+    if (cache := datalist.parent / "cache").is_dir():  # of a study, which has checked all files
+        options["cache_dir"] = str(cache)
     if "amp" in record.get("options", {}):  # as the comparison has evaluated the network
         options["amp"] = record["options"]["amp"]
     workflow = ConfigWorkflow(

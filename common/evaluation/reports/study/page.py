@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from ....files import write_atomically
 from ....images.thumbnail import encoded_picture
 from .inline_svg import inline_svg
 from .worst_cases import Case
 
-__all__ = ["case_items", "embedded", "figure_item", "rendered"]
+__all__ = ["case_items", "embedded", "figure_item", "rendered", "renew_next_command"]
 
 FOLDER = Path(__file__).parent
+NEXT = re.compile(r'(<div class="next">\s*<p>).*?(</p>\s*<pre><code>).*?(</code></pre>)', re.DOTALL)
 SECTIONS = {
     "verdict": "Verdict",
     "settings": "Settings",
@@ -45,6 +48,25 @@ def rendered(context: Mapping[str, Any]) -> str:
     page = template.render(style=Markup(style), contents=[], **context)
     contents = [(name, title) for name, title in SECTIONS.items() if f'id="{name}"' in page]
     return template.render(style=Markup(style), contents=contents, **context).strip() + "\n"
+
+
+def renew_next_command(page: Path, text: str, command: str) -> bool:
+    """Write a page again with another command below its verdict, and nothing else changed.
+
+    Args:
+        page: ``report.html``.
+        text: sentence before the command.
+        command: the command.
+
+    Returns:
+        Whether the page has a command there; otherwise it is left as it is.
+    """
+    found, number = NEXT.subn(
+        lambda match: f"{match[1]}{escape(text)}{match[2]}{escape(command)}{match[3]}", page.read_text(encoding="utf-8")
+    )
+    if number:
+        write_atomically(page, found)
+    return bool(number)
 
 
 def figure_item(path: Path, title: str, root: Path, caption: str = "") -> dict[str, str]:

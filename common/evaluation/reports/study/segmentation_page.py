@@ -22,7 +22,7 @@ from .page_figures import curve_figures, subgroup_figure
 from .pictures import Pictures
 from .runs import collapsed, read_curves
 from .segmentation_cases import SegmentedCase, held_out_images, worst_segmentations
-from .settings_box import settings_box
+from .settings_box import next_of_study, settings_box
 from .study_files import about_rows, cohort_of, read_json, read_plan, reason_of
 from .subgroups import Subgroup, subgroup_rows, subgroup_table
 
@@ -111,15 +111,14 @@ class _Page:
         return write_atomically(self.folder / "report.html", rendered(context))
 
     def _head(self) -> dict[str, Any]:
-        command = self.record.get("next") or ""
-        text = "Use the final model:" if self.record.get("final") else "Go on with:"
+        text, command = next_of_study(self.record) or ("", "")
         return {
             "title": "Segmentation: which method?",
             "over": " · ".join(str(name) for name in (self.plan.get("bundle"), self.folder.name) if name),
             "sentences": sentences(self.judged, self.summary, self.method, self.metric, self.titles[self.metric]),
             "reason": reason_of(self.record),
             "method": self.method,
-            "next": {"text": text if command else "", "command": command},
+            "next": {"text": text, "command": command},
         }
 
     def _figures(self, groups: Sequence[Subgroup]) -> dict[str, list[dict[str, str]]]:

@@ -13,7 +13,7 @@ from ....programs import command_of
 from ....setting_text import settings_text
 from .study_files import StudyFiles
 
-__all__ = ["next_command", "settings_box"]
+__all__ = ["next_command", "next_of_study", "settings_box"]
 
 
 def settings_box(
@@ -40,9 +40,8 @@ def next_command(study: StudyFiles, method: str, network: str, checkpoint: Path 
         network: name of the chosen method, or of the best one with a network.
         checkpoint: weights of one of its networks; ``None`` where no method has some.
     """
-    if study.record.get("next"):
-        finished = bool(study.record.get("final"))
-        return ("Use the final model:" if finished else "Go on with:"), str(study.record["next"])
+    if found := next_of_study(study.record):
+        return found
     datalist = str(study.datalist) if study.datalist else "data/datalist.json"
     row = None if checkpoint is None else _row_of(checkpoint, study.compare)
     output = study.folder.parent / f"{study.folder.name}_final"
@@ -59,6 +58,13 @@ def next_command(study: StudyFiles, method: str, network: str, checkpoint: Path 
     if network != method:
         text = f"{method} has no network to hand on. The best method that has one, {network}, becomes a final model by:"
     return text, _final_model(record["bundle"] if record else "BUNDLE", datalist, output, row)
+
+
+def next_of_study(record: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The next command of a study and a sentence before it; ``None`` where ``study.json`` has none."""
+    if not record.get("next"):
+        return None
+    return ("Use the final model:" if record.get("final") else "Go on with:"), str(record["next"])
 
 
 def _final_model(bundle: str, datalist: str, output: Path, row: str) -> str:

@@ -94,7 +94,7 @@ def draw_cases(
         seconds: time limit of the heat maps.
 
     Returns:
-        The cases, and the reason why there are no heat maps, empty if there are some.
+        The cases, and the reason why heat maps are missing, empty if none is.
     """
     training = [row for row in study.rows if row["section"] == "training"]
     if not training or study.datalist is None:
@@ -165,7 +165,7 @@ def _heat(
     side: int,
     seconds: float,
 ) -> tuple[dict[int, np.ndarray], str]:
-    """Heat maps by row of the datalist, and the reason why there are none."""
+    """Heat maps by row of the datalist, and the reason why there are none or not all."""
     if not networks:
         return {}, "no method has a fine-tuned network, or their weights are gone"
     found: dict[int, np.ndarray] = {}
@@ -178,7 +178,8 @@ def _heat(
         reason = one_line(root_cause(error))
         logger.warning(f"no heat maps: {reason}")
         return found, reason
-    return found, "" if found else "they would have taken too long on this machine"
+    lacking = sum(map(len, by_fold.values())) - len(found)
+    return found, "they would have taken too long on this machine" if lacking else ""
 
 
 def _of_fold(

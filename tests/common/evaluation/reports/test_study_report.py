@@ -15,6 +15,7 @@ from PIL import Image
 
 from common.errors import InputError
 from common.evaluation import write_lesion_report, write_study_report
+from common.evaluation.reports.study.page import renew_next_command
 from tests.common.evaluation.reports.fake_comparison import METHODS, write_comparison
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -176,6 +177,18 @@ def test_the_same_comparison_gives_the_same_page(study, page, tmp_path):
     assert again.replace(str(tmp_path), str(study)) == page.replace(str(study / "out"), str(study / "out"))
 
 
+def test_another_next_command_changes_nothing_else_of_a_page(page, tmp_path):
+    (path := tmp_path / "page.html").write_text(page, encoding="utf-8")
+    assert renew_next_command(path, "Use <it>:", r"predict 'x.zip' \1 & more")
+    after = path.read_text(encoding="utf-8")
+    expected = r"<p>Use &lt;it&gt;:</p>\n<pre><code>predict &#39;x.zip&#39; \1 &amp; more</code></pre>"
+    assert after.count('<div class="next">\n' + expected.replace(r"\n", "\n")) == 1
+    before, rest = page.split('<div class="next">')
+    assert after.split('<div class="next">')[0] == before and after.endswith(rest.split("</div>", 1)[1])
+    path.write_text("<p>no page</p>")
+    assert not renew_next_command(path, "Use:", "it") and path.read_text() == "<p>no page</p>"
+
+
 def test_without_a_datalist_the_page_says_what_is_missing(study, tmp_path):
     shutil.copytree(study / "out", tmp_path / "out", ignore=shutil.ignore_patterns("report_files", "se", "labels*"))
     text = shown(write_study_report(tmp_path / "out").read_text(encoding="utf-8"))
@@ -195,7 +208,9 @@ def test_a_browser_shows_the_page_on_a_phone_without_sideways_scrolling_in_the_d
     probe = (
         "<script>addEventListener('load',()=>{const d=document.documentElement;document.body.setAttribute('data-found',"
         "[d.scrollWidth,innerWidth,getComputedStyle(document.body).backgroundColor,document.images.length,"
-        "[...document.images].filter(i=>!i.naturalWidth).length].join('|'))})</script></body>"
+        "[...document.images].filter(i=>!i.naturalWidth).length,"
+        "[...new Set([...document.querySelectorAll('.plot text')].map(text=>getComputedStyle(text).fill))].join()"
+        "].join('|'))})</script></body>"
     )
     probed = tmp_path / "page.html"
     probed.write_text(page.replace("</body>", probe).replace(' loading="lazy"', ""), encoding="utf-8")
@@ -210,8 +225,12 @@ def test_a_browser_shows_the_page_on_a_phone_without_sideways_scrolling_in_the_d
         text = chromium("--window-size=500,900", "--dump-dom", *options)
         measured[scheme] = re.search(r'data-found="([^"]+)"', text)[1].split("|")
         assert int(measured[scheme][0]) <= int(measured[scheme][1])
-        assert measured[scheme][3:] == ["10", "0"]
+        assert measured[scheme][3:5] == ["10", "0"]
     assert measured["light"][2] == "rgb(244, 246, 248)" and measured["dark"][2] == "rgb(14, 18, 23)"
+    assert (measured["light"][5], measured["dark"][5]) == (
+        "rgb(26, 31, 37)",
+        "rgb(229, 233, 238)",
+    )  # letters of figures
     chromium(f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 

@@ -66,6 +66,19 @@ def test_a_heat_map_is_computed_once_and_found_again_until_weights_or_image_chan
         assert len(list((tmp_path / "cases").iterdir())) == 2
 
 
+def test_the_page_says_where_heat_maps_are_missing_for_lack_of_time(tmp_path, monkeypatch):
+    def computed(checkpoint, datalist, wanted, **_):
+        yield next(iter(wanted)), np.zeros((4, 6, 3), np.uint8)
+
+    monkeypatch.setattr("common.evaluation.reports.study.heat_maps.heat_maps", computed)
+    (weights := tmp_path / "model.pt").touch()
+    study, pictures = SimpleNamespace(datalist=tmp_path / "datalist.json"), Pictures(tmp_path / "cases")
+    cases = [Case(f"s{row}", 1, 0, 0.1, 0, row=row) for row in (3, 5)]
+    found, reason = worst_cases._heat(cases, study, {0: weights}, pictures, 256, 60.0)
+    assert list(found) == [3] and reason == "they would have taken too long on this machine"
+    assert worst_cases._heat(cases, study, {0: weights}, pictures, 256, 60.0)[1] == ""  # the other one
+
+
 def test_curves_are_named_as_rows_and_encoders_where_a_study_knows_them(tmp_path):
     for place in ("se/fold0", "simsiam/T1/fold0", "labels100/seed0/se+train/fold0", "other/fold0"):
         write_curves(tmp_path / place, pretraining=True, seed=0, epochs=1)
