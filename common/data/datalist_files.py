@@ -104,7 +104,7 @@ def _paths(image: str | Sequence[str | None]) -> list[str]:
 
 
 def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCache, num_workers: int | None) -> Facts:
-    """Facts of each file, or its problem; in threads, as decompression and NumPy release the interpreter lock."""
+    """Facts of each file, or its problem; new files in threads, as decompression releases the interpreter lock."""
 
     def read(path: str, is_mask: bool) -> ImageFacts | str:
         if not os.path.exists(path):
@@ -118,13 +118,17 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
         except OSError as error:
             return f"found a file that cannot be opened ({error.strerror}); correct its permissions"
 
+    known: Facts = {}
+    for path, is_mask in files:
+        if (found := cache.known(path, is_mask=is_mask, content=content)) is not None:
+            known[path, is_mask] = found
+    files = [file for file in files if file not in known]
     workers = min(num_workers or cpu_count(), max(len(files), 1))
     results: Iterable = Parallel(workers, prefer="threads", return_as="generator")(
         delayed(read)(path, is_mask) for path, is_mask in files
     )
-    # Cached files need no progress bar.
     bar = tqdm(results, "checking images", len(files), unit="file", delay=0.5, disable=len(files) <= FEW_FILES)
-    facts = dict(zip(files, bar, strict=True))
+    facts = known | dict(zip(files, bar, strict=True))
     cache.save()
     return facts
 

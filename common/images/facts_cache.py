@@ -35,17 +35,26 @@ class FactsCache:
         self._entries: dict[str, dict[str, Any]] = self._read()
         self._changed = False
 
+    def known(self, path: str, *, is_mask: bool, content: bool) -> ImageFacts | None:
+        """The cached facts of one file, or ``None`` if it must be read; for arguments see :func:`read_image_facts`."""
+        entry = self._entries.get(_key(path, is_mask))
+        try:
+            if entry is None or entry["stamp"] != file_stamp(path):
+                return None
+        except OSError:
+            return None
+        facts = ImageFacts.from_json(entry["facts"])
+        return facts if facts.has_content or not content else None
+
     def facts(self, path: str, *, is_mask: bool, content: bool) -> ImageFacts:
         """The facts of one file, cached or read; for arguments and errors see :func:`read_image_facts`."""
-        key, stamp = f"{'mask' if is_mask else 'image'}:{path}", file_stamp(path)
-        entry = self._entries.get(key)
-        if entry is not None and entry["stamp"] == stamp:
-            facts = ImageFacts.from_json(entry["facts"])
-            if facts.has_content or not content:
-                return facts
+        if known := self.known(path, is_mask=is_mask, content=content):
+            return known
+        stamp = file_stamp(path)
         facts = read_image_facts(path, is_mask=is_mask, content=content)
         # A round trip through JSON, so that cached and fresh facts are the same.
-        self._entries[key] = {"stamp": stamp, "facts": json.loads(json.dumps(dataclasses.asdict(facts)))}
+        plain = json.loads(json.dumps(dataclasses.asdict(facts)))
+        self._entries[_key(path, is_mask)] = {"stamp": stamp, "facts": plain}
         self._changed = True
         return facts
 
@@ -68,6 +77,10 @@ class FactsCache:
         except (OSError, ValueError, AttributeError) as error:
             logger.warning("%s: unreadable (%s); the files are read again", self.path, error)
             return {}
+
+
+def _key(path: str, is_mask: bool) -> str:
+    return f"{'mask' if is_mask else 'image'}:{path}"
 
 
 def file_stamp(path: str) -> list[int]:

@@ -47,7 +47,7 @@ def grid_problem(found: ImageFacts, expected: ImageFacts, reference: str, is_mas
 
 def _grid_distance(found: ImageFacts, expected: ImageFacts) -> float:
     """Greatest distance between the positions of a corner under the two affines, in voxels of the expected grid."""
-    if found.affine is None or expected.affine is None:
+    if found.affine is None or expected.affine is None or found.affine == expected.affine:
         return 0.0
     one, two = np.asarray(found.affine), np.asarray(expected.affine)
     size = len(one) - 1

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
+from tests.bundles.shared.command_line import SharedCommandLine
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("overlay", "overrides"),
-    [
-        ("byol.yaml", {"modality": "OUT", "num_workers": 2, "amp": "true", "storage_dtype": "$torch.float16"}),
-        ("simclr_mda.yaml", {"pairs": "independent", "cache_rate": 0.5, "transductive": "true"}),
-    ],
-)
-def test_pretraining_runs_with_overlays_and_options(overlay, overrides, run_elsewhere):
-    output_dir = run_elsewhere("training", ["pretrain.yaml", overlay], max_epochs=1, batch_size=4, **overrides)
-    assert (output_dir / "model.pt").is_file() and len(pd.read_csv(output_dir / "metrics.csv")) == 1
+
+class TestCommandLine(SharedCommandLine):
+    pretrainings = {
+        "byol": (
+            ["byol.yaml"],
+            {"max_epochs": 1, "modality": "OUT", "num_workers": 2, "amp": "true", "storage_dtype": "$torch.float16"},
+        ),
+        "simclr_mda": (
+            ["simclr_mda.yaml"],
+            {"max_epochs": 1, "pairs": "independent", "cache_rate": 0.5, "transductive": "true"},
+        ),
+    }
 
 
 @pytest.mark.slow

@@ -1,13 +1,7 @@
 """A run that is killed and started again ends with the weights of one that was never killed."""
 
-from __future__ import annotations
-
-import pytest
-
-from tests.bundles.killing import check_killed_run
+from tests.bundles.shared.resume import SharedResume
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", [("pretrain", "byol_mda"), ("train", "cgc")], ids=lambda stage: stage[0])
-def test_a_run_killed_within_an_epoch_ends_with_the_same_weights(stage, configs, tiny, tmp_path):
-    check_killed_run([configs / f"{name}.yaml" for name in stage], tmp_path, **tiny, batch_size=4)
+class TestResume(SharedResume):
+    killed_runs = {"pretrain": (["pretrain.yaml", "byol_mda.yaml"], {}), "train": (["train.yaml", "cgc.yaml"], {})}

@@ -6,21 +6,23 @@ import pytest
 import torch
 from ignite.engine import Events
 
-from tests.bundles.commands import PROJECT
-from tests.bundles.killing import assert_equal, check_killed_run
-
-CONFIGS = PROJECT / "bundles/mlsscl_3d/configs"
+from tests.bundles.killing import assert_equal
+from tests.bundles.shared.resume import SharedResume
 
 
-@pytest.mark.slow
-def test_a_run_killed_within_an_epoch_ends_with_the_same_weights_targets_and_queues(clips, tmp_path):
-    found = check_killed_run([CONFIGS / "pretrain.yaml"], tmp_path, **clips).checkpoint
-    assert "queue" in found and any(name.startswith("target.") for name in found["network"])
+class TestResume(SharedResume):
+    killed_runs = {"pretrain": (["pretrain.yaml"], {})}
+
+    def check(self, case, runs):
+        """Targets and queues are the same, too."""
+        assert "queue" in runs.checkpoint and any(name.startswith("target.") for name in runs.checkpoint["network"])
 
 
-def test_a_segmenter_that_was_interrupted_goes_on_with_the_same_patches(open_bundle, run_config, patches, tmp_path):
+def test_a_segmenter_that_was_interrupted_goes_on_with_the_same_patches(
+    open_bundle, run_config, configs, patches, tmp_path
+):
     options = patches | {"validation_fraction": 0, "batch_size": 1, "max_epochs": 2, "save_interval": 1}
-    config = CONFIGS / "train_segmentation.yaml"
+    config = configs / "train_segmentation.yaml"
     run_config(config, output_dir=tmp_path / "whole", **options)
     interrupted = open_bundle(config, output_dir=tmp_path / "interrupted", **options)
     interrupted.initialize()

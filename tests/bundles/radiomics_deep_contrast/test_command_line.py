@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
+from tests.bundles.shared.command_line import SharedCommandLine
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("overlay", "overrides"),
-    [
-        ("shuffled.yaml", {"storage_dtype": "$torch.float16", "num_workers": 1, "max_correlation": 0.9}),
-        ("simclr.yaml", {"transductive": "true", "cache_rate": 0.5, "flip_prob": 0.5}),
-    ],
-)
-def test_pretraining_runs_with_overlays(overlay, overrides, run_elsewhere):
-    options = {"max_epochs": 1, "batch_size": 4, "amp": "false"} | overrides
-    output_dir = run_elsewhere("training", ["pretrain.yaml", "thyroid.yaml", overlay], **options)
-    assert (output_dir / "model.pt").is_file() and len(pd.read_csv(output_dir / "metrics.csv")) == 1
+FLOAT16 = {"storage_dtype": "$torch.float16", "num_workers": 1, "max_correlation": 0.9}
+TRANSDUCTIVE = {"transductive": "true", "cache_rate": 0.5, "flip_prob": 0.5}
+
+
+class TestCommandLine(SharedCommandLine):
+    pretrainings = {
+        "shuffled": (["thyroid.yaml", "shuffled.yaml"], {"max_epochs": 1, "amp": "false", **FLOAT16}),
+        "simclr": (["thyroid.yaml", "simclr.yaml"], {"max_epochs": 1, "amp": "false", **TRANSDUCTIVE}),
+    }
 
 
 @pytest.mark.slow

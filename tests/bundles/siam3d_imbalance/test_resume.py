@@ -1,16 +1,14 @@
 """A run that is killed and started again ends with the weights of one that was never killed."""
 
-from __future__ import annotations
+from tests.bundles.shared.resume import SharedResume
 
-import pytest
-
-from tests.bundles.killing import check_killed_run
+SMALL = {"candidates_per_cluster": 3, "box_size": [16, 16, 16]}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("strategy", "features"), [("se", "bank"), ("se", "fresh"), ("re", "fresh")])
-def test_a_run_killed_within_an_epoch_ends_with_the_same_weights(strategy, features, configs, tiny, tmp_path):
-    options = {"strategy": strategy, "features": features, "candidates_per_cluster": 3, "cache_dir": tmp_path / "cache"}
-    options["box_size"] = [16, 16, 16]
-    options["batch_size"] = {"se": 2, "re": 4}[strategy]  # re clusters the batch itself: at least k samples
-    check_killed_run([configs / "pretrain.yaml"], tmp_path, **tiny | options)
+class TestResume(SharedResume):
+    killed_runs = {
+        "se-bank": (["pretrain.yaml"], SMALL | {"strategy": "se", "features": "bank", "batch_size": 2}),
+        "se-fresh": (["pretrain.yaml"], SMALL | {"strategy": "se", "features": "fresh", "batch_size": 2}),
+        # clusters the batch itself: at least k samples
+        "re-fresh": (["pretrain.yaml"], SMALL | {"strategy": "re", "features": "fresh", "batch_size": 4}),
+    }

@@ -183,13 +183,6 @@ def test_a_ct_without_masks_has_a_window_from_air_to_bone_and_a_network_without_
     assert chosen(["intensities"], replace(facts(), defaults={"train": {}})) == {}
 
 
-@pytest.mark.parametrize(("cache", "expected"), [("memory", ("cache", "disk")), (None, ("cache_rate", 0.57))])
-def test_images_that_do_not_fit_in_half_precision_are_read_from_the_disk_where_the_bundle_can(cache, expected):
-    defaults = {"train": {**DEFAULTS["train"], **({"cache": cache} if cache else {})}, "pretrain": DEFAULTS["pretrain"]}
-    values = chosen(["memory"], replace(facts(replace(CPU, memory_gb=0.2)), defaults=defaults))
-    assert {name: value for (_, name), value in values.items() if name.startswith("cache")} == dict([expected])
-
-
 def test_a_processor_with_bfloat16_uses_it_and_a_gpu_is_left_to_the_config():
     assert chosen(["memory"], facts(replace(CPU, bfloat16=True)))["", "amp"] is True
     assert ("", "amp") not in chosen(["memory"], facts(replace(GPU, bfloat16=True)))
