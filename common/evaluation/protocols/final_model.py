@@ -34,9 +34,9 @@ class FinalModel(Comparison):
     stage that has them, e.g. --image_size "[96,96]" --device cpu.
 
     Pre-training, if the method has one, training and evaluation are done once without each fold, then pre-training and
-    training once more on everybody, the last epoch of which is kept. The report is of the predictions of held-out folds together, and so is the
-    calibration: the final model itself is judged on nobody, as no labelled subject is left. It is expected to be at
-    least as good, having seen more.
+    training once more on everybody, the last epoch of which is kept. The report is of the predictions of held-out folds
+    together, and so is the calibration: the final model itself is judged on nobody, as no labelled subject is left. It
+    is expected to be at least as good, having seen more.
 
     Args:
         bundle: name of the bundle, e.g. siam3d_imbalance, or its folder.
