@@ -8,6 +8,7 @@ The archive is a tiny classifier; the studies are sent by DCMTK's storescu if it
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -50,10 +51,17 @@ def transmit(study: SentStudy, port: int) -> bool:
     files = sorted(study.folder.iterdir())
     if study.broken:
         return break_off([pydicom.dcmread(path) for path in files[:-1]], port)
-    if not shutil.which("storescu"):
+    if (program := storescu()) is None:
         return send([pydicom.dcmread(path) for path in files], port)
-    command = ["storescu", "-aet", "SCANNER", "-aec", "CLINSSL", "+sd", "127.0.0.1", str(port), study.folder]
+    command = [program, "-aet", "SCANNER", "-aec", "CLINSSL", "+sd", "127.0.0.1", str(port), study.folder]
     return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+
+
+def storescu() -> str | None:
+    """Path of DCMTK's sender; pynetdicom's of the same name, first where this environment is active, has other options."""
+    own = Path(sys.executable).parent
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) != own]
+    return shutil.which("storescu", path=os.pathsep.join(folders))
 
 
 def run_load(

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.common.deploy.service.load import SentStudy, run_load
+from tests.common.deploy.service.load import SentStudy, run_load, storescu
 from tests.common.deploy.service.running_service import RunningService
 from tests.common.deploy.service.sent_studies import (
     associate,
@@ -253,12 +253,12 @@ def test_tls_takes_only_senders_with_a_certificate_of_the_authority(tmp_path):
 
 
 def test_dcmtk_sends_to_the_service(tmp_path):
-    if not shutil.which("storescu"):
+    if (program := storescu()) is None:
         pytest.skip("storescu (Debian: dcmtk) is not here")
     for number, each in enumerate(study_of(2)):
         write_image(tmp_path / f"in/{number}.dcm", each.StudyInstanceUID, each.SOPInstanceUID, number + 1, 2)
     with RunningService(tmp_path / "service") as service:
-        command = ["storescu", "-aet", "SCANNER", "-aec", "CLINSSL", "+sd", "127.0.0.1", str(service.port), "in"]
+        command = [program, "-aet", "SCANNER", "-aec", "CLINSSL", "+sd", "127.0.0.1", str(service.port), "in"]
         subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
         subprocess.run(["echoscu", *command[1:5], *command[6:8]], cwd=tmp_path, check=True, timeout=60)
         wait_for(lambda: service.states == {"done": 1})
