@@ -58,7 +58,7 @@ def transmit(study: SentStudy, port: int) -> bool:
 
 
 def storescu() -> str | None:
-    """Path of DCMTK's sender; pynetdicom's of the same name, first where this environment is active, has other options."""
+    """Path of DCMTK's sender; pynetdicom's of that name, first where this environment is active, has other options."""
     own = Path(sys.executable).parent
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) != own]
     return shutil.which("storescu", path=os.pathsep.join(folders))
