@@ -68,6 +68,8 @@ def page(root: Path | None = None) -> str:
     rules, _, rest = PAGE.read_text(encoding="utf-8").partition("## Cases\n")
     table = rest.partition(HEADING)[2]
     if root is not None:
+        if not root.is_dir():
+            raise SystemExit(f"{root}: found no such folder, expected that of the real files; correct the path")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = outcomes(root)
