@@ -304,7 +304,7 @@ def test_a_network_that_needs_more_than_an_image_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def recorded(weights, tmp_path_factory) -> Path:
-    """The same weights, which say how they were trained: intensities as train.yaml has them, inference.json has not."""
+    """The same weights with a record of their training, whose intensities differ from those of inference.json."""
     train = ConfigParser.load_config_file(FOLDERS[SIAM] / "configs/train.yaml")
     scaling = {"scale_intensity": train["scale_intensity"]}
     record = {
