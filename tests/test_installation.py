@@ -6,11 +6,14 @@ import configparser
 import json
 import subprocess
 import sys
+from importlib.metadata import distributions
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,14 @@ def test_every_requirement_has_a_lower_bound_that_its_pin_keeps(setup, pins):
     for requirement in map(Requirement, lines):
         assert requirement.specifier, requirement
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
+
+
+def test_the_pinned_packages_install_on_the_oldest_python_that_setup_cfg_allows(setup, pins):
+    oldest = Version(setup["options"]["python_requires"].removeprefix(">=") + ".0")
+    pinned = {(canonicalize_name(pin.name), next(iter(pin.specifier)).version) for pin in pins}
+    here = [each for each in distributions() if (canonicalize_name(each.name), each.version) in pinned]
+    needs = {each.name: SpecifierSet(each.metadata.get("Requires-Python") or "") for each in here}
+    assert len(needs) > 20 and not {name: str(need) for name, need in needs.items() if not need.contains(oldest)}
 
 
 def test_the_package_is_found_from_any_folder_and_the_tests_are_not(tmp_path):
