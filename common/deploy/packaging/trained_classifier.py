@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...as_trained import agreed_settings, settings_of
+from ...as_trained import agreed_settings
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...exported_inference import input_shape, is_other
@@ -91,8 +91,7 @@ def read_classifier(
     configs = read_configs(folder, overlays, {key: settings[key] for key in settings if key not in of_metadata})
     weights = weights_file(folder, weights)
     record = read_training_record(weights)
-    trained = {} if record is None or recorded is None else settings_of(record, str(folder), "train")
-    configs = put_recorded(configs, recorded or {}, trained)
+    configs = configs if recorded is None else put_recorded(configs, recorded)
     configs["train"] = {**configs["train"], **_hyper_parameters(record, configs["train"], settings)}
     inference = eager_inference(configs, _probabilities(calibrated), weights)
     shape = input_shape(inference)

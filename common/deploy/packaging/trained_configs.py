@@ -13,6 +13,7 @@ from ...bundle_configs import BASES, BundleConfigs
 from ...errors import InputError
 from ...exported_inference import OWN_FOLDERS
 from ...references import closure, evaluated, is_plain, references
+from ...training_record import SECTIONS, ids_of
 
 __all__ = ["counted", "eager_inference", "put_recorded", "read_configs", "with_known_sizes"]
 
@@ -52,9 +53,7 @@ def read_configs(
     return configs
 
 
-def put_recorded(
-    configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str, Any], trained: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+def put_recorded(configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Configs with the settings of a checkpoint: ``train`` with all, others with those plain ones whose ids they have.
 
     ``inference`` has the defaults of the weights that ship, so it gets what the training left at its default, too.
@@ -62,14 +61,15 @@ def put_recorded(
     Args:
         configs: result of :func:`read_configs`.
         recorded: ids of ``train`` and their values in the checkpoint where they differ from ``train``.
-        trained: all of the checkpoint.
     """
+    train = {**configs["train"], **recorded}
+    used = {key: train[key] for key in ids_of(train, SECTIONS)}
     changed = {name: dict(config) for name, config in configs.items()}
     for name, config in changed.items():
         if name == "train":
             config |= recorded
         elif _MARK in config:
-            values = {**trained, **recorded} if name == "inference" else recorded
+            values = {**used, **recorded} if name == "inference" else recorded
             config |= {key: value for key, value in values.items() if key in config and not _is_own(key, value)}
     return changed
 
