@@ -47,6 +47,8 @@ def assign_folds(
     groups = _groups(rows, group)
     classes = _classes(rows, groups, stratify)
     divided = [number for number, kind in enumerate(classes) if kind is not None]
+    if rows and not divided:
+        raise InputError(f"folds: found no {group} with a {stratify}; expected some of each class; add {stratify}s")
     names, kinds = [groups[number] for number in divided], [classes[number] for number in divided]
     _check_class_sizes(names, kinds, num_folds, group, stratify)
     splitter = (GroupKFold if stratify is None else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)

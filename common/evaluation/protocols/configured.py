@@ -28,8 +28,10 @@ TRADITIONAL = "traditional_table"
 FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist")
 #: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages.
 SHARED = {"cache": "both"}
+#: Datalist of other subjects for the pre-training.
+ELSEWHERE = "pretraining_datalist"
 #: Datalists, by whose content a comparison is known.
-DATALISTS = ("datalist", ELSEWHERE := "pretraining_datalist")
+DATALISTS = ("datalist", ELSEWHERE)
 #: Path of the datalist from the folder of the outputs, for the page of the comparison.
 PLACE = "place"
 #: Configs that a comparison runs.
@@ -229,4 +231,6 @@ def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(name: str, before: Any, now: Any) -> str:
-    return f"{name} with another content" if name in DATALISTS and before and now else f"{name} {before} (now {now})"
+    if name in DATALISTS:  # by their content
+        return f"{name} with another content" if before and now else f"{name} {'removed' if before else 'added'}"
+    return f"{name} {before} (now {now})"

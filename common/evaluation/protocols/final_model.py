@@ -155,7 +155,10 @@ class FinalModel(Comparison):
             self._run(self.evaluation, overlays, **whom, **paths)
 
     def _no_validation(self) -> dict[str, Any]:
-        """Settings by which the final training fits all labelled subjects and keeps its last epoch, unless typed."""
+        """Settings by which the final training fits all labelled subjects and keeps its last epoch.
+
+        ``validation_fraction`` that is typed stays, one of an overlay does not.
+        """
         typed = {**self.settings, **self.of_stage[self.training]}
         return {} if "validation_fraction" in typed else {"validation_fraction": 0.0}
 

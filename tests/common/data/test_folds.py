@@ -71,7 +71,7 @@ def test_subjects_without_a_label_are_in_a_fold_of_their_own_and_the_others_wher
         ([], 5, ["no rows"]),
         (cohort(), 1, ["num_folds is 1"]),
         ([*cohort(), {"label": 1}], 5, ["row 40", "subject"]),
-        ([{"subject": i} for i in range(10)], 5, ["no rows"]),
+        ([{"subject": i} for i in range(10)], 5, ["no subject with a label"]),
     ],
 )
 def test_what_cannot_be_divided_is_reported(rows, num_folds, words):

@@ -55,7 +55,7 @@ def test_folds_and_classes_that_cannot_work_are_errors(cohort, change, place, te
     assert text in errors[place]
 
 
-def test_a_column_that_tells_the_class_is_a_warning(cohort):
+def test_a_column_that_determines_the_class_is_a_warning(cohort):
     for row in cohort.rows:
         row["centre"] = "B" if row["label"] else "A"
     assert "column centre almost determines the class" in found(examine_datalist(cohort.save()), "warning")["columns"]

@@ -143,7 +143,7 @@ def test_confusions_count_each_subject_once(study, page):
     assert table["subjects"].dtype.kind == "i"
 
 
-def test_a_collapsed_pretraining_and_a_column_that_tells_the_class_are_named_above_everything_else(page):
+def test_a_collapsed_pretraining_and_a_column_that_determines_the_class_are_named_above_everything_else(page):
     warnings = shown(page[page.index('id="warnings"') : page.index("<nav")])
     assert "se/fold0: all features are nearly equal" in warnings
     assert '--pretrain "{learning_rate: 0.005}"' in warnings

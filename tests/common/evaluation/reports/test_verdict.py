@@ -100,7 +100,7 @@ def test_subgroups_are_those_of_the_subset_itself_and_small_ones_have_no_metrics
     assert (found["A"].subjects, found["C"].subjects, found["C"].first) == (60, 6, None)
 
 
-def test_only_a_column_that_tells_the_class_is_a_confounder():
+def test_only_a_column_that_determines_the_class_is_a_confounder():
     classes = {f"s{i}": i % 2 for i in range(20)}
     rows = [
         {"subject": name, "site": "AB"[label], "sex": "FM"[i // 2 % 2]}
