@@ -13,6 +13,7 @@ from .budget import RESERVE, Fitted, Stage, fit_budget
 from .measurement import StageCost
 from .plan import Plan
 from .stage_table import CONSTANT, StageTable
+from .stored_images import stored_bytes
 
 __all__ = ["fit_plan"]
 
@@ -37,8 +38,8 @@ def fit_plan(
     fitted = fit_budget(stages, plan.methods, allowed, _always_kept(table))
     if seconds is not None:
         plan = _shortened(plan, fitted)
-    stages = list(replace(table, plan=plan).stages(costs, radiomics))
-    return replace(plan, estimate=_estimate(plan, stages, costs, fitted, spent))
+    table = replace(table, plan=plan)
+    return replace(plan, estimate=_estimate(table, list(table.stages(costs, radiomics)), costs, fitted, spent))
 
 
 def _always_kept(table: StageTable) -> list[str]:
@@ -59,18 +60,18 @@ def _shortened(plan: Plan, fitted: Fitted) -> Plan:
 
 
 def _estimate(
-    plan: Plan, stages: Sequence[Stage], costs: Mapping[str, StageCost], fitted: Fitted, spent: float
+    table: StageTable, stages: Sequence[Stage], costs: Mapping[str, StageCost], fitted: Fitted, spent: float
 ) -> dict[str, Any]:
-    needed = [stage for stage in stages if not stage.methods or stage.methods & set(plan.methods)]
+    needed = [stage for stage in stages if not stage.methods or stage.methods & set(table.plan.methods)]
     runs = [(stage, stage.runs + stage.final_runs) for stage in needed]
-    disk = sum(number * DISK * stage.cost.weights for stage, number in runs if stage.cost)
+    weights = sum(number * DISK * stage.cost.weights for stage, number in runs if stage.cost)
     return {
         "seconds": round(fitted.seconds),
         "fits": fitted.fits,
         "shortest_budget": None if fitted.fits else _budget_of(fitted.seconds, spent),
         "left_out": {name: _budget_of(seconds, spent) for name, seconds in fitted.dropped.items()},
         "memory_gb": round(max((cost.memory for cost in costs.values()), default=0) / 1e9, 2),
-        "disk_gb": round(disk / 1e9 + 0.01, 2),
+        "disk_gb": round((weights + stored_bytes(table)) / 1e9 + 0.01, 2),
         "waited": round(max((cost.waited for cost in costs.values()), default=0), 2),
         "stages": [{**_entry(stage), "runs": stage.runs} for stage in needed],
         "measured": {key: _rounded(cost) for key, cost in costs.items()},

@@ -147,11 +147,15 @@ def _datalist(folder: Path, compare: Path, named: str | Path | None) -> Path | N
 
 
 def _of_runs(compare: Path) -> Iterator[Path]:
-    """The datalist of the runs: where it is seen from their folder, as in a folder that was moved, or as typed."""
+    """The datalist of the runs: where it is seen from their folder, as in a folder that was moved, or as typed.
+
+    A typed path is relative to the working directory.
+    """
     settings = compare / "settings.json"
     found = read_json(settings) if settings.is_file() else {}
-    places = (found.get("place"), (found.get("settings") or {}).get("datalist"))
-    for path in (Path(os.path.normpath(compare / place)) for place in places if place):
+    place, typed = found.get("place"), (found.get("settings") or {}).get("datalist")
+    for path in [*([compare / place] if place else []), *([typed] if typed else [])]:
+        path = Path(os.path.abspath(path))
         if path.is_file() and found.get("datalist") in (None, file_digest(path, "sha256")):
             yield path
 

@@ -238,3 +238,12 @@ def test_the_probe_of_each_bundle_accepts_its_settings(dataset, bundle):
     workflow = run._workflow("linear_probe", [], {**run._probe_settings(), "output_dir": str(dataset.parent / "x")})
     workflow.initialize()
     assert len(workflow.parser["learnt_tables"]) == 1
+
+
+def test_a_typed_path_is_one_of_the_working_directory(dataset, monkeypatch):
+    (dataset / "other.json").write_text(json.dumps({"training": ROWS}))
+    claim = dataset.parent / "moved/out/settings.json"
+    claim.parent.mkdir(parents=True)
+    claim.write_text(json.dumps({"place": "gone.json", "settings": {"datalist": "other.json"}}))
+    monkeypatch.chdir(dataset)
+    assert cohort_of(claim.parent, claim.parent, None)[0] == dataset / "other.json"

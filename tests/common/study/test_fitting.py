@@ -1,0 +1,44 @@
+"""What the estimate of a plan counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.bundle_configs import BundleConfigs
+from common.study.fitting import fit_plan
+from common.study.stage_table import StageTable
+from tests.common.study.builders import cost, plan
+
+ROWS = [{"subject": str(place), "label": place % 2 if place < 80 else None, "fold": place % 2} for place in range(100)]
+
+
+@pytest.fixture
+def table() -> StageTable:
+    of_train = {"max_epochs": 3, "storage_dtype": "$torch.float16"}
+    drawn = plan(methods=["scratch", "re"], pretrain={"max_epochs": 5}, train=of_train)
+    return StageTable(BundleConfigs("siam3d_imbalance"), drawn, ROWS, [])
+
+
+def costs(table: StageTable, **numbers) -> dict:
+    return {run.key: cost(**numbers) for run in table.to_measure("cpu")}
+
+
+def test_the_disk_holds_weights_and_the_preprocessed_images_of_each_kind_of_stage(table):
+    weights = 5e6
+    # two folds and the final run of each: pre-training, scratch, fine-tuning; three times the weights
+    networks = 9 * 3 * weights
+    images = 32**3 * (100 * 4 + 80 * 2)  # all in float32, labelled ones in float16
+    found = fit_plan(table, costs(table, weights=weights), 0.0, None, 0.0)
+    assert found.estimate["disk_gb"] == pytest.approx((networks + images) / 1e9 + 0.01, abs=0.006)
+
+
+@pytest.mark.parametrize(("methods", "cache", "images"), [(["scratch"], "both", 80), (["scratch", "re"], "memory", 0)])
+def test_the_disk_holds_no_images_that_no_stage_keeps_there(table, methods, cache, images):
+    drawn = replace(
+        table.plan, methods=methods, settings={**table.plan.settings, "box_size": [128] * 3, "cache": cache}
+    )
+    table = replace(table, plan=drawn)
+    found = fit_plan(table, costs(table), 0.0, None, 0.0).estimate["disk_gb"]
+    assert found == pytest.approx(images * 128**3 * 2 / 1e9 + 0.01, abs=0.006)
