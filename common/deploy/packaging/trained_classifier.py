@@ -77,7 +77,7 @@ def read_classifier(
         calibration: ``calibration.json`` of ``scripts/calibrate.py``; without it the classifier never abstains.
         metrics: ``metrics.json`` of an evaluation.
         settings: config ids set in training, and their values; ids of metadata begin with ``_meta_#``.
-        recorded: result of :func:`recorded_settings`.
+        recorded: result of :func:`recorded_settings`; by default none.
 
     Raises:
         InputError: a bundle, overlay, id or file does not exist; the weights belong to another network; the network
@@ -91,7 +91,7 @@ def read_classifier(
     configs = read_configs(folder, overlays, {key: settings[key] for key in settings if key not in of_metadata})
     weights = weights_file(folder, weights)
     record = read_training_record(weights)
-    configs = configs if recorded is None else put_recorded(configs, recorded)
+    configs = put_recorded(configs, recorded or {})
     configs["train"] = {**configs["train"], **_hyper_parameters(record, configs["train"], settings)}
     inference = eager_inference(configs, _probabilities(calibrated), weights)
     shape = input_shape(inference)
