@@ -21,8 +21,8 @@ class FileDigests:
     """BLAKE2b hashes of file contents; once hashed, a file costs a ``stat`` until it changes.
 
     Each hash is cached in a small file, which is written completely or not at all, so that any number of processes may
-    share the folder and a killed run loses nothing. Where it cannot be written, as on a full disk, a warning says so and
-    the file is read again next time.
+    share the folder and a killed run loses nothing. Where it cannot be written, as on a full disk, a warning is logged
+    and the file is read again next time.
 
     Args:
         folder: folder of the cache.

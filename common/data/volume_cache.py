@@ -156,8 +156,8 @@ class DiskCacheDataset(PersistentDataset):
             logger.warning("%s: not kept for other runs (%s)", path, error.strerror)
 
     def _preprocessed(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What is stored: without :data:`RUN_KEYS`, the selected and :data:`ROW_KEYS`; or, if nothing selects, all keys,
-        with None for :data:`RUN_KEYS`."""
+        """The selected and :data:`ROW_KEYS`, without :data:`RUN_KEYS`; or, where nothing selects, all keys,
+        with None for those of a run."""
         item = self.transform(deepcopy(dict(row)), end=self._end, threading=True)
         if self._select is None:
             return {key: None if key in RUN_KEYS else value for key, value in item.items()}
