@@ -19,4 +19,4 @@ def _show(weights: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_commands(FinalModel, method="run", show=_show)
+    run_commands(FinalModel, method="run_logged", show=_show)

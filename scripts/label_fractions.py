@@ -15,4 +15,4 @@ def _show(report: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_commands(LabelFractions, method="run", show=_show)
+    run_commands(LabelFractions, method="run_logged", show=_show)

@@ -13,4 +13,4 @@ def _show(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_commands(Reproduction, method="run", show=_show)
+    run_commands(Reproduction, method="run_logged", show=_show)

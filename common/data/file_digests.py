@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from ..images.read import image_digest
 
 __all__ = ["FileDigests"]
 
+logger = logging.getLogger(__name__)
+
 
 class FileDigests:
     """BLAKE2b hashes of file contents; once hashed, a file costs a ``stat`` until it changes.
 
     Each hash is cached in a small file, which is written completely or not at all, so that any number of processes may
-    share the folder and a killed run loses nothing.
+    share the folder and a killed run loses nothing. Where it cannot be written, as on a full disk, a warning is logged
+    and the file is read again next time.
 
     Args:
         folder: folder of the cache.
@@ -43,5 +47,11 @@ class FileDigests:
             return note.read_text()
         except FileNotFoundError:
             digest = image_digest(path)
-            write_atomically(note, digest)
+            self._keep(note, digest, path)
             return digest
+
+    def _keep(self, note: Path, digest: str, path: str) -> None:
+        try:
+            write_atomically(note, digest)
+        except OSError as error:
+            logger.warning("digest of %s not kept (%s); the file will be read again next time", path, error.strerror)

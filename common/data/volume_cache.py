@@ -25,12 +25,13 @@ __all__ = ["DiskCacheDataset", "SharedCacheDataset", "cached_dataset"]
 logger = logging.getLogger(__name__)
 
 CACHES = ("memory", "disk", "both", "none")
-CACHE_VERSION = 2  # increase it when the stored content changes
+CACHE_VERSION = 3  # increase it when the stored content changes
 FILE_KEYS = ("image", "mask", "label")  # keys whose text is a path
 #: Properties of a run, not of the image: never stored. Radiomics are on the scale of a run's training subjects.
 RUN_KEYS = frozenset(("index", "row", "fold", "subject_index", "radiomics"))
-#: Values of a row that are stored whether a stage selects them or not, so that stages share files.
-ROW_KEYS = frozenset(("label", "subject", "session", "age"))
+#: Values of a row, and which of its files are missing: stored whether a stage selects them or not, so that stages share
+#: files.
+ROW_KEYS = frozenset(("label", "subject", "session", "age", "missing"))
 
 
 def cached_dataset(
@@ -123,6 +124,13 @@ class DiskCacheDataset(PersistentDataset):
 
         Args:
             index: place of the row in ``data``.
+
+        Returns:
+            The keys that the transforms leave; those of :data:`RUN_KEYS` have the values of the row.
+
+        Raises:
+            InputError: a result is neither array nor plain value.
+            OSError: a file of the row cannot be read, or, unless ``optional``, the result not be written.
         """
         row = self.data[index]
         if index not in self._names:
@@ -148,8 +156,8 @@ class DiskCacheDataset(PersistentDataset):
             logger.warning("%s: not kept for other runs (%s)", path, error.strerror)
 
     def _preprocessed(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What is stored: all of the selected and :data:`ROW_KEYS`, or, if nothing selects, of :data:`RUN_KEYS` their
-        presence."""
+        """The selected and :data:`ROW_KEYS`, without :data:`RUN_KEYS`; or, where nothing selects, all keys,
+        with None for those of a run."""
         item = self.transform(deepcopy(dict(row)), end=self._end, threading=True)
         if self._select is None:
             return {key: None if key in RUN_KEYS else value for key, value in item.items()}

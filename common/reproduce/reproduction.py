@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ..console import logged
 from .paper import Paper
 from .plan import Request, planned_runs
 
@@ -102,6 +103,12 @@ class Reproduction:
             logger.info(f"{self.request.exhibit.key}: {name}")
             reports[name] = run.run().parent
         return self._written(reports)
+
+    def run_logged(self) -> Path:
+        """As :meth:`run`; the terminal shows bars, then warnings; ``run.log`` beside the page has the rest."""
+        request = self.request
+        with logged(request.output_dir / request.exhibit.folder / request.cohort / "run.log"):
+            return self.run()
 
     def _written(self, reports: Mapping[str, Path]) -> Path:
         from . import others  # here, as --help needs none of it

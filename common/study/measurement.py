@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..idle_time import Moment, idle_seconds, moment
 from ..processes import end_with_parent
-from .idle_time import Moment, idle_seconds, moment
 
 __all__ = ["StageCost", "StageRun", "measure_stages"]
 
@@ -195,9 +195,10 @@ def _time_steps(built: Any, device: Any, threads: int) -> dict[str, float]:
     trainer.run()
 
     def passed(begin: Moment, end: Moment) -> float:
-        return (
-            end.wall - begin.wall if device.type == "cuda" else idle_seconds(begin, end, threads)
-        )  # or it waits for it
+        # on a GPU the process waits for the device
+        if device.type == "cuda":
+            return end.wall - begin.wall
+        return idle_seconds(begin, end, threads)
 
     parts = [(a, b, passed(begin, end)) for (a, begin), (b, end) in pairwise(marks)]
     timed = sorted([seconds for a, b, seconds in parts if (a, b) == ("batch", "step")][1:])

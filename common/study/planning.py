@@ -12,12 +12,12 @@ from typing import Any
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
 from ..files import write_atomically
+from ..idle_time import idle_seconds, moment
 from ..programs import install_command
 from ..temporary import temporary_folder
 from .budget import read_duration
 from .cohort import Cohort, describe_cohort
 from .fitting import fit_plan
-from .idle_time import idle_seconds, moment
 from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages

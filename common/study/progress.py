@@ -14,6 +14,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from ..tasks.task import epochs_done
 from .pace import Pace
 
 __all__ = ["Watched", "duration", "watching"]
@@ -48,11 +49,7 @@ class Watched:
         """Number of epochs that are done."""
         if not self.epochs or self.makes is None:
             return 0
-        folder = self.makes.parent.parent if self.makes.parent.name == "evaluate" else self.makes.parent
-        try:
-            return min(self.epochs, max(0, (folder / "metrics.csv").read_bytes().count(b"\n") - 1))
-        except OSError:
-            return 0
+        return min(self.epochs, epochs_done(self.makes))
 
     def share(self) -> float:
         """Part of the run that is done."""

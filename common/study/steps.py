@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..console import quiet, without_arguments
 from ..errors import InputError
 from ..locks import locked
 from ..programs import command_of
 from .choice import choose_row, main_metric
 from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched_runs
-from .console import quiet, without_arguments
 from .finish import is_hybrid
 from .journal import Journal
 from .packages import check_packages

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ..console import bar_stream
 from ..errors import InputError
 from .cost import Cost, measured
 from .pool import LostProcessError, Pool
 from .workers import Workers
 
-__all__ = ["Task", "run_tasks"]
+__all__ = ["Task", "epochs_done", "run_tasks"]
 
 logger = logging.getLogger(__name__)
+
+EVERY, QUIET = 1.0, 60.0  # seconds between two lines of the bar on a terminal, and in a file
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,19 @@ class Task:
     makes: Path
     call: Callable[[], object]
     needs: tuple[Path, ...] = ()
+
+
+def epochs_done(makes: Path) -> int:
+    """Number of epochs of the training of a task that are done, of which ``metrics.csv`` has a row each.
+
+    Args:
+        makes: file that the task makes: weights, or the predictions in the folder ``evaluate`` beside them.
+    """
+    folder = makes.parent.parent if makes.parent.name == "evaluate" else makes.parent
+    try:
+        return max(0, (folder / "metrics.csv").read_bytes().count(b"\n") - 1)
+    except OSError:
+        return 0
 
 
 AfterEach = Callable[[Task, Cost], object]
@@ -61,7 +78,8 @@ def run_tasks(
         InputError: two tasks make the same file, or tasks need each other in a circle; or a task fails so.
     """
     tasks = in_order(tasks)
-    with tqdm(total=len(tasks), desc=description, unit="run") as bar, workers.pool() or nullcontext() as pool:
+    look = {"desc": description, "unit": "run", "file": bar_stream()}
+    with tqdm(total=len(tasks), **look) as bar, workers.pool() or nullcontext() as pool:
         if pool is None:
             _one_by_one(tasks, bar, after_each)
         else:
@@ -91,9 +109,9 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 
 def _one_by_one(tasks: Sequence[Task], bar: tqdm, after_each: AfterEach) -> None:
     for task in tasks:
-        bar.set_postfix_str(task.name)
         logger.info(task.name)
-        cost = measured(task.call)
+        with _shown(bar, [task]):
+            cost = measured(task.call)
         bar.update()
         after_each(task, cost)
 
@@ -108,8 +126,9 @@ def _all_at_once(tasks: Sequence[Task], pool: Pool, bar: tqdm, after_each: After
         for task in ready[: pool.free(len(running))]:
             logger.info(task.name)
             running[pool.submit(task.name, task.call)] = waiting.pop(task.makes)
-        bar.set_postfix_str("; ".join(task.name for task in list(running.values())[:2]))
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        with _shown(bar, running.values()):
+            done = wait(running, return_when=FIRST_COMPLETED).done
+        for future in done:
             task = running.pop(future)
             try:
                 cost = future.result()
@@ -124,3 +143,28 @@ def _all_at_once(tasks: Sequence[Task], pool: Pool, bar: tqdm, after_each: After
                 after_each(task, cost)
     if failure is not None:
         raise failure
+
+
+@contextmanager
+def _shown(bar: tqdm, running: Collection[Task]) -> Iterator[None]:
+    """Name the running tasks in the bar, and their epochs as they pass."""
+    ended = threading.Event()
+    interval = EVERY if bar.fp.isatty() else QUIET
+
+    def show() -> None:
+        while True:
+            names = [
+                f"{task.name}, epoch {done}" if (done := epochs_done(task.makes)) else task.name
+                for task in list(running)
+            ]
+            bar.set_postfix_str("; ".join(names[:2]))
+            if ended.wait(interval):
+                return
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...console import logged
 from ...errors import InputError
 from ...locks import locked
 from ...tasks import Task
@@ -72,6 +73,11 @@ class Comparison(Stages):
             self._check_stages()
             self._run_tasks(self.tasks(), self.title)
             return self._report()
+
+    def run_logged(self) -> Path:
+        """As :meth:`run`; the terminal shows one bar, then warnings, and ``<output_dir>/run.log`` has the rest."""
+        with logged(self.output_dir / "run.log"):
+            return self.run()
 
     def check(self) -> None:
         """Check all stages, as :meth:`run` does before the first one.

@@ -11,4 +11,4 @@ class TestProperties(SharedProperties):
 
 
 class TestImages(SharedImages):
-    files = 15 + 20  # pre-training has all modalities, fine-tuning and evaluation choose
+    files = 15 + 20 + 20  # pre-training has all modalities; fine-tuning and evaluation choose, and so do features

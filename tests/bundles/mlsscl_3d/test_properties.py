@@ -1,5 +1,6 @@
 """MONAI's properties, by which the model zoo and MONAI Label find their way in a config."""
 
+from tests.bundles.shared.images import SharedImages
 from tests.bundles.shared.properties import SharedProperties
 
 
@@ -9,3 +10,8 @@ class TestProperties(SharedProperties):
     inference_configs = ["inference.json", "inference_segmentation.json"]
     classes = ["normal", "hyperplasia"]
     version = "0.2.0"
+
+
+class TestImages(SharedImages):
+    files = 18
+    stages = ("train", "evaluate", "extract_features")

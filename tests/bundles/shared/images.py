@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import torch
 
-STAGES = {"pretrain": ["train#dataset"], "train": ["train#dataset", "validate#dataset"], "evaluate": ["dataset"]}
+STAGES = {
+    "pretrain": ["train#dataset"],
+    "train": ["train#dataset", "validate#dataset"],
+    "evaluate": ["dataset"],
+    "extract_features": ["dataset"],
+}
+EVERYONE = {"all_subjects": True, "allow_training_subjects": True}  # that files of the training are found
+OPTIONS = {"train": {"validation_fraction": 0.25}, "evaluate": EVERYONE}
 
 
 class SharedImages:
-    """Test of the ``test_properties.py`` of bundles whose images are whole after preprocessing."""
+    """Test of ``test_properties.py``."""
 
-    #: one for each of 20 subjects, and more where stages preprocess differently
+    #: one for each image, and more where stages preprocess differently
     files: int
+    stages = tuple(STAGES)  # whose images are whole after preprocessing
 
     def test_stages_share_images_which_are_bit_for_bit_those_of_a_run_without_files(
         self, open_bundle, configs, tiny, trained_for, tmp_path
     ):
-        options = tiny | {"checkpoint": trained_for("evaluate.yaml"), "output_dir": tmp_path / "output"}
-        for stage, names in STAGES.items():
-            own = options | ({"validation_fraction": 0.2} if stage == "train" else {})
+        options = tiny | {"output_dir": tmp_path / "output"}
+        for stage in self.stages:
+            names = STAGES[stage]
+            own = options | {"checkpoint": trained_for(f"{stage}.yaml")} | OPTIONS.get(stage, {})
             places = {f"{name}#cache_dir".replace("#", "__"): tmp_path / "files" for name in names}
             parsers = [
                 open_bundle(configs / f"{stage}.yaml", cache=cache, **own, **places).parser

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 
 from common.data.file_digests import FileDigests
@@ -24,3 +25,15 @@ def test_copies_have_the_same_digest_and_so_have_copies_of_folders(tmp_path):
     assert digests(str(tmp_path / "a")) == digests(str(tmp_path / "b"))
     (tmp_path / "b" / "2.dcm").write_bytes(b"slice")
     assert digests(str(tmp_path / "a")) != digests(str(tmp_path / "b"))
+
+
+def test_without_space_for_a_note_the_file_is_read_again_with_a_warning(tmp_path, caplog, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a.nii"
+    path.write_bytes(b"one")
+    digests, expected = FileDigests(tmp_path / "notes"), f"{hashlib.blake2b(b'one').hexdigest()}.nii"
+    monkeypatch.setattr("common.data.file_digests.write_atomically", full)
+    assert [digests(str(path)), digests(str(path))] == [expected, expected]
+    assert f"digest of {path} not kept (No space left on device)" in caplog.text

@@ -19,7 +19,7 @@ from monai.transforms import (
     SelectItemsd,
 )
 
-from common.data import DiskCacheDataset, SharedCacheDataset, cached_dataset, load_datalist, volume_cache
+from common.data import DiskCacheDataset, SharedCacheDataset, cached_dataset, file_digests, load_datalist, volume_cache
 from common.errors import InputError
 from tests.python_commands import run_python
 
@@ -241,7 +241,8 @@ def test_without_space_for_files_comparisons_go_on_and_say_so(rows, tmp_path, ca
     def full(path, content):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(volume_cache, "write_atomically", full)
+    for module in (volume_cache, file_digests):
+        monkeypatch.setattr(module, "write_atomically", full)
     dataset = cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)
     same(dataset[1], Dataset(rows, preprocessing())[1])
     assert "not kept for other runs (No space left on device)" in caplog.text

@@ -11,11 +11,12 @@ import sys
 import time
 
 import pytest
+from tqdm import tqdm
 
+from common.console import bar_stream, logged, quiet
 from common.errors import InputError
 from common.study import Study
 from common.study.compare import measured_pace
-from common.study.console import quiet
 from common.study.journal import Journal
 from common.study.pace import Pace
 from common.study.progress import Watched, _Watch, duration, watching
@@ -32,7 +33,22 @@ def test_all_that_is_printed_or_logged_goes_to_the_file_and_the_terminal_has_the
     print("after")
     shown = capfd.readouterr()
     assert shown.out == "after\n" and shown.err == "bar\n"
-    assert set((tmp_path / "logs/x.log").read_text().split()) == {"printed", "logged", "descriptor", "child"}
+    lines = {line.split()[-1] for line in (tmp_path / "logs/x.log").read_text().splitlines()}
+    assert lines == {"printed", "logged", "descriptor", "child"}
+
+
+def test_a_command_shows_its_bar_and_each_new_warning_of_the_project_once(tmp_path, capfd):
+    log = tmp_path / "run.log"
+    log.write_text("10:00:00 WARNING common.data: of an earlier run\n")
+    with pytest.raises(ValueError), logged(log):
+        tqdm(total=1, desc="runs", file=bar_stream()).close()
+        for name, message in (("common.data", "two images are left out"), ("monai", "is deprecated")) * 2:
+            logging.getLogger(name).warning(message)
+        raise ValueError
+    shown = capfd.readouterr()
+    assert shown.out == "" and "runs:" in shown.err and bar_stream() is None
+    assert [line for line in shown.err.splitlines() if "warning" in line] == ["warning: two images are left out"]
+    assert shown.err.startswith(f"Log: {log}\n") and log.read_text().count("is deprecated") == 2
 
 
 def test_a_handler_that_a_library_made_in_one_step_writes_into_the_log_of_the_next_one(tmp_path, capfd):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from common.errors import InputError
 from common.tasks import Task, Workers, run_tasks
+from common.tasks import task as task_module
 from common.tasks.cost import measured
 from common.tasks.local_pool import LocalPool
 from common.tasks.task import in_order
@@ -29,6 +31,22 @@ def test_tasks_run_after_those_that_they_need_and_otherwise_in_the_given_order(t
     assert [each.name for each in in_order(tasks)] == ["a0", "b0", "a1", "b1", "all"]
     assert [each.name for each in in_order(reversed(tasks))] == ["a1", "b1", "a0", "b0", "all"]
     assert [each.name for each in in_order([task(tmp_path, "b", "there already")])] == ["b"]
+
+
+def test_the_bar_names_the_running_task_and_the_epochs_of_its_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(task_module, "EVERY", 0.01)
+    monkeypatch.setattr(task_module, "bar_stream", lambda: terminal)
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+
+    def train():
+        (tmp_path / "metrics.csv").write_text("epoch,loss\n1,0.5\n2,0.4\n")
+        deadline = time.monotonic() + 60
+        while "training, fold 0, epoch 2" not in terminal.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    run_tasks([Task("training, fold 0", tmp_path / "model.pt", train)], Workers(), "compare")
+    assert "training, fold 0, epoch 2" in terminal.getvalue()
 
 
 def test_two_tasks_that_make_one_file_or_need_each_other_are_refused(tmp_path):

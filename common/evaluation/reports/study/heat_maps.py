@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ from monai.data import list_data_collate
 from torch import nn
 
 from ....bundle_configs import BundleConfigs
+from ....errors import InputError
 from ....explain.heat_picture import heat_picture
 from ....explain.occlusion import occlusion_map, upright
+from ....idle_time import idle_seconds, moment
 from ....images.pictures import PICTURE_SUFFIXES
 from ....temporary import temporary_folder
 from ....training_record import read_training_record
@@ -53,17 +54,17 @@ def heat_maps(
         Index of a row and its picture, ``[rows, columns, 3]`` bytes.
 
     Raises:
-        InputError: the bundle's ``evaluate.yaml`` refuses the checkpoint or the datalist.
+        InputError: the checkpoint has no record, or the bundle's ``evaluate.yaml`` refuses it or the datalist.
     """
     record = read_training_record(checkpoint)
-    if record is None or not wanted:
-        return
-    end = time.process_time() + seconds * torch.get_num_threads()
+    if record is None:
+        raise InputError(f"{checkpoint}: no record of its training, as of an earlier version; train it again")
+    start, threads = moment(), torch.get_num_threads()
     with temporary_folder() as folder:
         parser = _evaluation(record, checkpoint, datalist, folder)
         dataset, evaluator = (parser.get_parsed_content(name) for name in ("dataset", "evaluator"))
         for index in _places(dataset.data, wanted):
-            if time.process_time() > end:
+            if idle_seconds(start, moment(), threads) > seconds:
                 return
             row = dataset[index]
             place = int(dataset.data[index]["row"])

@@ -169,17 +169,20 @@ def _heat(
     if not networks:
         return {}, "no method has a fine-tuned network, or their weights are gone"
     found: dict[int, np.ndarray] = {}
-    by_fold = {fold: [case for case in cases if case.fold == fold and case.row is not None] for fold in networks}
+    shown = [case for case in cases if case.row is not None]
+    without = sorted({case.fold for case in shown} - networks.keys())
+    reasons = [f"there are no weights of fold {', '.join(map(str, without))}"] if without else []
+    by_fold = {fold: [case for case in shown if case.fold == fold] for fold in networks}
     by_fold = {fold: members for fold, members in by_fold.items() if members}
     try:
         for fold, members in by_fold.items():
             found |= dict(_of_fold(networks[fold], study.datalist, members, pictures, side, seconds / len(by_fold)))
+        if sum(map(len, by_fold.values())) > len(found):
+            reasons.append("they would have taken too long on this machine")
     except Exception as error:  # MONAI wraps what goes wrong in a config, and a page without them is still of use
-        reason = one_line(root_cause(error))
-        logger.warning(f"no heat maps: {reason}")
-        return found, reason
-    lacking = sum(map(len, by_fold.values())) - len(found)
-    return found, "they would have taken too long on this machine" if lacking else ""
+        reasons.append(one_line(root_cause(error)))
+        logger.warning(f"no heat maps: {reasons[-1]}")
+    return found, "; ".join(reasons)
 
 
 def _of_fold(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import torch
 
-from common.evaluation.reports.study import tables, worst_cases
+from common.evaluation.reports.study import heat_maps, tables, worst_cases
 from common.evaluation.reports.study.inline_svg import inline_svg
 from common.evaluation.reports.study.overlaps import judge_overlaps
 from common.evaluation.reports.study.page_figures import subgroup_figure
@@ -77,6 +79,33 @@ def test_the_page_says_where_heat_maps_are_missing_for_lack_of_time(tmp_path, mo
     found, reason = worst_cases._heat(cases, study, {0: weights}, pictures, 256, 60.0)
     assert list(found) == [3] and reason == "they would have taken too long on this machine"
     assert worst_cases._heat(cases, study, {0: weights}, pictures, 256, 60.0)[1] == ""  # the other one
+
+
+def test_the_page_says_where_heat_maps_are_missing_for_lack_of_weights_or_of_their_record(tmp_path):
+    study, pictures = SimpleNamespace(datalist=tmp_path / "datalist.json"), Pictures(tmp_path / "cases")
+    cases = [Case(f"s{row}", 1, 0, 0.1, fold=row, row=row) for row in (0, 1)]
+    torch.save({"weight": torch.zeros(1)}, weights := tmp_path / "model.pt")
+    found, reason = worst_cases._heat(cases, study, {0: weights}, pictures, 256, 60.0)
+    record = f"{weights}: no record of its training, as of an earlier version; train it again"
+    assert found == {} and reason == f"there are no weights of fold 1; {record}"
+
+
+def test_the_time_limit_of_heat_maps_is_that_of_the_threads_at_work(tmp_path, monkeypatch):
+    def picture(*_):
+        end = time.process_time() + 0.2  # of a single thread
+        while time.process_time() < end:
+            pass
+        return np.zeros((4, 6, 3), np.uint8)
+
+    rows = [{"row": row} for row in range(3)]
+    content = {"dataset": type("Rows", (list,), {"data": rows})(rows), "evaluator": None}
+    monkeypatch.setattr(heat_maps, "read_training_record", lambda _: {})
+    monkeypatch.setattr(heat_maps, "_evaluation", lambda *_: SimpleNamespace(get_parsed_content=content.get))
+    monkeypatch.setattr(heat_maps, "_is_picture", lambda _: True)
+    monkeypatch.setattr(heat_maps, "_picture", picture)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    drawn = heat_maps.heat_maps(tmp_path / "model.pt", tmp_path / "datalist.json", {0: 1, 1: 1, 2: 1}, seconds=0.1)
+    assert [row for row, _ in drawn] == [0]
 
 
 def test_curves_are_named_as_rows_and_encoders_where_a_study_knows_them(tmp_path):

@@ -37,9 +37,9 @@ def moment() -> Moment:
 def idle_seconds(begin: Moment, end: Moment, threads: int = 1) -> float:
     """Seconds that the work between two moments would have taken on an idle machine.
 
-    The seconds of the thread that has waited longest for a processor are subtracted: all others wait for it. This is no
-    less than the work takes on all threads at once. Where the system does not report the waiting, it is no more
-    than the work takes on one processor.
+    The seconds of the thread that has waited longest for a processor are subtracted: all others wait for it. What
+    is left is at least the CPU time divided by the threads. Where the system does not report the waiting, it is no more
+    than the CPU time.
 
     Args:
         begin: first moment.
@@ -59,8 +59,10 @@ def idle_seconds(begin: Moment, end: Moment, threads: int = 1) -> float:
 
 def _waited() -> dict[str, float]:
     found: dict[str, float] = {}
+    reported = False  # a kernel that keeps no account of its threads says 0 0 0 for each
     with contextlib.suppress(OSError):
         for thread in os.listdir(TASKS):
             with contextlib.suppress(OSError, IndexError, ValueError):  # one that has ended meanwhile
-                found[thread] = int((TASKS / thread / "schedstat").read_text().split()[1]) / 1e9
-    return found
+                numbers = [int(number) for number in (TASKS / thread / "schedstat").read_text().split()]
+                found[thread], reported = numbers[1] / 1e9, reported or any(numbers)
+    return found if reported else {}

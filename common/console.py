@@ -4,13 +4,47 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["quiet", "without_arguments"]
+__all__ = ["bar_stream", "logged", "quiet", "without_arguments"]
+
+MOST_WARNINGS = 10
+_WARNING = re.compile(rb"^\d\d:\d\d:\d\d WARNING (common\..*)$", re.MULTILINE)
+_terminals: list[TextIO] = []  # of commands whose output goes to a log
+
+
+@contextmanager
+def logged(log: Path) -> Iterator[None]:
+    """Run a command whose progress bar is all that the terminal shows, see :func:`bar_stream`, and then its warnings.
+
+    Args:
+        log: file to whose end all other output is added; its folder is created.
+    """
+    print(f"Log: {log}", file=sys.stderr)
+    begin = log.stat().st_size if log.is_file() else 0
+    try:
+        with quiet(log) as terminal:
+            _terminals.append(terminal)
+            try:
+                yield
+            finally:
+                _terminals.remove(terminal)
+    finally:
+        found = list(dict.fromkeys(_WARNING.findall(log.read_bytes()[begin:])))
+        for message in found[:MOST_WARNINGS]:
+            print(f"warning: {message.partition(b': ')[2].decode(errors='replace')}", file=sys.stderr)
+        if len(found) > MOST_WARNINGS:
+            print(f"{len(found) - MOST_WARNINGS} more warnings are in {log}", file=sys.stderr)
+
+
+def bar_stream() -> TextIO | None:
+    """Stream for a progress bar: the terminal of :func:`logged`; ``None`` elsewhere, which is the standard error."""
+    return _terminals[-1] if _terminals else None
 
 
 @contextmanager
@@ -36,7 +70,9 @@ def quiet(log: Path) -> Iterator[TextIO]:
         # and it always writes to the descriptor, so into the log of a later step as well.
         stream = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
         sys.stdout = sys.stderr = stream
-        logging.root.handlers = [logging.StreamHandler(stream)]
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+        logging.root.handlers = [handler]
         yield terminal
         _flush()
     finally:

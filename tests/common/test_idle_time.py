@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.study import idle_time
-from common.study.idle_time import Moment, idle_seconds, moment
+from common import idle_time
+from common.idle_time import Moment, idle_seconds, moment
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,12 @@ def test_the_waiting_of_each_thread_is_read_from_the_kernel_and_no_problem_elsew
     monkeypatch.setattr(idle_time, "TASKS", tmp_path)
     assert moment().waited == {"11": 2.5, "12": 0.0}
     monkeypatch.setattr(idle_time, "TASKS", tmp_path / "none")
+    assert moment().waited == {}
+
+
+def test_a_kernel_that_keeps_no_account_of_threads_reports_no_waiting(tmp_path, monkeypatch):
+    for thread in ("11", "12"):
+        (tmp_path / thread).mkdir()
+        (tmp_path / thread / "schedstat").write_text("0 0 0\n")
+    monkeypatch.setattr(idle_time, "TASKS", tmp_path)
     assert moment().waited == {}
