@@ -252,9 +252,11 @@ def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: 
     for key in keys:
         value = result.get(key)
         if isinstance(value, str):
-            result[key] = os.path.normpath(base / value)
+            result[key] = os.path.normpath(os.path.join(base, value))
         elif isinstance(value, list):
-            result[key] = [os.path.normpath(base / item) if isinstance(item, str) else item for item in value]
+            result[key] = [
+                os.path.normpath(os.path.join(base, item)) if isinstance(item, str) else item for item in value
+            ]
     if result.get("subject") is not None:
         result["subject"] = str(result["subject"])
     return result
