@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, one_line
-from .garbage import collection_paused
+from .garbage import collection
 from .programs import command_of
 
 __all__ = ["indexed_names", "read_datalist"]
@@ -32,7 +32,7 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
             f"{path}: found no such file, expected a datalist; set --datalist or run {command_of('make_datalist')}"
         )
     try:
-        with collection_paused():
+        with collection(enabled=False):
             content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, OSError, RecursionError) as error:
         found = "too many brackets in one another" if isinstance(error, RecursionError) else one_line(error)

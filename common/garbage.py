@@ -1,4 +1,4 @@
-"""Garbage collection that waits."""
+"""Garbage collection while many objects are made."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["collection_paused"]
+__all__ = ["collection"]
 
 
 @contextmanager
-def collection_paused() -> Iterator[None]:
-    """Pause the collection of reference cycles while many objects without any are made, such as those of a large JSON.
+def collection(enabled: bool) -> Iterator[None]:
+    """Turn the collection of reference cycles on or off, and afterwards back; also a decorator.
 
-    Python goes through all objects of the process again and again as their number grows, which makes such a step slower
-    than linear. For short steps alone, as memory in cycles is not freed meanwhile. Also a decorator.
+    As the objects of a process grow in number, such as those of a large JSON, Python goes through all of them again and
+    again, which makes a step slower than linear. Off is for steps that make no large objects with cycles, as their
+    memory is not freed meanwhile.
+
+    Args:
+        enabled: whether cycles are collected.
     """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
     try:
         yield
     finally:
-        gc.enable()
+        (gc.enable if before else gc.disable)()

@@ -10,7 +10,7 @@ from typing import Any
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
-from ..garbage import collection_paused
+from ..garbage import collection
 from ..images.facts import ImageFacts
 from ..images.facts_cache import FactsCache
 from ..images.grid import dims_problem, grid_problem
@@ -120,17 +120,17 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
             return f"found a file that cannot be opened ({error.strerror}); correct its permissions"
 
     known: Facts = {}
-    with collection_paused():
-        for path, is_mask in files:
-            if (found := cache.known(path, is_mask=is_mask, content=content)) is not None:
-                known[path, is_mask] = found
+    for path, is_mask in files:
+        if (found := cache.known(path, is_mask=is_mask, content=content)) is not None:
+            known[path, is_mask] = found
     files = [file for file in files if file not in known]
     workers = min(num_workers or cpu_count(), max(len(files), 1))
     results: Iterable = Parallel(workers, prefer="threads", return_as="generator")(
         delayed(read)(path, is_mask) for path, is_mask in files
     )
     bar = tqdm(results, "checking images", len(files), unit="file", delay=0.5, disable=len(files) <= FEW_FILES)
-    facts = known | dict(zip(files, bar, strict=True))
+    with collection(enabled=True):  # also within a check without, as images may be in cycles
+        facts = known | dict(zip(files, bar, strict=True))
     cache.save()
     return facts
 

@@ -40,7 +40,10 @@ class ImageFacts:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ImageFacts:
         """The inverse of ``dataclasses.asdict`` after a round trip through JSON."""
-        return cls(**{key: _frozen(value) if isinstance(value, list) else value for key, value in content.items()})
+        fields: dict[str, Any] = {
+            key: _frozen(value) if isinstance(value, list) else value for key, value in content.items()
+        }
+        return cls(**fields)
 
 
 def _frozen(items: list[Any]) -> tuple[Any, ...]:

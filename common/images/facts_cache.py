@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_atomically
-from ..garbage import collection_paused
 from .facts import ImageFacts, read_image_facts
 
 __all__ = ["FactsCache", "file_stamp"]
@@ -69,7 +68,6 @@ class FactsCache:
             logger.warning("%s: not written (%s); the files will be read again next time", self.path, error)
         self._changed = False
 
-    @collection_paused()
     def _read(self) -> dict[str, dict[str, Any]]:
         if self.path is None or not self.path.is_file():
             return {}

@@ -4,25 +4,22 @@ import gc
 
 import pytest
 
-from common.garbage import collection_paused
+from common.garbage import collection
 
 
-def test_collection_is_paused_also_by_the_decorator_and_goes_on_after_an_error():
-    @collection_paused()
-    def enabled() -> bool:
-        return gc.isenabled()
+@collection(enabled=False)
+def with_pause() -> list[bool]:
+    found = [gc.isenabled()]
+    with collection(enabled=True):
+        found.append(gc.isenabled())
+    return [*found, gc.isenabled()]
 
-    assert not enabled() and not enabled() and gc.isenabled()
-    with pytest.raises(ValueError), collection_paused():
+
+def test_a_pause_holds_for_each_call_but_for_what_needs_collections():
+    assert with_pause() == with_pause() == [False, True, False] and gc.isenabled()
+
+
+def test_collections_go_on_after_an_error():
+    with pytest.raises(ValueError), collection(enabled=False):
         raise ValueError
     assert gc.isenabled()
-
-
-def test_who_has_turned_collection_off_finds_it_off():
-    gc.disable()
-    try:
-        with collection_paused(), collection_paused():
-            pass
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
