@@ -24,6 +24,8 @@ __all__ = ["ASKED", "CpuLedger", "measure_sweep", "sweep_table"]
 
 #: What a comparison is for: all else is overhead.
 ASKED = ("networks", "classifiers")
+#: What is entered with all that it calls.
+ALONE = (*ASKED, "augmentation", "preprocessing")
 #: What is entered under each name: functions by their owner.
 PLACES: dict[str, list[tuple[Any, str]]] = {
     "networks": [
@@ -43,8 +45,8 @@ PLACES: dict[str, list[tuple[Any, str]]] = {
 class CpuLedger:
     """CPU time of this process and its children, by what it was spent on; each moment is entered once.
 
-    What is called by something that is entered under a name is entered under its own, except within networks and
-    classifiers.
+    What is called by something that is entered under a name is entered under its own, except within :data:`ALONE`: a
+    layer that augments images is augmentation, and no pass of a network.
 
     Attributes:
         seconds: CPU time by name, and under "other" that of all else since :meth:`watching` was entered.
@@ -70,7 +72,7 @@ class CpuLedger:
         @wraps(call)
         def entered(*args: Any, **kwargs: Any) -> Any:
             before = self._now
-            if before == name or before in ASKED:
+            if before == name or before in ALONE:
                 return call(*args, **kwargs)
             self._switch(name)
             try:

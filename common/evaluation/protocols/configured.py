@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfiguredStages"]
 
-#: Id of the table of traditional features, which not all bundles have.
-TRADITIONAL = "traditional_table"
+#: Ids of the table of traditional features, and whether it is written, which not all bundles have.
+TRADITIONAL = ("traditional_table", "write_traditional")
 #: Settings that change no result, so that a comparison may go on with other values; a datalist's content counts.
-FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist")
-#: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages.
-SHARED = {"cache": "both"}
+FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist", "report#figures")
+#: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages,
+#: and the report of all runs has the figures.
+SHARED = {"cache": "both", "report#figures": False}
 #: Datalist of other subjects for the pre-training.
 ELSEWHERE = "pretraining_datalist"
 #: Datalists, by whose content a comparison is known.
@@ -110,9 +111,10 @@ class ConfiguredStages:
         """
         self._run(stage, [], **overrides)
 
-    def _run(self, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
+    def _run(self, stage: str, overlays: Iterable[str], run_id: str = "run", **overrides: Any) -> None:
         """Run one stage, as ``python -m monai.bundle run`` would, with the settings that its config has."""
         workflow = self._workflow(stage, overlays, overrides)
+        workflow.run_id = run_id
         workflow.initialize()
         workflow.run()
         workflow.finalize()
@@ -124,26 +126,28 @@ class ConfiguredStages:
         self, stage: str, overlays: Iterable[str], overrides: Mapping[str, Any], optional: Collection[str] = ()
     ) -> ConfigWorkflow:
         """One stage with its settings; overrides in ``optional`` are left out where its config does not have them."""
-        from monai.bundle import ConfigParser, ConfigWorkflow  # here, as the probe's worker processes need neither
+        from monai.bundle import ConfigWorkflow  # here, as the probe's worker processes do not need it
 
         own = [self.configs.path(name) for of, name in self.stage_overlays if of == stage]
         files = [*self.configs.files(stage), *self.overlays, *own, *overlays]
-        known = ConfigParser.load_config_files(files)
-        wanted = {**SHARED, **({"modalities": self.modalities} if self.modalities else {}), **self.settings}
+        workflow = ConfigWorkflow(
+            config_file=files,
+            logging_file=str(self.configs.folder / "logging.conf"),
+            workflow_type="train" if stage in (PRETRAIN, "train", "train_segmentation") else "infer",
+        )
+        known = workflow.parser.get()
+        shared = {key: value for key, value in SHARED.items() if key in workflow.parser}
+        wanted = {**shared, **({"modalities": self.modalities} if self.modalities else {}), **self.settings}
         settings = {key: value for key, value in wanted.items() if key.split("#")[0] in known}
         settings |= self.of_stage.get(stage, {})
         settings |= {"quiet": True} if "quiet" in known and not self.workers.here else {}
-        left_out = {*optional, TRADITIONAL} - set(known)
+        left_out = {*optional, *TRADITIONAL} - set(known)
         overrides = {key: value for key, value in overrides.items() if key not in left_out}
         given = {**settings, "dataset_dir": str(self.dataset_dir), **overrides}
         if problems := [problem for name in given if (problem := part_problem(name, known))]:
             raise InputError.of_rows(stage, problems)
-        return ConfigWorkflow(
-            config_file=files,
-            logging_file=str(self.configs.folder / "logging.conf"),
-            workflow_type="train" if stage in (PRETRAIN, "train", "train_segmentation") else "infer",
-            **given,
-        )
+        workflow.parser.update(given)
+        return workflow
 
     def _identity(self) -> dict[str, Any]:
         """Settings that must be equal in all runs of one comparison."""

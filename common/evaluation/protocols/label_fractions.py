@@ -75,6 +75,7 @@ class LabelFractions(Comparison):
     """
 
     title = "label fractions"
+    traditional = False  # those of the rows are measured by themselves
 
     def __init__(
         self,

@@ -22,7 +22,12 @@ class Stages(CheckedStages):
     """Stages for each method of a comparison, each run only if its outputs do not exist yet.
 
     See :class:`~common.evaluation.protocols.configured.ConfiguredStages` for the arguments.
+
+    Attributes:
+        traditional: whether the extraction of features measures the traditional ones too.
     """
+
+    traditional = True
 
     def _run_tasks(self, tasks: Iterable[Task], description: str) -> None:
         """Run what is not done, see :func:`~common.tasks.run_tasks`; the folder is claimed with the first result."""
@@ -97,6 +102,7 @@ class Stages(CheckedStages):
             output_dir=str(checkpoint.parent),
             learnt_table=encoder.table(root, fold),
             traditional_table=str(root / "traditional.csv"),
+            write_traditional=self.traditional,
         )
 
     def _fine_tune(self, row: FineTuning, root: Path, fold: int, start: Mapping[str, Any], **ids: Any) -> None:

@@ -10,6 +10,9 @@ from common.benchmark import processes_table, sweep, sweep_table
 class Stages:
     """Each call takes a second of a clock that ticks whenever it is read."""
 
+    def measure(self) -> None:
+        self.predict()
+
     def preprocess(self) -> None:
         self.predict()
 
@@ -32,6 +35,7 @@ def ledger(monkeypatch):
     ticks = itertools.count(1.0)
     monkeypatch.setattr(sweep, "_cpu_seconds", lambda: next(ticks))
     places = {
+        "radiomics": [(Stages, "measure")],
         "preprocessing": [(Stages, "preprocess"), (Stages, "preprocess_again"), (Stages, "fail")],
         "networks": [(Stages, "predict"), (Stages, "layer")],
     }
@@ -42,9 +46,15 @@ def ledger(monkeypatch):
 def test_each_second_is_entered_once_under_the_innermost_name_except_within_networks(ledger):
     original = Stages.predict
     with ledger.watching():
-        Stages().preprocess()  # readings: other | preprocessing | networks | preprocessing | other
-    assert ledger.seconds == {"other": 2.0, "preprocessing": 2.0, "networks": 1.0}
+        Stages().measure()  # readings: other | radiomics | networks | radiomics | other
+    assert ledger.seconds == {"other": 2.0, "radiomics": 2.0, "networks": 1.0}
     assert Stages.predict is original
+
+
+def test_a_layer_that_preprocesses_is_no_pass_of_a_network(ledger):
+    with ledger.watching():
+        Stages().preprocess()
+    assert ledger.seconds == {"other": 2.0, "preprocessing": 1.0}
 
 
 def test_a_call_that_fails_ends_its_entry(ledger):

@@ -98,6 +98,8 @@ def test_the_traditional_features_are_measured_without_a_network_once_for_each_r
         (["image"], "traditional+image.csv"),
     ]
     assert not any("checkpoint" in overrides for _, overrides in measured)
+    others = [o["write_traditional"] for stage, _, o in run.stages if stage == "extract_features" and "run_id" not in o]
+    assert others == [False] * len(FOLDS)  # a row of learnt features needs no others
 
 
 def test_all_methods_predict_the_same_subjects_at_every_fraction_and_seed(whole):

@@ -1,0 +1,18 @@
+"""Settings of the stages of a comparison."""
+
+from __future__ import annotations
+
+from common.evaluation import LabelFractions
+from tests.common.evaluation.protocols.fake_bundle import write_cohort
+
+
+def test_images_are_shared_and_figures_are_those_of_the_whole_comparison_unless_asked(tmp_path):
+    write_cohort(tmp_path / "data")
+
+    def evaluation(**settings):
+        run = LabelFractions("siam3d_imbalance", tmp_path / "data", tmp_path / "out", ["scratch"], **settings)
+        config = run.config_of("evaluate")
+        return config["cache"], config["report#figures"]
+
+    assert evaluation() == ("both", False)
+    assert evaluation(**{"cache": "none", "report#figures": True}) == ("none", True)
