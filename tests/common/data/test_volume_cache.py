@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,15 @@ from monai.transforms import (
     SelectItemsd,
 )
 
-from common.data import DiskCacheDataset, SharedCacheDataset, cached_dataset, file_digests, load_datalist, volume_cache
+from common.data import (
+    DiskCacheDataset,
+    SharedCacheDataset,
+    cached_dataset,
+    file_digests,
+    load_datalist,
+    stored_items,
+    volume_cache,
+)
 from common.errors import InputError
 from tests.python_commands import run_python
 
@@ -207,6 +216,20 @@ def test_memory_is_filled_from_the_files_of_other_runs_and_the_rest_read_from_th
         assert calls_of(lambda data=dataset, found=found: found.extend(data)) == 0
         for one, other in zip(found, Dataset(rows, preprocessing()), strict=True):
             same(one, other)
+
+
+def test_memory_is_pages_of_the_files_which_nothing_that_a_run_does_changes(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_items, "LEAST_MAPPED", 1)
+    dataset = cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)
+    files = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    item = dataset[1]
+    same(item, Dataset(rows, preprocessing())[1])
+    assert item["image"].data_ptr() % 64 == 0
+    item["image"] += 1
+    assert files == {path: path.read_bytes() for path in files}
+    maps = Path("/proc/self/maps")
+    if maps.is_file():
+        assert sum(str(path) in maps.read_text() for path in files) == len(rows)
 
 
 def test_stages_that_select_other_columns_of_a_row_share_files_and_each_gets_its_own(rows, tmp_path):
