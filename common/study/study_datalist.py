@@ -171,10 +171,9 @@ def _check_classes(
     missing = ", ".join(names.get(str(index), str(index)) for index in sorted(known - found))
     remedy = "leave out --test_datalist" if tested else "pre-train with pretrain.yaml"
     if len(found) < 2 or missing:
+        wanted = missing or "another class"
         alone = ", ".join(names.get(str(index), str(index)) for index in sorted(found)) or "none"
-        raise InputError(
-            f"{path}: label: found {alone}; expected subjects of {missing or 'another class'} too; add some, or {remedy}"
-        )
+        raise InputError(f"{path}: label: found {alone}; expected subjects of {wanted} too; add some, or {remedy}")
 
 
 def _check_names(datalist: Path, content: Mapping[str, Any], test_datalist: Path) -> None:
