@@ -278,5 +278,5 @@ def test_without_space_for_files_comparisons_go_on_and_say_so(rows, tmp_path, ca
 
 def test_a_folder_that_cannot_be_written_is_refused_where_images_are_to_be_on_the_disk_alone(rows, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(InputError, match="cache_dir: .*file: cannot be written .*; name another folder"):
+    with pytest.raises(InputError, match=r"cache_dir: .*file: cannot be written .*; name another folder"):
         cached_dataset(rows, preprocessing(), "disk", tmp_path / "file")
