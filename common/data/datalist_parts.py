@@ -30,6 +30,8 @@ def select_part(rows: Sequence[dict[str, Any]], part: str, fold: int | None) -> 
         return list(rows)
     if part not in ("train", "held_out"):
         raise InputError(f"part: found {part!r}, expected 'all', 'train' or 'held_out'")
+    if not rows:
+        raise InputError("label: found no row with a label, expected some; add labels, or pre-train with pretrain.yaml")
     folds = sorted({row["fold"] for row in rows})
     if fold not in folds:
         found = "none" if fold is None else repr(fold)

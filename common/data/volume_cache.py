@@ -15,7 +15,7 @@ from monai.data import CacheDataset, Dataset, PersistentDataset
 from monai.transforms import SelectItemsd
 
 from ..errors import InputError
-from ..files import folder_problem, write_atomically
+from ..files import check_folder, folder_problem, write_atomically
 from .file_digests import FileDigests
 from .fingerprint import fingerprint
 from .stored_items import pack_item, read_item, unpack_item
@@ -50,7 +50,7 @@ def cached_dataset(
         transform: a ``Compose``; the transforms before its first random one run once. End that part with
             ``EnsureTyped(dtype=torch.uint8)`` or ``float16`` to store a quarter or half of float32.
         cache: "memory" keeps the results in this process (MONAI's ``CacheDataset``), which is fastest but grows with
-            the cohort; "disk" stores them as files (:class:`DiskCacheDataset`); "both" fills the memory from such files
+            the cohort; "disk" stores them as files (:class:`DiskCacheDataset`); "both" maps such files into memory
             (:class:`SharedCacheDataset`), which other runs find, too; "none" repeats the work each time.
         cache_dir: folder of the files for "disk" and "both".
         cache_rate: fraction of the cohort to cache in memory.
@@ -58,12 +58,14 @@ def cached_dataset(
         read_once: whether each image is read only once, as in an evaluation, so that nothing is kept in memory.
 
     Raises:
-        InputError: ``cache`` is unknown, or "disk" or "both" without a folder.
+        InputError: ``cache`` is unknown, "disk" or "both" have no folder, or the folder for "disk" cannot be written.
     """
     if cache not in CACHES:
         raise InputError(f"cache: found {cache!r}, expected one of {', '.join(CACHES)}; set --cache")
     if cache in ("both", "disk") and not cache_dir:
         raise InputError(f"cache_dir: found none, expected a folder for cache {cache!r}; set --cache_dir")
+    if cache == "disk":
+        check_folder(cache_dir or "", "cache_dir")
     if cache == "both" and (problem := folder_problem(cache_dir or "")):
         logger.warning("preprocessed images are not shared with other runs: %s", problem)
         cache = "memory"
@@ -119,11 +121,12 @@ class DiskCacheDataset(PersistentDataset):
         lazy = [self.transform.lazy, self.transform.overrides]
         self._settings = fingerprint(CACHE_VERSION, monai.__version__, lazy, selected, *stored)
 
-    def stored(self, index: int) -> dict[str, Any]:
+    def stored(self, index: int, mapped: bool = False) -> dict[str, Any]:
         """A row after the deterministic transforms, from its file, which is written the first time.
 
         Args:
             index: place of the row in ``data``.
+            mapped: whether arrays are pages of the file, see :func:`~common.data.stored_items.read_item`.
 
         Returns:
             The keys that the transforms leave; those of :data:`RUN_KEYS` have the values of the row.
@@ -136,24 +139,28 @@ class DiskCacheDataset(PersistentDataset):
         if index not in self._names:
             self._names[index] = self._name(row)
         path = self.cache_dir / f"{self._names[index]}.npz"
-        item = read_item(path)
+        item = read_item(path, mapped)
         if item is None:
             content = pack_item(self._preprocessed(row), path)
-            self._write(path, content)
-            item = unpack_item(io.BytesIO(content))  # the same as next time
+            written = self._write(path, content)
+            item = read_item(path, mapped) if written else None
+            item = item or unpack_item(io.BytesIO(content))  # the same as next time
         item |= {key: row[key] for key in RUN_KEYS & (item.keys() if self._select is None else row.keys())}
         return item if self._select is None else self._select(item)
 
     def _transform(self, index: int) -> Any:
         return self._post_transform(self.stored(index))
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, path: Path, content: bytes) -> bool:
+        """Write a file, and report whether it could be written."""
         try:
             write_atomically(path, content)
         except OSError as error:
             if not self._optional:
                 raise
             logger.warning("%s: not kept for other runs (%s)", path, error.strerror)
+            return False
+        return True
 
     def _preprocessed(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The selected and :data:`ROW_KEYS`, without :data:`RUN_KEYS`; or, where nothing selects, all keys,
@@ -180,7 +187,7 @@ class DiskCacheDataset(PersistentDataset):
 
 
 class SharedCacheDataset(CacheDataset):
-    """MONAI's ``CacheDataset``, filled from the files of a :class:`DiskCacheDataset`, which other runs share.
+    """MONAI's ``CacheDataset`` over mapped files of a :class:`DiskCacheDataset`, which other runs share.
 
     Args:
         data: datalist rows, as of :class:`DiskCacheDataset`, whose errors apply.
@@ -207,7 +214,7 @@ class SharedCacheDataset(CacheDataset):
         super().set_data(data)
 
     def _load_cache_item(self, idx: int) -> dict[str, Any]:
-        return self._files.stored(idx)
+        return self._files.stored(idx, mapped=True)
 
     def _transform(self, index: int) -> Any:
         return super()._transform(index) if index % len(self) < self.cache_num else self._files[index]

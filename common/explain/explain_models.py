@@ -23,7 +23,7 @@ from .figures import Panel, comparison_figure, overlay_figure
 from .layer_cam import LayerCAM
 from .pointing_game import PointingGame, pointing_game
 
-__all__ = ["ExplainModels"]
+__all__ = ["ExplainModels", "plain_name"]
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class ExplainModels:
         found: list[dict[str, Any]] = []
         panels: list[list[Panel]] = []
         for name, (maps, probabilities) in explained.items():
-            with replacing(self.output_dir / f"{_plain(subject)}_{_plain(name)}.npy") as temporary:
+            with replacing(self.output_dir / f"{plain_name(subject)}_{plain_name(name)}.npy") as temporary:
                 np.save(temporary, maps.astype(np.float32))
             panels.append([])
             for index, modality in enumerate(self.modalities):
@@ -164,13 +164,13 @@ class ExplainModels:
                 view = None if mask is None else self._view(mask)
                 shown = Panel(title, self._view(image[index]), self._view(maps[index]), view)
                 panels[-1].append(shown)
-                path = self.output_dir / f"{_plain(subject)}_{_plain(modality)}_{_plain(name)}.png"
+                path = self.output_dir / f"{plain_name(subject)}_{plain_name(modality)}_{plain_name(name)}.png"
                 overlay_figure(shown._replace(title=f"{name}, {modality}\n{title}"), path)
                 game = PointingGame(*[np.nan] * 3) if mask is None else pointing_game(maps[index], mask)
                 measured = {"probability": float(probabilities[index]), **game._asdict()}
                 found.append({"subject": subject, **keys, "model": name, "modality": modality, **measured})
         title = subject + (f", {self._class(keys['label'])}" if "label" in keys else "")
-        path = self.output_dir / f"{_plain(subject)}.png"
+        path = self.output_dir / f"{plain_name(subject)}.png"
         comparison_figure(panels, list(explained), self.modalities, title, path)
         return found
 
@@ -202,7 +202,7 @@ class ExplainModels:
         ]
         if not models:
             problems.append("found none; expected at least one name with its network")
-        if len({_plain(name) for name in models}) < len(models):
+        if len({plain_name(name) for name in models}) < len(models):
             problems.append(f"found {', '.join(models)}; expected names that differ in letters or digits")
         if problems:
             raise InputError.of_rows("models", problems)
@@ -216,6 +216,6 @@ def _indices(dataset: Dataset, subjects: Sequence[str]) -> list[int]:
     return [known[str(subject)] for subject in subjects]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name that is valid in a file name."""
     return re.sub(r"[^\w.+-]+", "_", name)

@@ -98,16 +98,17 @@ def write_layers(request: Request) -> Path:
     return _write(request, [*table_lines(header, rows)], pd.DataFrame(rows, columns=header))
 
 
-def draw_heat_maps(request: Request, run: CrossValidation) -> dict[str, Path]:
+def draw_heat_maps(run: CrossValidation) -> dict[str, Path]:
     """LayerCAM of the rows of a finished comparison on its first fold, as Fig. 4 of Chiang et al. 2023.
 
     Args:
-        request: requested table or figure.
         run: finished comparison with a fused network, and with single networks, frozen and fine-tuned.
 
     Returns:
         Figures by the subject's name.
     """
+    from ..explain.explain_models import plain_name  # here, as --help needs no torch
+
     repetition, folder = run.repetitions[0], run.output_dir / "heat_maps"
     fold, paths = repetition.folds[0], {}
     for row in run.trained:
@@ -119,8 +120,9 @@ def draw_heat_maps(request: Request, run: CrossValidation) -> dict[str, Path]:
             paths[kind] = path.replace(f"/{row.modality}/", "/{modality}/")
     if not (folder / "explanations.csv").is_file():
         run.run_stage("explain", fold=fold, **repetition.overrides, **paths, output_dir=str(folder))
-    subjects = read_table(folder / "explanations.csv", ("subject",))["subject"].unique()
-    return {str(name): folder / f"{name}.png" for name in subjects if (folder / f"{name}.png").is_file()}
+    table = read_table(folder / "explanations.csv", ("subject", "model", "modality"))
+    figures = {str(name): folder / f"{plain_name(name)}.png" for name in table["subject"].unique()}
+    return {name: path for name, path in figures.items() if path.is_file()}
 
 
 def draw_curve(request: Request, run: Stages, report: Path) -> Path:

@@ -135,7 +135,7 @@ class Reproduction:
 
             for run in self.runs.values():
                 if isinstance(run, CrossValidation):
-                    found |= draw_heat_maps(self.request, run)
+                    found |= draw_heat_maps(run)
             return found
         for name, report in reports.items():
             if kind == "curve":

@@ -26,6 +26,7 @@ class Stage:
         runs: number of runs in the comparison.
         final_runs: number of runs for the final model, if one of the methods is chosen.
         images: number of images of a run.
+        final_images: number of images of a run for the final model, which holds out none.
         evaluated: number of images that are predicted after a run.
         validated: number of images that are predicted after each epoch.
         epochs: number of epochs.
@@ -39,14 +40,19 @@ class Stage:
     runs: int
     final_runs: int = 0
     images: int = 0
+    final_images: int = 0
     evaluated: int = 0
     validated: int = 0
     epochs: int = 0
     cost: StageCost | None = None
     seconds: float = 0.0
 
+    def final_run(self) -> float:
+        """Seconds of a run for the final model."""
+        return replace(self, images=self.final_images, evaluated=0, validated=0).one_run()
+
     def one_run(self) -> float:
-        """Seconds of a run."""
+        """Seconds of a run of the comparison."""
         if self.cost is None:
             return self.seconds
         steps = math.ceil(self.images / max(self.cost.images, 1))
@@ -80,7 +86,10 @@ def total_seconds(stages: Sequence[Stage], methods: Sequence[str]) -> float:
     """Seconds of the comparison of these methods and of the costliest final model among them."""
     needed = [stage for stage in stages if stage.methods & set(methods) or not stage.methods]
     compared = sum(stage.runs * stage.one_run() for stage in needed)
-    final = max((sum(s.final_runs * s.one_run() for s in needed if name in s.methods) for name in methods), default=0.0)
+    finals = (
+        sum(stage.final_runs * stage.final_run() for stage in needed if name in stage.methods) for name in methods
+    )
+    final = max(finals, default=0.0)
     return compared + final
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 
-__all__ = ["NETWORKS", "choose_row", "main_metric"]
+__all__ = ["NETWORKS", "choose_row", "main_metric", "networks_of"]
 
 NETWORKS = ("scratch", "imagenet", "pretrained")  # kinds of rows that are a network, simpler ones first
 NORMAL = 1.959964  # half the width of a 95 % interval, in standard errors
@@ -17,6 +17,26 @@ def main_metric(summary: Mapping[str, Any]) -> str:
     """The metric that decides: the area under the ROC curve, or the Dice coefficient of a segmentation."""
     known = summary["results"][0]["metrics"]
     return next(name for name in ("auc", "dice", "dsc", *known) if name in known)
+
+
+def networks_of(rows: Sequence[Mapping[str, str]], wanted: str | None = None) -> list[Mapping[str, str]]:
+    """Rows that can become the final model, also before anything is trained.
+
+    Args:
+        rows: rows of ``study.json``.
+        wanted: text of the row that the plan asks for.
+
+    Raises:
+        InputError: no row is a network, or ``wanted`` is none of them.
+    """
+    networks = [row for row in rows if row["kind"] in NETWORKS]
+    if not networks:
+        raise InputError("plan.yaml: methods: found no network, expected one such as scratch; add it")
+    known = [row["text"] for row in networks]
+    if wanted is not None and wanted not in known:
+        expected = f"one of {', '.join(known)}, or null"
+        raise InputError(f"plan.yaml: final: method: found {wanted}, expected {expected}; correct it")
+    return networks
 
 
 def choose_row(
@@ -48,16 +68,10 @@ def choose_row(
         for entry in summary["results"]
         if entry.get("fraction", fraction) == fraction
     }
-    networks = [row for row in rows if row["kind"] in NETWORKS and row["name"] in scores]
-    if not networks:
-        raise InputError("plan.yaml: methods: found no network, expected one such as scratch; add it")
+    networks = [row for row in networks_of(rows, wanted) if row["name"] in scores]
     best = max(networks, key=lambda row: scores[row["name"]]["value"])
     if wanted is not None:
-        found = [row for row in networks if row["text"] == wanted]
-        if not found:
-            known = ", ".join(row["text"] for row in networks)
-            raise InputError(f"plan.yaml: final: method: found {wanted}, expected one of {known}, or null; correct it")
-        row, reason = found[0], "the plan names it"
+        row, reason = next(row for row in networks if row["text"] == wanted), "the plan names it"
     elif tested:
         row = min(networks, key=lambda each: NETWORKS.index(each["kind"]))
         reason = "the simplest network; a test set chooses none, final: method in plan.yaml does"

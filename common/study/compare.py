@@ -67,7 +67,7 @@ def watched_runs(tasks: Iterable[Task], plan: Plan) -> list[Watched]:
         tasks: tasks of a comparison or of the final training.
         plan: plan with an estimate of each stage.
     """
-    stages = [stage for stage in plan.estimate.get("stages", []) if stage["runs"]]
+    stages = [stage for stage in plan.estimate.get("stages") or [] if stage["runs"]]
     return [_watched(task, stages) for task in tasks]
 
 

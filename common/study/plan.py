@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..errors import InputError
 from ..files import write_atomically
 from ..programs import command_of
+from .plan_problems import INFORMATION, PATHS, load_entries, plan_problems
 from .protocol import Task
 from .rules.facts import Choice
 
@@ -19,12 +20,6 @@ __all__ = ["PLAN", "Plan", "read_plan", "write_plan"]
 
 PLAN = "plan.yaml"
 Final = Literal["all", "ensemble"]
-_INFORMATION = ("cohort", "machine", "estimate")  # what was found; changing it changes nothing
-
-#: Entries that are paths, relative to the study's folder where they are in it, so that it can be moved.
-PATHS = ("dataset_dir", "datalist", "test_datalist")
-#: Values for a segmentation, each method of which is trained once on each fold.
-ONCE: dict[str, Any] = {"seeds": [0], "fractions": [1.0], "vary_pretraining": False}
 
 
 @dataclass(frozen=True)
@@ -109,73 +104,25 @@ def read_plan(study: Path) -> Plan:
         study: folder of the study.
 
     Raises:
-        InputError: there is no plan, it is no YAML, or an entry is unknown or of another type; all problems at once.
+        InputError: there is no plan, it is no YAML, or an entry is unknown, there twice or of another type; all
+            problems at once.
     """
     import yaml
 
     path = Path(study) / PLAN
     if not path.is_file():
-        remedy = f"run {command_of('study')} <bundle> --until plan first"
-        raise InputError(f"{path}: no such file; expected a plan; {remedy}")
+        options = f"<bundle> --dataset_dir <folder of datalist.json> --output_dir {study} --until plan"
+        raise InputError(f"{path}: no such file; expected a plan; run {command_of('study')} {options} first")
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found, twice = load_entries(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: no YAML ({where}); expected what {command_of('study')} writes; correct it") from None
-    if problems := list(_problems(found)):
+    if problems := [*twice, *plan_problems(found, [each.name for each in fields(Plan)])]:
         raise InputError.of_rows(str(path), problems)
+    found |= {name: found.get(name) or {} for name in INFORMATION}
+    found["final"] = {"kind": "all", "method": None, **found.get("final", {})}
     return Plan(**found | {name: _joined(path.parent, found[name]) for name in PATHS if found.get(name)})
-
-
-def _problems(found: Any) -> Iterator[str]:
-    if not isinstance(found, Mapping):
-        yield f"found {type(found).__name__}, expected entries such as bundle and methods; correct it"
-        return
-    known = {each.name: each for each in fields(Plan)}
-    if unknown := sorted(set(found) - set(known)):
-        yield f"{', '.join(unknown)}: unknown; expected {', '.join(known)}; correct or delete it"
-    for name in ("bundle", "dataset_dir", "datalist", "task", "methods", "folds"):
-        if not found.get(name):
-            yield f"{name}: found none; expected one; add it"
-    for name in ("bundle", *PATHS):
-        if not isinstance(found.get(name), str | None):
-            yield f"{name}: found {found[name]!r}; expected text; correct it"
-    for name, kind, what in (
-        *((name, list, "a list such as [a, b]") for name in ("methods", "folds", "seeds", "fractions", "overlays")),
-        *((name, dict, "entries such as {max_epochs: 10}") for name in ("settings", "pretrain", "train", "final")),
-    ):
-        if name in found and not isinstance(found[name], kind):
-            yield f"{name}: found {found[name]!r}; expected {what}; correct it"
-    yield from _wrong_items(found)
-    if found.get("task") not in ("classification", "segmentation", None):
-        yield f"task: found {found['task']!r}; expected classification or segmentation; correct it"
-    final = found.get("final")
-    if isinstance(final, Mapping) and final.get("kind") not in ("all", "ensemble"):
-        yield f"final: kind: found {final.get('kind')!r}; expected all or ensemble; correct it"
-    elif isinstance(final, Mapping) and final["kind"] == "ensemble" and found.get("task") == "segmentation":
-        yield "final: kind: found ensemble for a segmentation; expected all; correct it"
-    if found.get("task") == "segmentation":
-        for name, only in ONCE.items():
-            if (value := found.get(name, only)) != only:
-                yield f"{name}: found {value!r}; expected {only!r} as a segmentation is trained once; correct it"
-
-
-def _wrong_items(found: Mapping[str, Any]) -> Iterator[str]:
-    """Values of another type within the lists, and single ones."""
-    kinds: list[tuple[str, tuple[type, ...], str]] = [
-        *((name, (int,), "whole numbers") for name in ("folds", "seeds")),
-        ("fractions", (int, float), "numbers above 0, at most 1"),
-        *((name, (str,), "names") for name in ("methods", "overlays", "subgroups")),
-    ]
-    for name, kind, what in kinds:
-        items = found[name] if isinstance(found.get(name), list) else []
-        if wrong := [item for item in items if not isinstance(item, kind) or isinstance(item, bool)]:
-            yield f"{name}: found {wrong[0]!r}; expected {what}; correct it"
-    workers, varied = found.get("workers", 1), found.get("vary_pretraining", False)
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-        yield f"workers: found {workers!r}; expected a number from 1; correct it"
-    if not isinstance(varied, bool):
-        yield f"vary_pretraining: found {varied!r}; expected true or false; correct it"
 
 
 def _lines(study: Path, plan: Plan) -> Iterator[str]:
@@ -202,7 +149,7 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
     yield f"budget: {_flow(plan.budget)}"
     yield ""
     yield "# What was found and measured; to change it changes nothing."
-    for name in (*_INFORMATION, "reasons"):
+    for name in INFORMATION:
         yield from _block(name, content[name])
 
 

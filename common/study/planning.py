@@ -21,7 +21,8 @@ from .fitting import fit_plan
 from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages
-from .plan import ONCE, Final, Plan, write_plan
+from .plan import Final, Plan, write_plan
+from .plan_problems import ONCE, own_id_problems
 from .protocol import Protocol, Task, read_protocol
 from .rules import Facts, choose
 from .stage_table import StageTable, training_config
@@ -230,6 +231,8 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
     unknown = [prefix + name for prefix, ids in parts.items() for name in ids if name.split("#")[0] not in known]
     if unknown:
         raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
+    if problems := [problem for prefix, ids in parts.items() for problem in own_id_problems(prefix, ids)]:
+        raise OptionError.of_rows("options", problems)
 
 
 def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float, bool]:

@@ -86,7 +86,10 @@ class StageTable:
             images = self._images(labelled=False)
             epochs = self._epochs(PRETRAIN, encoder.overlay)
             what = f"pre-training {encoder.name}"
-            yield Stage(what, PRETRAIN, names, pretrained * runs, self._final, images, epochs=epochs, cost=cost)
+            everyone = len(self.rows)
+            yield Stage(
+                what, PRETRAIN, names, pretrained * runs, self._final, images, everyone, epochs=epochs, cost=cost
+            )
             probes = frozenset(text for text, row in of if isinstance(row, Probe))
             if probes:
                 seconds = cost.setup + len(self.rows) * (cost.load + 0.4 * cost.step / max(cost.images, 1))
@@ -108,6 +111,7 @@ class StageTable:
             runs=repeats,
             final_runs=self._final,
             images=round(images * (1 - share)),
+            final_images=sum(row.get("label") is not None for row in self.rows),
             evaluated=images // max(len(self.plan.folds) - 1, 1),
             validated=round(images * share / interval),
             epochs=self._epochs(config, *row.overlays),

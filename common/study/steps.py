@@ -13,7 +13,7 @@ from ..console import quiet, without_arguments
 from ..errors import InputError
 from ..locks import locked
 from ..programs import command_of
-from .choice import choose_row, main_metric
+from .choice import choose_row, main_metric, networks_of
 from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched_runs
 from .finish import is_hybrid
 from .journal import Journal
@@ -78,6 +78,7 @@ class Study:
         plan, report = read_plan(self.folder), self.folder / COMPARE / "report" / "report.md"
         comparison = comparison_of(self.folder, plan)
         runs, rows = watched_runs(comparison.tasks(), plan), row_entries(comparison, plan)
+        networks_of(rows, plan.final.get("method"))  # not after hours of training
         journal = Journal(self.folder)
         same = _names(rows) == _names(journal["rows"])  # or else a method that has left the plan may be chosen
         if same and report.is_file() and all(run.done() for run in runs) and _done(journal, "compare"):
@@ -129,8 +130,8 @@ class Study:
         journal = Journal(self.folder)
         archive = self.folder / journal["final"]["archive"]
         self.say(f"final model: {self._as_typed(archive)}")
-        if journal["final"]["calibration"] is None and plan.task == "classification":
-            self.say("It is not calibrated: logs/finish.log says why.")
+        if reason := journal["final"].get("uncalibrated"):
+            self.say(f"It is not calibrated: {reason}")
         self.say(_trial(journal["final"]["cases"]))
         self.say(f"next: {journal['next']}")
         return archive

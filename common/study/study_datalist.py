@@ -63,7 +63,8 @@ def read_study_rows(
         cache_dir: folder of the cache of file checks.
 
     Raises:
-        InputError: a row has a problem and ``drop`` is not set, no row is left, or a subject is in both datalists.
+        InputError: a row has a problem and ``drop`` is not set, no row is left, a class has no subject, or the
+            datalists have a subject in common or name their classes or modalities differently.
     """
     content = read_datalist(datalist)
     options: dict[str, Any] = {"mask": protocol.mask, "spatial_dims": list(protocol.dims), "missing": protocol.missing}
@@ -80,9 +81,15 @@ def read_study_rows(
         tested = [row for row in tested if row.get("label") is not None]
         excluded += left_out
         _check_apart(rows, tested, datalist, test_datalist)
+        _check_names(datalist, content, test_datalist)
     labelled = {str(row["subject"]) for row in rows if row.get("label") is not None}
     if not labelled:
         raise InputError(f"{datalist}: no row has a label; expected some; add labels, or pre-train with pretrain.yaml")
+    names = indexed_names(str(datalist), content, "labels")
+    if task == "classification":
+        _check_classes(datalist, rows, names)
+        if test_datalist is not None:
+            _check_classes(test_datalist, tested, names, tested=True)
     kept = _with_folds(datalist, [row for row in rows if str(row["subject"]) in labelled], task)
     folds = tuple(sorted({row["fold"] for row in kept}))
     others = [{**row, "fold": max(folds) + 1} for row in rows if str(row["subject"]) not in labelled]
@@ -91,7 +98,7 @@ def read_study_rows(
         rows=[*kept, *others, *({**row, "fold": test_fold} for row in tested)],
         folds=folds if test_fold is None else (test_fold,),
         test_fold=test_fold,
-        labels=indexed_names(str(datalist), content, "labels"),
+        labels=names,
         modality=indexed_names(str(datalist), content, "modality"),
         excluded=excluded,
     )
@@ -153,3 +160,29 @@ def _check_apart(
             f"{test_datalist}: {len(both)} test subjects are in {datalist} too: {shown}; expected none; take them "
             "out of one"
         )
+
+
+def _check_classes(
+    path: Path, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], tested: bool = False
+) -> None:
+    """Refuse rows of a classification that lack a class; those of a test set need two."""
+    found = {row["label"] for row in rows if row.get("label") is not None}
+    known = found if tested and len(found) > 1 else found | {int(index) for index in names}
+    missing = ", ".join(names.get(str(index), str(index)) for index in sorted(known - found))
+    remedy = "leave out --test_datalist" if tested else "pre-train with pretrain.yaml"
+    if len(found) < 2 or missing:
+        wanted = missing or "another class"
+        alone = ", ".join(names.get(str(index), str(index)) for index in sorted(found)) or "none"
+        raise InputError(f"{path}: label: found {alone}; expected subjects of {wanted} too; add some, or {remedy}")
+
+
+def _check_names(datalist: Path, content: Mapping[str, Any], test_datalist: Path) -> None:
+    """Refuse a test set in which an index is another class or modality."""
+    theirs = read_datalist(test_datalist)
+    for key in ("labels", "modality"):
+        ours, other = indexed_names(str(datalist), content, key), indexed_names(str(test_datalist), theirs, key)
+        if ours and any(ours.get(index) != name for index, name in other.items()):
+            found, expected = (", ".join(f"{index} {name}" for index, name in each.items()) for each in (other, ours))
+            option = "--labels" if key == "labels" else "--images"
+            remedy = f"write it with {command_of('make_datalist')} ... {option} {','.join(ours.values())}"
+            raise InputError(f"{test_datalist}: {key}: found {found}; expected {expected} as in {datalist}; {remedy}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,15 @@ from monai.transforms import (
     SelectItemsd,
 )
 
-from common.data import DiskCacheDataset, SharedCacheDataset, cached_dataset, file_digests, load_datalist, volume_cache
+from common.data import (
+    DiskCacheDataset,
+    SharedCacheDataset,
+    cached_dataset,
+    file_digests,
+    load_datalist,
+    stored_items,
+    volume_cache,
+)
 from common.errors import InputError
 from tests.python_commands import run_python
 
@@ -209,6 +218,20 @@ def test_memory_is_filled_from_the_files_of_other_runs_and_the_rest_read_from_th
             same(one, other)
 
 
+def test_memory_is_pages_of_the_files_which_nothing_that_a_run_does_changes(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_items, "LEAST_MAPPED", 1)
+    dataset = cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)
+    files = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    item = dataset[1]
+    same(item, Dataset(rows, preprocessing())[1])
+    assert item["image"].data_ptr() % 64 == 0
+    item["image"] += 1
+    assert files == {path: path.read_bytes() for path in files}
+    maps = Path("/proc/self/maps")
+    if maps.is_file():
+        assert sum(str(path) in maps.read_text() for path in files) == len(rows)
+
+
 def test_stages_that_select_other_columns_of_a_row_share_files_and_each_gets_its_own(rows, tmp_path):
     selections = [Compose([*preprocessing().transforms[:-1], SelectItemsd(keys, True)]) for keys in SELECTED]
     list(DiskCacheDataset(rows, selections[0], tmp_path))
@@ -251,3 +274,9 @@ def test_without_space_for_files_comparisons_go_on_and_say_so(rows, tmp_path, ca
     monkeypatch.setattr(volume_cache, "folder_problem", lambda folder: f"{folder}: cannot be written")
     assert type(cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)) is CacheDataset
     assert "not shared with other runs" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_refused_where_images_are_to_be_on_the_disk_alone(rows, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match=r"cache_dir: .*file: cannot be written .*; name another folder"):
+        cached_dataset(rows, preprocessing(), "disk", tmp_path / "file")

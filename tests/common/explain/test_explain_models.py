@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 from common.errors import InputError
 from common.explain import ExplainModels, LayerCAM, pointing_game
 from common.explain.figures import Panel, comparison_figure, overlay_figure
+from common.reproduce.others import draw_heat_maps
 from tests.common.explain.shared_encoder import SharedEncoder
 
 MODALITIES = ["T1", "T2"]
@@ -79,6 +82,12 @@ def test_the_table_has_probabilities_and_shares_of_the_mask(models, tmp_path):
     mean = table.query("model == 'Fine-tuned' and modality == 'T1'")["energy_inside"].mean()
     assert summary.loc[("Fine-tuned", "T1"), "energy_inside"] == pytest.approx(mean)
     assert summary["subjects"].eq(2).all() and next(iter(summary.index)) == ("Pre-trained MCL", "T1")
+
+
+def test_a_figure_of_a_paper_finds_the_picture_of_every_patient(models, tmp_path):
+    explain(models, tmp_path / "heat_maps")
+    run = SimpleNamespace(repetitions=[SimpleNamespace(folds=(0,))], output_dir=tmp_path, trained=[])
+    assert draw_heat_maps(run) == {f"p {i}": tmp_path / "heat_maps" / f"p_{i}.png" for i in range(2)}
 
 
 def test_without_masks_there_are_maps_and_no_shares(models, tmp_path):

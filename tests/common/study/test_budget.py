@@ -13,9 +13,19 @@ from tests.common.study.builders import cost
 
 STAGES = [
     Stage("report", "other", frozenset(), 1, seconds=10.0),
-    Stage("pre-training", "pretrain", frozenset({"se", "probe"}), 5, 1, images=100, epochs=20, cost=cost()),
-    Stage("scratch", "train", frozenset({"scratch"}), 5, 1, images=80, epochs=10, cost=cost()),
-    Stage("se", "train", frozenset({"se"}), 5, 1, images=80, epochs=10, cost=cost()),
+    Stage(
+        "pre-training",
+        "pretrain",
+        frozenset({"se", "probe"}),
+        5,
+        1,
+        images=100,
+        final_images=125,
+        epochs=20,
+        cost=cost(),
+    ),
+    Stage("scratch", "train", frozenset({"scratch"}), 5, 1, images=80, final_images=100, epochs=10, cost=cost()),
+    Stage("se", "train", frozenset({"se"}), 5, 1, images=80, final_images=100, epochs=10, cost=cost()),
 ]
 METHODS = ("scratch", "se", "probe")
 
@@ -31,9 +41,10 @@ def test_seconds_of_a_run_are_its_steps_epochs_loading_and_predictions():
 
 
 def test_a_study_is_all_runs_and_the_costliest_final_model():
-    # scratch: 8 steps, 10 epochs, 5 runs; se: the same after 10 steps, 20 epochs, 5 runs; final: pre-training and se
-    assert total_seconds(STAGES, METHODS) == 10 + 5 * 80 + 5 * 200 + 5 * 80 + (200 + 80)
-    assert total_seconds(STAGES, ["scratch"]) == 10 + 5 * 80 + 80
+    # scratch: 8 steps, 10 epochs, 5 runs; se: the same after 10 steps, 20 epochs, 5 runs
+    # final, of all subjects: pre-training of 13 steps and se of 10
+    assert total_seconds(STAGES, METHODS) == 10 + 5 * 80 + 5 * 200 + 5 * 80 + (260 + 100)
+    assert total_seconds(STAGES, ["scratch"]) == 10 + 5 * 80 + 100
 
 
 def test_without_a_budget_all_stays():

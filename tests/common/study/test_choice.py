@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import InputError
-from common.study.choice import choose_row
+from common.study.choice import choose_row, networks_of
 
 ROWS = [
     {"text": "radiomics", "name": "Radiomics", "kind": "radiomics"},
@@ -43,6 +43,12 @@ def test_the_plan_may_name_a_row_but_only_a_network():
         choose_row(summary(radiomics=0.9, se=0.5, scratch=0.9, probe=0.9), ROWS, "radiomics")
     with pytest.raises(InputError, match="found no network"):
         choose_row(summary(radiomics=0.9), ROWS[:1])
+
+
+def test_a_row_that_cannot_be_final_is_refused_without_any_score():
+    with pytest.raises(InputError, match=r"method: found byol, expected one of se, scratch, or null"):
+        networks_of(ROWS, "byol")
+    assert [row["text"] for row in networks_of(ROWS, "se")] == ["se", "scratch"]
 
 
 def test_a_separate_test_set_chooses_nothing():

@@ -76,16 +76,39 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
         ("workers: two", "workers: found 'two'; expected a number from 1"),
         ("vary_pretraining: often", "vary_pretraining: found 'often'; expected true or false"),
         ("subgroups: [3]", "subgroups: found 3; expected names"),
+        ("subgroups: site", "subgroups: found 'site'; expected a list"),
+        ("budget: 2h", "budget: found '2h'; expected entries such as {seconds: 7200}, or null"),
+        ("budget: {seconds: 2h}", "budget: found {'seconds': '2h'}; expected"),
+        ("estimate: none", "estimate: found 'none'; expected entries, or none"),
+        ("final: {methd: se}", "final: found methd; expected kind and method"),
+        ("final: {method: [se]}", "final: method: found ['se']; expected a row of methods, or null"),
+        ("settings: {fold: 1}", "settings: fold: found one for all runs; expected none, as folds in plan.yaml"),
+        ("train: {datalist: other.json}", "train: datalist: found one for all runs; expected none"),
     ],
 )
 def test_a_bad_edit_is_one_line_with_the_entry(tmp_path, line, words):
     path = write_plan(tmp_path, plan())
-    name = line.split(":")[0]
-    kept = [each for each in path.read_text().splitlines() if not each.startswith(f"{name}:")]
-    path.write_text("\n".join([*kept, line]))
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | yaml.safe_load(line)))
     with pytest.raises(InputError) as error:
         read_plan(tmp_path)
     assert str(error.value).splitlines() == [f"{path}: 1 problem", f"  {words}" + str(error.value).split(words)[1]]
+
+
+def test_an_entry_that_is_pasted_below_the_one_that_is_there_is_refused_as_yaml_takes_the_last(tmp_path):
+    path = write_plan(tmp_path, plan())
+    path.write_text(path.read_text() + "train: {validation_fraction: 0.2}\nsettings: {depth: 18, depth: 34}\n")
+    with pytest.raises(InputError) as error:
+        read_plan(tmp_path)
+    for words in ("train: found again in line", "settings: found again", "depth: found again"):
+        assert words in str(error.value)
+
+
+def test_a_final_method_alone_and_emptied_findings_are_enough(tmp_path):
+    path = write_plan(tmp_path, plan())
+    content = yaml.safe_load(path.read_text()) | {"final": {"method": "se"}, "estimate": None, "reasons": None}
+    path.write_text(yaml.safe_dump(content))
+    found = read_plan(tmp_path)
+    assert (found.final, found.estimate, found.reasons) == ({"kind": "all", "method": "se"}, {}, {})
 
 
 def test_an_ensemble_of_segmenters_is_refused(tmp_path):

@@ -138,6 +138,37 @@ def test_a_cohort_without_any_label_is_one_line(cohort):
         read_study_rows(cohort, None, PROTOCOL, "classification")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"labels": {"0": "high", "1": "low"}},
+            r"labels: found 0 high, 1 low; expected 0 low, 1 high as in .* --labels low,high",
+        ),
+        ({"modality": {"0": "MR"}}, r"modality: found 0 MR; expected 0 CT as in .* --images CT"),
+        ({"training": []}, "label: found none; expected subjects of low, high too"),
+        ({"training": [0]}, "label: found low; expected subjects of high too; .* leave out --test_datalist"),
+    ],
+)
+def test_a_test_set_that_judges_nothing_or_other_classes_is_refused(cohort, tmp_path, change, words):
+    """Indices of classes are those of each table alone where ``make_datalist.py`` was not told their names."""
+    rows = [{**row, "subject": f"t{row['subject']}"} for row in rows_of(cohort)]
+    if (kept := change.pop("training", None)) is not None:
+        rows = [row if row.get("label") in kept else {**row, "label": None} for row in rows]
+    test = write(tmp_path / "test.json", rows)
+    test.write_text(json.dumps(json.loads(test.read_text()) | change))
+    with pytest.raises(InputError, match=words):
+        read_study_rows(cohort, test, PROTOCOL, "classification")
+
+
+def test_a_cohort_of_one_class_is_refused_before_anything_is_measured(cohort, tmp_path):
+    rows = [
+        {key: value for key, value in row.items() if row.get("label") == 0 or key != "label"} for row in rows_of(cohort)
+    ]
+    with pytest.raises(InputError, match="label: found low; expected subjects of high too; add some, or pre-train"):
+        read_study_rows(write(tmp_path / "one.json", rows), None, PROTOCOL, "classification")
+
+
 def test_sizes_are_along_right_anterior_and_superior_whatever_the_axes_of_the_file(cohort):
     found = read_study_rows(cohort, None, PROTOCOL, "classification")
     sample = measure_images(found.rows)
