@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, one_line
+from .garbage import collection
 from .programs import command_of
 
 __all__ = ["indexed_names", "read_datalist"]
@@ -31,7 +32,8 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
             f"{path}: found no such file, expected a datalist; set --datalist or run {command_of('make_datalist')}"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+        with collection(enabled=False):
+            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, OSError, RecursionError) as error:
         found = "too many brackets in one another" if isinstance(error, RecursionError) else one_line(error)
         raise InputError(f"{path}: found no JSON ({found}), expected a datalist; correct the file") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
+from ..garbage import collection
 from ..images.facts_cache import FactsCache
 from .datalist_files import check_files
 from .datalist_missing import leave_out_absent_files, log_missing, log_misspelt, log_repeated
@@ -30,6 +31,7 @@ CHOICES = {
 }
 
 
+@collection(enabled=False)
 def load_datalist(
     path: str | os.PathLike | None,
     *,
@@ -128,6 +130,7 @@ def load_datalist(
     return _chosen(path, rows, part, fold, label_fraction, seed, min_rows)
 
 
+@collection(enabled=False)
 def find_problems(
     path: str | os.PathLike | None,
     *,
@@ -252,9 +255,11 @@ def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: 
     for key in keys:
         value = result.get(key)
         if isinstance(value, str):
-            result[key] = os.path.normpath(base / value)
+            result[key] = os.path.normpath(os.path.join(base, value))
         elif isinstance(value, list):
-            result[key] = [os.path.normpath(base / item) if isinstance(item, str) else item for item in value]
+            result[key] = [
+                os.path.normpath(os.path.join(base, item)) if isinstance(item, str) else item for item in value
+            ]
     if result.get("subject") is not None:
         result["subject"] = str(result["subject"])
     return result

@@ -10,6 +10,7 @@ from typing import Any
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
+from ..garbage import collection
 from ..images.facts import ImageFacts
 from ..images.facts_cache import FactsCache
 from ..images.grid import dims_problem, grid_problem
@@ -128,7 +129,8 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
         delayed(read)(path, is_mask) for path, is_mask in files
     )
     bar = tqdm(results, "checking images", len(files), unit="file", delay=0.5, disable=len(files) <= FEW_FILES)
-    facts = known | dict(zip(files, bar, strict=True))
+    with collection(enabled=True):  # also within a check without, as images may be in cycles
+        facts = known | dict(zip(files, bar, strict=True))
     cache.save()
     return facts
 

@@ -87,9 +87,10 @@ def log_misspelt(path: Path, rows: Sequence[Any]) -> None:
         path: datalist file.
         rows: rows of the datalist as they are in the file.
     """
-    found = Counter(
-        pair for row in rows if isinstance(row, Mapping) for pair in near_names(set(_KEYS) - row.keys(), row, _KEYS)
-    )
+    found: Counter[tuple[str, str]] = Counter()
+    for keys, count in Counter(tuple(row) for row in rows if isinstance(row, Mapping)).items():
+        for pair in near_names(set(_KEYS).difference(keys), keys, _KEYS):
+            found[pair] += count
     for (key, near), count in sorted(found.items()):
         logger.warning(
             "%s: %d of %d rows have %s and no %s; rename it if it is the %s", path, count, len(rows), near, key, key

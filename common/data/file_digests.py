@@ -44,11 +44,13 @@ class FileDigests:
         known = json.dumps([path, file_stamp(path)])
         note = self.folder / hashlib.blake2b(known.encode(), digest_size=20).hexdigest()
         try:
-            return note.read_text()
-        except FileNotFoundError:
+            digest = note.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):  # none yet, or damaged
+            digest = ""
+        if not digest:
             digest = image_digest(path)
             self._keep(note, digest, path)
-            return digest
+        return digest
 
     def _keep(self, note: Path, digest: str, path: str) -> None:
         try:

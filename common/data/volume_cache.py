@@ -15,7 +15,7 @@ from monai.data import CacheDataset, Dataset, PersistentDataset
 from monai.transforms import SelectItemsd
 
 from ..errors import InputError
-from ..files import folder_problem, write_atomically
+from ..files import check_folder, folder_problem, write_atomically
 from .file_digests import FileDigests
 from .fingerprint import fingerprint
 from .stored_items import pack_item, read_item, unpack_item
@@ -58,12 +58,14 @@ def cached_dataset(
         read_once: whether each image is read only once, as in an evaluation, so that nothing is kept in memory.
 
     Raises:
-        InputError: ``cache`` is unknown, or "disk" or "both" without a folder.
+        InputError: ``cache`` is unknown, "disk" or "both" have no folder, or the folder for "disk" cannot be written.
     """
     if cache not in CACHES:
         raise InputError(f"cache: found {cache!r}, expected one of {', '.join(CACHES)}; set --cache")
     if cache in ("both", "disk") and not cache_dir:
         raise InputError(f"cache_dir: found none, expected a folder for cache {cache!r}; set --cache_dir")
+    if cache == "disk":
+        check_folder(cache_dir or "", "cache_dir")
     if cache == "both" and (problem := folder_problem(cache_dir or "")):
         logger.warning("preprocessed images are not shared with other runs: %s", problem)
         cache = "memory"

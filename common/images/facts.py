@@ -40,11 +40,15 @@ class ImageFacts:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ImageFacts:
         """The inverse of ``dataclasses.asdict`` after a round trip through JSON."""
+        fields: dict[str, Any] = {
+            key: _frozen(value) if isinstance(value, list) else value for key, value in content.items()
+        }
+        return cls(**fields)
 
-        def frozen(value: Any) -> Any:
-            return tuple(frozen(item) for item in value) if isinstance(value, list) else value
 
-        return cls(**{key: frozen(value) for key, value in content.items()})
+def _frozen(items: list[Any]) -> tuple[Any, ...]:
+    """Lists within one another as tuples."""
+    return tuple([_frozen(item) if isinstance(item, list) else item for item in items])
 
 
 def read_image_facts(path: str, *, is_mask: bool = False, content: bool = True) -> ImageFacts:

@@ -99,16 +99,15 @@ def _copied(source: Path, final: Path, overlays: Sequence[str]) -> list[str]:
     return list(overlays)
 
 
-def calibrate(study: Path, plan: Plan, text: str) -> Path | None:
+def calibrate(study: Path, plan: Plan, text: str) -> tuple[Path | None, str]:
     """Calibrate on the predictions of held-out subjects in the comparison.
 
     Returns:
-        ``final/calibration.json``, or ``None`` with a separate test set, which nothing is fitted to, and for a
-        classifier that cannot be calibrated, such as one at chance level.
+        ``final/calibration.json`` and no text; or ``None`` and the reason with a separate test set, which nothing is
+        fitted to, and for a classifier that cannot be calibrated, such as one at chance level.
     """
     if plan.test_datalist is not None:
-        logger.info("without a calibration.json: the only predictions are those of the test set")
-        return None
+        return None, "the only predictions are those of the test set"
     from ..evaluation.reports.calibration_report import write_calibration
     from ..evaluation.statistics.calibration_rows import read_calibration_rows
     from ..evaluation.statistics.calibration_summary import judge_calibration
@@ -119,11 +118,10 @@ def calibrate(study: Path, plan: Plan, text: str) -> Path | None:
     try:
         write_calibration(judge_calibration(read_calibration_rows(tables)), path)
     except InputError as error:
-        logger.warning(f"without a calibration.json: {error}")
         for other in path.parent.glob("calibration*"):  # of a method that was chosen before
             other.unlink()
-        return None
-    return path
+        return None, str(error)
+    return path, ""
 
 
 def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path | None, metrics: Path) -> Path:
@@ -194,13 +192,16 @@ def _as_word(name: str) -> str:
     return f"(?i)(^|[^a-z0-9]){re.escape(name)}($|[^a-z0-9])"
 
 
-def final_entry(study: Path, plan: Plan, archive: Path, calibration: Path | None, cases: Any) -> Mapping[str, Any]:
+def final_entry(
+    study: Path, plan: Plan, archive: Path, cases: Any, calibration: Path | None = None, uncalibrated: str = ""
+) -> Mapping[str, Any]:
     """What ``study.json`` says of the final model."""
     kind = "test" if plan.test_datalist is not None and plan.final["kind"] == "all" else plan.final["kind"]
     return {
         "kind": kind,
         "weights": f"{FINAL}/model.pt",
         "calibration": None if calibration is None else f"{FINAL}/{calibration.name}",
+        **({"uncalibrated": uncalibrated} if uncalibrated else {}),
         "archive": str(archive.relative_to(study)),
         "sha256": file_digest(archive, "sha256"),
         "cases": cases,

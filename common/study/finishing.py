@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -65,20 +66,21 @@ def _hand_on(study: Path, plan: Plan, method: str, training: FinalTraining | Non
     metrics = write_metrics(study, plan, method)
     rows = json.loads((study / "datalist.json").read_text(encoding="utf-8"))["training"]
     cases = choose_cases([_absolute(row, study) for row in rows])
-    device = str(plan.settings.get("device", "cpu"))
+    device, trial = str(plan.settings.get("device", "cpu")), study / FINAL / "trial"
+    shutil.rmtree(trial, ignore_errors=True)  # of a model that was final before
     if plan.task == "segmentation":
         from .segmenter import export_segmenter, try_segmenter
 
         settings = training or training_settings(study, plan, method)
         archive = export_segmenter(study / FINAL, settings, metrics)
-        return final_entry(study, plan, archive, None, try_segmenter(archive, cases, study / FINAL / "trial", device))
-    calibration = calibrate(study, plan, method)
+        return final_entry(study, plan, archive, try_segmenter(archive, cases, trial, device))
+    calibration, uncalibrated = calibrate(study, plan, method)
     archive = package(study, plan, overlays, calibration, metrics)
     if not cases:
         raise InputError(f"{study / 'datalist.json'}: no labelled case to try the archive on; expected some")
     run = try_hybrid if is_hybrid(archive) else try_archive
-    tried = run(archive, cases, study / FINAL / "trial", device)
-    return final_entry(study, plan, archive, calibration, tried)
+    tried = run(archive, cases, trial, device)
+    return final_entry(study, plan, archive, tried, calibration, uncalibrated)
 
 
 def _absolute(row: Mapping[str, Any], base: Path) -> dict[str, Any]:

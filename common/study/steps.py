@@ -130,8 +130,8 @@ class Study:
         journal = Journal(self.folder)
         archive = self.folder / journal["final"]["archive"]
         self.say(f"final model: {self._as_typed(archive)}")
-        if journal["final"]["calibration"] is None and plan.task == "classification":
-            self.say("It is not calibrated: logs/finish.log says why.")
+        if reason := journal["final"].get("uncalibrated"):
+            self.say(f"It is not calibrated: {reason}")
         self.say(_trial(journal["final"]["cases"]))
         self.say(f"next: {journal['next']}")
         return archive

@@ -37,3 +37,14 @@ def test_without_space_for_a_note_the_file_is_read_again_with_a_warning(tmp_path
     monkeypatch.setattr("common.data.file_digests.write_atomically", full)
     assert [digests(str(path)), digests(str(path))] == [expected, expected]
     assert f"digest of {path} not kept (No space left on device)" in caplog.text
+
+
+def test_a_damaged_note_is_made_anew(tmp_path):
+    path = tmp_path / "a.nii"
+    path.write_bytes(b"one")
+    digests = FileDigests(tmp_path / "notes")
+    expected = digests(str(path))
+    (note,) = (tmp_path / "notes").iterdir()
+    for damage in (b"", b"\xff\xfe"):  # as after a power failure
+        note.write_bytes(damage)
+        assert digests(str(path)) == note.read_text() == expected

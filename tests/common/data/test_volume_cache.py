@@ -274,3 +274,9 @@ def test_without_space_for_files_comparisons_go_on_and_say_so(rows, tmp_path, ca
     monkeypatch.setattr(volume_cache, "folder_problem", lambda folder: f"{folder}: cannot be written")
     assert type(cached_dataset(rows, preprocessing(), "both", tmp_path, progress=False)) is CacheDataset
     assert "not shared with other runs" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_refused_where_images_are_to_be_on_the_disk_alone(rows, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match=r"cache_dir: .*file: cannot be written .*; name another folder"):
+        cached_dataset(rows, preprocessing(), "disk", tmp_path / "file")

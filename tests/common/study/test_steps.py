@@ -58,7 +58,7 @@ def killer(monkeypatch):
     draw_nothing(monkeypatch)
     monkeypatch.setattr("common.evaluation.reports.study_report.write_study_report", page)
     monkeypatch.setattr("common.study.finishing.package", package)
-    monkeypatch.setattr("common.study.finishing.calibrate", lambda *_: None)
+    monkeypatch.setattr("common.study.finishing.calibrate", lambda *_: (None, "at chance"))
     monkeypatch.setattr("common.study.finishing.try_archive", lambda *_: [{"label": 0, "predicted": 0}])
     return Killer(monkeypatch)
 
@@ -191,7 +191,8 @@ def test_nothing_is_calibrated_on_a_separate_test_set(start, monkeypatch):
     monkeypatch.setattr(read, lambda tables: pytest.fail(f"read {tables}"))
     study = start("study", folds=[1], test_datalist="test.json", final={"kind": "all", "method": "scratch+cgc"})
     study.compare()
-    assert calibrate(study.folder, read_plan(study.folder), "scratch+cgc") is None
+    path, reason = calibrate(study.folder, read_plan(study.folder), "scratch+cgc")
+    assert path is None and reason == "the only predictions are those of the test set"
     assert not (study.folder / "final/calibration.json").exists()
 
 

@@ -74,6 +74,7 @@ def explanations(
     ]
     found += _metrics_disagree(comparisons)
     found += _below_majority(judged)
+    found += _probabilities_too_close(judged)
     found += _without_width(judged, summary)
     if len(outcomes[method].seeds) > 1:
         found.append(
@@ -136,6 +137,21 @@ def _below_majority(judged: Judged) -> Iterator[str]:
             f"{', '.join(below[:4])}: no more accurate than the majority class ({majority:.0%}), although the AUC is "
             "above chance. Classes are weighted in training, so that the rare class is found at the cost of accuracy; "
             "compare balanced accuracies."
+        )
+
+
+def _probabilities_too_close(judged: Judged) -> Iterator[str]:
+    majority = judged.metric(MAJORITY, "brier").value
+    poor = [
+        name
+        for name in judged.methods
+        if judged.metric(name, "brier").value >= majority - 0.0005 and judged.metric(name, "auc").low > 0.5
+    ]
+    if poor:
+        yield (
+            f"{', '.join(poor[:4])}: the Brier score is no better than that of the majority class ({majority:.3f}), "
+            "although the AUC is above chance. Subjects are in the right order, but their probabilities are too close "
+            "to each other or too sure, as after a short training; a calibration may correct that."
         )
 
 

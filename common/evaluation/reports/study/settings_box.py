@@ -64,7 +64,10 @@ def next_of_study(record: Mapping[str, Any]) -> tuple[str, str] | None:
     """The next command of a study and a sentence before it; ``None`` where ``study.json`` has none."""
     if not record.get("next"):
         return None
-    return ("Use the final model:" if record.get("final") else "Go on with:"), str(record["next"])
+    text = "Go on with:"
+    if final := record.get("final"):
+        text = f"Use the final model{', whose probabilities are not calibrated' if final.get('uncalibrated') else ''}:"
+    return text, str(record["next"])
 
 
 def _final_model(bundle: str, datalist: str, output: Path, row: str) -> str:

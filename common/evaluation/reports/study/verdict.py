@@ -83,8 +83,8 @@ def _which(judged: Judged, summary: Mapping[str, Any], method: str) -> str:
     level = f"{judged.confidence:.0%} interval"
     return (
         f"{method} {rank}: on {summary['subjects']} held-out subjects its AUC is {auc.value:.2f} "
-        f"({level} {_range(auc)}), and {accuracy.value:.0%} ({accuracy.low:.0%} to {accuracy.high:.0%}) of them are "
-        "classified correctly."
+        f"({level} {_range(auc)}), and {_percent(accuracy.value)} "
+        f"({_percent(accuracy.low)} to {_percent(accuracy.high)}) of them are classified correctly."
     )
 
 
@@ -94,11 +94,12 @@ def _compared(
     own, majority = judged.metric(method, "balanced_accuracy"), judged.metric(MAJORITY, "accuracy")
     chance = judged.metric(MAJORITY, "balanced_accuracy")
     text = (
-        f"Always answering the most frequent class is correct in {majority.value:.0%}, with a balanced accuracy of "
-        f"{chance.value:.2f} against {own.value:.2f} ({_range(own)})"
+        f"Always answering the most frequent class is correct in {_percent(majority.value)}, with a balanced accuracy "
+        f"of {chance.value:.2f} against {own.value:.2f} ({_range(own)})"
     )
     if baseline is None:
-        return f"{text}; no baseline without pre-training was compared."
+        other = "other baseline" if kinds.get(method) in BASELINES else "baseline without pre-training"
+        return f"{text}; no {other} was compared."
     found = judged.difference(method, baseline, "auc")
     auc = judged.metric(baseline, "auc")
     order = [kind for kind in BASELINES if kind in (kinds.get(method), kinds.get(baseline))]
@@ -126,17 +127,29 @@ def _not_decided(
             f"known to about ±{(auc.high - auc.low) / 2:.2f}."
         )
     width = float(np.median([(found.high - found.low) / 2 for found in differences.values()]))
+    better = [name for name, found in differences.items() if found.decided and found.value < 0]
+    ahead = f"{_named(better)} {'has' if len(better) == 1 else 'have'} a higher AUC beyond chance" if better else ""
     if undecided:
-        named = ", ".join(undecided[:SHOWN]) + (f" and {len(undecided) - SHOWN} more" * (len(undecided) > SHOWN))
         return (
-            f"The cohort cannot decide between {method} and {named}: {cohort} differences in AUC below about "
-            f"{width:.2f} are within chance, and patients of other hospitals were not tested."
+            f"The cohort cannot decide between {method} and {_named(undecided)}: {cohort} differences in AUC below "
+            f"about {width:.2f} are within chance{f'; {ahead}' if ahead else ''}, and patients of other hospitals were "
+            "not tested."
         )
+    others = "The other method has" if len(differences) == 1 else f"All {len(differences)} other methods have"
     return (
-        f"All {len(differences)} other methods have a lower AUC beyond chance; the cohort cannot decide differences "
+        f"{ahead or f'{others} a lower AUC beyond chance'}; the cohort cannot decide differences "
         f"below about {width:.2f} ({rarest['subjects']} subjects of the rarest class, {rarest['name']}), nor how the "
         "methods perform in other hospitals."
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
+
+
+def _percent(share: float) -> str:
+    """A share in percent, rounded as in the tables, which have two digits."""
+    return f"{float(f'{share:.2f}'):.0%}"
 
 
 def _range(found: Estimate) -> str:

@@ -58,6 +58,8 @@ def test_the_next_command_is_that_of_the_journal(tmp_path):
     assert next_command(files(tmp_path, None, next="go on"), "A", "A") == ("Go on with:", "go on")
     finished = files(tmp_path, None, next="predict x.zip", final={"kind": "all"})
     assert next_command(finished, "A", "A") == ("Use the final model:", "predict x.zip")
+    finished.record["final"]["uncalibrated"] = "at chance"
+    assert next_command(finished, "A", "A")[0] == "Use the final model, whose probabilities are not calibrated:"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from common.evaluation.predictions import outcomes_of
 from common.evaluation.reports.study.differences import compare_all, explanations
 from common.evaluation.reports.study.judged import Judged, judge
 from common.evaluation.reports.study.subgroups import confounders, subgroups
-from common.evaluation.reports.study.verdict import conclude, simplest_baseline
+from common.evaluation.reports.study.verdict import _percent, conclude, simplest_baseline
 
 SUMMARY = {
     "subjects": 80,
@@ -69,6 +71,21 @@ def test_a_method_at_chance_is_not_said_to_separate_and_the_choice_of_a_study_co
     assert "the simplest baseline, Radiomics," in verdict.sentences[1]
     best = conclude(judged, SUMMARY, {"Scratch": "scratch", "Radiomics": "radiomics"})
     assert "the next baseline, Scratch," in best.sentences[1]
+    assert verdict.sentences[2].startswith("Radiomics has a higher AUC beyond chance; the cohort cannot decide")
+    assert best.sentences[2].startswith("The other method has a lower AUC beyond chance;")
+
+
+def test_a_baseline_without_another_one_is_not_said_to_be_pre_trained():
+    judged = judge(outcomes({"Scratch": 1.0, "SE": 0.9}), 1, resamples=100)
+    alone = conclude(judged, SUMMARY, {"Scratch": "scratch", "SE": "pretrained"}, chosen="Scratch")
+    assert alone.sentences[1].endswith("no other baseline was compared.")
+    without = conclude(judged, SUMMARY, {"Scratch": "pretrained", "SE": "pretrained"})
+    assert without.sentences[1].endswith("no baseline without pre-training was compared.")
+
+
+@pytest.mark.parametrize("share", [0.125, 0.375, 0.825, 0.975])
+def test_a_percentage_of_the_verdict_is_the_number_in_the_tables(share):
+    assert _percent(share) == f"{100 * float(f'{share:.2f}'):.0f}%"
 
 
 def test_radiomics_is_simpler_than_scratch_and_scratch_than_imagenet():
@@ -88,6 +105,18 @@ def test_tests_that_disagree_with_the_interval_are_explained_and_others_are_not(
     assert explanations([kind(**each) for each in agreeing], judged, found, "SE", SUMMARY) == []
     (line,) = explanations([kind(**each) for each in disagreeing], judged, found, "SE", SUMMARY)
     assert line.startswith("DeLong's test and the interval of the AUC disagree for Radiomics (p = 0.80)")
+
+
+def test_probabilities_that_are_no_better_than_the_majority_are_explained_where_the_order_is_right():
+    found = outcomes({"SE": 1.2})
+    flat = {"SE": replace(found["SE"], probabilities=0.5 + (found["SE"].probabilities - 0.5) / 1000)}
+    assert any(
+        "no better than that of the majority" in line
+        for line in explanations([], judge(flat, 1, resamples=100), flat, "SE", SUMMARY)
+    )
+    assert not any(
+        "majority" in line for line in explanations([], judge(found, 1, resamples=100), found, "SE", SUMMARY)
+    )
 
 
 def test_subgroups_are_those_of_the_subset_itself_and_small_ones_have_no_metrics():
