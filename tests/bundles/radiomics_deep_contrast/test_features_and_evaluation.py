@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
+from common.as_trained import agreed_settings
+from common.training_record import described
 from tests.bundles.shared.evaluation import SharedEvaluation
 
 
@@ -42,6 +45,16 @@ def test_each_view_has_features_of_its_own(view, count, run_config, configs, tin
     overrides = tiny | {"checkpoint": pretrained, "output_dir": tmp_path, "view": view}
     run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides)
     assert pd.read_csv(tmp_path / "learnt_fold0.csv").filter(like="learnt_").shape == (20, count)
+
+
+@pytest.mark.parametrize("peer", ["autoencoder", "jigsaw", "simclr"])
+def test_the_features_of_a_peer_are_read_as_its_pretraining_prepared_images(peer, configs):
+    trained = ConfigParser.load_config_files([configs / "pretrain.yaml", configs / f"{peer}.yaml"])
+    record = {"config": "pretrain", "settings": described(trained, lambda name: 1)}
+    stages = ("pretrain", "extract_features", "image_only")
+    content = ConfigParser.load_config_files([configs / f"{name}.yaml" for name in stages])
+    changed = agreed_settings(record, content, str(configs.parent), "pretrain", "model.pt")
+    assert "attach_radiomics" not in changed and "augment" not in changed
 
 
 def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, open_bundle):
