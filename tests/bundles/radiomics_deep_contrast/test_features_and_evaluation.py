@@ -47,14 +47,19 @@ def test_each_view_has_features_of_its_own(view, count, run_config, configs, tin
     assert pd.read_csv(tmp_path / "learnt_fold0.csv").filter(like="learnt_").shape == (20, count)
 
 
-@pytest.mark.parametrize("peer", ["autoencoder", "jigsaw", "simclr"])
-def test_the_features_of_a_peer_are_read_as_its_pretraining_prepared_images(peer, configs):
-    trained = ConfigParser.load_config_files([configs / "pretrain.yaml", configs / f"{peer}.yaml"])
-    record = {"config": "pretrain", "settings": described(trained, lambda name: 1)}
-    stages = ("pretrain", "extract_features", "image_only")
-    content = ConfigParser.load_config_files([configs / f"{name}.yaml" for name in stages])
-    changed = agreed_settings(record, content, str(configs.parent), "pretrain", "model.pt")
-    assert "attach_radiomics" not in changed and "augment" not in changed
+@pytest.mark.parametrize(
+    ("overlays", "of_features"),
+    [(["autoencoder"], ["image_only"]), (["jigsaw"], ["image_only"]), (["simclr"], ["image_only"]), (["kidney"], [])],
+)
+def test_features_are_read_as_the_pretraining_prepared_images_with_the_same_overlays(overlays, of_features, configs):
+    shared = [name for name in overlays if name == "kidney"]  # of all stages
+    record, content = (
+        ConfigParser.load_config_files([configs / f"{name}.yaml" for name in names])
+        for names in (["pretrain", *overlays], ["pretrain", "extract_features", *shared, *of_features])
+    )
+    trained = {"config": "pretrain", "settings": described(record, lambda name: 1)}
+    changed = agreed_settings(trained, content, str(configs.parent), "pretrain", "model.pt")
+    assert "attach_radiomics" not in changed and "radiomics_settings" not in changed
 
 
 def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, open_bundle):
