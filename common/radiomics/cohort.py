@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,7 +118,7 @@ def _merge(outcomes: Mapping[str, Measured | str], names: Sequence[str]) -> dict
             shape = prefix and name.startswith("original_shape")
             if not shape or position == 0:
                 row[name if shape else prefix + name] = measured.features.get(name, np.nan)
-    empty = [name for name, value in row.items() if np.isnan(value)]
+    empty = [name for name, value in row.items() if math.isnan(value)]
     if not problems and empty:
         problems = [f"{len(empty)} of {len(row)} features are not numbers ({', '.join(empty[:3])}, ...)"]
     return {"status": "; ".join(problems) or "ok", **row}
