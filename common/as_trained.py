@@ -13,8 +13,8 @@ from .datalist_json import read_datalist
 from .errors import InputError
 from .options import calling_parser
 from .references import as_written, closure
-from .run_identity import flat_settings, resolved_value
-from .training_record import base_config, described, ids_of, is_counted, names_in, read_training_record
+from .run_identity import flat_settings
+from .training_record import base_config, described, ids_of, is_counted, names_in, portable_value, read_training_record
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -264,7 +264,7 @@ def _contradictions(content: Mapping[str, Any], default: Mapping[str, Any], name
     """Values within an id that are set and differ from the checkpoint's."""
     if name in _NAMES:
         return
-    now = resolved_value(content, name) if isinstance(content[name], str) else content[name]
+    now = portable_value(content, name)
     before = flat_settings(name, as_written(default.get(name)))
     now, trained = (flat_settings(name, as_written(value)) for value in (now, trained))
     typed = {place for place in {**now, **before} if now.get(place, _NOTHING) != before.get(place, _NOTHING)}

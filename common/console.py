@@ -26,7 +26,9 @@ def logged(log: Path) -> Iterator[None]:
         log: file to whose end all other output is added; its folder is created.
     """
     print(f"Log: {log}", file=sys.stderr)
-    begin = log.stat().st_size if log.is_file() else 0
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    begin = log.stat().st_size
     try:
         with quiet(log) as terminal:
             _terminals.append(terminal)

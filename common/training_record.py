@@ -28,6 +28,7 @@ __all__ = [
     "input_names",
     "is_counted",
     "names_in",
+    "portable_value",
     "read_training_record",
     "training_record",
     "with_training_record",
@@ -97,15 +98,17 @@ def described(config: Mapping[str, Any], evaluate: Callable[[str], Any]) -> dict
     """
     found = {}
     for name in ids_of(config, SECTIONS):
-        if is_counted(config, name):
-            value = evaluate(name)
-        elif isinstance(config[name], str) and "bundle_root" not in closure(config, [name]):
-            value = resolved_value(config, name)
-        else:
-            value = config[name]
+        value = evaluate(name) if is_counted(config, name) else portable_value(config, name)
         if is_plain(value := as_written(value)):
             found[name] = value
     return found
+
+
+def portable_value(config: Mapping[str, Any], name: str) -> Any:
+    """The value of an id, where it is text the one that it stands for, except paths in the bundle's folder."""
+    if isinstance(config[name], str) and "bundle_root" not in closure(config, [name]):
+        return resolved_value(config, name)
+    return config[name]
 
 
 def ids_of(config: Mapping[str, Any], sections: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .datalist_counts import by_modality, modality_names, number_of_classes, number_of_images
     from .datalist_parts import keep_label_fraction, mark_unlabelled, rows_to_probe
     from .datalist_writer import write_datalist
-    from .folds import assign_folds, hold_out
+    from .folds import assign_folds, check_hold_out, hold_out
     from .imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
     from .modality_statistics import ModalityStatistics, measure_modalities
     from .names import class_names, selected_modalities, subject_index
@@ -28,6 +28,7 @@ __all__ = [
     "balance_classes",
     "by_modality",
     "cached_dataset",
+    "check_hold_out",
     "class_names",
     "cluster_features",
     "cluster_purity",

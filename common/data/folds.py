@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..programs import command_of
 
-__all__ = ["assign_folds", "hold_out"]
+__all__ = ["assign_folds", "check_hold_out", "hold_out"]
 
 
 def assign_folds(
@@ -42,6 +42,19 @@ def assign_folds(
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
+    divided, names, kinds = _divided(rows, num_folds, group, stratify)
+    splitter = (GroupKFold if stratify is None else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)
+    codes = np.unique([str(kind) for kind in kinds], return_inverse=True)[1]
+    folds = np.full(len(rows), num_folds)
+    for fold, (_, held_out) in enumerate(splitter.split(codes, codes, [str(name) for name in names])):
+        folds[np.asarray(divided)[held_out]] = fold
+    return [{**row, "fold": int(fold)} for row, fold in zip(rows, folds, strict=True)]
+
+
+def _divided(
+    rows: Sequence[Mapping[str, Any]], num_folds: int, group: str, stratify: str | None
+) -> tuple[list[int], list[Any], list[Any]]:
+    """Places of the rows that are divided into folds, their groups and their classes, once all is checked."""
     if num_folds < 2:
         raise InputError(f"folds: num_folds is {num_folds}; expected 2 or more")
     groups = _groups(rows, group)
@@ -51,12 +64,7 @@ def assign_folds(
         raise InputError(f"folds: found no {group} with a {stratify}; expected some of each class; add {stratify}s")
     names, kinds = [groups[number] for number in divided], [classes[number] for number in divided]
     _check_class_sizes(names, kinds, num_folds, group, stratify)
-    splitter = (GroupKFold if stratify is None else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)
-    codes = np.unique([str(kind) for kind in kinds], return_inverse=True)[1]
-    folds = np.full(len(rows), num_folds)
-    for fold, (_, held_out) in enumerate(splitter.split(codes, codes, [str(name) for name in names])):
-        folds[np.asarray(divided)[held_out]] = fold
-    return [{**row, "fold": int(fold)} for row, fold in zip(rows, folds, strict=True)]
+    return divided, names, kinds
 
 
 def _groups(rows: Sequence[Mapping[str, Any]], group: str) -> list[Any]:
@@ -107,23 +115,44 @@ def hold_out(
     Raises:
         InputError: a class has too few subjects, or none.
     """
-    _check_classes(rows, num_classes)
+    check_hold_out(rows, fraction, num_classes)
     if fraction == 0:
         return list(rows), []
+    folds = assign_folds(rows, num_folds=round(1 / fraction), seed=seed, stratify=_stratified(rows))
+    parts = [row["fold"] for row in folds]
+    stay = [row for row, part in zip(rows, parts, strict=True) if part != 0]
+    return stay, [row for row, part in zip(rows, parts, strict=True) if part == 0]
+
+
+def check_hold_out(rows: Sequence[Mapping[str, Any]], fraction: float = 0.2, num_classes: int | None = None) -> None:
+    """Check what :func:`hold_out` checks, without its split, which takes most of the time.
+
+    Args:
+        rows: training rows, each with ``subject`` and ``label``.
+        fraction: fraction of validation rows.
+        num_classes: number of classes.
+
+    Raises:
+        InputError: a class has too few subjects, or none.
+    """
+    _check_classes(rows, num_classes)
+    if fraction == 0:
+        return
     if not 0 < fraction <= 0.5:
         raise InputError(f"validation_fraction: found {fraction}, expected a number from 0 to 0.5; change it")
-    stratify = None if any(isinstance(row.get("label"), str) for row in rows) else "label"
     try:
-        folds = assign_folds(rows, num_folds=round(1 / fraction), seed=seed, stratify=stratify)
-        parts = [row["fold"] for row in folds]
+        _divided(rows, round(1 / fraction), "subject", _stratified(rows))
     except InputError as error:
         what, _, _ = str(error).replace("num_folds", "one for each").rpartition("; ")
         raise InputError(
             f"validation_fraction {fraction:g} is one of {round(1 / fraction)} {what}; set --validation_fraction 0, "
             "which keeps the last epoch, or add subjects"
         ) from None
-    stay = [row for row, part in zip(rows, parts, strict=True) if part != 0]
-    return stay, [row for row, part in zip(rows, parts, strict=True) if part == 0]
+
+
+def _stratified(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The key of the classes, whose proportions are kept; ``None`` where labels are maps."""
+    return None if any(isinstance(row.get("label"), str) for row in rows) else "label"
 
 
 def _check_classes(rows: Sequence[Mapping[str, Any]], num_classes: int | None) -> None:

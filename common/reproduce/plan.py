@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..datalist_json import read_datalist
 from ..errors import InputError
 from .paper import Exhibit, Paper
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     Comparison: TypeAlias = CrossValidation | LabelFractions | Segmentation
 
 __all__ = ["Request", "planned_runs"]
+
+logger = logging.getLogger(__name__)
 
 BUDGETS = ("short", "paper")
 
@@ -76,8 +80,23 @@ def _protocol(request: Request, name: str, run: Mapping[str, Any]) -> Comparison
     for key, value in options.items():
         if isinstance(value, str):
             options[key] = value.replace("{dataset_dir}", str(request.dataset_dir))
+    for method, key in run.get("needs", {}).items():
+        options["methods"] = _without(options["methods"], method, key, request, options.get("pretraining_datalist"))
     folder = request.output_dir / request.exhibit.folder / request.cohort / name
     return known[run["protocol"]](request.paper.bundle, request.dataset_dir, folder, overlays=overlays, **options)
+
+
+def _without(
+    methods: Sequence[str], method: str, key: str, request: Request, elsewhere: str | Path | None
+) -> list[str]:
+    """Methods without one that needs a key which rows of its pre-training lack, and a warning."""
+    path = Path(elsewhere or request.dataset_dir / "datalist.json")
+    rows = read_datalist(path)["training"] if path.is_file() else []  # or the protocol reports it
+    lacking = sum(row.get(key) is None for row in rows)
+    if method in methods and lacking:
+        logger.warning(f"{path}: {key}: found none in {lacking} of {len(rows)} rows; {method} is left out; add it")
+        return [each for each in methods if each != method]
+    return list(methods)
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ def label_problems(
     fraction: float = 1.0,
     label_seed: int = 0,
     validation_fraction: float = 0.0,
-    seed: int = 0,
 ) -> Iterator[str]:
     """A line for each fold without which too few labels are left.
 
@@ -29,9 +28,8 @@ def label_problems(
         fraction: part of the training labels, see :func:`~common.data.keep_label_fraction`.
         label_seed: random seed for the choice of that part.
         validation_fraction: part that chooses the epoch, see :func:`~common.data.hold_out`.
-        seed: random seed for the choice of that part.
     """
-    from ...data import hold_out, keep_label_fraction
+    from ...data import check_hold_out, keep_label_fraction
 
     labelled = [dict(row) for row in rows if row.get("label") is not None]
     classes = {row["label"] for row in labelled}
@@ -41,7 +39,7 @@ def label_problems(
         training = [row for row in labelled if fold is None or row.get("fold") != fold]
         try:
             kept = keep_label_fraction(training, fraction, label_seed)
-            hold_out(kept, validation_fraction, seed, max(classes, default=-1) + 1)
+            check_hold_out(kept, validation_fraction, max(classes, default=-1) + 1)
         except InputError as error:
             yield f"{'all subjects' if fold is None else f'without fold {fold}'}: {error}"
 

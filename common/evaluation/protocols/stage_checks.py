@@ -61,14 +61,14 @@ class CheckedStages(ConfiguredStages):
         own = [name for stage, name in self.stage_overlays if stage == "train"]
         ids = self.configs.ids("train", *self.overlays, *own, *row.overlays)
         ids |= self.settings | self.of_stage.get("train", {})
-        found = {name: ids.get(name) for name in ("validation_fraction", "label_fraction", "label_seed", "seed")}
+        found = {name: ids.get(name) for name in ("validation_fraction", "label_fraction", "label_seed")}
         plain = {name: value for name, value in found.items() if isinstance(value, int | float)}
         rows = training_rows(self._datalist_of(repetition))
-        validation: dict[str, Any] = {name: plain[name] for name in ("validation_fraction", "seed") if name in plain}
+        validation = plain.get("validation_fraction", 0.0)
         settings = (float(plain.get("label_fraction", 1.0)), int(plain.get("label_seed", 0)))
         found_before: set[str] = set()  # the same problem for several fractions and seeds is one line
         for fraction, seed in labels or [settings]:
-            part: dict[str, Any] = {"fraction": fraction, "label_seed": seed, **validation}
+            part: dict[str, Any] = {"fraction": fraction, "label_seed": seed, "validation_fraction": validation}
             for problem in label_problems(rows, folds or repetition.folds, **part):
                 if problem not in found_before:
                     found_before.add(problem)

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
+from common.as_trained import agreed_settings
+from common.training_record import described
 from tests.bundles.shared.evaluation import SharedEvaluation
 
 
@@ -42,6 +45,21 @@ def test_each_view_has_features_of_its_own(view, count, run_config, configs, tin
     overrides = tiny | {"checkpoint": pretrained, "output_dir": tmp_path, "view": view}
     run_config(configs / "extract_features.yaml", workflow_type="infer", **overrides)
     assert pd.read_csv(tmp_path / "learnt_fold0.csv").filter(like="learnt_").shape == (20, count)
+
+
+@pytest.mark.parametrize(
+    ("overlays", "of_features"),
+    [(["autoencoder"], ["image_only"]), (["jigsaw"], ["image_only"]), (["simclr"], ["image_only"]), (["kidney"], [])],
+)
+def test_features_are_read_as_the_pretraining_prepared_images_with_the_same_overlays(overlays, of_features, configs):
+    shared = [name for name in overlays if name == "kidney"]  # of all stages
+    record, content = (
+        ConfigParser.load_config_files([configs / f"{name}.yaml" for name in names])
+        for names in (["pretrain", *overlays], ["pretrain", "extract_features", *shared, *of_features])
+    )
+    trained = {"config": "pretrain", "settings": described(record, lambda name: 1)}
+    changed = agreed_settings(trained, content, str(configs.parent), "pretrain", "model.pt")
+    assert "attach_radiomics" not in changed and "radiomics_settings" not in changed
 
 
 def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, open_bundle):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
-from common.data import assign_folds, hold_out
+from common.data import assign_folds, check_hold_out, hold_out
 from common.errors import InputError
 
 
@@ -103,6 +104,15 @@ def test_validation_rows_that_cannot_be_had_are_one_line_that_names_the_option(f
     with pytest.raises(InputError, match="validation_fraction") as error:
         hold_out(rows, fraction)
     assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=re.escape(str(error.value))):
+        check_hold_out(rows, fraction)  # before a run, without the split
+
+
+def test_a_check_divides_nothing(monkeypatch):
+    monkeypatch.setattr("common.data.folds.assign_folds", None)
+    assert check_hold_out(cohort(), 0.2, num_classes=2) is None
+    with pytest.raises(TypeError):
+        hold_out(cohort(), 0.2, num_classes=2)
 
 
 @pytest.mark.parametrize("fraction", [0, 0.2])

@@ -38,6 +38,6 @@ def write_cohort(folder: Path, bundle: str, cohort: str, subjects: int = 40) -> 
     content = {"labels": {str(k): f"class {k}" for k in range(classes)}}
     content["modality"] = {str(k): name for k, name in enumerate(modalities)}
     (folder / "datalist.json").write_text(json.dumps({**content, "training": rows}))
-    others = [{"image": f"{k}.nii", "subject": f"other{k}"} for k in range(10)]
+    others = [{"image": f"{k}.nii", "subject": f"other{k}", "age": 60.0} for k in range(10)]
     (folder / "datalist_pretraining.json").write_text(json.dumps({"training": others}))
     return folder

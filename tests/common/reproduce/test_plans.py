@@ -141,3 +141,14 @@ def test_all_runs_are_checked_before_the_first_one_starts(tmp_path):
     with pytest.raises(InputError, match="too few"):
         plan.run()
     assert done == ["check second"]  # the first one checks itself as it starts
+
+
+def test_a_method_whose_key_rows_lack_is_left_out_with_a_warning(tmp_path, caplog):
+    whole = reproduction(tmp_path, "mlsscl_3d", "table 2", "isbi")
+    content = json.loads((path := tmp_path / "data" / "datalist.json").read_text())
+    del content["training"][3]["age"]
+    path.write_text(json.dumps(content))
+    less = reproduction(tmp_path, "mlsscl_3d", "table 2", "isbi")
+    names = [[row.name for row in plan.runs["segmentation"].rows] for plan in (whole, less)]
+    assert [name for name in names[0] if "Age" not in name] == names[1] != names[0]
+    assert f"{path}: age: found none in 1 of 40 rows; age_aware is left out; add it" in caplog.text
