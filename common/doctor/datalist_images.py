@@ -146,7 +146,7 @@ def _duplicates(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Se
             listed = ", ".join(f"{rows[i]['subject']} and {rows[j]['subject']}" for i, j in sorted(found)[:5])
             level(
                 "near-duplicates",
-                f"{len(found)} pairs of images of different subjects in {what} look the same: {listed}",
+                f"{len(found)} {'pair' if len(found) == 1 else 'pairs'} of images of different subjects in {what} look the same: {listed}",
                 "give both the same subject and fold in the datalist, or write it again from a table with one subject",
             )
     if not others:
