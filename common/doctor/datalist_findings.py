@@ -181,19 +181,25 @@ def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
     from ..evaluation.reports.study.grouping import NO_COLUMNS
     from ..evaluation.reports.study.subgroups import confounders
 
-    values: dict[str, set[str]] = defaultdict(set)
+    values: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         for key, value in row.items():
             if key not in NO_COLUMNS and isinstance(value, str | int | float):
-                values[str(key)].add(str(value))
-    if values:
-        listed = ", ".join(f"{name} ({len(found)} values)" for name, found in values.items())
+                values[str(key)].append(value)
+    groups = {name: len(set(found)) for name, found in values.items() if not _names_each(found)}
+    if groups:
+        listed = ", ".join(f"{name} ({number} values)" for name, number in groups.items())
         findings.note("columns", f"subgroups can be judged by {listed}")
     if classes := _class_of(rows):
         named = [{**row, "subject": str(row.get("subject"))} for row in rows]
         for line in confounders(classes, named):
             what, _, remedy = line.partition("; ")
             findings.warning("columns", what, remedy)
+
+
+def _names_each(values: Sequence[Any]) -> bool:
+    """Whether a column has another text in each row, such as the name of a file."""
+    return len(set(values)) == len(values) > 1 and any(isinstance(value, str) for value in values)
 
 
 def _class_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

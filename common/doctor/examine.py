@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import bundle_root
 from ..errors import InputError
+from ..programs import command_of
 from .findings import Findings
 
 __all__ = ["dumps", "examine"]
@@ -49,9 +50,11 @@ def examine(thing: str | None, output_dir: str | Path | None = None) -> Findings
         from .weights_findings import examine_weights
 
         return examine_weights(path)
-    raise InputError(
-        f"{thing}: a folder without configs or manifest; expected a bundle or an archive; correct the path"
+    inside = next(
+        (path / name for name in ("final/model.pt", "datalist.json", "model.pt") if (path / name).is_file()), None
     )
+    remedy = "correct the path" if inside is None else f"run {command_of('doctor')} {inside}"
+    raise InputError(f"{thing}: a folder without configs or manifest; expected a bundle or an archive; {remedy}")
 
 
 def _is_bundle(thing: str) -> bool:

@@ -60,6 +60,8 @@ def multiply_adds(run: Stages, row: FineTuning, training: str) -> str:
     from ..benchmark.complexity import count_macs
 
     parser = run.config_of(training, row.overlays)
+    if row.modality is not None:
+        parser.update({"modality": row.modality})
     size = parser.get_parsed_content("roi_size" if "roi_size" in parser else "image_size")
     shapes = [(int(parser.get_parsed_content("in_channels")), *size)]
     if "num_radiomics" in parser:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..option_limits import device_problem
 
 __all__ = ["Machine", "describe_machine"]
 
@@ -56,9 +57,9 @@ def describe_machine(output_dir: Path, device: str | None = None) -> Machine:
 
     from ..benchmark.environment import available_memory
 
+    if expected := device_problem(device):
+        raise InputError(f"device: found {device!r}; expected {expected}; set --device cpu")
     found = torch.device(device or ("cuda:0" if torch.cuda.is_available() else "cpu"))
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device: found {device}, but torch has no GPU here; set --device cpu")
     existing = next(folder for folder in (output_dir.absolute(), *output_dir.absolute().parents) if folder.is_dir())
     memory = available_memory(torch.device("cpu")) / 1e9
     gpu = found.type == "cuda"

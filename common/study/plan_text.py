@@ -88,7 +88,7 @@ def _warnings(plan: Plan) -> Iterator[str]:
         )
     load, waited = machine.get("load", 0.0), estimate.get("waited", 0.0)
     if load >= BUSY * machine["cores"] or waited >= BUSY:
-        slower = f", {1 / (1 - waited):.1f} times as long at the pace of the measurement" if waited < 1 else ""
+        slower = f", {1 / (1 - waited):.1f} times as long at the pace of the measurement" if 0.05 <= waited < 1 else ""
         yield (
             f"WARNING: other processes keep about {load:.1f} processors busy. The times are those of an idle machine: "
             f"waiting for processors, {waited:.0%} of the measured time, is not in them. Beside other work the "

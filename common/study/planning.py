@@ -13,6 +13,7 @@ from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
 from ..files import write_atomically
 from ..idle_time import idle_seconds, moment
+from ..options import converted_options
 from ..programs import install_command
 from ..temporary import temporary_folder
 from .budget import read_duration
@@ -225,7 +226,7 @@ def _without_radiomics(plan: Plan, cohort: Cohort) -> Plan:
 
 
 def _check_options(configs: BundleConfigs, plan: Plan) -> None:
-    """Refuse options that no config has, before anything is measured."""
+    """Refuse options that no config has or that have another type, before anything is measured."""
     known = configs.known_ids()
     parts = {"--": plan.settings, "--pretrain ": plan.pretrain, "--train ": plan.train}
     unknown = [prefix + name for prefix, ids in parts.items() for name in ids if name.split("#")[0] not in known]
@@ -233,6 +234,10 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
         raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
     if problems := [problem for prefix, ids in parts.items() for problem in own_id_problems(prefix, ids)]:
         raise OptionError.of_rows("options", problems)
+    for stage, part in ((PRETRAIN, plan.pretrain), (training_config(plan.task), plan.train)):
+        ids = {name: value for name, value in configs.ids(stage, *plan.overlays).items() if "#" not in name}
+        everywhere = {name: value for name, value in plan.settings.items() if name in ids}
+        converted_options({**ids, **everywhere, **{name: part[name] for name in part if name in ids}}, configs.folder)
 
 
 def _measure(table: StageTable, machine: Machine, study: Path) -> tuple[dict[str, StageCost], float, bool]:

@@ -23,7 +23,7 @@ from .collect import existing_folder, missing_files, read_table, write_cohort
 __all__ = ["busi_datalist"]
 
 CLASSES = ("benign", "malignant", "normal")
-CHECK = f"{command_of('doctor')} lists images that look the same; give them one subject in the datalist, and one fold"
+LOOK_SAME = "lists images that look the same; give them one subject in the datalist, and one fold"
 UNPACKED = "Dataset_BUSI_with_GT"
 
 logger = logging.getLogger(__name__)
@@ -71,11 +71,13 @@ def busi_datalist(
     unpacked = next((path for path in (root, root / UNPACKED) if (path / "benign").is_dir()), None)
     if unpacked is not None and not (root / "labels.csv").is_file():
         rows, problems = _as_unpacked(unpacked, Path(os.path.abspath(output)), classes)
-        logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds: %s", root, CHECK)
+        check = f"{command_of('doctor')} {output} {LOOK_SAME}"
+        logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds: %s", root, check)
     else:
         rows, problems = _from_table(root, classes)
-    if others := [name for name in CLASSES if name not in classes]:
-        what, every = " and ".join(others), ",".join(CLASSES)
+    there = [name for name in CLASSES if unpacked is None or (unpacked / name).is_dir()]
+    if others := [name for name in there if name not in classes]:
+        what, every = " and ".join(others), ",".join(there)
         logger.info("%s: images of %s are left out; --classes %s takes all", root, what, every)
     return write_cohort(
         root,

@@ -16,6 +16,7 @@ __all__ = ["label_name", "label_names", "table_datalist", "table_row"]
 logger = logging.getLogger(__name__)
 
 KNOWN_COLUMNS = ("subject", "mask", "label")
+UNKNOWN = ("unknown", "unlabelled", "unlabeled", "missing", "tbd", "?", "-")  # words that are hardly classes
 INTEGER_COLUMNS = ("fold", "slice")
 
 
@@ -63,6 +64,9 @@ def table_datalist(
     has_label = bool(entries) and "label" in entries[0]
     if has_label and not labels:
         labels = label_names(entry["label"] for entry in entries)
+        if odd := [name for name in labels if name.lower() in UNKNOWN]:
+            remedy = "leave these cells empty and set --unlabelled keep, or name the classes with --labels"
+            logger.warning("%s: label: found %s, taken as a class; %s", table, ", ".join(odd), remedy)
     expect_choice("missing", missing, ("refuse", "zeros"))
     expect_choice("unlabelled", unlabelled, ("report", "keep"))
     rows, problems = [], []

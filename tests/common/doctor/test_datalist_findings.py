@@ -61,11 +61,18 @@ def test_a_column_that_determines_the_class_is_a_warning(cohort):
     assert "column centre almost determines the class" in found(examine_datalist(cohort.save()), "warning")["columns"]
 
 
+def test_a_column_of_names_makes_no_subgroups(cohort):
+    for number, row in enumerate(cohort.rows):
+        row |= {"case": f"case {number}", "age": 40 + number}
+    columns = found(examine_datalist(cohort.save()), "note")["columns"]
+    assert "age" in columns and "case" not in columns
+
+
 def test_the_same_image_of_two_subjects_in_different_folds_is_an_error(cohort):
     brighter = (cohort.noise(seed=0) * 3 + 50).astype(np.int16)
     cohort.nifti("s5_t1.nii.gz", brighter)
     error = found(examine_datalist(cohort.save()), "error")["near-duplicates"]
-    assert "1 pairs of images of different subjects in different folds look the same: s0 and s5" in error
+    assert "1 pair of images of different subjects in different folds look the same: s0 and s5" in error
     cohort.rows[5]["fold"] = cohort.rows[0]["fold"]
     assert "in one fold" in found(examine_datalist(cohort.save()), "warning")["near-duplicates"]
 

@@ -99,6 +99,9 @@ def test_what_does_not_exist_is_one_line(tmp_path):
         examine(str(tmp_path / "none.json"))
     with pytest.raises(InputError, match="a folder without configs or manifest"):
         examine(str(tmp_path))
+    (tmp_path / "datalist.json").write_text("{}")
+    with pytest.raises(InputError, match=r"; run .*doctor.* .*datalist\.json"):
+        examine(str(tmp_path))
 
 
 @pytest.mark.parametrize(("content", "code"), [("{", 1), ('{"training": [{"subject": "a", "image": "a.png"}]}', 1)])

@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import InputError, OptionError
 from common.reproduce import Paper, Reproduction
+from common.reproduce.complexity import multiply_adds
 from tests.common.reproduce.cohorts import COHORTS, write_cohort
 
 PAPERS = {bundle: Paper.of(bundle) for bundle in dict.fromkeys(bundle for bundle, _ in COHORTS)}
@@ -152,3 +153,10 @@ def test_a_method_whose_key_rows_lack_is_left_out_with_a_warning(tmp_path, caplo
     names = [[row.name for row in plan.runs["segmentation"].rows] for plan in (whole, less)]
     assert [name for name in names[0] if "Age" not in name] == names[1] != names[0]
     assert f"{path}: age: found none in 1 of 40 rows; age_aware is left out; add it" in caplog.text
+
+
+def test_multiplications_are_those_of_the_network_of_one_modality_where_a_row_has_one(tmp_path):
+    run = reproduction(tmp_path, "liver_cgc", "table 3", "liver", budget="short").runs["fine_tuning"]
+    single, fused = (next(row for row in run.trained if (row.modality is None) is whole) for whole in (False, True))
+    one, three = (float(multiply_adds(run, row, "train").removesuffix(" M")) for row in (single, fused))
+    assert 2.5 * one < three < 3.5 * one  # an encoder for each of three modalities

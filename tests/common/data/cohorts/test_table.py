@@ -67,6 +67,13 @@ def test_rows_with_an_empty_label_are_kept_on_request_in_a_fold_that_is_never_he
     assert repetitions(path, path.parent / "results", (), None)[0][0].folds == (0, 1)
 
 
+@pytest.mark.parametrize(("word", "warned"), [("unknown", True), ("?", True), ("none", False), ("high", False)])
+def test_a_word_for_an_unknown_label_is_a_class_with_a_warning(cohort, caplog, word, warned):
+    table = write(cohort, "subject,image,label", [f"s{i},s{i}_t1.nii.gz,{word if i > 3 else i % 2}" for i in range(6)])
+    table_datalist(table, cohort.folder / "new.json", num_folds=2, unlabelled="keep")
+    assert (f"label: found {word}, taken as a class" in caplog.text) == warned
+
+
 def test_with_zeros_an_empty_cell_is_a_missing_modality(cohort):
     rows = [f"s{i},s{i}_t1.nii.gz,{'' if i == 3 else f's{i}_t2.nii.gz'}" for i in range(6)]
     table = write(cohort, "subject,t1,t2", rows)

@@ -1,0 +1,43 @@
+"""Options of a study, checked before anything is measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.bundle_configs import BundleConfigs
+from common.errors import InputError, OptionError
+from common.study.machine import describe_machine
+from common.study.planning import _check_options
+from common.study.protocol import read_protocol
+from tests.common.study.builders import plan
+
+BUNDLES = ("liver_cgc", "mlsscl_3d", "radiomics_deep_contrast", "siam3d_imbalance")
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_the_bundles_own_options_and_epochs_are_accepted(bundle):
+    configs = BundleConfigs(bundle)
+    overlays = read_protocol(configs, "classification").overlays
+    options = {"settings": {"device": "cpu"}, "pretrain": {"max_epochs": 3}, "train": {"validation_fraction": 0.2}}
+    _check_options(configs, plan(bundle=bundle, overlays=overlays, **options))
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"train": {"validation_fraction": "a fifth"}}, "validation_fraction: found 'a fifth'; expected a number"),
+        ({"pretrain": {"max_epochs": "ten"}}, "max_epochs: found 'ten'; expected a whole number"),
+        ({"settings": {"batch_size": [4]}}, r"batch_size: found \[4\]; expected a whole number"),
+        ({"settings": {"bach_size": 4}}, "found --bach_size, which no config of siam3d_imbalance has"),
+        ({"train": {"fold": 1}}, "--train fold: found one for all runs; expected none, as folds in plan.yaml"),
+    ],
+)
+def test_an_option_of_another_type_and_one_that_is_the_studys_own_are_refused(part, words):
+    with pytest.raises(OptionError, match=words):
+        _check_options(BundleConfigs("siam3d_imbalance"), plan(**{"settings": {}, "pretrain": {}, "train": {}, **part}))
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_one_line(tmp_path, device):
+    with pytest.raises(InputError, match=f"device: found '{device}'; expected cpu, or .*; set --device cpu"):
+        describe_machine(tmp_path, device)
