@@ -79,6 +79,7 @@ class Study:
         comparison = comparison_of(self.folder, plan)
         runs, rows = watched_runs(comparison.tasks(), plan), row_entries(comparison, plan)
         networks_of(rows, plan.final.get("method"))  # not after hours of training
+        comparison.check_identity()  # also where nothing is left to run: the page and the archive state these settings
         journal = Journal(self.folder)
         same = _names(rows) == _names(journal["rows"])  # or else a method that has left the plan may be chosen
         if same and report.is_file() and all(run.done() for run in runs) and _done(journal, "compare"):

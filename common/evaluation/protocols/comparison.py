@@ -69,7 +69,7 @@ class Comparison(Stages):
             The report, ``<output_dir>/report/report.md``, or the weights of a final model.
         """
         with locked(self.output_dir):
-            self._check_identity()
+            self.check_identity()
             self._check_stages()
             self._run_tasks(self.tasks(), self.title)
             return self._report()
@@ -86,7 +86,7 @@ class Comparison(Stages):
             InputError: one of them cannot run, or the folder has another comparison.
         """
         with locked(self.output_dir):
-            self._check_identity()
+            self.check_identity()
             self._check_stages()
 
     def tasks(self) -> Iterator[Task]:

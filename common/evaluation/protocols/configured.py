@@ -165,8 +165,12 @@ class ConfiguredStages:
     def _claim(self) -> Path:
         return self.output_dir / "settings.json"
 
-    def _check_identity(self) -> None:
-        """Refuse to mix two comparisons in one folder."""
+    def check_identity(self) -> None:
+        """Refuse to mix two comparisons in one folder.
+
+        Raises:
+            InputError: results in the folder have other settings.
+        """
         identity, path = self._plain_identity(), self._claim
         try:
             found = json.loads(path.read_text()) if path.is_file() else identity
@@ -237,4 +241,7 @@ def _counting(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _change(name: str, before: Any, now: Any) -> str:
     if name in DATALISTS:  # by their content
         return f"{name} with another content" if before and now else f"{name} {'removed' if before else 'added'}"
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        keys = [key for key in dict.fromkeys([*before, *now]) if before.get(key) != now.get(key)]
+        before, now = ({key: each[key] for key in keys if key in each} for each in (before, now))
     return f"{name} {before} (now {now})"

@@ -196,6 +196,19 @@ def test_nothing_is_calibrated_on_a_separate_test_set(start, monkeypatch):
     assert not (study.folder / "final/calibration.json").exists()
 
 
+def test_settings_that_are_edited_after_the_comparison_are_refused_and_what_changes_no_result_is_not(start, killer):
+    study = start("study")
+    study.finish()
+    plan, done = read_plan(study.folder), outcome(study)
+    write_plan(study.folder, replace(plan, train={"label_seed": 7}))
+    for step in (study.compare, study.conclude, study.finish):
+        with pytest.raises(InputError, match=r"from another comparison: train .* \(now {'label_seed': 7}\)"):
+            step()
+    assert outcome(study) == done
+    write_plan(study.folder, replace(plan, final={"kind": "all", "method": "scratch+cgc"}))
+    assert study.compare().is_file()
+
+
 def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
     study = start("study")
     wishes = Wishes("mlsscl_3d", tmp_path / "data", study.folder, budget="2h", settings={"batch_size": 3})

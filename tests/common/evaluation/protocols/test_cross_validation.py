@@ -95,12 +95,12 @@ def test_other_patients_that_have_moved_are_the_same_and_more_of_them_are_not(da
     others.write_text(json.dumps({"training": rows}))
     recorded(dataset, methods=["plain"], pretraining_datalist=others)._keep_identity()
     others.rename(moved)
-    recorded(dataset, methods=["plain"], pretraining_datalist=moved)._check_identity()
+    recorded(dataset, methods=["plain"], pretraining_datalist=moved).check_identity()
     moved.write_text(json.dumps({"training": [*rows, {"subject": "z"}]}))
     with pytest.raises(InputError, match="another comparison: pretraining_datalist with another content; name another"):
-        recorded(dataset, methods=["plain"], pretraining_datalist=moved)._check_identity()
+        recorded(dataset, methods=["plain"], pretraining_datalist=moved).check_identity()
     with pytest.raises(InputError, match="another comparison: pretraining_datalist "):
-        recorded(dataset, methods=["plain"])._check_identity()
+        recorded(dataset, methods=["plain"]).check_identity()
 
 
 def test_an_earlier_version_knew_other_patients_by_their_path(dataset):
@@ -109,7 +109,7 @@ def test_an_earlier_version_knew_other_patients_by_their_path(dataset):
     run._keep_identity()
     claim = run.output_dir / "settings.json"
     claim.write_text(json.dumps(json.loads(claim.read_text()) | {"pretraining_datalist": str(others)}))
-    run._check_identity()
+    run.check_identity()
 
 
 def test_the_page_finds_the_cohort_beside_outputs_that_were_moved_with_it(tmp_path):

@@ -158,15 +158,15 @@ def test_a_folder_belongs_to_the_comparison_of_a_moved_bundle_too(start, tmp_pat
 
 def test_a_moved_datalist_goes_on_and_another_one_is_refused(start, tmp_path):
     run = start()
-    run._check_identity()
+    run.check_identity()
     run._keep_identity()
     moved = shutil.copytree(run.dataset_dir, tmp_path / "moved")
-    start(datalist=str(moved / "datalist.json"))._check_identity()
+    start(datalist=str(moved / "datalist.json")).check_identity()
     content = json.loads((moved / "datalist.json").read_text())
     content["training"][0]["label"] = 1 - content["training"][0]["label"]
     (moved / "datalist.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="from another comparison: datalist with another content; name another"):
-        start(datalist=str(moved / "datalist.json"))._check_identity()
+        start(datalist=str(moved / "datalist.json")).check_identity()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"overlays": 3}'])
