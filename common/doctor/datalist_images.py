@@ -143,11 +143,11 @@ def _duplicates(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Se
         ("one fold", set(others) - set(apart), findings.warning),
     ):
         if found:
-            pairs = "1 pair" if len(found) == 1 else f"{len(found)} pairs"
+            counted = "1 pair" if len(found) == 1 else f"{len(found)} pairs"
             listed = ", ".join(f"{rows[i]['subject']} and {rows[j]['subject']}" for i, j in sorted(found)[:5])
             level(
                 "near-duplicates",
-                f"{pairs} of images of different subjects in {what} look the same: {listed}",
+                f"{counted} of images of different subjects in {what} look the same: {listed}",
                 "give both the same subject and fold in the datalist, or write it again from a table with one subject",
             )
     if not others:
