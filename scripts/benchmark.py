@@ -365,6 +365,8 @@ def processes(
     """
     from common import benchmark
 
+    if dataset_dir is None:  # half of the labels of phantoms are too few to choose an epoch by
+        options["train"] = {"validation_fraction": 0.0, **options.get("train", {})}
     options |= {"methods": methods, "fractions": fractions, "seeds": seeds}
     with benchmark.open_comparison(bundle, dataset_dir, num_subjects, options) as (given, folder, environment):
         result = benchmark.measure_processes(given, folder, workers, rounds)
