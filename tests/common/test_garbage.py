@@ -23,3 +23,13 @@ def test_collections_go_on_after_an_error():
     with pytest.raises(ValueError), collection(enabled=False):
         raise ValueError
     assert gc.isenabled()
+
+
+def test_threads_that_overlap_leave_the_collection_as_it_was():
+    first, second = collection(enabled=False), collection(enabled=False)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
