@@ -28,5 +28,8 @@ def test_the_network_of_each_pre_training_is_taken_from_its_checkpoint(bundle, o
 
 def test_an_overlay_of_a_part_of_an_id_allows_no_other_component():
     liver = next(bundle for bundle in BUNDLES if bundle.name == "liver_cgc")
-    settings = {"network_def": {"_target_": "os.system"}, "fusion": {"_target_": "common.networks.MomentumSiameseNetwork"}}
+    settings = {
+        "network_def": {"_target_": "os.system"},
+        "fusion": {"_target_": "common.networks.MomentumSiameseNetwork"},
+    }
     assert unsafe_settings(settings, str(liver)) == ["network_def", "fusion"]
