@@ -10,7 +10,7 @@ from typing import Any
 
 from ..files import write_atomically
 
-__all__ = ["write_datalist"]
+__all__ = ["PATH_KEYS", "portable_row", "write_datalist"]
 
 PATH_KEYS = ("image", "mask", "label")
 
@@ -51,11 +51,18 @@ def write_datalist(
         content["modality"] = {str(index): label for index, label in enumerate(modality)}
     base = Path(os.path.abspath(path)).parent
     for section, rows in (("training", training), ("testing", testing)):
-        content[section] = [_portable_row(row, base) for row in rows]
+        content[section] = [portable_row(row, base) for row in rows]
     return write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def _portable_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
+def portable_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """A row whose paths of files below a folder are relative to it.
+
+    Args:
+        row: row with absolute paths.
+        base: folder of the datalist, as an absolute path.
+    """
+
     def portable(value: Any) -> Any:
         if value is None or isinstance(value, int):  # a missing modality; a class
             return value
