@@ -54,12 +54,12 @@ def write_outline_table(
     if problems:
         raise InputError.of_rows(f"outline: {key}", problems)
     table = pd.DataFrame(records)
-    shares = [name for name in table if name.startswith("outline_Share")]
-    table[shares] = table[shares].fillna(0.0)
-    return write_table(table.drop(columns=shares if len(shares) < 2 else []), path)
+    labels = [name for name in table if name.startswith("outline_Share")]
+    table[labels] = table[labels].fillna(0.0)
+    return write_table(table.drop(columns=labels if len(labels) < 2 else []), path)
 
 
-def outline_numbers(mask: np.ndarray, spacing: Sequence[float]) -> dict[str, float]:
+def outline_numbers(mask: np.ndarray, spacing: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Size and form of a lesion.
 
     Sizes are logarithms, as they act by ratios. Volume (in 2D area), diameter, elongation and flatness are defined as

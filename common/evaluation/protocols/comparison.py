@@ -13,7 +13,7 @@ from ...console import logged
 from ...errors import InputError
 from ...locks import locked
 from ...tasks import Task
-from .methods import Encoder, FineTuning, Mean, Probe, part_name
+from .methods import Encoder, FineTuning, Probe, part_name
 from .repetitions import Repetition
 from .stages import Stages
 
@@ -58,7 +58,7 @@ class Comparison(Stages):
 
     title = "comparison"
     training = "train"
-    rows: Sequence[FineTuning | Probe | Mean] = ()
+    rows: Sequence[Any] = ()
     encoders: Sequence[Encoder] = ()
     repetitions: Sequence[Repetition] = ()
 
@@ -121,11 +121,11 @@ class Comparison(Stages):
         """Write the report of all runs."""
         raise NotImplementedError
 
-    def _made_by(self, row: FineTuning | Probe | Mean, share: Share, fold: int) -> Path:
+    def _made_by(self, row: FineTuning | Probe, share: Share, fold: int) -> Path:
         """The last file of a run."""
         return row.predictions(share.root, fold)
 
-    def _inputs(self, row: FineTuning | Probe | Mean, share: Share, fold: int) -> tuple[Path, ...]:
+    def _inputs(self, row: FineTuning | Probe, share: Share, fold: int) -> tuple[Path, ...]:
         """Files of other tasks that a run reads."""
         root = share.repetition.output_dir
         if isinstance(row, FineTuning):

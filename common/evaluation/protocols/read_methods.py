@@ -8,7 +8,7 @@ from typing import Any
 
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
-from .methods import MODALITY, Encoder, FineTuning, Mean, Probe
+from .methods import MODALITY, TRADITIONAL, Encoder, FineTuning, Mean, Probe
 
 __all__ = ["OUTLINE", "PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
 
@@ -145,8 +145,8 @@ def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> I
     if start in (RADIOMICS, OUTLINE):
         configs.check_overlays("extract_features", overlays)
         names = [start.capitalize(), *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
-        measured = {OUTLINE: {"measured": OUTLINE}}.get(start, {})
-        yield Probe(" ".join(names), text, overlays=tuple(overlays), **measured)
+        measured = OUTLINE if start == OUTLINE else TRADITIONAL
+        yield Probe(" ".join(names), text, overlays=tuple(overlays), measured=measured)
     elif overlays and overlays[-1] == PROBE:
         yield from _probes(configs, start, overlays[:-1], modalities)
     else:
