@@ -24,7 +24,7 @@ from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages
 from .plan import Final, Plan, write_plan
-from .plan_problems import ONCE, own_id_problems
+from .plan_problems import ONCE, item_problems, setting_problems
 from .protocol import Protocol, Task, read_protocol
 from .rules import Facts, choose
 from .stage_table import StageTable, training_config
@@ -230,11 +230,15 @@ def _measurable(plan: Plan, cohort: Cohort) -> Plan:
 def _check_options(configs: BundleConfigs, plan: Plan) -> None:
     """Refuse options that no config has or that have another type, before anything is measured."""
     known = configs.known_ids()
-    parts = {"--": plan.settings, "--pretrain ": plan.pretrain, "--train ": plan.train}
-    unknown = [prefix + name for prefix, ids in parts.items() for name in ids if name.split("#")[0] not in known]
+    parts = {"settings": ("--", plan.settings), "pretrain": ("--pretrain ", plan.pretrain)}
+    parts["train"] = ("--train ", plan.train)
+    unknown = [prefix + name for prefix, ids in parts.values() for name in ids if name.split("#")[0] not in known]
     if unknown:
         raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
-    if problems := [problem for prefix, ids in parts.items() for problem in own_id_problems(prefix, ids)]:
+    problems = list(item_problems(vars(plan), "--"))
+    for section, (prefix, ids) in parts.items():
+        problems += setting_problems(section, ids, prefix, plan.task, plan.vary_pretraining)
+    if problems:
         raise OptionError.of_rows("options", problems)
     for stage, part in ((PRETRAIN, plan.pretrain), (training_config(plan.task), plan.train)):
         ids = {name: value for name, value in configs.ids(stage, *plan.overlays).items() if "#" not in name}

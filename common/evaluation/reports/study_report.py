@@ -121,14 +121,10 @@ class _Page:
         }
         return write_atomically(self.folder / "report.html", rendered(context))
 
-    @property
-    def _budget(self) -> float | None:
-        return (self.study.plan.get("budget") or {}).get("seconds")
-
     def _warnings(self) -> list[str]:
         classes = dict(zip(self.outcome.subjects, self.outcome.labels.tolist(), strict=True))
         columns = confounders(classes, self.study.rows) if self.study.rows else []
-        return [*columns, *collapsed(self.curves, self._budget)]
+        return [*columns, *collapsed(self.curves, self.study.plan)]
 
     def _head(self) -> dict[str, Any]:
         study, verdict = self.study, self.verdict
