@@ -11,6 +11,7 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
+from ..evaluation.protocols.read_methods import OUTLINE, RADIOMICS
 from ..files import write_atomically
 from ..idle_time import idle_seconds, moment
 from ..options import converted_options
@@ -210,18 +211,19 @@ def _draft(
     facts = Facts(cohort, machine, defaults, folds, {**settings, **wishes.pretrain, **wishes.train})
     names = wishes.settings.keys() | wishes.pretrain.keys() | wishes.train.keys()
     plan = replace(plan, **plan.with_choices(choose(protocol.rules, facts, dict.fromkeys(names))))
-    return _without_radiomics(plan, cohort) if wishes.methods is None else plan
+    return _measurable(plan, cohort) if wishes.methods is None else plan
 
 
-def _without_radiomics(plan: Plan, cohort: Cohort) -> Plan:
-    """Without the row of traditional features where they cannot be measured."""
+def _measurable(plan: Plan, cohort: Cohort) -> Plan:
+    """Without the rows of outlines and traditional features where they cannot be measured."""
     from ..radiomics.settings import available
 
-    if cohort.sample.lesion_extent is not None and available():
-        return plan
-    reason = NO_MASKS if cohort.sample.lesion_extent is None else NO_RADIOMICS
-    methods = [text for text in plan.methods if text.split("+")[0] != "radiomics"]
-    left_out = {"methods": reason} if len(methods) < len(plan.methods) else {}
+    without, reason = [OUTLINE, RADIOMICS], NO_MASKS
+    if cohort.sample.lesion_extent is not None:
+        without, reason = [] if available() else [RADIOMICS], NO_RADIOMICS
+    methods = [text for text in plan.methods if text.split("+")[0] not in without]
+    lost = " and ".join(text for text in plan.methods if text not in methods)
+    left_out = {"methods": f"{lost}, {reason}"} if lost else {}
     return replace(plan, methods=methods, reasons={**plan.reasons, **left_out})
 
 

@@ -33,7 +33,7 @@ from .study.tables import (
     method_rows,
     method_table,
 )
-from .study.verdict import Verdict, conclude
+from .study.verdict import BASELINES, Verdict, conclude
 from .study.worst_cases import Case, draw_cases, worst_cases
 
 __all__ = ["write_study_report"]
@@ -198,7 +198,7 @@ class _Page:
     def _of_labels(self) -> Iterator[tuple[str, Path]]:
         if len(self.study.summary["fractions"]) < 2:
             return
-        baselines = [name for name, kind in self.study.kinds.items() if kind in ("radiomics", "scratch", "imagenet")]
+        baselines = [name for name, kind in self.study.kinds.items() if kind in BASELINES]
         for metric in ("auc", "balanced_accuracy"):
             path = self.files / f"label_efficiency_{metric}.svg"
             yield (
