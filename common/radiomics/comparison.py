@@ -59,6 +59,7 @@ def _stock(parameters: str) -> Callable[[str, str], dict[str, float]]:
     extractor = RadiomicsFeatureExtractor(parameters, additionalInfo=False)
 
     def extract(image: str, mask: str) -> dict[str, float]:
+        """Features of an image by PyRadiomics itself."""
         with one_thread():
             return {name: float(value) for name, value in extractor.execute(image, mask).items()}
 
