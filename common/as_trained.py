@@ -230,8 +230,11 @@ def _active_leaves(root: str) -> dict[str, set[tuple[str, str]]]:
     found: dict[str, set[tuple[str, str]]] = {}
     for path in Path(root, "configs").glob("*"):
         if path.suffix in (".json", ".yaml", ".yml") and path.stem != "metadata":
-            for name, value in ConfigParser.load_config_file(path).items():
-                found.setdefault(name, set()).update(_active(name, value))
+            for place, value in ConfigParser.load_config_file(path).items():
+                first, *parts = place.lstrip("+").split("#")  # an overlay may set a part of an id: network_def#_target_
+                for part in reversed(parts):
+                    value = {part: value}
+                found.setdefault(first, set()).update(_active(first, value))
     return found
 
 

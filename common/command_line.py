@@ -7,8 +7,10 @@ import inspect
 import logging
 import os
 import re
+import select
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pkgutil import resolve_name
 from typing import Annotated, Any, NoReturn, get_type_hints
 
@@ -22,6 +24,7 @@ __all__ = ["run_commands"]
 
 Command = Callable[..., Any]
 _EMPTY = inspect.Parameter.empty
+READER_GONE = 141  # exit code of a command whose output nobody reads any more: 128 + SIGPIPE, as a shell has it
 
 
 def run_commands(
@@ -40,7 +43,8 @@ def run_commands(
 
     The process ends with one line and exit code 2, before the command starts, for an unknown option, a missing or
     surplus argument or a value of another type; with one line and the error's exit code where the command raises
-    :class:`~common.errors.InputError`.
+    :class:`~common.errors.InputError`. It ends without any line, and exit code 141, where a pipe such as ``| head``
+    reads no further.
 
     Args:
         commands: function or class, or several by the name that comes first on the command line, each itself or as
@@ -79,16 +83,52 @@ def run_commands(
     else:
         chosen = _described(commands, method)
         app.default(chosen)
+    with _until_reader_ends():
+        result = _run(app, _joined(words, chosen) if chosen else words)
+        if show is not None and result is not None:
+            show(result)
+
+
+def _run(app: App, words: Sequence[str]) -> Any:
+    """The result of the command that the words name."""
     try:
-        result = app(_joined(words, chosen) if chosen else words)
+        return app(words)
     except UnusedCliTokensError as error:
         _stop(f"found {' '.join(error.unused_tokens or [])!r}, expected no further argument; --help lists the options")
     except CycloptsError as error:
         _stop(" ".join(str(error).split()))
     except OptionError as error:
         _stop(str(error))
-    if show is not None and result is not None:
-        show(result)
+
+
+@contextmanager
+def _until_reader_ends() -> Iterator[None]:
+    """End the process quietly where the reader of its output has ended, as Python's documentation of SIGPIPE does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _without_reader():  # another pipe
+            raise
+        raise SystemExit(READER_GONE) from None
+    except BaseException:
+        _without_reader()
+        raise
+
+
+def _without_reader() -> bool:
+    """Whether nobody reads the standard output or error, which then go nowhere: Python flushes them at its end."""
+    found = False
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # no file, or closed
+            poll = select.poll()
+            poll.register(stream.fileno(), 0)
+            if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+                found = True
+    return found
 
 
 def _described(command: Command, method: str | None) -> Command:
@@ -99,6 +139,7 @@ def _described(command: Command, method: str | None) -> Command:
     signature = inspect.Signature(sorted(parameters.values(), key=lambda each: each.kind))
 
     def described(*args: Any, **kwargs: Any) -> Any:
+        """The command, or the method of what it makes, with the arguments that were typed."""
         bound = signature.bind(*args, **kwargs)
         of_method = {name: bound.arguments.pop(name) for name in later if name in bound.arguments}
         result = command(*bound.args, **bound.kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -12,8 +13,17 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["check_folder", "file_digest", "folder_problem", "replacing", "write_atomically", "write_durably"]
+__all__ = [
+    "check_folder",
+    "file_digest",
+    "folder_problem",
+    "remove_temporaries",
+    "replacing",
+    "write_atomically",
+    "write_durably",
+]
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\..+")  # names of replacing
 _CHUNK = 1 << 20  # bytes
 
 
@@ -43,6 +53,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: str | os.PathLike) -> None:
+    """Remove files that killed processes were writing by :func:`replacing` in a folder.
+
+    Args:
+        folder: folder that only this process uses, see :class:`~common.locks.FolderLock`.
+    """
+    for path in Path(folder).iterdir():
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> Path:

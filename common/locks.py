@@ -22,12 +22,16 @@ class FolderLock:
 
     Args:
         folder: folder of outputs; created if missing, and removed again at the end if nothing was written there.
+
+    Attributes:
+        exclusive: whether the folder is taken; not on a file system without locks, which refuses nobody.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / ".lock"
         self._made: list[Path] = []  # folders that were not there, innermost first
         self._handle: int | None = None
+        self.exclusive = False
 
     def acquire(self) -> None:
         """Take the folder.
@@ -64,6 +68,7 @@ class FolderLock:
         if os.fstat(self._handle).st_nlink == 0:
             self._close()
             return False
+        self.exclusive = True
         return True
 
     def _not_writable(self, problem: str | None) -> InputError:
@@ -83,7 +88,7 @@ class FolderLock:
     def _close(self) -> None:
         if self._handle is not None:
             os.close(self._handle)
-        self._handle = None
+        self._handle, self.exclusive = None, False
 
 
 @contextmanager

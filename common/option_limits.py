@@ -32,7 +32,7 @@ _FROM_ZERO = (
 _POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor", "std")
 _SHARES = (
     *("flip_prob", "prob", "dropout", "dropout_prob", "radiomics_dropout", "drop_connect_rate", "cache_rate"),
-    *("validation_fraction", "momentum", "average_share"),
+    *("momentum", "average_share"),
 )
 _BELOW_ONE = ("bank_momentum", "overlap")  # at 1 a bank never changes, and windows never move
 _PORTIONS = ("label_fraction", "label_fractions", "lesion_share", "max_correlation", "milestones")
@@ -48,6 +48,7 @@ _LIMITS: dict[str, tuple[float, float, bool, str]] = {
     **dict.fromkeys(_SHARES, (0, 1, True, "a number from 0 to 1")),
     **dict.fromkeys(_BELOW_ONE, (0, _LARGEST_BELOW_ONE, True, "a number from 0 to below 1")),
     **dict.fromkeys(_PORTIONS, (0, 1, False, "more than 0, at most 1")),
+    "validation_fraction": (0, 0.5, True, "a number from 0 to 0.5"),  # one of two parts at most
     "max_weight": (1, _INFINITY, True, "a number from 1"),
     "slice_axis": (0, 2, True, "0, 1 or 2"),
 }

@@ -53,7 +53,8 @@ def study(
             cross-validation.
         methods: rows of the comparison as in label_fractions.py, separated by commas; by default those of the bundle.
         overlays: further config files of the bundle for all stages.
-        seeds: random seeds of the trainings.
+        seeds: random seeds, for each of which the trainings are repeated, e.g. 0,1,2; the final model has the first.
+            The option --seed is refused; --pretrain "{seed: 1}" is the seed of the pre-trainings alone.
         vary_pretraining: whether each pre-training is repeated for each seed, too.
         fractions: parts of the labels, e.g. 0.1,0.5,1 for a curve of label efficiency.
         workers: number of processes that run trainings at the same time, each with its share of the cores.

@@ -56,7 +56,7 @@ def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> 
     if rows:
         from .datalist_images import examine_images  # imports NumPy and the readers
 
-        examine_images(findings, rows, None if output_dir is None else Path(output_dir), centre_of(found))
+        examine_images(findings, path, rows, None if output_dir is None else Path(output_dir), centre_of(found))
     else:
         findings.note("images", "not compared and not drawn, as long as rows have errors")
     return findings

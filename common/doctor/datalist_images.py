@@ -10,22 +10,16 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
+from ..data.near_duplicates import MOST, SIDE, near_duplicates, read_first, small_picture
 from ..files import write_atomically
-from ..images.read import read_image
 from ..images.thumbnail import encoded_picture, thumbnail
 from ..plotting import figure, line_style
+from ..programs import command_of
 from .findings import Findings
 
-__all__ = ["examine_images", "near_duplicates"]
+__all__ = ["examine_images"]
 
-MOST = 2000  # images that are read
 SHOWN = 20  # subjects in the mosaic
-SIDE, SMALL = 192, 32  # pixels of a picture, and of those that are compared
-# On the 418 images of BUSI with a lesion, these find 76 of the 77 pairs that its table groups, and 6 others; none among
-# 22 registered brains (OASIS), 120 hippocampi and 200 lung nodules.
-ALIKE = 0.92  # correlation of small pictures of near-duplicates
-AGREEING = 0.75  # share of neighbours that differ in the same direction
-FEWEST = 8  # pictures whose mean is subtracted
 STANDS_OUT = 3.0  # times the median
 BINS = 40
 
@@ -44,12 +38,13 @@ class _Look:
 
 
 def examine_images(
-    findings: Findings, rows: Sequence[Mapping[str, Any]], output_dir: Path | None, centre: str | None
+    findings: Findings, path: Path, rows: Sequence[Mapping[str, Any]], output_dir: Path | None, centre: str | None
 ) -> None:
     """Add findings on the first image of each row, and write pictures.
 
     Args:
         findings: findings to add to.
+        path: datalist file.
         rows: valid rows with absolute paths.
         output_dir: folder of ``mosaic.jpg`` and ``histograms.png``; ``None`` writes none.
         centre: column by which the histograms are drawn.
@@ -57,51 +52,23 @@ def examine_images(
     rows = list(rows[:MOST])
     looks: list[_Look] = Parallel(min(cpu_count(), len(rows)), prefer="threads")(delayed(_look)(row) for row in rows)
     _outliers(findings, rows, looks)
-    _duplicates(findings, rows, looks)
+    _duplicates(findings, path, rows, looks)
     if output_dir is None:
         return
     findings.files.append(str(_mosaic(rows, looks, output_dir / "mosaic.jpg")))
     findings.files.append(str(_histograms(rows, looks, centre, output_dir / "histograms.png")))
 
 
-def near_duplicates(pictures: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of pictures that show the same, whatever their brightness and contrast.
-
-    Their grey values, without the mean picture, are correlated, and so are the signs of the differences between
-    neighbours (the "difference hash"). Without the mean, registered images of one organ do not look the same.
-
-    Args:
-        pictures: small grey pictures, ``[n, s, s]``.
-    """
-    grey = pictures.astype(np.float32)
-    flat = grey.reshape(len(grey), -1)
-    flat = (flat - flat.mean(1, keepdims=True)) / np.maximum(flat.std(1, keepdims=True), 1e-6)
-    if len(flat) >= FEWEST:
-        flat = flat - flat.mean(0)
-        flat = flat - flat.mean(1, keepdims=True)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    signs = np.sign(np.diff(grey, axis=2)).reshape(len(grey), -1)
-    agreeing = signs @ signs.T / np.maximum(np.abs(signs).sum(1), 1)  # -1 to 1
-    found = np.argwhere(np.triu((agreeing > 2 * AGREEING - 1) & (flat @ flat.T > ALIKE), k=1))
-    return [(int(i), int(j)) for i, j in found]
-
-
 def _look(row: Mapping[str, Any]) -> _Look:
-    from PIL import Image
-
-    path = next(path for path in (row["image"] if isinstance(row["image"], list) else [row["image"]]) if path)
-    image = read_image(path)
-    region = row.get("mask") or row.get("label")  # a path is a label map
-    mask = read_image(region, is_mask=True) if isinstance(region, str) else None
-    plain = thumbnail(image, mask, side=SIDE, outline=False)
-    grey = Image.fromarray(plain[..., 0]).resize((SMALL, SMALL), Image.Resampling.BOX)
+    image, mask = read_first(row)
+    small = small_picture(image, mask)
     values = image.voxels.astype(np.float32).ravel()
     low, high = (float(value) for value in np.percentile(values, (1, 99)))
     shares, _ = np.histogram(values, BINS, (low, max(high, low + 1e-6)))
     spacing = None
     if image.affine is not None:
         spacing = tuple(float(size) for size in np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0))
-    return _Look(thumbnail(image, mask, side=SIDE), np.asarray(grey), image.spatial_shape, spacing, shares, low, high)
+    return _Look(thumbnail(image, mask, side=SIDE), small, image.spatial_shape, spacing, shares, low, high)
 
 
 def _outliers(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Sequence[_Look]) -> None:
@@ -134,7 +101,8 @@ def _span(looks: Sequence[_Look]) -> str:
     return f"{np.median([look.low for look in looks]):.4g} to {np.median([look.high for look in looks]):.4g}"
 
 
-def _duplicates(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Sequence[_Look]) -> None:
+def _duplicates(findings: Findings, path: Path, rows: Sequence[Mapping[str, Any]], looks: Sequence[_Look]) -> None:
+    joined = path.with_stem(f"{path.stem}_joined")
     pairs = near_duplicates(np.stack([look.small for look in looks]))
     others = [(i, j) for i, j in pairs if rows[i].get("subject") != rows[j].get("subject")]
     apart = [(i, j) for i, j in others if rows[i].get("fold") != rows[j].get("fold")]
@@ -148,7 +116,7 @@ def _duplicates(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Se
             level(
                 "near-duplicates",
                 f"{counted} of images of different subjects in {what} look the same: {listed}",
-                "give both the same subject and fold in the datalist, or write it again from a table with one subject",
+                f"give them one subject and fold: {command_of('make_datalist')} near_duplicates {path} {joined}",
             )
     if not others:
         findings.note("near-duplicates", f"none of different subjects among {len(rows)} images")

@@ -16,7 +16,7 @@ from torch import nn
 from ..checkpoints import read_checkpoint
 from ..data.samplers import CandidateBatchSampler
 from ..errors import InputError, one_line
-from ..files import replacing
+from ..files import remove_temporaries, replacing
 from ..locks import FolderLock
 from ..run_identity import CONTENT, IMAGES
 from ..training_record import with_training_record
@@ -105,9 +105,11 @@ class ResumableCheckpoint:
         engine.add_event_handler(Events.COMPLETED, self.lock.release)
 
     def _start(self, engine: Engine) -> None:
-        """Take the folder, so that no second run writes there, and load."""
+        """Take the folder, so that no second run writes there, remove what a killed one was writing, and load."""
         if idist.get_rank() == 0:
             self.lock.acquire()
+            if self.lock.exclusive:
+                remove_temporaries(self.path.parent)
         try:
             self.load(engine)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Traditional radiomic features: extraction by PyRadiomics, cache, scaling, and feature tables of cohorts.
+"""Traditional radiomic features: extraction by PyRadiomics, outlines, cache, scaling, and feature tables of cohorts.
 
 Worker processes import this package, so only :mod:`.scaling` imports scikit-learn.
 """
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .attach import attach_radiomics
     from .cohort import extract_table
     from .features import extract_features
+    from .outline import outline_numbers, write_outline_table
     from .pairs import read_pairs
     from .schema import feature_names
     from .settings import RadiomicsSettings, available
@@ -23,7 +24,9 @@ __all__ = [
     "extract_features",
     "extract_table",
     "feature_names",
+    "outline_numbers",
     "read_pairs",
+    "write_outline_table",
     "write_traditional_table",
 ]
 

@@ -69,6 +69,7 @@ def _stock(parameters: str) -> Callable[[str, str], dict[str, float]]:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
     def extract(image: str, mask: str) -> dict[str, float]:
+        """Features of an image by PyRadiomics itself."""
         with threadpool_limits(1):
             return {name: float(value) for name, value in extractor.execute(image, mask).items()}
 

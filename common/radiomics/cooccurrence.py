@@ -61,6 +61,7 @@ def _features(p: np.ndarray, present: np.ndarray) -> dict[str, Any]:
     covariance = np.bincount(angle, values * product, angles) - (mean - near) ** 2
 
     def histogram(bins: np.ndarray, size: int) -> np.ndarray:
+        """Counts of each bin for each angle."""
         return np.bincount(angle * size + bins.ravel()[cell], values, angles * size).reshape(angles, size)
 
     total = histogram(np.add.outer(present, present) - 2, 2 * highest - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ class Column:
         metrics: names in ``metrics.json``; two of them share a cell, as "sensitivity/specificity" in Li et al. 2021.
         fraction: label fraction.
         modality: modality whose rows ``<set> (<modality>)`` are shown.
+        cohort: name of the only cohort that has this column; by default all have it.
     """
 
     name: str
     metrics: tuple[str, ...]
     fraction: float = 1.0
     modality: str | None = None
+    cohort: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Exhibit:
     percent: bool = False
     metrics: tuple[str, ...] = ()
     short: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def of_cohort(self, cohort: str) -> Exhibit:
+        """The exhibit with the columns of one cohort."""
+        return replace(self, columns=tuple(column for column in self.columns if column.cohort in (None, cohort)))
 
     @property
     def option(self) -> str:

@@ -74,14 +74,15 @@ class Reproduction:
     ) -> None:
         paper = Paper.of(bundle)
         exhibit = paper.exhibit(table, figure)
+        cohort = paper.cohort(exhibit, cohort)
         options: dict[str, Any] = {"overlays": list(overlays), "pretraining_datalist": pretraining_datalist}
         options |= {"pretrain": pretrain, "train": train, "probe": probe, "scheduler": scheduler}
         options |= {"raters": raters, "submission": submission}
         options |= {"resources": resources, "workers": workers if workers != 1 else None}
         self.request = Request(
             paper,
-            exhibit,
-            paper.cohort(exhibit, cohort),
+            exhibit.of_cohort(cohort),
+            cohort,
             Path(dataset_dir).resolve(),
             Path(output_dir).resolve(),
             budget,

@@ -10,15 +10,14 @@ from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..evaluation.protocols.comparison import Comparison
 from ..evaluation.protocols.costs import read_costs
 from ..evaluation.protocols.label_fractions import LabelFractions
-from ..evaluation.protocols.methods import Encoder, Probe
-from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
+from ..evaluation.protocols.methods import Encoder
 from ..evaluation.protocols.segmentation import Segmentation
 from ..tasks import Task
 from .pace import Pace
 from .plan import Plan
 from .progress import Watched
 from .protocol import read_descriptions
-from .row_descriptions import describe_row
+from .row_descriptions import describe_row, kind_of, study_rows
 
 __all__ = ["COMPARE", "comparison_of", "measured_pace", "row_entries", "shared_options", "watched_runs"]
 
@@ -100,15 +99,9 @@ def measured_pace(study: Path, plan: Plan, runs: Sequence[Watched]) -> Pace:
 def row_entries(comparison: Comparison, plan: Plan) -> list[dict[str, Any]]:
     """Text, name, kind and folder of each row, what it is, and its encoder's name by folder, for ``study.json``."""
     entries, described = [], read_descriptions(comparison.configs)
-    reader = read_fine_tunings if plan.task == "segmentation" else read_rows
-    texts = [(text, reader(comparison.configs, [text], comparison.modalities)) for text in dict.fromkeys(plan.methods)]
-    for text, row in ((text, row) for text, rows in texts for row in rows):
-        if isinstance(row, Probe):
-            kind = "probe" if row.start else "radiomics"
-        else:
-            kind = row.start if isinstance(row.start, str) else "pretrained"
+    for text, row in study_rows(comparison.configs, plan, comparison.modalities):
         about = describe_row(row, described)
         encoder = {"encoder": {row.start.folder: row.start.name}} if isinstance(row.start, Encoder) else {}
-        entry = {"text": text, "name": row.name, "kind": kind, "folder": row.folder, "about": about}
+        entry = {"text": text, "name": row.name, "kind": kind_of(row), "folder": row.folder, "about": about}
         entries.append({**entry, **encoder})
     return entries

@@ -54,9 +54,12 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
-    """The training of a method with the settings of the plan."""
-    options: dict[str, Any] = {"method": text, "task": plan.task}
-    return FinalTraining(output_dir=study / FINAL / "training", **options, **shared_options(study, plan))
+    """The training of a method with the settings and the first seed of the plan."""
+    options: dict[str, Any] = {"method": text, "task": plan.task, **shared_options(study, plan)}
+    if plan.task == "classification" and (seed := plan.seeds[0]):  # the configs have 0
+        for stage in ("pretrain", "train") if plan.vary_pretraining else ("train",):
+            options[stage] = {"seed": seed, **options[stage]}
+    return FinalTraining(output_dir=study / FINAL / "training", **options)
 
 
 def collect_weights(study: Path, plan: Plan, text: str, training: FinalTraining | None) -> list[str]:

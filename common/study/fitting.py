@@ -39,7 +39,10 @@ def fit_plan(
     if seconds is not None:
         plan = _shortened(plan, fitted)
     table = replace(table, plan=plan)
-    return replace(plan, estimate=_estimate(table, list(table.stages(costs, radiomics)), costs, fitted, spent))
+    estimate = _estimate(table, list(table.stages(costs, radiomics)), costs, fitted, spent)
+    full = {stage.kind: stage.epochs for stage in stages if stage.epochs}
+    estimate["shortened"] = [kind for kind, epochs in fitted.epochs.items() if epochs < full[kind]]
+    return replace(plan, estimate=estimate)
 
 
 def _always_kept(table: StageTable) -> list[str]:

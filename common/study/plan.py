@@ -34,7 +34,7 @@ class Plan:
         task: "classification" or "segmentation".
         methods: rows of the comparison, as :class:`~common.evaluation.LabelFractions` reads them.
         folds: folds to hold out one by one.
-        seeds: random seeds of the trainings.
+        seeds: random seeds of the trainings, of which the final model has the first.
         vary_pretraining: whether the pre-trainings have them, too, instead of one for all.
         fractions: parts of the labels.
         workers: number of processes that run trainings at the same time.

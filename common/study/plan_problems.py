@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["INFORMATION", "ONCE", "PATHS", "load_entries", "own_id_problems", "plan_problems"]
+from ..option_limits import limit_problem
+
+__all__ = ["INFORMATION", "ONCE", "PATHS", "item_problems", "load_entries", "plan_problems", "setting_problems"]
 
 #: What was found and measured; changing it changes nothing.
 INFORMATION = ("cohort", "machine", "estimate", "reasons")
@@ -20,7 +22,16 @@ _OWN_IDS = {
     "dataset_dir": "the study's own dataset_dir counts",
     "datalist": "the study's own datalist counts",
 }
+#: Those of the trainings of a classification, which are repeated, and what chooses them.
+_REPEATED = {
+    "seed": "seeds (--seeds) has those of the trainings, and pretrain: {seed: 1} sets that of the pre-trainings",
+    "label_seed": "seeds (--seeds) has it too",
+    "label_fraction": "fractions (--fractions) has the parts of the labels",
+}
+_VARIED = {"seed": "vary_pretraining gives the pre-trainings those of seeds (--seeds)"}
 _FINAL = ("kind", "method")
+#: Lists of numbers, and the option whose limits their entries have.
+_NUMBERS = {"folds": "fold", "seeds": "seeds", "fractions": "label_fractions"}
 
 
 def load_entries(text: str) -> tuple[Any, list[str]]:
@@ -80,9 +91,11 @@ def plan_problems(found: Any, known: Sequence[str]) -> Iterator[str]:
         if name in found and not isinstance(found[name], kind):
             yield f"{name}: found {found[name]!r}; expected {what}; correct it"
     yield from _wrong_items(found)
+    yield from item_problems(found)
     yield from _wrong_budget(found.get("budget"))
     for name in ("settings", "pretrain", "train"):
-        yield from own_id_problems(f"{name}: ", found[name] if isinstance(found.get(name), Mapping) else ())
+        ids = found[name] if isinstance(found.get(name), Mapping) else {}
+        yield from setting_problems(name, ids, f"{name}: ", found.get("task"), found.get("vary_pretraining") is True)
     if found.get("task") not in ("classification", "segmentation", None):
         yield f"task: found {found['task']!r}; expected classification or segmentation; correct it"
     if isinstance(final := found.get("final", {}), Mapping):
@@ -93,15 +106,38 @@ def plan_problems(found: Any, known: Sequence[str]) -> Iterator[str]:
                 yield f"{name}: found {value!r}; expected {only!r} as a segmentation is trained once; correct it"
 
 
-def own_id_problems(prefix: str, ids: Iterable[str]) -> Iterator[str]:
-    """A line for each id that the study sets itself.
+def setting_problems(
+    section: str, ids: Mapping[str, Any], prefix: str, task: str | None, varied: bool
+) -> Iterator[str]:
+    """A line for each id that the study sets itself, and for each value that no run can use.
 
     Args:
-        prefix: text before the id, such as ``--``.
-        ids: ids that are set.
+        section: "settings", "pretrain" or "train".
+        ids: ids that are set, and their values.
+        prefix: text before an id, such as ``--``.
+        task: task of the study.
+        varied: whether each pre-training is repeated for each seed.
     """
-    for name in sorted(_OWN_IDS.keys() & ids):
-        yield f"{prefix}{name}: found one for all runs; expected none, as {_OWN_IDS[name]}; leave it out"
+    own = dict(_OWN_IDS)
+    if task == "classification":
+        own |= (_VARIED if varied else {}) if section == "pretrain" else _REPEATED
+    for name, value in ids.items():
+        if name in own:
+            yield f"{prefix}{name}: found one for all runs; expected none, as {own[name]}; leave it out"
+        elif expected := limit_problem(str(name).rpartition("#")[2], value):
+            yield f"{prefix}{name}: found {value!r}; expected {expected}; correct it"
+
+
+def item_problems(found: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """A line for each list of folds, seeds or fractions with a number that no run can use.
+
+    Args:
+        found: lists by name; others are not checked.
+        prefix: text before the name, such as ``--``.
+    """
+    for name, option in _NUMBERS.items():
+        if isinstance(items := found.get(name), list) and items and (expected := limit_problem(option, items)):
+            yield f"{prefix}{name}: found {items!r}; expected {expected}; correct it"
 
 
 def _wrong_items(found: Mapping[str, Any]) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _settings(plan: Plan) -> Iterator[str]:
 def _warnings(plan: Plan) -> Iterator[str]:
     estimate, machine = plan.estimate, plan.machine
     if reason := plan.reasons.get("methods"):
-        yield f"Left out: radiomics, {reason}."
+        yield f"Left out: {reason}."
     for method, budget in estimate["left_out"].items():
         yield f"Left out to fit the budget: {method}; --budget {budget} keeps it."
     if not estimate["fits"]:

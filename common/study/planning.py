@@ -11,6 +11,7 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
+from ..evaluation.protocols.read_methods import OUTLINE, RADIOMICS
 from ..files import write_atomically
 from ..idle_time import idle_seconds, moment
 from ..options import converted_options
@@ -23,7 +24,7 @@ from .image_sample import measure_images
 from .machine import Machine, describe_machine
 from .measurement import StageCost, measure_stages
 from .plan import Final, Plan, write_plan
-from .plan_problems import ONCE, own_id_problems
+from .plan_problems import ONCE, item_problems, setting_problems
 from .protocol import Protocol, Task, read_protocol
 from .rules import Facts, choose
 from .stage_table import StageTable, training_config
@@ -210,29 +211,34 @@ def _draft(
     facts = Facts(cohort, machine, defaults, folds, {**settings, **wishes.pretrain, **wishes.train})
     names = wishes.settings.keys() | wishes.pretrain.keys() | wishes.train.keys()
     plan = replace(plan, **plan.with_choices(choose(protocol.rules, facts, dict.fromkeys(names))))
-    return _without_radiomics(plan, cohort) if wishes.methods is None else plan
+    return _measurable(plan, cohort) if wishes.methods is None else plan
 
 
-def _without_radiomics(plan: Plan, cohort: Cohort) -> Plan:
-    """Without the row of traditional features where they cannot be measured."""
+def _measurable(plan: Plan, cohort: Cohort) -> Plan:
+    """Without the rows of outlines and traditional features where they cannot be measured."""
     from ..radiomics.settings import available
 
-    if cohort.sample.lesion_extent is not None and available():
-        return plan
-    reason = NO_MASKS if cohort.sample.lesion_extent is None else NO_RADIOMICS
-    methods = [text for text in plan.methods if text.split("+")[0] != "radiomics"]
-    left_out = {"methods": reason} if len(methods) < len(plan.methods) else {}
+    without, reason = [OUTLINE, RADIOMICS], NO_MASKS
+    if cohort.sample.lesion_extent is not None:
+        without, reason = [] if available() else [RADIOMICS], NO_RADIOMICS
+    methods = [text for text in plan.methods if text.split("+")[0] not in without]
+    lost = " and ".join(text for text in plan.methods if text not in methods)
+    left_out = {"methods": f"{lost}, {reason}"} if lost else {}
     return replace(plan, methods=methods, reasons={**plan.reasons, **left_out})
 
 
 def _check_options(configs: BundleConfigs, plan: Plan) -> None:
     """Refuse options that no config has or that have another type, before anything is measured."""
     known = configs.known_ids()
-    parts = {"--": plan.settings, "--pretrain ": plan.pretrain, "--train ": plan.train}
-    unknown = [prefix + name for prefix, ids in parts.items() for name in ids if name.split("#")[0] not in known]
+    parts = {"settings": ("--", plan.settings), "pretrain": ("--pretrain ", plan.pretrain)}
+    parts["train"] = ("--train ", plan.train)
+    unknown = [prefix + name for prefix, ids in parts.values() for name in ids if name.split("#")[0] not in known]
     if unknown:
         raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
-    if problems := [problem for prefix, ids in parts.items() for problem in own_id_problems(prefix, ids)]:
+    problems = list(item_problems(vars(plan), "--"))
+    for section, (prefix, ids) in parts.items():
+        problems += setting_problems(section, ids, prefix, plan.task, plan.vary_pretraining)
+    if problems:
         raise OptionError.of_rows("options", problems)
     for stage, part in ((PRETRAIN, plan.pretrain), (training_config(plan.task), plan.train)):
         ids = {name: value for name, value in configs.ids(stage, *plan.overlays).items() if "#" not in name}

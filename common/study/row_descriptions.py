@@ -1,12 +1,46 @@
-"""What a row of a comparison is, in one line for the readers of its report."""
+"""The rows of a study, and what each of them is, in one line for the readers of its report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ..evaluation.protocols.methods import Encoder, FineTuning, Probe
+from ..bundle_configs import BundleConfigs
+from ..errors import InputError
+from ..evaluation.protocols.methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
+from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
+from .plan import Plan
 
-__all__ = ["describe_row"]
+__all__ = ["describe_row", "kind_of", "study_rows"]
+
+Row = FineTuning | Probe
+
+
+def study_rows(configs: BundleConfigs, plan: Plan, modalities: Sequence[str]) -> list[tuple[str, Row]]:
+    """Text and row of each method; a method of several modalities has several rows.
+
+    Args:
+        configs: configs of the bundle.
+        plan: plan with the methods.
+        modalities: names of the cohort's modalities.
+
+    Raises:
+        InputError: a method cannot be read, or is a mean of others.
+    """
+    found: list[tuple[str, Row]] = []
+    for text in dict.fromkeys(plan.methods):
+        rows = (read_fine_tunings if plan.task == "segmentation" else read_rows)(configs, [text], modalities)
+        for row in rows:
+            if isinstance(row, Mean):
+                raise InputError(f"methods: found {text}, expected rows of their own; label_fractions.py takes means")
+            found.append((text, row))
+    return found
+
+
+def kind_of(row: Row) -> str:
+    """Kind of a row: outline, radiomics, probe, scratch, imagenet or pretrained."""
+    if isinstance(row, Probe):
+        return "probe" if row.start else "radiomics" if row.measured == TRADITIONAL else row.measured
+    return row.start if isinstance(row.start, str) else "pretrained"
 
 
 def describe_row(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
@@ -24,8 +58,11 @@ def describe_row(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
 
 
 def _start(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
-    if row.start is None:
-        return "logistic regression on traditional radiomics of the masked region, no network"
+    if isinstance(row, Probe) and row.start is None:
+        of = "traditional radiomics of the masked region"
+        if row.measured != TRADITIONAL:
+            of = "a dozen numbers of the mask's outline, such as its volume and solidity"
+        return f"logistic regression on {of}, no network"
     if isinstance(row.start, Encoder):
         encoder = f"an encoder pre-trained without labels: {described.get(row.start.overlay, row.start.name)}"
         if isinstance(row, FineTuning):
@@ -33,4 +70,4 @@ def _start(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
         parts = [described[name] for name in row.start.features if name in described]
         return "; ".join([f"logistic regression on the features of {encoder}", *parts])
     weights = {"scratch": "random weights, trained on the labels alone", "imagenet": "ImageNet's weights, fine-tuned"}
-    return f"network with {weights[row.start]}"
+    return f"network with {weights[str(row.start)]}"

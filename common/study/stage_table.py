@@ -8,16 +8,15 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..evaluation.protocols.methods import Encoder, FineTuning, Probe
-from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
 from .budget import Stage
 from .measurement import StageCost, StageRun
 from .plan import Plan
+from .row_descriptions import Row, kind_of, study_rows
 
 __all__ = ["CONSTANT", "StageTable", "training_config"]
 
 CONSTANT = 60.0  # seconds of the report, the archive and its trial; ours, measured on small cohorts
 PROBE = 3.0  # seconds of a logistic regression with its choice of the penalty
-Row = FineTuning | Probe
 
 
 def training_config(task: str) -> str:
@@ -42,14 +41,8 @@ class StageTable:
     modalities: Sequence[str]
 
     def read(self) -> list[tuple[str, Row]]:
-        """Text and row of each method; a method of several modalities has several rows."""
-        found: list[tuple[str, Row]] = []
-        for text in self.plan.methods:
-            if self.plan.task == "segmentation":
-                found += [(text, row) for row in read_fine_tunings(self.configs, [text], self.modalities)]
-            else:
-                found += [(text, row) for row in read_rows(self.configs, [text], self.modalities)]
-        return found
+        """Text and row of each method, see :func:`~common.study.row_descriptions.study_rows`."""
+        return study_rows(self.configs, self.plan, self.modalities)
 
     def to_measure(self, device: str) -> list[StageRun]:
         """One run for each pre-training, and for each set of overlays of the training; a training first, if any."""
@@ -75,7 +68,7 @@ class StageTable:
         repeats = folds * len(plan.seeds) * len(plan.fractions)
         pretrained = folds * (len(plan.seeds) if plan.vary_pretraining else 1)
         yield Stage("report, archive, trial", "other", frozenset(), 1, seconds=CONSTANT)
-        measures = frozenset(text for text, row in found if isinstance(row, Probe) and row.start is None)
+        measures = frozenset(text for text, row in found if kind_of(row) == "radiomics")
         if measures:
             yield Stage("radiomics", "other", measures, 1, seconds=radiomics * len(self.rows))
         encoders = {row.start.folder: row.start for _, row in found if isinstance(row.start, Encoder)}

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -119,3 +122,26 @@ def test_a_choice_may_be_left_out_where_pydantic_checks_defaults_too():
         return f"{task}"
 
     assert [run(chosen, words) for words in ("", "--task b", "--task none")] == ["None", "b", "None"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "end", "code", "message"),
+    [
+        (1, "", 141, b""),
+        (100_000, "", 141, b""),
+        (1, "; sys.exit(3)", 3, b""),
+        (1, "; raise InputError('a: found no b')", 1, b"error: a: found no b\n"),
+    ],
+)
+def test_a_pipe_that_reads_no_further_ends_the_command_quietly(lines, end, code, message):
+    program = (
+        "import sys\nfrom common.command_line import run_commands\nfrom common.errors import InputError\n"
+        f"def command():\n    sys.stdin.read(); print('line\\n' * {lines}){end}\nrun_commands(command, [])"
+    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONUNBUFFERED": ""}, **pipes
+    ) as process:
+        process.stdout.close()
+        process.stdin.close()
+        assert (process.stderr.read(), process.wait()) == (message, code)

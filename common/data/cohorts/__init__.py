@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .kits import kits_datalist
     from .lgg import lgg_datalist
     from .lidc import lidc_datalist
+    from .near_duplicates import near_duplicates_datalist
     from .npz import npz_datalist
     from .nsclc import nsclc_datalist
     from .oasis import oasis_datalist
@@ -32,6 +33,7 @@ __all__ = [
     "kits_datalist",
     "lgg_datalist",
     "lidc_datalist",
+    "near_duplicates_datalist",
     "npz_datalist",
     "nsclc_datalist",
     "oasis_datalist",

@@ -17,13 +17,13 @@ from ...errors import InputError
 from ...files import write_atomically
 from ...images.read import read_image
 from ...images.stored_image import UnreadableImageError
-from ...programs import command_of
+from ..near_duplicates import joined_subjects
 from .collect import existing_folder, missing_files, read_table, write_cohort
 
 __all__ = ["busi_datalist"]
 
 CLASSES = ("benign", "malignant", "normal")
-LOOK_SAME = "lists images that look the same; give them one subject in the datalist, and one fold"
+ONE_SUBJECT = "%d images are %d subjects, as those that look the same share one; other frames of a lesion may not"
 UNPACKED = "Dataset_BUSI_with_GT"
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ def busi_datalist(
     becomes ``subject``, which folds, label fractions and intervals never split; ``case`` is the name of the image. Some
     groups contain images of two classes: errors of the collection.
 
-    Without the table, it reads the original download, ``<root>[/Dataset_BUSI_with_GT]/<class>/<class> (n).png``: each
-    image is a separate subject, and a warning is logged that near duplicates may be in two folds. If an image has
+    Without the table, it reads the original download, ``<root>[/Dataset_BUSI_with_GT]/<class>/<class> (n).png``: images
+    that look the same by the measure of ``doctor.py`` are one subject, named after the first of them. If an image has
     several masks (``_mask.png``, ``_mask_1.png``), their union is written to ``masks`` beside ``output``.
 
     Args:
@@ -71,8 +71,9 @@ def busi_datalist(
     unpacked = next((path for path in (root, root / UNPACKED) if (path / "benign").is_dir()), None)
     if unpacked is not None and not (root / "labels.csv").is_file():
         rows, problems = _as_unpacked(unpacked, Path(os.path.abspath(output)), classes)
-        check = f"{command_of('doctor')} {output} {LOOK_SAME}"
-        logger.warning("%s: near_duplicate_group is unknown; frames of one lesion may be in two folds: %s", root, check)
+        subjects = joined_subjects(rows)
+        rows = [{**row, "subject": subject} for row, subject in zip(rows, subjects, strict=True)]
+        logger.warning("%s: patients are unknown; %s", root, ONE_SUBJECT % (len(rows), len({*subjects})))
     else:
         rows, problems = _from_table(root, classes)
     there = [name for name in CLASSES if unpacked is None or (unpacked / name).is_dir()]

@@ -58,7 +58,7 @@ class Comparison(Stages):
 
     title = "comparison"
     training = "train"
-    rows: Sequence[FineTuning | Probe] = ()
+    rows: Sequence[Any] = ()
     encoders: Sequence[Encoder] = ()
     repetitions: Sequence[Repetition] = ()
 

@@ -15,14 +15,12 @@ from ...files import write_atomically
 from ...programs import command_of
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
-from .methods import Encoder, Probe
+from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
 from .read_methods import read_rows
 from .repetitions import Repetition, training_rows
 
 __all__ = ["LabelFractions"]
 
-#: The id of ``extract_features.yaml`` that extracts traditional features, without a network.
-TRADITIONAL = "traditional"
 STAGES = (PRETRAIN, "extract_features", "train", "evaluate")
 
 
@@ -44,7 +42,8 @@ class LabelFractions(Comparison):
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
-        methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``;
+        methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
+            the numbers of the mask's outline; ``mean:<row>:<row>...``, the mean of other rows' probabilities;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without
@@ -118,7 +117,8 @@ class LabelFractions(Comparison):
         rows = training_rows(self.datalist)
         self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
         self.rows = list(read_rows(self.configs, methods, self.modalities))
-        self.encoders = [row.start for row in self.rows if isinstance(row, Probe) and row.start]
+        self.probes = [row for row in self.rows if isinstance(row, Probe)]
+        self.encoders = [row.start for row in self.probes if row.start]
         self._check()
 
     def _shares(self, repetition: Repetition) -> Iterable[Share]:
@@ -134,33 +134,45 @@ class LabelFractions(Comparison):
         return Repetition(self.output_dir / f"seed{seed}", self.repetition.folds, seed, redealt=False)
 
     def _measurements(self) -> Iterable[Task]:
-        for row in self._of_radiomics():
+        for row in self._without_network():
             yield Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
 
     def _measure(self, row: Probe) -> None:
-        """Extract traditional features of the cohort with the bundle's ``extract_features.yaml``."""
+        """Extract features of the cohort that need no network with the bundle's ``extract_features.yaml``."""
         path = row.table(self.output_dir, None)
         if path.is_file():
             return
         cohort = self._cohort(self.repetition, self.repetition.folds[0], None)
-        folder = str(self.output_dir / "traditional")
+        folder = str(self.output_dir / row.measured)
         overlays = [self.configs.path(name) for name in row.overlays]
-        paths = {"traditional_table": str(path), "output_dir": folder}
-        self._run("extract_features", overlays, **cohort, **paths, run_id=TRADITIONAL)
+        paths = {f"{row.measured}_table": str(path), "output_dir": folder}
+        self._run("extract_features", overlays, **cohort, **paths, run_id=row.measured)
         if not path.is_file():
             raise InputError(f"{path}: not written, as PyRadiomics is missing; install it, or leave radiomics out")
 
+    def _inputs(self, row: Any, share: Share, fold: int) -> tuple[Path, ...]:
+        if isinstance(row, Mean):
+            return tuple(self._made_by(each, share, fold) for each in row.rows)
+        return super()._inputs(row, share, fold)
+
     def _do(self, row: Any, share: Share, fold: int) -> None:
-        if not isinstance(row, Probe):
-            super()._do(row, share, fold)
-            return
         path = row.predictions(share.root, fold)
-        if path.is_file():
+        if isinstance(row, FineTuning):
+            super()._do(row, share, fold)
+        elif path.is_file():
             return
+        elif isinstance(row, Mean):
+            from ..row_means import mean_of_rows  # here and below, as --help needs no pandas
+
+            write_atomically(path, csv_text(mean_of_rows([each.predictions(share.root, fold) for each in row.rows])))
+        else:
+            self._probe(row, share, fold, path)
+
+    def _probe(self, row: Probe, share: Share, fold: int, path: Path) -> None:
         root = share.repetition.output_dir if row.start else self.output_dir
         table = row.table(root, None if self.one_encoder and row.start else fold)
-        correlation = None if row.start else self.max_correlation
-        from .label_probe import predict_held_out  # here and below, as --help needs no scikit-learn
+        correlation = self.max_correlation if row.measured == TRADITIONAL and not row.start else None
+        from .label_probe import predict_held_out
 
         found = predict_held_out(
             table,
@@ -183,6 +195,7 @@ class LabelFractions(Comparison):
         from ..predictions import read_predictions
         from ..reports.label_fraction_figure import label_fraction_figure
         from ..reports.label_fraction_table import label_fraction_notes, write_label_fraction_table
+        from ..reports.outline_notes import outline_notes
         from ..reports.report import write_report
 
         report = self.output_dir / "report"
@@ -193,8 +206,10 @@ class LabelFractions(Comparison):
         table = pd.concat(tables, ignore_index=True)
         table = table[table["seed"].isin(self.seeds) & table["fold"].isin(self.repetition.folds)]
         pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
-        probed = [row.name for row in self.rows if isinstance(row, Probe)]
+        probed = [row.name for row in self.probes]
         notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
+        for row in (row for row in self._without_network() if row.measured != TRADITIONAL):
+            notes += outline_notes(row.table(self.output_dir, None), self.repetition.folds, self.resamples)
         classes = class_names(self.datalist)
         summary = write_report(table, report, classes=classes, notes=notes, resamples=self.resamples)
         baselines = {row.name for row in self.rows} - set(pretrained)
@@ -231,9 +246,11 @@ class LabelFractions(Comparison):
         unknown = list(self._unknown_ids(STAGES))
         problems += [*self._wrong_folds(), *unknown]
         problems += self._repeated([row.name for row in self.rows])
-        measures = TRADITIONAL in self.configs.ids("extract_features")
-        if self._of_radiomics() and not measures:
-            problems.append(f"radiomics: extract_features.yaml has no {TRADITIONAL}; leave radiomics out")
+        ids = self.configs.ids("extract_features")
+        for row in self._without_network():
+            if row.measured not in ids:
+                name = row.folder.split("+")[0]
+                problems.append(f"{name}: extract_features.yaml has no {row.measured}; leave {name} out")
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
         self._check_weights(self.trained)
@@ -246,5 +263,5 @@ class LabelFractions(Comparison):
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
             yield f"fold: found {list(self.repetition.folds)}; expected of {known}, those of labelled subjects"
 
-    def _of_radiomics(self) -> list[Probe]:
-        return [row for row in self.rows if isinstance(row, Probe) and not row.start]
+    def _without_network(self) -> list[Probe]:
+        return [row for row in self.probes if not row.start]

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MODALITY", "Encoder", "FineTuning", "Probe", "part_name"]
+__all__ = ["MODALITY", "TRADITIONAL", "Encoder", "FineTuning", "Mean", "Probe", "part_name"]
 
 MODALITY = "{modality}"
+#: The id of ``extract_features.yaml`` that measures traditional features, without a network.
+TRADITIONAL = "traditional"
 
 
 def part_name(fold: int | str | None) -> str:
@@ -107,17 +109,37 @@ class Probe(_Row):
     Args:
         name: name of the row.
         folder: output folder.
-        start: frozen encoder; ``None`` for traditional features.
+        start: frozen encoder; ``None`` for features without a network.
         modality: modality of the features, if there is a table for each.
-        overlays: overlays of ``extract_features.yaml`` for traditional features.
+        overlays: overlays of ``extract_features.yaml`` for features without a network.
+        measured: id of ``extract_features.yaml`` that measures features without a network.
     """
 
     start: Encoder | None = None
     modality: str | None = None
     overlays: tuple[str, ...] = ()
+    measured: str = TRADITIONAL
 
     def table(self, root: Path, fold: int | None) -> Path:
         """Features of all subjects, by the encoder trained without ``fold``."""
         if self.start:
             return Path(self.start.table(root, fold, self.modality or ""))
-        return root / f"{'+'.join(['traditional', *self.overlays])}.csv"
+        return root / f"{'+'.join([self.measured, *self.overlays])}.csv"
+
+
+@dataclass(frozen=True)
+class Mean(_Row):
+    """A row whose probabilities are the mean of those of other rows (ours).
+
+    Args:
+        name: name of the row.
+        folder: output folder.
+        rows: the other rows.
+    """
+
+    rows: tuple[FineTuning | Probe, ...]
+
+    @property
+    def start(self) -> Encoder | None:
+        """The first of the other rows' pre-trained encoders."""
+        return next((row.start for row in self.rows if isinstance(row.start, Encoder)), None)

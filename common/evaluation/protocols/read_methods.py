@@ -8,14 +8,16 @@ from typing import Any
 
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
-from .methods import MODALITY, Encoder, FineTuning, Probe
+from .methods import MODALITY, TRADITIONAL, Encoder, FineTuning, Mean, Probe
 
-__all__ = ["PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
+__all__ = ["OUTLINE", "PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
 
 #: Method that is ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
-#: Row of traditional features alone; last part of rows with a frozen encoder.
-RADIOMICS, PROBE = "radiomics", "linear_probe"
+#: Rows without a network: of traditional features, and of the numbers of an outline.
+RADIOMICS, OUTLINE = "radiomics", "outline"
+#: Last part of rows with a frozen encoder; first part of means of rows.
+PROBE, MEAN = "linear_probe", "mean"
 STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
 
 
@@ -99,12 +101,15 @@ def read_fine_tunings(configs: BundleConfigs, texts: Sequence[str], modalities: 
             yield FineTuning(" + ".join([*names, modality]), f"{folder}/{modality}", start, tuple(overlays), modality)
 
 
-def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
+def read_rows(
+    configs: BundleConfigs, texts: Sequence[str], modalities: Sequence[str]
+) -> Iterator[FineTuning | Probe | Mean]:
     """Rows of a comparison over label fractions.
 
-    ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features,
-    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, both with overlays of
-    ``extract_features.yaml``; for others see :func:`read_fine_tunings`.
+    ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features, ``outline`` one of the numbers of
+    the mask's outline, ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with
+    overlays of ``extract_features.yaml``; ``mean:<row>:<row>...`` is the mean of other rows, which are read before it
+    unless they are rows already; for others see :func:`read_fine_tunings`.
 
     Args:
         configs: configs of the bundle.
@@ -112,18 +117,40 @@ def read_rows(configs: BundleConfigs, texts: Sequence[str], modalities: Sequence
         modalities: names of the cohort's modalities.
 
     Raises:
-        InputError: as :func:`read_fine_tunings`; a probe has no encoder.
+        InputError: as :func:`read_fine_tunings`; a probe has no encoder; a mean has one row.
     """
+    found: dict[str, list[FineTuning | Probe]] = {}
+
+    def rows_of(text: str) -> Iterator[FineTuning | Probe]:
+        """Rows that were not read before."""
+        if text not in found:
+            found[text] = list(_read_row(configs, text, modalities))
+            yield from found[text]
+
     for text in dict.fromkeys(texts):
-        start, *overlays = text.split("+")
-        if start == RADIOMICS:
-            configs.check_overlays("extract_features", overlays)
-            names = ["Radiomics", *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
-            yield Probe(" ".join(names), text, overlays=tuple(overlays))
-        elif overlays and overlays[-1] == PROBE:
-            yield from _probes(configs, start, overlays[:-1], modalities)
-        else:
-            yield from read_fine_tunings(configs, [text], modalities)
+        first, *members = text.split(":")
+        if first != MEAN:
+            yield from rows_of(text)
+            continue
+        if len(set(members)) < 2:
+            raise InputError(f"{text}: found {len(set(members))} rows to take the mean of; expected two or more")
+        for member in members:
+            yield from rows_of(member)
+        rows = tuple(row for member in members for row in found[member])
+        yield Mean(f"Mean of {', '.join(row.name for row in rows)}", text.replace(":", ","), rows)
+
+
+def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
+    start, *overlays = text.split("+")
+    if start in (RADIOMICS, OUTLINE):
+        configs.check_overlays("extract_features", overlays)
+        names = [start.capitalize(), *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
+        measured = OUTLINE if start == OUTLINE else TRADITIONAL
+        yield Probe(" ".join(names), text, overlays=tuple(overlays), measured=measured)
+    elif overlays and overlays[-1] == PROBE:
+        yield from _probes(configs, start, overlays[:-1], modalities)
+    else:
+        yield from read_fine_tunings(configs, [text], modalities)
 
 
 def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:

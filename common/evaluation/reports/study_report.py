@@ -33,7 +33,7 @@ from .study.tables import (
     method_rows,
     method_table,
 )
-from .study.verdict import Verdict, conclude
+from .study.verdict import BASELINES, Verdict, conclude
 from .study.worst_cases import Case, draw_cases, worst_cases
 
 __all__ = ["write_study_report"]
@@ -121,14 +121,10 @@ class _Page:
         }
         return write_atomically(self.folder / "report.html", rendered(context))
 
-    @property
-    def _budget(self) -> float | None:
-        return (self.study.plan.get("budget") or {}).get("seconds")
-
     def _warnings(self) -> list[str]:
         classes = dict(zip(self.outcome.subjects, self.outcome.labels.tolist(), strict=True))
         columns = confounders(classes, self.study.rows) if self.study.rows else []
-        return [*columns, *collapsed(self.curves, self._budget)]
+        return [*columns, *collapsed(self.curves, self.study.plan)]
 
     def _head(self) -> dict[str, Any]:
         study, verdict = self.study, self.verdict
@@ -202,7 +198,7 @@ class _Page:
     def _of_labels(self) -> Iterator[tuple[str, Path]]:
         if len(self.study.summary["fractions"]) < 2:
             return
-        baselines = [name for name, kind in self.study.kinds.items() if kind in ("radiomics", "scratch", "imagenet")]
+        baselines = [name for name, kind in self.study.kinds.items() if kind in BASELINES]
         for metric in ("auc", "balanced_accuracy"):
             path = self.files / f"label_efficiency_{metric}.svg"
             yield (

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.data.cohorts import near_duplicates_datalist
 from common.doctor import examine_datalist
-from common.doctor.datalist_images import near_duplicates
 
 
 def found(findings, level: str) -> dict[str, str]:
@@ -73,17 +73,12 @@ def test_the_same_image_of_two_subjects_in_different_folds_is_an_error(cohort):
     cohort.nifti("s5_t1.nii.gz", brighter)
     error = found(examine_datalist(cohort.save()), "error")["near-duplicates"]
     assert "1 pair of images of different subjects in different folds look the same: s0 and s5" in error
+    joined = cohort.folder / "datalist_joined.json"
+    assert f"scripts/make_datalist.py near_duplicates {cohort.path} {joined}" in error
+    near_duplicates_datalist(cohort.path, joined)
+    assert "none of different subjects" in found(examine_datalist(joined), "note")["near-duplicates"]
     cohort.rows[5]["fold"] = cohort.rows[0]["fold"]
     assert "in one fold" in found(examine_datalist(cohort.save()), "warning")["near-duplicates"]
-
-
-def test_near_duplicates_are_found_whatever_their_contrast_and_registered_images_are_none():
-    rng = np.random.default_rng(0)
-    organ = rng.normal(size=(32, 32)) * 3
-    pictures = organ + rng.normal(size=(12, 32, 32))
-    pictures[7] = 2.5 * pictures[3] + 10 + 0.05 * rng.normal(size=(32, 32))
-    assert near_duplicates(pictures) == [(3, 7)]
-    assert near_duplicates(np.array([pictures[0], pictures[0] * 2])) == [(0, 1)]
 
 
 def test_an_image_on_another_scale_is_a_warning(cohort):

@@ -90,6 +90,19 @@ def test_more_epochs_go_on_where_it_ended(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(again), strict=True))
 
 
+def test_what_a_killed_run_was_writing_is_removed_by_the_next_one(tmp_path, monkeypatch):
+    Run(tmp_path).go(epochs=1)
+    with monkeypatch.context() as changed:
+        changed.setattr(Path, "unlink", lambda *_, **__: None)  # neither temporary files nor the lock are removed
+        changed.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(StopError()))
+        with pytest.raises(StopError):
+            Run(tmp_path).go(epochs=2)
+    (tmp_path / ".0123456789ab-notes").touch()
+    assert [*tmp_path.glob(".*.checkpoint.pt")]
+    Run(tmp_path).go(epochs=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".0123456789ab-notes", "checkpoint.pt", "model.pt"]
+
+
 def test_resume_can_be_refused(tmp_path):
     Run(tmp_path).go()
     assert len(Run(tmp_path, resume=False).go().seen) == 12

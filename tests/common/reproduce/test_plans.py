@@ -6,11 +6,13 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.errors import InputError, OptionError
+from common.evaluation.statistics.metrics import bootstrap_metrics
 from common.reproduce import Paper, Reproduction
-from common.reproduce.complexity import multiply_adds
+from common.reproduce.complexity import LAYER_COSTS, multiply_adds
 from tests.common.reproduce.cohorts import COHORTS, write_cohort
 
 PAPERS = {bundle: Paper.of(bundle) for bundle in dict.fromkeys(bundle for bundle, _ in COHORTS)}
@@ -51,10 +53,20 @@ def test_each_row_is_a_method_that_a_run_makes_and_has_as_many_numbers_as_column
     made = {name: row_names(run) for name, run in plan.runs.items()}
     for row in exhibit.rows:
         run = row.run or next(iter(plan.runs))
-        for column in exhibit.columns:
+        for column in plan.request.exhibit.columns:
             name = row.set_of(cohort)
             assert (f"{name} ({column.modality})" if column.modality else name) in made[run], row.name
-        assert len(row.paper.get(cohort, ())) <= len(exhibit.columns)
+        assert len(row.paper.get(cohort, ())) <= len(plan.request.exhibit.columns)
+
+
+@pytest.mark.parametrize(("bundle", "key", "cohort"), EXHIBITS)
+def test_the_columns_of_a_cohort_are_metrics_of_as_many_classes_as_it_has(bundle, key, cohort):
+    exhibit = PAPERS[bundle].exhibits[key].of_cohort(cohort)
+    if exhibit.kind == "table" and cohort != "isbi":  # of classes
+        labels = np.arange(COHORTS[bundle, cohort][0])
+        known, _ = bootstrap_metrics(labels, labels, np.eye(len(labels)), resamples=1)
+        wanted = {metric for column in exhibit.columns for metric in column.metrics}
+        assert wanted and wanted <= {*known, *LAYER_COSTS}
 
 
 def row_names(run) -> set[str]:

@@ -42,3 +42,9 @@ def test_the_disk_holds_no_images_that_no_stage_keeps_there(table, methods, cach
     table = replace(table, plan=drawn)
     found = fit_plan(table, costs(table), 0.0, None, 0.0).estimate["disk_gb"]
     assert found == pytest.approx(images * 128**3 * 2 / 1e9 + 0.01, abs=0.006)
+
+
+def test_the_estimate_names_the_trainings_that_the_budget_has_shortened(table):
+    for seconds, shortened in ((1e6, []), (1.0, ["pretrain"])):  # a training of three epochs is the shortest
+        found = fit_plan(table, costs(table), 0.0, seconds, 0.0)
+        assert found.estimate["shortened"] == shortened and found.pretrain["max_epochs"] == 5 - 2 * len(shortened)

@@ -20,5 +20,5 @@ def test_a_study_without_the_packages_of_packaging_is_refused_before_anything_is
 
 
 def test_a_plan_says_why_radiomics_are_left_out(tmp_path):
-    text = describe_plan(tmp_path, plan(reasons={"methods": "as images have no mask"}))
-    assert "Left out: radiomics, as images have no mask." in text
+    text = describe_plan(tmp_path, plan(reasons={"methods": "outline and radiomics, as images have no mask"}))
+    assert "Left out: outline and radiomics, as images have no mask." in text

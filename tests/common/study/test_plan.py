@@ -84,6 +84,13 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
         ("final: {method: [se]}", "final: method: found ['se']; expected a row of methods, or null"),
         ("settings: {fold: 1}", "settings: fold: found one for all runs; expected none, as folds in plan.yaml"),
         ("train: {datalist: other.json}", "train: datalist: found one for all runs; expected none"),
+        ("settings: {seed: 1}", "settings: seed: found one for all runs; expected none, as seeds (--seeds) has"),
+        ("train: {label_fraction: 0.5}", "train: label_fraction: found one for all runs; expected none, as fractions"),
+        ("train: {validation_fraction: 2}", "train: validation_fraction: found 2; expected a number from 0 to 0.5"),
+        ("pretrain: {max_epochs: -1}", "pretrain: max_epochs: found -1; expected whole numbers from 1"),
+        ("settings: {optimizer#lr: -0.1}", "settings: optimizer#lr: found -0.1; expected 0 or more"),
+        ("fractions: [0.5, 2]", "fractions: found [0.5, 2]; expected more than 0, at most 1"),
+        ("seeds: [-1]", "seeds: found [-1]; expected whole numbers from 0"),
     ],
 )
 def test_a_bad_edit_is_one_line_with_the_entry(tmp_path, line, words):
@@ -92,6 +99,15 @@ def test_a_bad_edit_is_one_line_with_the_entry(tmp_path, line, words):
     with pytest.raises(InputError) as error:
         read_plan(tmp_path)
     assert str(error.value).splitlines() == [f"{path}: 1 problem", f"  {words}" + str(error.value).split(words)[1]]
+
+
+def test_a_seed_of_the_pre_trainings_alone_and_one_of_a_segmentation_are_accepted(tmp_path):
+    for changes in ({"pretrain": {"seed": 1}}, {"settings": {"seed": 1}, "task": "segmentation"}):
+        write_plan(tmp_path, plan(**changes))
+        assert read_plan(tmp_path).task == changes.get("task", "classification")
+    write_plan(tmp_path, plan(pretrain={"seed": 1}, vary_pretraining=True))
+    with pytest.raises(InputError, match="pretrain: seed: found one for all runs; expected none, as vary_pretraining"):
+        read_plan(tmp_path)
 
 
 def test_an_entry_that_is_pasted_below_the_one_that_is_there_is_refused_as_yaml_takes_the_last(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from common.errors import InputError
 from common.evaluation.protocols.stages import Stages
 from common.study import Study, Wishes
-from common.study.finish import calibrate
+from common.study.finish import calibrate, training_settings
 from common.study.journal import Journal
 from common.study.plan import Plan, read_plan, write_plan
 from tests.common.evaluation.protocols.fake_labels import write_cohort, write_label_bundle
@@ -59,6 +59,7 @@ def killer(monkeypatch):
     monkeypatch.setattr("common.evaluation.reports.study_report.write_study_report", page)
     monkeypatch.setattr("common.study.finishing.package", package)
     monkeypatch.setattr("common.study.finishing.calibrate", lambda *_: (None, "at chance"))
+    monkeypatch.setattr("common.study.finishing.check_weights", lambda archive, weights: weights.stat())
     monkeypatch.setattr("common.study.finishing.try_archive", lambda *_: [{"label": 0, "predicted": 0}])
     return Killer(monkeypatch)
 
@@ -200,13 +201,20 @@ def test_settings_that_are_edited_after_the_comparison_are_refused_and_what_chan
     study = start("study")
     study.finish()
     plan, done = read_plan(study.folder), outcome(study)
-    write_plan(study.folder, replace(plan, train={"label_seed": 7}))
+    write_plan(study.folder, replace(plan, pretrain={"seed": 7}))
     for step in (study.compare, study.conclude, study.finish):
-        with pytest.raises(InputError, match=r"from another comparison: train .* \(now {'label_seed': 7}\)"):
+        with pytest.raises(InputError, match=r"from another comparison: pretrain .* \(now {'seed': 7}\)"):
             step()
     assert outcome(study) == done
     write_plan(study.folder, replace(plan, final={"kind": "all", "method": "scratch+cgc"}))
     assert study.compare().is_file()
+
+
+def test_the_final_training_has_the_first_seed_of_the_plan(start):
+    for seeds, varied, stages in (([3, 0], False, ["train"]), ([3], True, ["pretrain", "train"]), ([0, 3], True, [])):
+        study = start(f"study{seeds}{varied}", seeds=seeds, vary_pretraining=varied)
+        found = training_settings(study.folder, read_plan(study.folder), "simsiam+cgc").of_stage
+        assert {stage: ids["seed"] for stage, ids in found.items() if "seed" in ids} == dict.fromkeys(stages, 3)
 
 
 def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):

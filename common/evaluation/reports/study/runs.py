@@ -57,12 +57,12 @@ def _names(record: Mapping[str, Any]) -> dict[str, str]:
     return names
 
 
-def collapsed(curves: pd.DataFrame, budget: float | None = None) -> list[str]:
+def collapsed(curves: pd.DataFrame, plan: Mapping[str, Any] | None = None) -> list[str]:
     """A line for each pre-training whose last epoch is beyond a bound of the collapse monitor, and what to try.
 
     Args:
         curves: result of :func:`read_curves`.
-        budget: seconds of the study's budget, to which its epochs were fitted; ``None`` without one.
+        plan: content of the study's ``plan.yaml``, whose budget may have shortened the pre-trainings.
     """
     found: list[str] = []
     remedies: dict[str, None] = {}
@@ -76,7 +76,7 @@ def collapsed(curves: pd.DataFrame, budget: float | None = None) -> list[str]:
             found.append(f"{run}: the features span few dimensions (effective rank {last['effective_rank']:.1f})")
         elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN:
             found.append(f"{run}: images hardly find their second view (rank {last['own_key_rank']:.2f}, chance 0.5)")
-            remedy = _longer(rows, budget)
+            remedy = _longer(rows, _limiting_budget(plan or {}))
         else:
             continue
         remedies[remedy] = None
@@ -92,6 +92,12 @@ def _calmer(rows: pd.DataFrame) -> str:
         f"To try against a collapse: a learning rate of {lower}, or larger batches. Repeat the command with "
         f'--pretrain "{{learning_rate: {value}}}" and another --output_dir'
     )
+
+
+def _limiting_budget(plan: Mapping[str, Any]) -> float | None:
+    """Seconds of the budget that has shortened the pre-trainings; ``None`` if none has."""
+    shortened = (plan.get("estimate") or {}).get("shortened", ["pretrain"])  # plans of earlier versions do not say
+    return (plan.get("budget") or {}).get("seconds") if "pretrain" in shortened else None
 
 
 def _longer(rows: pd.DataFrame, budget: float | None) -> str:

@@ -89,7 +89,7 @@ class _Page:
         title = self.titles[self.metric]
         context: dict[str, Any] = {
             **self._head(),
-            "warnings": collapsed(self.curves, (self.plan.get("budget") or {}).get("seconds")),
+            "warnings": collapsed(self.curves, self.plan),
             "settings": settings_box(self.plan, self.summary, list(self.values), self.compare),
             "flow": _flow(self.plan, self.rows, [str(name) for name in own.index], self.summary),
             "datalist": self.rows,

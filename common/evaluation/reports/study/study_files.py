@@ -62,7 +62,7 @@ class StudyFiles:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kind of each method, as far as known: radiomics, scratch, imagenet, pretrained or probe."""
+        """Kind of each method, as far as known: outline, radiomics, scratch, imagenet, pretrained or probe."""
         known = {row["name"]: row["kind"] for row in self.record.get("rows", ())}
         return {name: known.get(name) or _kind_of(name) for name in self.outcomes}
 
@@ -192,6 +192,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def _kind_of(name: str) -> str:
     """Kind of a method by the names that the comparisons give."""
     lower = name.lower()
+    if lower == "outline":
+        return lower
     if "radiomics" in lower:
         return "radiomics"
     if lower.startswith(("supervised", "scratch")):

@@ -11,10 +11,10 @@ import numpy as np
 from ...statistics.metrics import Estimate
 from .judged import MAJORITY, Difference, Judged
 
-__all__ = ["Verdict", "conclude", "simplest_baseline"]
+__all__ = ["BASELINES", "Verdict", "conclude", "simplest_baseline"]
 
 #: Kinds of methods from the simplest one on; pre-trained ones are no baselines.
-BASELINES = ("radiomics", "scratch", "imagenet")
+BASELINES = ("outline", "radiomics", "scratch", "imagenet")
 SHOWN = 4  # methods by name in a sentence
 
 
@@ -36,7 +36,7 @@ class Verdict:
 
 
 def simplest_baseline(kinds: Mapping[str, str], method: str | None = None) -> str | None:
-    """The simplest method without pre-training, other than ``method``: radiomics, then scratch, then ImageNet.
+    """The simplest method without pre-training, other than ``method``: outline, radiomics, scratch, ImageNet.
 
     Args:
         kinds: kind of each method by name.
@@ -54,7 +54,7 @@ def conclude(
     Args:
         judged: metrics of all methods.
         summary: content of ``metrics.json``.
-        kinds: kind of each method by name: radiomics, scratch, imagenet, pretrained or probe.
+        kinds: kind of each method by name: outline, radiomics, scratch, imagenet, pretrained or probe.
         chosen: chosen method; default: the one with the largest AUC.
     """
     method = chosen if chosen in judged.methods else judged.best("auc")

@@ -35,11 +35,12 @@ def nifti(path: Path, mask: bool = False, affine: np.ndarray | None = None) -> N
 
 
 @pytest.mark.parametrize("inner", ["", "Dataset_BUSI_with_GT"])
-def test_busi_in_colour_png_with_several_masks(tmp_path, inner):
+def test_busi_in_colour_png_with_several_masks_and_a_near_duplicate(tmp_path, inner):
     root = tmp_path / "busi"
     for name in ("benign", "malignant", "normal"):
         for number in range(1, 4):
-            pixels = RNG.integers(0, 255, (20, 24), dtype=np.uint8)
+            if (name, number) != ("malignant", 2):
+                pixels = RNG.integers(0, 255, (20, 24), dtype=np.uint8)
             picture(root / inner / name / f"{name} ({number}).png", pixels, "RGB")
             mask = np.zeros((20, 24), np.uint8)
             mask[2:6, 3:9] = 255
@@ -49,7 +50,9 @@ def test_busi_in_colour_png_with_several_masks(tmp_path, inner):
     picture(root / inner / "benign" / "benign (2)_mask_1.png", second)
     path = busi_datalist(root, tmp_path / "out" / "busi.json", num_folds=2)
     rows = rows_of(path, spatial_dims=2, mask="required", label="required")
-    assert [row["subject"] for row in rows] == [f"{n} ({i})" for n in ("benign", "malignant") for i in (1, 2, 3)]
+    images = [f"{n} ({i})" for n in ("benign", "malignant") for i in (1, 2, 3)]
+    assert [row["case"] for row in rows] == images
+    assert [row["subject"] for row in rows] == [*images[:4], images[3], images[5]]
     areas = [(read_image(row["mask"]).voxels > 0).sum() for row in rows]
     assert areas == [24, 64, 24, 24, 24, 24]
 

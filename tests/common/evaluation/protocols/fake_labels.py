@@ -26,8 +26,12 @@ def write_label_bundle(folder: Path) -> Path:
         ],
         "evaluate": [("fake.evaluate", "labels.evaluate")],
         "extract_features": [
-            ("learnt_{modality}.csv", "learnt.csv\ntraditional_table: traditional.csv\nview: both"),
+            (
+                "learnt_{modality}.csv",
+                "learnt.csv\ntraditional_table: traditional.csv\noutline_table: outline.csv\nview: both",
+            ),
             ("run:", "traditional: $labels.measure(datalist=@datalist, path=@traditional_table)\nrun:"),
+            ("run:", "outline: $labels.measure(datalist=@datalist, path=@outline_table)\nrun:"),
         ],
     }.items():
         text = (configs / f"{name}.yaml").read_text()

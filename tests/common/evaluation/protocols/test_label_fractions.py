@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
 from common.data import keep_label_fraction
 from common.errors import InputError
@@ -100,6 +100,24 @@ def test_the_traditional_features_are_measured_without_a_network_once_for_each_r
     assert not any("checkpoint" in overrides for _, overrides in measured)
     others = [o["write_traditional"] for stage, _, o in run.stages if stage == "extract_features" and "run_id" not in o]
     assert others == [False] * len(FOLDS)  # a row of learnt features needs no others
+
+
+def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_of_their_probabilities(start):
+    options = {"methods": ["mean:outline:simsiam+cgc", "outline"], "fractions": [1], "seeds": [0]}
+    run = start(**options)
+    report = run.run()
+    name = "Mean of Outline, SimSiam + CGC"
+    assert [row.name for row in run.rows] == ["Outline", "SimSiam + CGC", name]
+    measured = [Path(o["outline_table"]).name for _, _, o in run.stages if o.get("run_id") == "outline"]
+    assert measured == ["outline.csv"]
+    table = pd.read_csv(report.parent / "predictions.csv").pivot(index="subject", columns="set")
+    parts = table["probability_1"][["Outline", "SimSiam + CGC"]].mean(axis=1)
+    np.testing.assert_allclose(table["probability_1"][name], parts)
+    assert (table["prediction"][name] == (parts > 0.5)).all()
+    features = pd.read_csv(run.output_dir / "outline.csv")
+    alone = {name: roc_auc_score(features["label"], features[name]) for name in ("f0", "f1")}
+    best = max(alone, key=alone.get)
+    assert f"One number of the outline alone, without a label: AUC of {best} {alone[best]:.3f} (" in report.read_text()
 
 
 def test_all_methods_predict_the_same_subjects_at_every_fraction_and_seed(whole):
@@ -215,6 +233,8 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": ["simsiam+cmc+linear_probe"]}, "cmc: the bundle has no such config"),
         ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract.* does not have"),
         ({"methods": ["radiomics+single"]}, "single: sets fusion.*, which extract.* does not have"),
+        ({"methods": ["mean:radiomics:radiomics"]}, "mean:radiomics:radiomics: found 1 rows to take the mean of"),
+        ({"methods": ["mean:radiomics:mlc+cgc"]}, "mlc: no encoder to start from"),
         ({"methods": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
         ({"methods": []}, "methods: found none"),
         ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),

@@ -67,8 +67,10 @@ def test_a_pretraining_is_judged_by_its_last_epoch_and_a_training_never(last, li
     found = collapsed(curves)
     assert found[:1] == ([] if line is None else [f"se/fold0: {line}"]) and len(found) == 2 * len(found[:1])
     assert remedy in "".join(found[1:])
-    if "max_epochs" in remedy:  # a budget sets the epochs
-        assert "--budget 40m" in collapsed(curves, 1200.0)[1]
+    if "max_epochs" in remedy:  # a budget may have set the epochs
+        shortened = {"budget": {"seconds": 1200.0}, "estimate": {"shortened": ["pretrain", "train"]}}
+        assert "--budget 40m" in collapsed(curves, shortened)[1]
+        assert remedy in collapsed(curves, {**shortened, "estimate": {"shortened": ["train"]}})[1]
     assert collapsed(curves.iloc[::-1]) == [] and collapsed(curves.assign(pretraining=False)) == []
 
 

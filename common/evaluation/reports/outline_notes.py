@@ -1,0 +1,51 @@
+"""How well single numbers of an outline separate two classes, without any label."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from ...feature_table import feature_columns, read_table
+from ..statistics.metrics import Estimate, classification_metrics
+
+__all__ = ["outline_notes"]
+
+SHOWN = 3
+
+
+def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 2000) -> list[str]:
+    """A sentence with the AUC of the best single numbers, or none if there are not two classes.
+
+    The direction of each number is the better one, and the best of a dozen numbers are shown, so chance is slightly
+    above 0.5.
+
+    Args:
+        path: table of :func:`~common.radiomics.write_outline_table`.
+        folds: folds whose subjects are judged.
+        resamples: number of bootstrap samples of the subjects.
+    """
+    table = read_table(path)
+    table = table[table["fold"].isin(list(folds)) & table["label"].notna()]
+    subjects = table.groupby("subject", sort=False)
+    labels = subjects["label"].first().to_numpy(dtype=int)
+    if set(labels) != {0, 1}:
+        return []
+    numbers = subjects[feature_columns(table)].mean()
+    found = {name: _auc(labels, numbers[name].to_numpy(dtype=float), resamples) for name in numbers}
+    best = sorted(found, key=lambda name: -found[name].value)[:SHOWN]
+    shown = (f"{name.removeprefix('outline_')} {_text(found[name])}" for name in best)
+    return [f"One number of the outline alone, without a label: AUC of {', '.join(shown)}."]
+
+
+def _auc(labels: np.ndarray, numbers: np.ndarray, resamples: int) -> Estimate:
+    up, down = (
+        classification_metrics(labels, labels, np.eye(2)[labels], sign * numbers, resamples=resamples)["auc"]
+        for sign in (1.0, -1.0)
+    )
+    return max(up, down, key=lambda estimate: estimate.value)
+
+
+def _text(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.2f}-{estimate.high:.2f})"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import itertools
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial import ConvexHull
+
+from common.errors import InputError
+from common.radiomics import outline_numbers, write_outline_table
+
+
+def ball(radius: float, spacing: tuple[float, ...]) -> np.ndarray:
+    """A ball or disk of a radius in mm."""
+    reach = [int(radius / size) + 2 for size in spacing]
+    axes = np.meshgrid(*(np.arange(-r, r + 1) * size for r, size in zip(reach, spacing, strict=True)), indexing="ij")
+    return sum(axis**2 for axis in axes) <= radius**2
+
+
+def saved(path, voxels: np.ndarray, spacing=(1.0, 1.0, 1.0)) -> str:
+    nib.save(nib.Nifti1Image(voxels.astype(np.uint8), np.diag([*spacing, 1.0])), path)
+    return str(path)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 1.0), (1.0, 1.0, 1.0), (1.0, 0.5, 2.0)])
+def test_a_ball_has_its_volume_diameter_and_radius_and_is_round(spacing):
+    radius, found = 20.0, outline_numbers(ball(20.0, spacing), spacing)
+    volume = np.pi * radius**2 if len(spacing) == 2 else 4 / 3 * np.pi * radius**3
+    assert found["outline_LogVolume"] == pytest.approx(np.log(volume), abs=0.02)
+    assert found["outline_LogDiameter"] == pytest.approx(np.log(2 * radius), abs=0.06)
+    assert found["outline_LogInscribedRadius"] == pytest.approx(np.log(radius), abs=0.3)  # 1 % are deeper
+    assert 0.9 < found["outline_Solidity"] <= 1 and found["outline_Elongation"] == pytest.approx(1, abs=0.02)
+    assert ("outline_Flatness" in found) == (len(spacing) == 3) and found["outline_LogParts"] == 0
+
+
+def test_a_box_has_its_edges_whatever_the_spacing_and_place():
+    mask = np.zeros((20, 30, 12))
+    mask[3:13, 5:25, 2:7] = 4
+    found = outline_numbers(mask, (2.0, 1.0, 1.0))  # 20 x 20 x 5 mm
+    expected = {
+        "LogVolume": np.log(2000),
+        "LogDiameter": np.log(np.sqrt(400 + 400 + 25)),
+        "Solidity": 1,
+        "Extent": 1,
+        "Elongation": 1,
+        "Flatness": 5 / 20,
+        "LogAspect1": 0,
+        "LogAspect2": np.log(5 / 20),
+    }
+    assert {name: found[f"outline_{name}"] for name in expected} == pytest.approx(expected)
+
+
+def test_a_notch_lowers_solidity_and_a_second_part_counts_in_volume_and_parts_alone():
+    notched = np.array([[1, 1, 0], [1, 0, 0]])  # three squares, in a hull of three and a half
+    found = outline_numbers(notched, (1, 1))
+    assert found["outline_Solidity"] == pytest.approx(3 / 3.5) and found["outline_Extent"] == pytest.approx(3 / 4)
+    both = np.pad(notched, ((0, 0), (0, 3)))
+    both[0, 5] = 1
+    more = outline_numbers(both, (1, 1))
+    assert more["outline_Solidity"] == found["outline_Solidity"] and more["outline_LogParts"] == np.log(2)
+    assert more["outline_LogVolume"] == np.log(4)
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (7, 8, 9)])
+def test_the_hull_is_that_of_all_corners_of_all_voxels(shape):
+    mask = np.random.default_rng(0).random(shape) < 0.8  # one part
+    corners = (np.argwhere(mask)[:, None] + list(itertools.product((0, 1), repeat=len(shape)))).reshape(-1, len(shape))
+    found = outline_numbers(mask, np.ones(len(shape)))
+    assert found["outline_LogParts"] == 0
+    assert found["outline_Solidity"] == pytest.approx(mask.sum() / ConvexHull(corners).volume)
+
+
+def test_the_smallest_lesions_are_measured():
+    for shape in ((1, 1), (1, 3), (1, 1, 1), (1, 4, 2)):
+        assert np.isfinite(list(outline_numbers(np.ones(shape), np.ones(len(shape))).values())).all()
+
+
+def test_the_table_has_the_share_of_each_label_where_there_are_several(tmp_path):
+    volume = np.zeros((4, 4, 4))
+    volume[1:3, 1:3, 1:3] = 1
+    one = saved(tmp_path / "one.nii.gz", volume)
+    volume[1, 1, 1] = 4
+    two = saved(tmp_path / "two.nii.gz", volume)
+    rows = [{"subject": "a", "fold": 0, "label": 0, "mask": one}, {"subject": "b", "fold": 1, "label": 1, "mask": two}]
+    found = pd.read_csv(write_outline_table(rows, tmp_path / "outline.csv"))
+    assert found[["outline_Share1", "outline_Share4"]].to_numpy().tolist() == [[1, 0], [7 / 8, 1 / 8]]
+    assert found["subject"].tolist() == ["a", "b"] and found["outline_LogVolume"].tolist() == [np.log(8)] * 2
+    whole = pd.read_csv(write_outline_table(rows[:1], tmp_path / "outline.csv"))
+    assert not [name for name in whole if "Share" in name]
+    part = pd.read_csv(write_outline_table(rows[1:], tmp_path / "outline.csv", mask_label=4))
+    assert part["outline_LogVolume"].tolist() == [0] and not [name for name in part if "Share" in name]
+
+
+def test_shapes_are_their_own_masks_and_all_unusable_rows_are_listed(tmp_path):
+    shape = saved(tmp_path / "shape.nii.gz", np.pad(np.full((2, 2, 2), 255), 1))
+    grey = saved(tmp_path / "grey.nii.gz", np.arange(27).reshape(3, 3, 3))
+    empty = saved(tmp_path / "empty.nii.gz", np.zeros((3, 3, 3)))
+    good = {"subject": "a", "fold": 0, "label": 0, "image": shape}
+    found = pd.read_csv(write_outline_table([good, {**good, "image": [shape]}], tmp_path / "outline.csv", key="image"))
+    assert found["outline_LogVolume"].tolist() == [np.log(8)] * 2
+    with pytest.raises(InputError) as raised:
+        bad = [{"subject": "b", "image": grey}, {"subject": "c", "image": empty}, {"subject": "d"}]
+        write_outline_table([good, *bad], tmp_path / "outline.csv", key="image")
+    text = str(raised.value)
+    assert f"b: {grey}: found 27 values, expected a shape" in text and "d: None: found none, expected a file" in text
+    assert f"c: {empty}: found no voxel above 0" in text and "a: " not in text
