@@ -139,6 +139,7 @@ def _described(command: Command, method: str | None) -> Command:
     signature = inspect.Signature(sorted(parameters.values(), key=lambda each: each.kind))
 
     def described(*args: Any, **kwargs: Any) -> Any:
+        """The command, or the method of what it makes, with the arguments that were typed."""
         bound = signature.bind(*args, **kwargs)
         of_method = {name: bound.arguments.pop(name) for name in later if name in bound.arguments}
         result = command(*bound.args, **bound.kwargs)

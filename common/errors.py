@@ -69,6 +69,7 @@ def brief_input_errors() -> None:
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        """Print one line, or the traceback as before."""
         cause = root_cause(error)
         line = str(cause) if isinstance(cause, InputError) else disk_problem(cause)
         if not line or os.environ.get(TRACEBACK_VARIABLE):
@@ -88,6 +89,7 @@ def _log_no_input_errors() -> None:
     make = logging.getLogRecordFactory()
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        """Make a record, whose level is below all others where its error ends in one line."""
         record, error = make(*args, **kwargs), sys.exc_info()[1]
         theirs = record.levelno >= logging.ERROR and any(name in record.pathname for name in _ENGINES)
         if theirs and error is not None and not os.environ.get(TRACEBACK_VARIABLE):

@@ -34,6 +34,7 @@ def lazy_exports(package: str) -> Callable[[str], Any]:
     homes = {alias.name: f"{package}.{node.module}" for node in imports if node.level == 1 for alias in node.names}
 
     def get_export(name: str) -> Any:
+        """Import what the package exports under a name."""
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(homes[name]), name)

@@ -11,7 +11,7 @@ from .files import file_digest
 from .options import UNKNOWN, calling_parser, plain_value
 from .references import closure, is_plain, references
 
-__all__ = ["CONTENT", "IMAGES", "flat_settings", "identity_of", "resolved_value", "run_identity"]
+__all__ = ["CONTENT", "IMAGES", "WITHOUT_EFFECT", "flat_settings", "identity_of", "resolved_value", "run_identity"]
 
 #: Ids and arguments that do not change results: paths, the device, speed, memory, logs. ``network`` is ``network_def``
 #: on the device, ``scaling`` is an output.

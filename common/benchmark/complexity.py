@@ -114,6 +114,7 @@ _TIMES = ("forward", "forward+backward")
 def _forward(network: nn.Module, x: torch.Tensor) -> Callable[[int], None]:
     @torch.inference_mode()
     def do_steps(count: int) -> None:
+        """Forward passes."""
         network.eval()
         for _ in range(count):
             network(x)
@@ -123,6 +124,7 @@ def _forward(network: nn.Module, x: torch.Tensor) -> Callable[[int], None]:
 
 def _forward_backward(network: nn.Module, x: torch.Tensor) -> Callable[[int], None]:
     def do_steps(count: int) -> None:
+        """Forward and backward passes."""
         network.train()
         for _ in range(count):
             torch.autograd.grad(network(x).sum(), [x, *network.parameters()])

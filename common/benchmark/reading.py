@@ -79,6 +79,7 @@ def _reading(loader: LoadImage, paths: Sequence[str]) -> Callable[[int], None]:
     position = 0
 
     def read(steps: int) -> None:
+        """Read the next files in turn."""
         nonlocal position
         for _ in range(steps):
             loader(paths[position % len(paths)])

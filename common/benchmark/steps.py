@@ -67,6 +67,7 @@ class TrainerSteps:
         prepare, kept = self.trainer.prepare_batch, []
 
         def prepare_and_keep(*args: Any, **kwargs: Any) -> Any:
+            """Prepare a batch, and keep it."""
             kept.append(prepare(*args, **kwargs))
             return kept[-1]
 

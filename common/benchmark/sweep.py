@@ -71,6 +71,7 @@ class CpuLedger:
     def _entered(self, name: str, call: Callable) -> Callable:
         @wraps(call)
         def entered(*args: Any, **kwargs: Any) -> Any:
+            """The call, whose time counts for ``name``."""
             before = self._now
             if before == name or before in ALONE:
                 return call(*args, **kwargs)

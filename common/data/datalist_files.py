@@ -108,6 +108,7 @@ def _read_all(files: Sequence[tuple[str, bool]], content: bool, cache: FactsCach
     """Facts of each file, or its problem; new files in threads, as decompression releases the interpreter lock."""
 
     def read(path: str, is_mask: bool) -> ImageFacts | str:
+        """Facts of a file, or its problem."""
         if not os.path.exists(path):
             return (
                 f"found no such file; set --dataset_dir, or write the datalist anew with {command_of('make_datalist')}"

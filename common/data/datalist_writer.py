@@ -10,7 +10,7 @@ from typing import Any
 
 from ..files import write_atomically
 
-__all__ = ["PATH_KEYS", "portable_row", "write_datalist"]
+__all__ = ["absolute_row", "portable_row", "write_datalist"]
 
 PATH_KEYS = ("image", "mask", "label")
 
@@ -64,6 +64,7 @@ def portable_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """
 
     def portable(value: Any) -> Any:
+        """A path, or each of a list, relative to the folder if it is in it; other values as they are."""
         if value is None or isinstance(value, int):  # a missing modality; a class
             return value
         if isinstance(value, list | tuple):
@@ -72,3 +73,20 @@ def portable_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
         return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
 
     return {key: portable(value) if key in PATH_KEYS else value for key, value in row.items()}
+
+
+def absolute_row(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """A row whose paths are absolute.
+
+    Args:
+        row: row of a datalist.
+        base: folder to which its paths are relative.
+    """
+
+    def absolute(value: Any) -> Any:
+        """A path, or each of a list; other values as they are."""
+        if isinstance(value, list):
+            return [absolute(item) for item in value]
+        return os.path.abspath(base / value) if isinstance(value, str) else value
+
+    return {key: absolute(value) if key in PATH_KEYS else value for key, value in row.items()}

@@ -173,6 +173,7 @@ class DiskCacheDataset(PersistentDataset):
 
     def _name(self, row: Mapping[str, Any]) -> str:
         def digest(value: Any) -> Any:
+            """The content of a file in place of its path."""
             if isinstance(value, str):
                 return ["file", self._digests(value)]
             return [digest(item) for item in value] if isinstance(value, list) else value

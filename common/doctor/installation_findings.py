@@ -79,6 +79,7 @@ def _requirements() -> tuple[list[str], dict[str, list[str]]]:
         return _installed_requirements()
 
     def lines(section: str, option: str) -> list[str]:
+        """Requirements of an option of ``setup.cfg``."""
         return [line for line in parser.get(section, option, fallback="").splitlines() if line and line[0] not in "#;"]
 
     section = "options.extras_require"
@@ -91,6 +92,7 @@ def _installed_requirements() -> tuple[list[str], dict[str, list[str]]]:
     found = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
 
     def lines(extra: str) -> list[str]:
+        """Requirements of an extra."""
         chosen = [each for each in found if each.marker is None or each.marker.evaluate({"extra": extra})]
         return [f"{each.name}{each.specifier}" for each in chosen]
 

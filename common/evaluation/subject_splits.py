@@ -33,6 +33,7 @@ class SubjectSplits:
         """Indices of the training and of the test images, in ascending order, for each split."""
 
         def images(part: np.ndarray) -> np.ndarray:
+            """Places of the images of some subjects."""
             return np.flatnonzero(np.isin(self.subjects, self.names[part]))
 
         return [(images(train), images(test)) for train, test in splitter.split(self.names, self.classes)]

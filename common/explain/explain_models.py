@@ -96,6 +96,7 @@ class ExplainModels:
         hooked: dict[int, LayerCAM] = {}  # a network for several modalities is hooked once
 
         def cam(network: nn.Module) -> LayerCAM:
+            """The maps of a network, to which hooks are added once."""
             if id(network) not in hooked:
                 hooked[id(network)] = LayerCAM(network.eval(), target_layer)
             return hooked[id(network)]

@@ -171,6 +171,7 @@ def _absolute(row: dict[str, Any], base: Path) -> dict[str, Any]:
     """The fields that inference uses, with absolute paths."""
 
     def absolute(value: Any) -> Any:
+        """A path, or each of a list; other values as they are."""
         if isinstance(value, list):
             return [absolute(item) for item in value]
         return str((base / value).absolute()) if isinstance(value, str) else value

@@ -133,6 +133,7 @@ class BottleneckEncoder(nn.Module):
             return layer(x)
 
         def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
+            """Nothing for the first pass; statistics that stay for the one that is repeated."""
             return nullcontext(), _frozen_running_statistics(layer)
 
         return checkpoint(layer, x, use_reentrant=False, context_fn=contexts, preserve_rng_state=False)

@@ -77,6 +77,7 @@ def write_layers(request: Request) -> Path:
     sizes: dict[str, str] = {}
 
     def note(name: str, output: torch.Tensor) -> None:
+        """Keep the first shape of a layer's output."""
         sizes.setdefault(name, " x ".join(map(str, output.shape[1:])))
 
     hooks = [

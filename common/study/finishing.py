@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..data.datalist_writer import absolute_row
 from ..errors import InputError
 from .compare import comparison_of, measured_pace, watched_runs
 from .final_training import FinalTraining
@@ -25,7 +26,7 @@ from .finish import (
 from .plan import Plan
 from .progress import Watched, watching
 from .stage_table import CONSTANT
-from .trial import choose_cases, try_archive, try_hybrid
+from .trial import check_weights, choose_cases, try_archive, try_hybrid
 
 __all__ = ["finish"]
 
@@ -65,30 +66,21 @@ def _hand_on(study: Path, plan: Plan, method: str, training: FinalTraining | Non
     overlays = collect_weights(study, plan, method, training)
     metrics = write_metrics(study, plan, method)
     rows = json.loads((study / "datalist.json").read_text(encoding="utf-8"))["training"]
-    cases = choose_cases([_absolute(row, study) for row in rows])
+    cases = choose_cases([absolute_row(row, study) for row in rows])
     device, trial = str(plan.settings.get("device", "cpu")), study / FINAL / "trial"
     shutil.rmtree(trial, ignore_errors=True)  # of a model that was final before
     if plan.task == "segmentation":
-        from .segmenter import export_segmenter, try_segmenter
+        from .segmenter import TORCHSCRIPT, export_segmenter, try_segmenter
 
         settings = training or training_settings(study, plan, method)
         archive = export_segmenter(study / FINAL, settings, metrics)
+        check_weights(archive, study / FINAL / TORCHSCRIPT)
         return final_entry(study, plan, archive, try_segmenter(archive, cases, trial, device))
     calibration, uncalibrated = calibrate(study, plan, method)
     archive = package(study, plan, overlays, calibration, metrics)
+    check_weights(archive, (study / FINAL if training is None else training.folder) / "model.pt")
     if not cases:
         raise InputError(f"{study / 'datalist.json'}: no labelled case to try the archive on; expected some")
     run = try_hybrid if is_hybrid(archive) else try_archive
     tried = run(archive, cases, trial, device)
     return final_entry(study, plan, archive, tried, calibration, uncalibrated)
-
-
-def _absolute(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """A row with absolute paths of its files."""
-
-    def absolute(value: Any) -> Any:
-        if isinstance(value, list):
-            return [absolute(item) for item in value]
-        return str((base / value).absolute()) if isinstance(value, str) else value
-
-    return {key: absolute(value) if key in ("image", "mask", "label") else value for key, value in row.items()}

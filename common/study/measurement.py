@@ -178,6 +178,7 @@ def _time_steps(built: Any, device: Any, threads: int) -> dict[str, float]:
     marks: list[tuple[str, Moment]] = []
 
     def mark(what: str) -> None:
+        """Note the moment at which the device is done with a part."""
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         marks.append((what, moment()))
@@ -188,6 +189,7 @@ def _time_steps(built: Any, device: Any, threads: int) -> dict[str, float]:
     needed = 1 + max(STEPS, trainer.state.epoch_length or 1)  # the first one is not timed; an epoch ends in them
 
     def stop(engine: Any) -> None:
+        """End the training after the steps that are measured."""
         if engine.state.iteration >= needed:
             engine.terminate()
 
@@ -195,6 +197,7 @@ def _time_steps(built: Any, device: Any, threads: int) -> dict[str, float]:
     trainer.run()
 
     def passed(begin: Moment, end: Moment) -> float:
+        """Seconds between two moments without what other processes took."""
         # on a GPU the process waits for the device
         if device.type == "cuda":
             return end.wall - begin.wall

@@ -72,6 +72,7 @@ def cpu_seconds(name: str, arguments: Sequence[str]) -> float:
     """
 
     def used() -> float:
+        """CPU time of the child processes that have ended."""
         found = resource.getrusage(resource.RUSAGE_CHILDREN)
         return found.ru_utime + found.ru_stime
 

@@ -16,7 +16,7 @@ from ..files import write_atomically
 from ..images.read import read_image
 from .final_training import FinalTraining
 
-__all__ = ["export_segmenter", "try_segmenter"]
+__all__ = ["TORCHSCRIPT", "export_segmenter", "try_segmenter"]
 
 CONFIG, TORCHSCRIPT = "inference_segmentation.json", "segmenter.ts"  # that its export writes
 

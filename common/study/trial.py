@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import write_atomically
+from ..files import file_digest, write_atomically
 
-__all__ = ["choose_cases", "try_archive", "try_hybrid"]
+__all__ = ["check_weights", "choose_cases", "try_archive", "try_hybrid"]
 
 CASES = 5
 
@@ -29,6 +29,28 @@ def choose_cases(rows: Sequence[Mapping[str, Any]], number: int = CASES) -> list
     longest = max(map(len, by_class.values()), default=0)
     turns = [group[place] for place in range(longest) for _, group in sorted(by_class.items()) if place < len(group)]
     return turns[:number]
+
+
+def check_weights(archive: Path, weights: Path) -> None:
+    """Check that an archive was made of certain weights, by the hash in its provenance, which its manifest covers.
+
+    Args:
+        archive: archive of :func:`~common.study.finish.package` or :func:`~common.study.segmenter.export_segmenter`.
+        weights: file of the weights; packaging has compared each format with the network that they make.
+
+    Raises:
+        InputError: it was made of others.
+    """
+    from ..deploy.verification.archive import open_archive
+
+    with open_archive(archive) as unpacked:
+        origin = json.loads((unpacked / "docs/provenance.json").read_text(encoding="utf-8"))
+    found, expected = (origin.get("weights") or {}).get("sha256"), file_digest(weights, "sha256")
+    if found != expected:
+        raise InputError(
+            f"{archive}: made of weights with the hash {found}; expected {expected}, that of {weights}; start the same "
+            "command again"
+        )
 
 
 def try_archive(archive: Path, rows: Sequence[Mapping[str, Any]], folder: Path, device: str) -> list[dict[str, Any]]:

@@ -52,6 +52,7 @@ class DaskPool:
         found.set_running_or_notify_cancel()
 
         def finish(inner: Future) -> None:
+            """Pass the result or the error on."""
             error = None if inner.cancelled() else inner.exception()
             if inner.cancelled():
                 error = InputError(f"{name}: the scheduler was lost; start the same command again to continue")

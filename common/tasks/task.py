@@ -152,6 +152,7 @@ def _shown(bar: tqdm, running: Collection[Task]) -> Iterator[None]:
     interval = EVERY if bar.fp.isatty() else QUIET
 
     def show() -> None:
+        """Show what runs, with its epochs, until the end."""
         while True:
             names = [
                 f"{task.name}, epoch {done}" if (done := epochs_done(task.makes)) else task.name

@@ -69,9 +69,11 @@ def draw_boxes(shape: torch.Size, inside: bool, generator: torch.Generator) -> l
     """
 
     def number(low: int, high: int) -> int:
+        """A random whole number, both ends included."""
         return int(torch.randint(low, high + 1, (), generator=generator))
 
     def box() -> tuple[slice, ...]:
+        """A random box: small inside, large outside."""
         slices = []
         for length in shape:
             if inside:

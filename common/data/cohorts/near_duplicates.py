@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ...datalist_json import read_datalist
 from ...errors import InputError
 from ...files import write_atomically
-from ..datalist_writer import PATH_KEYS, portable_row
+from ..datalist_writer import absolute_row, portable_row
 from ..near_duplicates import MOST, joined_subjects
 from .collect import expect_choice
 
@@ -50,11 +50,11 @@ def near_duplicates_datalist(
     if problems := list(_problems(sections)):
         raise InputError.of_rows(str(datalist), problems)
     rows, number = [row for name in sections for row in sections[name]], len(sections.get("training", ()))
-    subjects = joined_subjects([_absolute(row, datalist.parent) for row in rows])
+    subjects = joined_subjects([absolute_row(row, datalist.parent) for row in rows])
     left_out = _like_tests(datalist, rows, subjects, number, incomplete)
     written = _with_subjects(rows, subjects)
     if output.parent != datalist.parent:
-        written = [portable_row(_absolute(row, datalist.parent), output.parent) for row in written]
+        written = [portable_row(absolute_row(row, datalist.parent), output.parent) for row in written]
     kept = [row for place, row in enumerate(written[:number]) if place not in left_out]
     content |= {name: kept if name == "training" else written[number:] for name in sections}
     if len(rows) > MOST:
@@ -88,15 +88,6 @@ def _problems(sections: Mapping[str, Sequence[Any]]) -> Iterator[str]:
             given = row if isinstance(row, Mapping) else {}
             if lacking := [key for key in ("image", "subject") if given.get(key) in (None, "", [])]:
                 yield f"{name}[{place}]: found no {' and no '.join(lacking)}, expected both; correct the row"
-
-
-def _absolute(row: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    def absolute(value: Any) -> Any:
-        if isinstance(value, list):
-            return [absolute(item) for item in value]
-        return os.path.normpath(base / value) if isinstance(value, str) else value
-
-    return {key: absolute(value) if key in PATH_KEYS else value for key, value in row.items()}
 
 
 def _with_subjects(rows: Sequence[Mapping[str, Any]], subjects: Sequence[Any]) -> list[dict[str, Any]]:

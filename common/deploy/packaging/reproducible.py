@@ -50,6 +50,7 @@ def _normalise(written: BytesIO, path: Path) -> None:
     numbers: dict[bytes, bytes] = {}
 
     def renumber(content: bytes) -> bytes:
+        """Numbers in the order of their appearance."""
         return _NUMBER.sub(lambda m: numbers.setdefault(m[0], b"___torch_mangle_%d" % len(numbers)), content)
 
     with replacing(path) as unfinished, zipfile.ZipFile(written) as source, zipfile.ZipFile(unfinished, "w") as target:

@@ -73,9 +73,11 @@ def _split(classifier: Classifier) -> tuple[Callable[[Any], Any], Callable[[Any]
     number = 1 + max(k for k, each in enumerate(preprocessing.transforms) if type(each).__name__ == _LOADER)
 
     def load(row: Any) -> Any:
+        """The row up to the image as loaded."""
         return preprocessing(row, end=number)
 
     def prepare(row: Any) -> torch.Tensor:
+        """The rest of the preprocessing."""
         return preprocessing(row, start=number)["image"]
 
     return load, prepare
@@ -88,15 +90,18 @@ def _contestants(
     batch = image[None].to(classifier.device)
 
     def study(steps: int) -> None:
+        """Preprocess and classify."""
         for _ in range(steps):
             classifier(prepare(dict(loaded)))
 
     def tensor(steps: int) -> None:
+        """Classify an image that is preprocessed."""
         for _ in range(steps):
             classifier(image)
 
     @torch.inference_mode()
     def network(steps: int) -> None:
+        """The network alone."""
         for _ in range(steps):
             classifier.network(batch)
 

@@ -43,6 +43,7 @@ def monitoring(host: str, port: int, health: Health, numbers: Numbers) -> Iterat
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            """Answer a request for the state or the numbers."""
             if self.path == "/health":
                 state = health()
                 self._answer(200 if state["status"] == "ok" else 503, "application/json", json.dumps(state).encode())
@@ -52,6 +53,7 @@ def monitoring(host: str, port: int, health: Health, numbers: Numbers) -> Iterat
                 self._answer(404, "text/plain", b"expected /health or /metrics\n")
 
         def _answer(self, code: int, kind: str, content: bytes) -> None:
+            """Send an answer with its headers."""
             self.send_response(code)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))

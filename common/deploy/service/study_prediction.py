@@ -70,6 +70,7 @@ def _classification(classifier: Classifier, output: Path, heat_map: bool) -> Pre
     own = output / model_name(classifier.model)
 
     def predict(images: Path) -> Path:
+        """Classify the study in a folder; the folder of its results."""
         cases, unreadable = find_cases(images, classifier)
         batch = predict_cases(classifier, cases, own, failed=unreadable, heat_map=heat_map, tables=False)
         _check_one(len(batch.results), batch.failed)
@@ -80,6 +81,7 @@ def _classification(classifier: Classifier, output: Path, heat_map: bool) -> Pre
 
 def _segmentation(segmenter: Segmenter, output: Path) -> Predict:
     def predict(images: Path) -> Path:
+        """Segment the study in a folder; the folder of its results."""
         written, failed = segment_studies(segmenter, images, output)
         _check_one(len(written), failed)
         return written[0].parent

@@ -127,6 +127,7 @@ def _mapped(file: BinaryIO) -> mmap.mmap | nullcontext[bytes]:
 
 def _of_folder(path: Path) -> _File:
     def chunks() -> Iterator[bytes]:
+        """Its bytes, without following a link or waiting for a pipe."""
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             while chunk := file.read(CHUNK):
                 yield chunk

@@ -59,10 +59,29 @@ class FittedProbe:
             is the decision function, one against the rest, ``[n, K]``.
         """
         with _expected_warnings():
-            scores = self.pipeline.decision_function(features)
-            if scores.ndim == 1:
-                scores = scores / np.linalg.norm(self.pipeline[-1].coef_) * (1 if positive == 1 else -1)
+            scores, norm = self.pipeline.decision_function(features), np.linalg.norm(self.pipeline[-1].coef_)
+            if norm == 0:  # nothing distinguishes subjects
+                scores = np.zeros_like(scores)
+            elif scores.ndim == 1:
+                scores = scores / norm * (1 if positive == 1 else -1)
             return self.pipeline.predict(features), scores, self.calibrated.predict_proba(features)
+
+
+class VaryingFeatures(VarianceThreshold):
+    """Drops constant features, but keeps them where all are constant, as those of a collapsed encoder."""
+
+    def fit(self, features: np.ndarray, y: np.ndarray | None = None) -> VaryingFeatures:
+        """Find the features that vary."""
+        if constant(features):
+            self.variances_ = np.full(features.shape[1], np.inf)
+            return self
+        return super().fit(features, y)
+
+
+def constant(features: np.ndarray) -> bool:
+    """Whether every feature has one value over all rows, shape ``[n, d]``, without those that are missing."""
+    spread = np.nanmax(features, axis=0, initial=-np.inf) - np.nanmin(features, axis=0, initial=np.inf)
+    return not (spread > 0).any()
 
 
 def linear_classifier(
@@ -83,7 +102,7 @@ def linear_classifier(
     """
     return make_pipeline(
         SimpleImputer(strategy="median"),  # drops features without any value, too
-        VarianceThreshold(),
+        VaryingFeatures(),
         StandardScaler(),
         *([] if select is None else [SelectKBest(f_classif, k=select)]),
         CLASSIFIERS[kind](C=c, class_weight=class_weight),
@@ -105,7 +124,8 @@ def fit_probe(
     """Choose the penalty on a part of the training subjects, then fit on all of them.
 
     "Within each fold, we employ 20% of training data to optimize the hyper-parameters" (Li et al. 2021, section 3). The
-    criterion is balanced accuracy (**ours**); ties are resolved in favour of the smallest penalty.
+    criterion is balanced accuracy (**ours**); ties are resolved in favour of the smallest penalty. Features that are
+    all constant give every subject the same score, and probabilities near the frequencies of the classes.
 
     Args:
         features: features of training images only, shape ``[n, d]``, float64, NaN for missing values.
@@ -119,15 +139,14 @@ def fit_probe(
         seed: random seed for the splits.
 
     Raises:
-        InputError: no feature varies, or a class has fewer than two subjects.
+        InputError: no feature has a value, or a class has fewer than two subjects.
     """
     splits = SubjectSplits(labels, subjects)
     counts = splits.counts
     if counts[counts > 0].min() < 2 or np.count_nonzero(counts) < 2:
         raise InputError(f"{counts.tolist()} training subjects per class; expected two or more of each")
-    spread = np.nanmax(features, axis=0, initial=-np.inf) - np.nanmin(features, axis=0, initial=np.inf)
-    if not (spread > 0).any():
-        raise InputError("every feature is constant over the training subjects (has the encoder collapsed?)")
+    if np.isnan(features).all():
+        raise InputError("no feature has a value in a training subject")
     with _expected_warnings():
         split = splits.of(StratifiedShuffleSplit(n_splits=1, test_size=validation_fraction, random_state=seed))[0]
         c = _choose_c(features, labels, sorted(c_grid), (classifier, class_weight, select), split)
@@ -158,9 +177,11 @@ def _choose_c(
 
 @contextmanager
 def _expected_warnings() -> Iterator[None]:
-    """Ignore warnings about features without values, which are dropped, and about classes missing in validation."""
+    """Ignore warnings about features without values or all constant, and about classes missing in validation."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Skipping features without any observed values")
         warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
         warnings.filterwarnings("ignore", message="k=.* is greater than n_features")  # all of them are kept
+        warnings.filterwarnings("ignore", message="Features .* are constant")  # kept where all are
+        warnings.filterwarnings("ignore", message="invalid value encountered", module="sklearn.feature_selection")
         yield

@@ -14,6 +14,7 @@ from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
 from ...files import file_digest, write_atomically
 from ...option_references import part_problem
+from ...run_identity import WITHOUT_EFFECT
 from ...tasks import Workers
 from .repetitions import modality_names, subjects_of
 
@@ -25,7 +26,7 @@ __all__ = ["ConfiguredStages"]
 #: Ids of the table of traditional features, and whether it is written, which not all bundles have.
 TRADITIONAL = ("traditional_table", "write_traditional")
 #: Settings that change no result, so that a comparison may go on with other values; a datalist's content counts.
-FREE = ("quiet", "device", "cache", "cache_dir", "cache_rate", "num_workers", "datalist", "report#figures")
+FREE = WITHOUT_EFFECT | {"datalist", "report#figures"}
 #: Settings of all stages that have them, unless others are given: preprocessed images are kept for the other stages,
 #: and the report of all runs has the figures.
 SHARED = {"cache": "both", "report#figures": False}

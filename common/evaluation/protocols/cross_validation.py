@@ -207,7 +207,10 @@ class CrossValidation(Comparison):
         tables = {row.name: row.table(first.output_dir, fold) for row in self.encoders if not row.modalities}
         if tables:
             path = report / "figures" / "feature_correlation.png"
-            feature_correlation_density(list(tables.values()), list(tables), path)
+            try:
+                feature_correlation_density(list(tables.values()), list(tables), path)
+            except InputError as error:  # of collapsed encoders, whose rows the report has all the same
+                logger.warning(f"{path}: not drawn: {error}")
         if self.sweep:
             ((parameter, values),) = self.sweep.items()
             summary = json.loads((report / "metrics.json").read_text())

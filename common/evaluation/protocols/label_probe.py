@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from ...errors import InputError, one_line
+from ...errors import InputError
 from ...feature_table import feature_columns, read_table
 from ...radiomics.scaling import FittedScaling, scaling_pipeline
 from ..subject_splits import SubjectSplits
+from .classifier import constant
 
 __all__ = ["C_GRID", "fit_few_labels", "predict_held_out"]
+
+logger = logging.getLogger(__name__)
 
 #: Penalties to choose from, ours: those of ``linear_probe.yaml``.
 C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -46,7 +50,7 @@ def predict_held_out(
         fraction: part of the labels, see :func:`~common.data.keep_label_fraction`.
         label_seed: random seed for the choice of that part.
         max_correlation: largest allowed correlation, see :class:`~common.radiomics.scaling.CorrelationFilter`.
-        scaling: JSON file for the fitted scaling.
+        scaling: JSON file for the fitted scaling, not written where every feature is constant.
 
     Returns:
         ``subject, row, fold, label, prediction, probability_0, ..., c``; the last is the penalty.
@@ -61,16 +65,20 @@ def predict_held_out(
     kept = [row["image"] for row in keep_label_fraction(training, fraction, label_seed)]
     held_out = images[images["fold"] == fold]
     known, unknown, labels = features.loc[kept], features.loc[held_out.index], images.loc[kept, "label"].to_numpy()
-    pipeline = scaling_pipeline(max_correlation)
-    try:
+    if constant(known.to_numpy()):
+        logger.warning(
+            f"{table}: every feature is constant over {len(labels)} labelled images; all are predicted alike"
+        )
+        scaled, others = (np.zeros((len(part), 1)) for part in (known, unknown))
+    else:
+        pipeline = scaling_pipeline(max_correlation)
         scaled = pipeline.fit_transform(known.to_numpy())
-    except ValueError as error:  # no feature is left
-        raise InputError(f"{table}: {one_line(error)} ({len(labels)} labelled images)") from error
-    fitted = FittedScaling.of(pipeline, list(features.columns))
-    if scaling is not None:
-        fitted.save(scaling)
+        fitted = FittedScaling.of(pipeline, list(features.columns))
+        others = fitted.transform(unknown)
+        if scaling is not None:
+            fitted.save(scaling)
     classifier = fit_few_labels(scaled, labels, images.loc[kept, "subject"].to_numpy(), seed=label_seed)
-    probabilities = classifier.predict_proba(fitted.transform(unknown))
+    probabilities = classifier.predict_proba(others)
     columns = {f"probability_{column}": values for column, values in enumerate(probabilities.T)}
     found = held_out.reset_index(drop=True)
     return found.assign(prediction=probabilities.argmax(1), **columns, c=classifier.C)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,13 @@ from ...errors import InputError
 from ..fold_files import FOLD, SEED
 from ..predictions import read_predictions
 from ..reports.report import write_report
-from .classifier import CLASSIFIERS, fit_probe
+from .classifier import CLASSIFIERS, constant, fit_probe
 from .feature_sets import FeatureSets
 from .probe_notes import probe_notes
 
 __all__ = ["LinearProbe"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class LinearProbe:
         }
         self.select = dict(select or {})
         self.transductive, self.shuffle_labels = transductive, shuffle_labels
+        self.collapsed: dict[str, set[int]] = {}
         self.resamples, self.figures = resamples, figures
         self.num_workers, self.progress = num_workers, progress
         self._check()
@@ -123,8 +127,11 @@ class LinearProbe:
             The content of ``metrics.json``.
         """
         others = [read_predictions(source, name) for name, source in self.extra_predictions.items()]
+        predictions = pd.concat([*self._fit_all(), *others], ignore_index=True)
+        for note in self._collapsed():
+            logger.warning(note)
         return write_report(
-            pd.concat([*self._fit_all(), *others], ignore_index=True),
+            predictions,
             self.output_dir,
             classes=self.classes,
             positive=self.positive,
@@ -222,6 +229,8 @@ class LinearProbe:
         sets = self.sets[job.seed]
         features, labels = sets.features(job.name, job.fold), sets.cohort["label"].to_numpy()
         held_out = np.flatnonzero(sets.cohort["fold"] == job.fold)
+        if constant(features[training]):
+            self.collapsed.setdefault(job.name, set()).add(job.fold)
         targets = labels[training]
         if self.shuffle_labels:
             targets = np.random.default_rng([job.seed, job.fold]).permutation(targets)
@@ -242,16 +251,24 @@ class LinearProbe:
         """Feature sets of one encoder per fold."""
         return [name for name in self.names if next(iter(self.sets.values())).per_fold(name)]
 
+    def _collapsed(self) -> list[str]:
+        return [
+            f"{name}: every feature is constant over the training subjects without fold "
+            f"{', '.join(map(str, sorted(folds)))}, so that it predicts there as if by chance (a collapsed encoder?)."
+            for name, folds in self.collapsed.items()
+        ]
+
     def _notes(self) -> list[str]:
         if not self.sets:
             return ["Pre-training was **transductive**."] if self.transductive else []
         per_fold = self._per_fold()
-        chosen = [
+        notes = self._collapsed()
+        notes += [
             f"{name}: the {number} features with the largest F of an analysis of variance over classes, chosen on the "
             "training subjects of each fold."
             for name, number in self.select.items()
         ]
-        return chosen + probe_notes(
+        return notes + probe_notes(
             per_fold,
             [name for name in self.names if name not in per_fold],
             transductive=self.transductive,

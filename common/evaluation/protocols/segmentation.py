@@ -115,6 +115,15 @@ class Segmentation(Comparison):
         if self.submission:
             yield from self._submissions()
 
+    def _check_stages(self) -> None:
+        """Check the masks of further raters too, which are read after the first training otherwise."""
+        super()._check_stages()
+        row, fold = self.rows[0], self.repetition.folds[0]
+        for rater, path in self.raters.items():
+            if not all(self._table_of(row, fold, rater).is_file() for row in self.rows):
+                overlays = [self.configs.path(name) for name in row.overlays]
+                self._check_run(f"rater {rater}", TRAINING, overlays, fold=fold, datalist=str(path))
+
     def _submissions(self) -> Iterator[Task]:
         """Networks of all subjects, and their masks of the test set."""
         if not self.one_encoder:

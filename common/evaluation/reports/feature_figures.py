@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from ...feature_table import feature_columns, read_table
 from ...plotting import WIDTH, figure, line_style
 
 __all__ = ["correlations", "feature_correlation_density", "parameter_sweep", "sweep_figure"]
+
+logger = logging.getLogger(__name__)
 
 
 def correlations(features: np.ndarray) -> np.ndarray:
@@ -44,12 +47,15 @@ def feature_correlation_density(
         path: path of the PNG file.
 
     Returns:
-        Mean absolute coefficient of each table.
+        Mean absolute coefficient of each table; one with fewer than two features that vary is left out with a warning.
 
     Raises:
-        InputError: a table has fewer than two features that vary.
+        InputError: all tables are.
     """
-    found = {name: _matrix(table, name) for table, name in zip(tables, names, strict=True)}
+    matrices = {name: _matrix(table, name) for table, name in zip(tables, names, strict=True)}
+    found = {name: matrix for name, matrix in matrices.items() if matrix is not None}
+    if not found:
+        raise InputError(f"{', '.join(names)}: fewer than two features vary; expected two or more to correlate")
     edges = np.linspace(-1, 1, 81)
     means = {}
     width, narrow = max(WIDTH, 3.2 * len(found)), len(found) > 2
@@ -132,12 +138,13 @@ def sweep_figure(
     return parameter_sweep(values, points, parameter, path)
 
 
-def _matrix(table: pd.DataFrame | str | Path, name: str) -> np.ndarray:
+def _matrix(table: pd.DataFrame | str | Path, name: str) -> np.ndarray | None:
     table = table if isinstance(table, pd.DataFrame) else read_table(table)
     values = table[feature_columns(table)].dropna().to_numpy(dtype=float)
     varying = int((values.std(0) > 0).sum()) if len(values) > 1 else 0
     if varying < 2:
-        raise InputError(f"{name}: {varying} features vary over {len(values)} complete subjects; expected two or more")
+        logger.warning(f"{name}: {varying} features vary over {len(values)} complete subjects: left out of the figure")
+        return None
     return correlations(values)
 
 

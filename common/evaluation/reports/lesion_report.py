@@ -66,6 +66,7 @@ def write_lesion_report(
             raise InputError(f"{name}: found other subjects than {first} has, such as {listed}; expected the same")
 
     def estimates(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+        """Estimates of a table as plain values."""
         found = summarise_lesions(table, resamples=resamples, confidence=confidence, seed=seed)
         return {key: asdict(value) for key, value in found.items()}
 

@@ -35,6 +35,7 @@ def fit_temperature(labels: Sequence[int] | np.ndarray, probabilities: np.ndarra
     """
 
     def loss(log_temperature: float) -> float:
+        """Mean loss at a temperature."""
         return float(losses_over(labels, probabilities, [log_temperature])[:, 0].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=LOG_BOUNDS, method="bounded", options={"xatol": 1e-6}).x))

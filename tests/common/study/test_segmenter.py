@@ -18,6 +18,7 @@ from common.deploy.verification.release import check_release
 from common.deploy.verification.scan import scan_folder
 from common.errors import InputError
 from common.study.segmenter import _scores, export_segmenter
+from common.study.trial import check_weights
 
 BUNDLE = Path(__file__).parents[3] / "bundles/mlsscl_3d"
 
@@ -40,6 +41,9 @@ def test_the_archive_is_taken_by_those_who_accept_no_code_and_has_the_scores_of_
     assert metadata["name"] == "Segmenter of anterior, posterior"
     assert metadata["eval_metrics"] == {"held_out_subjects": 12, "dice": 0.8123}
     assert metadata["task"].endswith("by a 3D U-Net: MLSSCL")
+    check_weights(archive, tmp_path / "segmenter.ts")
+    with pytest.raises(InputError, match=r"made of weights with the hash \w{64}; expected \w{64}, that of .*metrics"):
+        check_weights(archive, metrics)
 
 
 def test_the_dice_of_a_case_is_that_of_its_own_subject(tmp_path):

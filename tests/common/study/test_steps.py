@@ -59,6 +59,7 @@ def killer(monkeypatch):
     monkeypatch.setattr("common.evaluation.reports.study_report.write_study_report", page)
     monkeypatch.setattr("common.study.finishing.package", package)
     monkeypatch.setattr("common.study.finishing.calibrate", lambda *_: (None, "at chance"))
+    monkeypatch.setattr("common.study.finishing.check_weights", lambda archive, weights: weights.stat())
     monkeypatch.setattr("common.study.finishing.try_archive", lambda *_: [{"label": 0, "predicted": 0}])
     return Killer(monkeypatch)
 

@@ -98,6 +98,7 @@ def read_json(content: bytes) -> tuple[Any, list[str]]:
     twice: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object, after its repeated names are noted."""
         names = [name for name, _ in pairs]
         twice.extend(sorted({name for name in names if names.count(name) > 1}))
         return dict(pairs)

@@ -59,6 +59,7 @@ def overlap_subgroups(
     """
 
     def metrics_of(members: np.ndarray) -> Mapping[str, Estimate]:
+        """Overlaps of some subjects; none of too few."""
         if members.sum() < FEWEST:
             return {}
         return summarise_lesions(table[members], resamples=1000, confidence=confidence)

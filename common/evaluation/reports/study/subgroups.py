@@ -97,6 +97,7 @@ def subgroups(
     """
 
     def metrics_of(members: np.ndarray) -> Mapping[str, Estimate]:
+        """Metrics of some subjects."""
         return _metrics(outcome, members, positive, resamples, confidence)
 
     return judge_groups(metrics_of, rows, outcome.subjects, columns, outcome.labels == positive)

@@ -74,9 +74,32 @@ def test_balanced_weights_do_not_give_up_the_rare_class():
     assert found["balanced"] > found[None]
 
 
-def test_collapsed_features_and_a_class_of_one_are_errors():
-    with pytest.raises(InputError, match="every feature is constant"):
-        fit_probe(np.ones((10, 3)), np.arange(10) % 2, c_grid=GRID)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("select", [None, 2])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["svm", "logistic"])
+def test_collapsed_features_give_every_subject_one_score_and_about_the_frequencies_of_the_classes(
+    kind, classes, select
+):
+    labels = np.arange(60) % 6 % classes
+    probe = fit_probe(np.ones((60, 4)), labels, c_grid=GRID, classifier=kind, select=select)
+    predictions, scores, probabilities = probe.decide(np.random.default_rng(0).normal(size=(5, 4)))
+    assert len(set(predictions)) == 1 and (scores == 0).all()
+    np.testing.assert_allclose(probabilities, np.full((5, classes), 1 / classes), atol=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["svm", "logistic"])
+def test_features_that_vary_in_one_subject_alone_are_constant_in_most_splits_and_can_be_fitted(kind):
+    features, labels = np.zeros((20, 3)), np.arange(20) % 2
+    features[7, 1] = 1.0
+    _, scores, probabilities = fit_probe(features, labels, c_grid=GRID, classifier=kind).decide(features)
+    assert np.isfinite(scores).all() and np.isfinite(probabilities).all()
+
+
+def test_features_without_a_value_and_a_class_of_one_are_errors():
+    with pytest.raises(InputError, match="no feature has a value"):
+        fit_probe(np.full((10, 3), np.nan), np.arange(10) % 2, c_grid=GRID)
     with pytest.raises(InputError, match=r"\[9, 1\] training subjects per class"):
         fit_probe(np.random.default_rng(0).normal(size=(10, 3)), (np.arange(10) == 0).astype(int), c_grid=GRID)
 

@@ -197,10 +197,16 @@ def test_features_per_fold_are_not_transductive(make_table, tmp_path):
         LinearProbe({"a": [tmp_path / "a{fold}.csv"]}, tmp_path / "out", transductive=True)
 
 
-def test_a_collapsed_encoder_and_too_few_labels_are_named_and_nothing_is_written(make_table, run, tmp_path):
+def test_a_collapsed_encoder_has_a_row_at_chance_and_a_note_beside_the_others(make_table, run, tmp_path, caplog):
     flat = make_table("flat", edit=lambda table: table.assign(**{f"flat_00{k}": 1.0 for k in range(6)}))
-    with pytest.raises(InputError, match="probe: 3DSiam, fold 0, fraction 1: every feature is constant"):
-        run({"3DSiam": [flat]})
+    found, _ = run({"3DSiam": [flat], "Trad. radiomics": [make_table("a", strength=6.0)]})
+    assert found["3DSiam", 1.0]["auc"]["value"] == found["3DSiam", 1.0]["balanced_accuracy"]["value"] == 0.5
+    assert found["Trad. radiomics", 1.0]["auc"]["value"] == 1
+    note = "3DSiam: every feature is constant over the training subjects without fold 0, 1, 2, 3, 4"
+    assert note in caplog.text and note in (tmp_path / "out/report.md").read_text()
+
+
+def test_too_few_labels_are_named_and_nothing_is_written(make_table, run, tmp_path):
     with pytest.raises(InputError, match=r"probe: fraction 0.05 leaves \[1, 1\] training subjects per class"):
         run({"a": [make_table("a")]}, label_fractions=[0.05])
     assert not (tmp_path / "out").exists()

@@ -38,7 +38,8 @@ class Recorded(Segmentation):
 
     def _check_run(self, what, stage, overlays, **overrides):
         assert not self.stages  # the cohort has no images; all checks come first
-        self.checked = [*getattr(self, "checked", []), (stage, overrides["fold"])]
+        path = Path(overrides["datalist"]).name if "datalist" in overrides else None
+        self.checked = [*getattr(self, "checked", []), (stage, overrides["fold"], path)]
 
 
 @pytest.fixture
@@ -56,7 +57,8 @@ def start(tmp_path):
 def test_each_network_starts_from_the_encoder_of_its_fold_and_is_judged_by_each_rater(start):
     run = start()
     run.run()
-    assert run.checked == [("pretrain", 0)] * 2 + [("train_segmentation", 0)] * 3
+    trainings = [("train_segmentation", 0, path) for path in (*[None] * len(STARTS), "rater2.json")]
+    assert run.checked == [("pretrain", 0, "images.json")] * 2 + trainings
     stages = [(stage, overrides["fold"]) for stage, _, overrides in run.stages]
     assert [s for s in stages if s[0] == "pretrain"] == [("pretrain", fold) for _ in STARTS[1:] for fold in range(3)]
     for fold in range(3):

@@ -63,8 +63,15 @@ def test_the_density_distinguishes_correlated_from_independent_features(tmp_path
     assert means["3DSiam"] < 0.1 and means["3DSiam + SE"] == pytest.approx(0.9, abs=0.05)
     with Image.open(tmp_path / "density.png") as image:
         assert image.width == 900
-    with pytest.raises(InputError, match="collapsed: 0 features vary"):
-        feature_correlation_density([tables[0] * 0], ["collapsed"], tmp_path / "none.png")
+
+
+def test_a_collapsed_encoder_is_left_out_of_the_density_and_alone_has_none(tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    tables = [pd.DataFrame(rng.normal(size=(20, 5)) * factor).rename(columns=str) for factor in (1, 0)]
+    assert list(feature_correlation_density(tables, ["3DSiam", "flat"], tmp_path / "density.png")) == ["3DSiam"]
+    assert "flat: 0 features vary over 20 complete subjects" in caplog.text
+    with pytest.raises(InputError, match="flat: fewer than two features vary"):
+        feature_correlation_density(tables[1:], ["flat"], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
 
 
