@@ -18,7 +18,7 @@ SHOWN = 3
 def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 2000) -> list[str]:
     """A sentence with the AUC of the best single numbers, or none if there are not two classes.
 
-    The direction of each number is the better one, and the best of a dozen numbers are shown, so chance is slightly
+    The direction of each number is the better one, and the best of about ten numbers are shown, so chance is slightly
     above 0.5, which the sentence says.
 
     Args:
