@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from ..errors import InputError
 from ..files import write_atomically
-from ..images.itk_volumes import as_plane, read_mask, read_volume
+from ..images.read_volume import as_plane, read_mask, read_volume
+from ..images.volume import Volume
 from ..radiomics.comparison import timed_extraction, warm_up
 from ..radiomics.lesion import lesion_mask
 from ..radiomics.settings import RadiomicsSettings
@@ -51,11 +52,12 @@ def parameters_of(size: str, dimension: int) -> dict[str, Any]:
 def prepare_cases(rows: Sequence[Mapping[str, Any]], folder: str | Path) -> dict[int, list[tuple[str, str]]]:
     """Copies that both engines can read: the lesion as label 1, 8 bits as 16, one slice as 2D.
 
-    With NumPy 2, PyRadiomics' bin edges of 8-bit images overflow, so that it finds too few grey levels.
+    With NumPy 2, PyRadiomics' bin edges of 8-bit images overflow, so that it finds too few grey levels. The files are
+    of the formats that cohorts have: PNG for planes of integers from 0 without spacing, compressed NIfTI for others.
 
     Args:
         rows: datalist rows with ``image`` and ``mask``.
-        folder: folder for the copies, as compressed NRRD.
+        folder: folder for the copies.
 
     Returns:
         Pairs of files, by dimension.
@@ -74,15 +76,24 @@ def prepare_cases(rows: Sequence[Mapping[str, Any]], folder: str | Path) -> dict
         except InputError as error:
             problems.append(str(error))
             continue
-        if sitk.GetArrayViewFromImage(image).dtype.itemsize == 1:
-            image = sitk.Cast(image, sitk.sitkInt16)
-        image_file, mask_file = (str(Path(folder) / f"{number}_{name}.nrrd") for name in ("image", "mask"))
+        if image.values.dtype.itemsize == 1:
+            image = image.with_values(image.values.astype(np.int16))
+        if picture := image.dimension == 2 and _fits_png(image):
+            image = image.with_values(image.values.astype(np.uint16))
+        suffix = "png" if picture else "nii.gz"
+        image_file, mask_file = (str(Path(folder) / f"{number}_{name}.{suffix}") for name in ("image", "mask"))
         for file, content in ((image_file, image), (mask_file, mask)):
-            sitk.WriteImage(content, file, useCompression=True)
-        cases.setdefault(image.GetDimension(), []).append((image_file, mask_file))
+            sitk.WriteImage(content.to_itk(), file, useCompression=True)
+        cases.setdefault(image.dimension, []).append((image_file, mask_file))
     if problems:
         raise InputError.of_rows("radiomics", problems)
     return cases
+
+
+def _fits_png(image: Volume) -> bool:
+    """Whether PNG keeps a plane as it is: integers from 0 of up to 16 bits, without spacing."""
+    whole = image.values.dtype.kind in "iu" and image.values.min() >= 0 and image.values.max() < 2**16
+    return whole and image.spacing == (1.0, 1.0)
 
 
 def make_radiomics_phantoms(folder: str | Path, num_volumes: int, num_planes: int, seed: int = 0) -> list[dict]:

@@ -18,6 +18,7 @@ from .nifti import write_nifti
 from .read import read_image
 from .structure_sets import choose_structure, read_structure
 from .studies import DicomStudy
+from .volume import Volume
 from .volume_files import write_itk_nifti
 
 __all__ = ["choose_mask", "choose_series", "is_picture", "write_mask", "write_volume"]
@@ -150,7 +151,8 @@ def write_mask(
     else:
         import SimpleITK as sitk  # noqa: N813
 
-        write_itk_nifti(output, read_segmentation(files[0], sitk.ReadImage(str(image))))
+        labels = read_segmentation(files[0], Volume.of(sitk.ReadImage(str(image))))
+        write_itk_nifti(output, labels.to_itk())
     return output
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
 from .dicom_headers import SEGMENTATION, read_header
 from .stored_image import UnreadableImageError
+from .volume import Volume
 
 if TYPE_CHECKING:
     import highdicom
@@ -27,7 +27,7 @@ def is_segmentation(path: str | Path) -> bool:
     return header is not None and header.get("SOPClassUID") in SEGMENTATION
 
 
-def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = None) -> sitk.Image:
+def read_segmentation(path: str | Path, image: Volume, label: int | None = None) -> Volume:
     """A DICOM segmentation as a label map: voxels hold the number of their segment.
 
     Args:
@@ -42,7 +42,7 @@ def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = N
         import highdicom
     except ImportError as error:
         raise InputError(f"{path}: a DICOM segmentation needs highdicom; run: pip install highdicom") from error
-    if image.GetDimension() != 3:
+    if image.dimension != 3:
         raise InputError(f"{path}: a DICOM segmentation, but the image is a plane; expected a DICOM series or a volume")
     try:
         segmentation = highdicom.seg.segread(path)
@@ -55,16 +55,14 @@ def read_segmentation(path: str | Path, image: sitk.Image, label: int | None = N
         reason = " ".join(str(error).split())
         problem = f"cannot be resampled onto the image's grid ({reason})"
         raise InputError(f"{path}: {problem}; expected the series it was drawn on") from error
-    mask = sitk.GetImageFromArray(np.ascontiguousarray(labels.array))
-    mask.CopyInformation(image)
-    return mask
+    return image.with_values(np.ascontiguousarray(labels.array))
 
 
-def _geometry(image: sitk.Image) -> highdicom.VolumeGeometry:
-    """The grid of an ITK image for highdicom, whose axes are those of the array: z, y, x."""
+def _geometry(image: Volume) -> highdicom.VolumeGeometry:
+    """The grid of a volume for highdicom, whose axes are those of the array: z, y, x."""
     import highdicom
 
     affine = np.eye(4)
-    affine[:3, :3] = (np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing())[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    return highdicom.VolumeGeometry(affine, spatial_shape=image.GetSize()[::-1], coordinate_system="PATIENT")
+    affine[:3, :3] = (image.direction * image.spacing)[:, ::-1]
+    affine[:3, 3] = image.origin
+    return highdicom.VolumeGeometry(affine, spatial_shape=image.values.shape, coordinate_system="PATIENT")

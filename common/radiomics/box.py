@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
 __all__ = ["Box"]
 
@@ -66,12 +65,6 @@ class Box:
         lower = tuple(low + step for low, step in zip(self.lower, distance, strict=True))
         upper = tuple(up + step for up, step in zip(self.upper, distance, strict=True))
         return Box(lower, upper)
-
-    def crop(self, image: sitk.Image) -> sitk.Image:
-        """A copy of this part of ``image``, with its spacing; ITK's own region filter takes half a millisecond more."""
-        part = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image)[self.slices])
-        part.SetSpacing(image.GetSpacing())
-        return part
 
     @property
     def slices(self) -> tuple[slice, ...]:

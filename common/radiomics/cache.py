@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..files import write_atomically
+from .compiled import pyradiomics_version
 from .engine import ENGINE_VERSION, Measured
 from .settings import RadiomicsSettings
 
@@ -26,10 +27,8 @@ class FeatureCache:
     """
 
     def __init__(self, folder: str | Path, settings: RadiomicsSettings) -> None:
-        import radiomics
-
         self.folder = Path(folder)
-        self._common = {"engine": ENGINE_VERSION, "pyradiomics": radiomics.__version__, **asdict(settings)}
+        self._common = {"engine": ENGINE_VERSION, "pyradiomics": pyradiomics_version(), **asdict(settings)}
 
     def key(self, image_digest: str, mask_digest: str, channel: int = 0, label: int | None = None) -> str:
         """Key of the result for these contents; ``label`` overrides the mask label of the settings."""

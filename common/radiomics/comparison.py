@@ -8,13 +8,26 @@ import resource
 import time
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .features import measure_features, one_thread
-from .settings import RadiomicsSettings
-
 __all__ = ["timed_extraction", "warm_up"]
+
+#: What an engine imports when it measures, including the reader of the usual files of 2 or 3 axes.
+IMPORTS = {
+    ("stock", 2): ("radiomics.featureextractor",),
+    ("stock", 3): ("radiomics.featureextractor",),
+    ("ours", 2): (f"{__package__}.features", "pykwalify.core", "pywt", "PIL.Image"),
+    ("ours", 3): (
+        f"{__package__}.features",
+        "pykwalify.core",
+        "pywt",
+        "nibabel",
+        "scipy.sparse.csgraph",
+        "scipy.spatial",
+    ),
+}
 
 
 def timed_extraction(engine: str, image: str, mask: str, parameters: str) -> dict[str, Any]:
@@ -40,27 +53,24 @@ def timed_extraction(engine: str, image: str, mask: str, parameters: str) -> dic
 
 def warm_up(engine: str, dimension: int, seconds: float = 0.3) -> None:
     """Import what an engine needs for images of 2 or 3 axes, and wait until every process of a pool has started."""
-    import pywt  # noqa: F401
-    from radiomics import featureextractor  # noqa: F401
-
-    if engine == "ours":
-        from . import texture  # noqa: F401
-    if engine == "ours" and dimension == 3:
-        import scipy.sparse.csgraph
-        import scipy.spatial  # noqa: F401
+    for name in IMPORTS[engine, dimension]:
+        import_module(name)
     logging.getLogger("radiomics").setLevel(logging.CRITICAL)
     time.sleep(seconds)
 
 
 @cache
 def _stock(parameters: str) -> Callable[[str, str], dict[str, float]]:
+    import SimpleITK as sitk  # noqa: N813
     from radiomics.featureextractor import RadiomicsFeatureExtractor
+    from threadpoolctl import threadpool_limits
 
     extractor = RadiomicsFeatureExtractor(parameters, additionalInfo=False)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
     def extract(image: str, mask: str) -> dict[str, float]:
         """Features of an image by PyRadiomics itself."""
-        with one_thread():
+        with threadpool_limits(1):
             return {name: float(value) for name, value in extractor.execute(image, mask).items()}
 
     return extract
@@ -68,6 +78,9 @@ def _stock(parameters: str) -> Callable[[str, str], dict[str, float]]:
 
 @cache
 def _ours(parameters: str) -> Callable[[str, str], dict[str, float]]:
+    from .features import measure_features
+    from .settings import RadiomicsSettings
+
     settings = RadiomicsSettings.load(parameters)
     return lambda image, mask: measure_features(image, mask, settings).features
 

@@ -7,38 +7,36 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from radiomics.glcm import RadiomicsGLCM
 
-from .all_at_once import AllAtOnce
 from .grey_levels import GreyLevels
 from .matrices import level_pairs, listed
 
-__all__ = ["FastCooccurrence", "cooccurrence_features"]
+__all__ = ["cooccurrence"]
 
 EPS = np.spacing(1)  # PyRadiomics' constant against division by zero and the logarithm of 0
 INDEPENDENT = 1e-6  # mutual information in bits below which PyRadiomics' own rounding decides (**ours**)
 
 
-class FastCooccurrence(AllAtOnce, RadiomicsGLCM):
-    """PyRadiomics' class with :func:`cooccurrence_features` of the pairs that occur."""
+def cooccurrence(args: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Means over the angles; ``None`` if the matrix is not symmetric or there are no pairs.
 
-    @classmethod
-    def measure(cls, args: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Means over the angles; by PyRadiomics if the matrix is not symmetric, or there are no pairs or few levels."""
-        levels: GreyLevels = args["grey_levels"]
-        if not (args.get("symmetricalGLCM", True) and listed(args) and len(levels.present) > 1):
-            return None
-        matrix = level_pairs(args)
-        pairs = matrix.sum((1, 2), keepdims=True)
-        matrix, pairs = (part if pairs.all() else part[pairs.ravel() > 0] for part in (matrix, pairs))
-        if not len(matrix):
-            return None
-        matrix = matrix + matrix.transpose(0, 2, 1)
-        matrix /= 2 * pairs
-        return cooccurrence_features(matrix, levels.present)
+    Args:
+        args: PyRadiomics settings, with ``grey_levels``.
+    """
+    levels: GreyLevels = args["grey_levels"]
+    if not (args.get("symmetricalGLCM", True) and listed(args)):
+        return None
+    matrix = level_pairs(args)
+    pairs = matrix.sum((1, 2), keepdims=True)
+    matrix, pairs = (part if pairs.all() else part[pairs.ravel() > 0] for part in (matrix, pairs))
+    if not len(matrix):
+        return None
+    matrix = matrix + matrix.transpose(0, 2, 1)
+    matrix /= 2 * pairs
+    return _features(matrix, levels.present)
 
 
-def cooccurrence_features(p: np.ndarray, present: np.ndarray) -> dict[str, Any] | None:
+def _features(p: np.ndarray, present: np.ndarray) -> dict[str, Any]:
     """PyRadiomics' features of symmetric matrices, means over the angles.
 
     Features that depend only on i + j or |i - j| are sums over the histograms p_{x+y} and p_{x-y} (Haralick et al.
@@ -46,10 +44,10 @@ def cooccurrence_features(p: np.ndarray, present: np.ndarray) -> dict[str, Any] 
 
     Args:
         p: co-occurrence matrices of levels that occur, each with the sum 1, ``[angle, i, j]``.
-        present: grey levels, at least two.
+        present: grey levels that occur.
 
     Returns:
-        Values by PyRadiomics' names; ``None`` if the two levels are nearly independent.
+        Values by PyRadiomics' names.
     """
     angles, number, highest = len(p), len(present), int(present[-1])
     cells = np.flatnonzero(p)
@@ -74,7 +72,7 @@ def cooccurrence_features(p: np.ndarray, present: np.ndarray) -> dict[str, Any] 
     joint = -np.bincount(angle, values * np.log2(values + EPS), angles)
     information = _information(px, joint)
     if (information[1] <= INDEPENDENT).any():
-        return None
+        information = _information_as_rounded(p)
     apart = difference @ k
     return {
         "Autocorrelation": np.mean(covariance + mean**2),
@@ -91,7 +89,7 @@ def cooccurrence_features(p: np.ndarray, present: np.ndarray) -> dict[str, Any] 
         "Idmn": spread @ (1 / (1 + k**2 / highest**2)),
         "Idn": spread @ (1 / (1 + k / highest)),
         "Imc1": np.mean(information[0]),
-        "Imc2": np.mean((1 - np.exp(-2 * information[1])) ** 0.5),
+        "Imc2": _second_measure(information[1]),
         "InverseVariance": spread[1:] @ (1 / k[1:] ** 2),
         "JointAverage": np.mean(mean),
         "JointEnergy": values @ values / angles,
@@ -119,6 +117,23 @@ def _information(px: np.ndarray, joint: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.divide(-information, entropy, out=np.zeros_like(entropy), where=entropy > 0), information
 
 
+def _information_as_rounded(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of nearly independent levels, or of one: PyRadiomics' sums in its order, whose rounding decides."""
+    p = np.ascontiguousarray(p.transpose(1, 2, 0))[None]
+    px, py = p.sum(2, keepdims=True), p.sum(1, keepdims=True)
+    joint = -np.sum(p * np.log2(p + EPS), (1, 2))[0]
+    apart, independent = (-np.sum(weight * np.log2(px * py + EPS), (1, 2))[0] for weight in (p, px * py))
+    entropy = np.fmax(*(-np.sum(part * np.log2(part + EPS), (1, 2))[0] for part in (px, py)))
+    first = np.divide(joint - apart, entropy, out=np.zeros_like(entropy), where=entropy != 0)
+    return first, independent - joint
+
+
+def _second_measure(information: np.ndarray) -> float:
+    """The mean of the second measure; PyRadiomics leaves out angles where rounding makes it imaginary."""
+    real = information[information >= 0]
+    return float(np.mean((1 - np.exp(-2 * real)) ** 0.5)) if len(real) else math.nan
+
+
 def _maximal_correlations(p: np.ndarray) -> np.ndarray:
     """Square roots of the second largest eigenvalues of Q (Haralick's 14th feature) for symmetric matrices.
 
@@ -131,8 +146,10 @@ def _maximal_correlations(p: np.ndarray) -> np.ndarray:
         p: co-occurrence matrices, shape ``[angle, i, j]``.
 
     Returns:
-        One value per angle.
+        One value per angle; 1 for a single level.
     """
+    if p.shape[1] < 2:
+        return np.ones(len(p))
     marginal = p.sum(2)
     m = marginal[:, :, None] * marginal[:, None, :]
     m += EPS

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
 from ..errors import one_line
+from ..images.volume import Volume
 from .box import Box
-from .filters import FILTERS, Source, filter_names
+from .filters import FILTERS, Images, Source, filter_names
+from .grey_levels import GreyLevels
+from .names import FEATURES
+from .neighbours import Neighbourhood
 from .settings import RadiomicsSettings
+from .shape import shape_features
+from .texture import texture_features
 
 __all__ = ["ENGINE_VERSION", "Measured", "measure_lesion"]
 
 #: Increase it when values change for the same input; 1 was PyRadiomics on the whole image, 2 read files with ITK.
 ENGINE_VERSION = 3
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,14 @@ class Measured:
     dimension: int = 3
 
 
-def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings) -> Measured:
-    """The result of ``RadiomicsFeatureExtractor.execute``, by its own classes, without filtering the whole image.
+def measure_lesion(image: Volume, mask: Volume, settings: RadiomicsSettings) -> Measured:
+    """The result of ``RadiomicsFeatureExtractor.execute``, without filtering the whole image.
 
     The steps and their order are those of PyRadiomics (3.0.1, ``featureextractor.py``); image types that are not in
     :data:`.filters.FILTERS` are left to PyRadiomics on the whole image, with a warning in the log.
 
     Args:
-        image: scalar image, already normalised and resampled, 2D or 3D.
+        image: image, already normalised and resampled, 2D or 3D.
         mask: the lesion as label 1 on the image's grid.
         settings: settings with classes for the image's dimension, see :meth:`RadiomicsSettings.for_dimension`.
 
@@ -56,76 +58,78 @@ def measure_lesion(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSetti
     Raises:
         ValueError: PyRadiomics refuses the lesion: too few axes or voxels, or resegmentation leaves no voxels.
     """
-    from radiomics import imageoperations
-
-    from .neighbours import Neighbourhood
-
     args = dict(settings.setting)
-    box = Box.of_mask(sitk.GetArrayViewFromImage(mask) == args["label"])
-    part, lesion = box.crop(image), box.crop(mask)
-    bounds, _ = imageoperations.checkMask(part, lesion, **args)
-    outline = lesion  # shape is measured before resegmentation unless requested
+    lesion = mask.values == args["label"]
+    box = _box(lesion, args)
+    lesion = outline = lesion[box.slices]  # shape is measured before resegmentation unless requested
     if args.get("resegmentRange") is not None:
-        lesion = imageoperations.resegmentMask(part, lesion, **args)
-        bounds, _ = imageoperations.checkMask(part, lesion, **args)
+        from .by_pyradiomics import resegmented
+
+        lesion = resegmented(image.values[box.slices], lesion, args)
+        inner = _box(lesion, args)
+        outline, lesion = (part[inner.slices] for part in (outline, lesion))
         outline = lesion if args.get("resegmentShape") else outline
-    measured = Measured(dimension=image.GetDimension())
-    _measure_shape(part, outline, bounds, settings, measured)
-    kept = Box(tuple(bounds[0::2].tolist()), tuple((bounds[1::2] + 1).tolist()))
-    source = Source(image, kept.moved(box.lower))
-    lesion = kept.crop(lesion)
-    neighbourhood = Neighbourhood(sitk.GetArrayFromImage(lesion) == args["label"])
+        box = inner.moved(box.lower)
+    measured = Measured(dimension=image.dimension)
+    _measure_shape(Volume.of_array(outline, image.spacing), settings, measured)
+    neighbourhood = Neighbourhood(lesion)
     for image_type, custom in settings.image_types.items():
         every = {**args, **(custom or {}), "neighbourhood": neighbourhood}
-        _measure_type(image_type, source, lesion, settings, every, measured)
+        _measure_type(image_type, Source(image, box), settings, every, measured)
     return measured
 
 
-def _measure_shape(
-    image: sitk.Image, mask: sitk.Image, bounds: np.ndarray, settings: RadiomicsSettings, measured: Measured
-) -> None:
-    from .texture import class_features
+def _box(lesion: np.ndarray, args: Mapping[str, Any]) -> Box:
+    """The box around a lesion, with the checks of ``imageoperations.checkMask``."""
+    voxels = int(np.count_nonzero(lesion))
+    if voxels == 0:
+        raise ValueError("no voxels in the lesion")
+    box, least = Box.of_mask(lesion), args.get("minimumROISize")
+    axes = sum(up - low > 1 for low, up in zip(box.lower, box.upper, strict=True))
+    if axes < max(needed := args.get("minimumROIDimensions", 2), 1):
+        raise ValueError(f"the lesion extends along {axes} axes; expected {needed} (minimumROIDimensions)")
+    if least is not None and voxels <= least:
+        raise ValueError(f"{voxels} voxels in the lesion; expected more than {least} (minimumROISize)")
+    return box
 
-    extractor = settings.extractor()
+
+def _measure_shape(lesion: Volume, settings: RadiomicsSettings, measured: Measured) -> None:
+    """Features of the lesion's shape; PyRadiomics itself measures ``shape2D`` of a volume, with ``force2D``."""
     for name in ("shape", "shape2D"):
-        wanted = settings.feature_classes.get(name)
+        if name not in settings.feature_classes:
+            continue
+        wanted = settings.feature_classes[name]
         try:
-            if name == "shape" and name in settings.feature_classes:
-                box = Box(tuple(bounds[0::2].tolist()), tuple((bounds[1::2] + 1).tolist()))
-                values = class_features(name, box.crop(image), box.crop(mask), wanted, settings.setting)
-                measured.features.update({f"original_{key}": value for key, value in values.items()})
-            elif name in settings.feature_classes:
-                extractor.enabledFeatures = {name: wanted}
-                values = extractor.computeShape(image, mask, bounds, **settings.setting)
-                measured.features.update({key: float(value) for key, value in values.items()})
+            if (name == "shape") == (lesion.dimension == 3):
+                values = shape_features(lesion.values, lesion.spacing[::-1])
+                found = {f"original_{name}_{key}": values[key] for key in wanted or FEATURES[name]}
+                measured.features.update(found)
+            elif name == "shape2D" and settings.setting.get("force2D"):
+                from .by_pyradiomics import shape_in_one_slice
+
+                measured.features.update(shape_in_one_slice(lesion, wanted, settings.setting))
         except Exception as error:  # shape2D of a lesion in several slices
             measured.problems[name] = _in_one_line(error)
 
 
 def _measure_type(
-    image_type: str,
-    source: Source,
-    mask: sitk.Image,
-    settings: RadiomicsSettings,
-    args: Mapping[str, Any],
-    measured: Measured,
+    image_type: str, source: Source, settings: RadiomicsSettings, args: Mapping[str, Any], measured: Measured
 ) -> None:
     """Features of all images of one type; failures are reported as problems."""
     known = image_type in FILTERS
-    names = filter_names(image_type, args, source.image.GetDimension()) if known else [image_type]
-    images = FILTERS[image_type](source, args) if known else _by_pyradiomics(image_type, source, mask, args)
+    names = filter_names(image_type, args, source.image.dimension) if known else [image_type]
     done = set()
     try:
-        for name, image in images:
+        for name, image in _images(image_type, source, args):
             done.add(name)
             try:
-                measured.features.update(_texture(name, image, mask, settings, args))
+                measured.features.update(_texture(name, image, source.image.spacing, settings, args))
             except Exception as error:
                 measured.problems[name] = _in_one_line(error)
     except Exception as error:
         reason = _in_one_line(error)
     else:
-        size = "x".join(str(length) for length in source.image.GetSize())
+        size = "x".join(str(length) for length in source.image.size)
         reason = (
             f"PyRadiomics creates no such image of {size} voxels (too small, or a required package is not installed)"
         )
@@ -133,31 +137,20 @@ def _measure_type(
         measured.problems.update({name: reason for name in names if name not in done})
 
 
+def _images(image_type: str, source: Source, args: Mapping[str, Any]) -> Images:
+    if image_type in FILTERS:
+        return FILTERS[image_type](source, args)
+    from .by_pyradiomics import filtered
+
+    return filtered(image_type, source, args["neighbourhood"].mask, args)
+
+
 def _texture(
-    name: str, image: np.ndarray, mask: sitk.Image, settings: RadiomicsSettings, args: Mapping[str, Any]
+    name: str, image: np.ndarray, spacing: tuple[float, ...], settings: RadiomicsSettings, args: Mapping[str, Any]
 ) -> dict[str, float]:
-    from .grey_levels import GreyLevels
-    from .texture import texture_features
-
-    volume = math.prod(mask.GetSpacing())
-    levels = GreyLevels.of(image, args["neighbourhood"], settings.max_levels, args, volume)
-    values = texture_features(image, mask, settings.feature_classes, {**args, "grey_levels": levels})
+    levels = GreyLevels.of(image, args["neighbourhood"], settings.max_levels, args, math.prod(spacing))
+    values = texture_features(image, spacing, settings.feature_classes, {**args, "grey_levels": levels})
     return {f"{name}_{key}": value for key, value in values.items()}
-
-
-def _by_pyradiomics(
-    image_type: str, source: Source, mask: sitk.Image, args: Mapping[str, Any]
-) -> Iterator[tuple[str, np.ndarray]]:
-    from radiomics import imageoperations
-
-    logger.warning("radiomics: %s is left to PyRadiomics on the whole image, which is slow", image_type)
-    whole = np.zeros(source.image.GetSize()[::-1], dtype=np.uint32)
-    place = zip(reversed(source.box.lower), reversed(source.box.upper), strict=True)
-    whole[tuple(slice(low, up) for low, up in place)] = sitk.GetArrayViewFromImage(mask)
-    lesion = sitk.GetImageFromArray(whole)
-    lesion.CopyInformation(source.image)
-    for image, name, _ in getattr(imageoperations, f"get{image_type}Image")(source.image, lesion, **args):
-        yield name, sitk.GetArrayViewFromImage(image)[source.box.slices].copy()
 
 
 def _in_one_line(error: Exception) -> str:

@@ -8,17 +8,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from threadpoolctl import ThreadpoolController
 
-from ..images.itk_volumes import as_plane, read_mask, read_volume
+from ..images.read_volume import as_plane, read_mask, read_volume
+from ..images.volume import Volume
 from .engine import Measured, measure_lesion
 from .lesion import check_finite, check_levels, lesion_mask
 from .schema import feature_names
 from .settings import RadiomicsSettings
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # noqa: N813
 
 __all__ = ["extract_features", "measure_features", "one_thread"]
 
@@ -26,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 
 def extract_features(
-    image: str | Path | sitk.Image,
-    mask: str | Path | sitk.Image,
+    image: str | Path | Volume | sitk.Image,
+    mask: str | Path | Volume | sitk.Image,
     settings: RadiomicsSettings | str | Path | Mapping[str, Any] | None = None,
     *,
     channel: int = 0,
@@ -63,8 +66,8 @@ def extract_features(
 
 
 def measure_features(
-    image: str | Path | sitk.Image,
-    mask: str | Path | sitk.Image,
+    image: str | Path | Volume | sitk.Image,
+    mask: str | Path | Volume | sitk.Image,
     settings: RadiomicsSettings | str | Path | Mapping[str, Any] | None = None,
     *,
     channel: int = 0,
@@ -77,16 +80,18 @@ def measure_features(
     """
     settings = RadiomicsSettings.load(settings)
     with one_thread():
-        name = "image" if isinstance(image, sitk.Image) else str(image)
-        mask_name = "mask" if isinstance(mask, sitk.Image) else str(mask)
-        volume = image if isinstance(image, sitk.Image) else read_volume(image, channel)
-        labels = mask if isinstance(mask, sitk.Image) else read_mask(mask, volume, settings.mask_label)
+        name = str(image) if isinstance(image, str | Path) else "image"
+        mask_name = str(mask) if isinstance(mask, str | Path) else "mask"
+        volume = read_volume(image, channel) if isinstance(image, str | Path) else Volume.of(image)
+        labels = read_mask(mask, volume, settings.mask_label) if isinstance(mask, str | Path) else Volume.of(mask)
         volume, labels = as_plane(volume), as_plane(labels)
-        settings = settings.for_dimension(volume.GetDimension())
+        settings = settings.for_dimension(volume.dimension)
         lesion = lesion_mask(volume, labels, settings, mask_name)
         check_finite(volume, lesion, settings, name)
         if settings.prepares_image:
-            volume, lesion = settings.extractor().loadImage(volume, lesion, None, **settings.setting)
+            from .by_pyradiomics import prepared
+
+            volume, lesion = prepared(volume, lesion, settings)
         check_levels(volume, lesion, settings, name)
         measured = measure_lesion(volume, lesion, settings)
     names = feature_names(settings, measured.dimension)
@@ -95,14 +100,9 @@ def measure_features(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for ITK and BLAS: cases run in parallel, and results do not depend on the number of cores."""
-    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        with _libraries().limit(limits=1):
-            yield
-    finally:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    """One thread for BLAS: cases run in parallel, and results do not depend on the number of cores."""
+    with _libraries().limit(limits=1):
+        yield
 
 
 @cache

@@ -14,12 +14,12 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
+from ..images.volume import Volume
 from .box import Box
 from .laplacian import laplacian_of_gaussian
 
-__all__ = ["FILTERS", "Source", "filter_names"]
+__all__ = ["FILTERS", "Images", "Source", "filter_names"]
 
 Images = Iterator[tuple[str, np.ndarray]]
 
@@ -28,19 +28,19 @@ Images = Iterator[tuple[str, np.ndarray]]
 class Source:
     """The whole image and the box around the lesion."""
 
-    image: sitk.Image
+    image: Volume
     box: Box
 
     @cached_property
     def top(self) -> float:
         """The largest magnitude of the whole image."""
-        values = sitk.GetArrayViewFromImage(self.image)
+        values = self.image.values
         return max(-float(values.min()), float(values.max()))
 
     @property
     def values(self) -> np.ndarray:
         """The voxels of the box, a view."""
-        return sitk.GetArrayViewFromImage(self.image)[self.box.slices]
+        return self.image.values[self.box.slices]
 
 
 def filter_names(image_type: str, args: Mapping[str, Any], dimension: int) -> list[str]:
@@ -71,7 +71,7 @@ def _original(source: Source, args: Mapping[str, Any]) -> Images:
 
 def _log(source: Source, args: Mapping[str, Any]) -> Images:
     """Like PyRadiomics, skips images with an axis shorter than 4 voxels or than sigma."""
-    size, spacing = np.array(source.image.GetSize()), np.array(source.image.GetSpacing())
+    size, spacing = np.array(source.image.size), np.array(source.image.spacing)
     for sigma in args.get("sigma") or []:
         if size.min() >= 4 and sigma > 0 and np.all(size >= np.ceil(sigma / spacing) + 1):
             yield _log_name(sigma), laplacian_of_gaussian(source.image, source.box, sigma)
@@ -87,11 +87,11 @@ def _wavelet(source: Source, args: Mapping[str, Any]) -> Images:
 
     wavelet = pywt.Wavelet(args.get("wavelet", "coif1"))
     skipped, levels = args.get("start_level", 0), args.get("level", 1)
-    size, outer = source.image.GetSize(), source.box
+    size, outer = source.image.size, source.box
     axes = _wavelet_axes(args, len(size))
     for axis in axes:
         outer = outer.grown_axis(len(size) - 1 - axis, (skipped + levels) * (wavelet.dec_len + 2), size)
-    part = sitk.GetArrayViewFromImage(source.image)[outer.slices]
+    part = source.image.values[outer.slices]
     part = np.pad(part, [(0, length % 2) for length in part.shape], "wrap")  # of even lengths, as PyRadiomics
     names = filter_names("Wavelet", args, len(size))
     for _ in range(skipped):
@@ -130,11 +130,27 @@ def _wavelet_axes(args: Mapping[str, Any], dimension: int) -> list[int]:
 
 
 def _gradient(source: Source, args: Mapping[str, Any]) -> Images:
-    from radiomics import imageoperations
+    """ITK's ``GradientMagnitude``: central differences, with the border's values repeated beyond it."""
+    size, box = source.image.size, source.box
+    outer = box.grown([1] * len(size), size)
+    inner = box.within(outer)
+    beyond = [(1 - low, 1 - (end - up)) for low, up, end in zip(inner.lower, inner.upper, _lengths(outer), strict=True)]
+    part = np.pad(source.image.values[outer.slices].astype(np.float64), beyond[::-1], "edge")
+    steps = source.image.spacing if args.get("gradientUseSpacing", True) else (1.0,) * len(size)
+    total = np.zeros(source.values.shape)
+    for axis, step in zip(reversed(range(part.ndim)), steps, strict=True):
+        lines, half = np.moveaxis(part[_inner(part.ndim, axis)], axis, 0), 0.5 * (1.0 / step)
+        total += np.moveaxis((half * lines[2:] - half * lines[:-2]) ** 2, 0, axis)
+    yield "gradient", np.sqrt(total).astype(np.float32)
 
-    outer = source.box.grown([2] * source.image.GetDimension(), source.image.GetSize())
-    for filtered, name, _ in imageoperations.getGradientImage(outer.crop(source.image), None, **args):
-        yield name, sitk.GetArrayViewFromImage(filtered)[source.box.within(outer).slices].copy()
+
+def _lengths(box: Box) -> list[int]:
+    return [up - low for low, up in zip(box.lower, box.upper, strict=True)]
+
+
+def _inner(dimension: int, axis: int) -> tuple[slice, ...]:
+    """All of one axis, and the others without their first and last voxel."""
+    return tuple(slice(None) if other == axis else slice(1, -1) for other in range(dimension))
 
 
 #: Voxelwise transforms of intensities x as in PyRadiomics, scaled by the largest magnitude of the whole image.

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from radiomics import imageoperations
 
 from .neighbours import Neighbourhood, Neighbours
 
@@ -65,7 +64,7 @@ class GreyLevels:
         number = count_levels(low, high, args)
         if number > max_levels:
             raise ValueError(f"{number} grey levels; expected up to {max_levels}; set a larger binWidth, or binCount")
-        edges = imageoperations.getBinEdges(extremes, **args)
+        edges = _bin_edges(extremes, args)
         levels = np.digitize(values, edges).astype(np.int32)
         occurs = np.bincount(levels) > 0
         rank = (np.cumsum(occurs) - 1)[levels]
@@ -103,3 +102,15 @@ def count_levels(low: float, high: float, args: Mapping[str, Any]) -> int:
     """Number of grey levels between two intensities with ``binWidth`` or ``binCount``."""
     width = args.get("binWidth", 25)
     return args.get("binCount") or int(high // width - low // width) + 1
+
+
+def _bin_edges(extremes: np.ndarray, args: Mapping[str, Any]) -> np.ndarray:
+    """``imageoperations.getBinEdges`` of PyRadiomics: its operations in its types, as rounding decides levels."""
+    width, count = args.get("binWidth", 25), args.get("binCount")
+    if count is not None:
+        edges = np.histogram(extremes, count)[1]
+        edges[-1] += 1
+        return edges
+    low, high = extremes
+    edges = np.arange(low - low % width, high + 2 * width, width)
+    return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])

@@ -6,8 +6,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
+from ..images.volume import Volume
 from .box import Box
 
 __all__ = ["laplacian_of_gaussian"]
@@ -22,7 +22,7 @@ AMPLITUDES = {0: ((1.3530, 1.8151), (-0.3531, 0.0902)), 2: ((-1.3563, 5.2318), (
 WAVES = ((0.6681, -1.3932), (2.0787, -1.3732))
 
 
-def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> np.ndarray:
+def laplacian_of_gaussian(image: Volume, box: Box, sigma: float) -> np.ndarray:
     """``LaplacianRecursiveGaussianImageFilter`` with ``NormalizeAcrossScale`` on ``box`` alone.
 
     The Laplacian is a sum over the axes of the second derivative along one axis, smoothed along the others. ITK passes
@@ -38,10 +38,10 @@ def laplacian_of_gaussian(image: sitk.Image, box: Box, sigma: float) -> np.ndarr
     Returns:
         The filtered box, float32.
     """
-    spacing, dimension = image.GetSpacing(), image.GetDimension()
-    outer = box.grown([math.ceil(REACH * sigma / step) for step in spacing], image.GetSize())
+    spacing, dimension = image.spacing, image.dimension
+    outer = box.grown([math.ceil(REACH * sigma / step) for step in spacing], image.size)
     inner = box.within(outer)
-    window = sitk.GetArrayViewFromImage(image)[outer.slices].astype(np.float64)
+    window = image.values[outer.slices].astype(np.float64)
     total = np.zeros(1, dtype=np.float32)
     for axis in range(dimension):
         term = window

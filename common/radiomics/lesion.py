@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
+from ..images.volume import Volume
 from .box import Box
 from .settings import RadiomicsSettings
 
@@ -16,7 +16,7 @@ __all__ = ["check_finite", "check_levels", "lesion_mask"]
 GEOMETRY_TOLERANCE = 1e-3  # voxels; headers store float32, so that equal grids differ by some 1e-6
 
 
-def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings, name: str = "mask") -> sitk.Image:
+def lesion_mask(image: Volume, mask: Volume, settings: RadiomicsSettings, name: str = "mask") -> Volume:
     """The lesion as a binary mask on exactly the image's grid.
 
     Args:
@@ -31,14 +31,13 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
         InputError: the mask has another grid, values that are no labels, not the label, too few voxels, or no
             background.
     """
-    if image.GetDimension() != mask.GetDimension():
-        found, expected = mask.GetDimension(), image.GetDimension()
-        raise InputError(f"{name}: {found} axes, but the image has {expected}; expected the same")
+    if image.dimension != mask.dimension:
+        raise InputError(f"{name}: {mask.dimension} axes, but the image has {image.dimension}; expected the same")
     if settings.setting.get("correctMask"):
         _check_inside(image, mask, settings.mask_label, name)
-        mask = sitk.Resample(mask, image, sitk.Transform(), sitk.sitkNearestNeighbor)
+        mask = _resampled(mask, image)
     _check_grid(image, mask, settings.setting.get("geometryTolerance") or GEOMETRY_TOLERANCE, name)
-    label, values = settings.mask_label, sitk.GetArrayViewFromImage(mask)
+    label, values = settings.mask_label, mask.values
     lesion = values != 0  # includes NaN
     found = np.unique(values[lesion])
     if found.size == 0:
@@ -59,26 +58,24 @@ def lesion_mask(image: sitk.Image, mask: sitk.Image, settings: RadiomicsSettings
         raise InputError(f"{name}: {count} voxels in the lesion; expected more than {least} (minimumROISize)")
     if count == lesion.size:
         raise InputError(f"{name}: covers the whole image; expected a lesion with background around it")
-    binary = sitk.GetImageFromArray(lesion.astype(np.uint8))
-    binary.CopyInformation(image)
-    return binary
+    return image.with_values(lesion.astype(np.uint8))
 
 
-def check_finite(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSettings, name: str = "image") -> None:
+def check_finite(image: Volume, lesion: Volume, settings: RadiomicsSettings, name: str = "image") -> None:
     """Refuse NaN and infinity: in the lesion's box, or anywhere if filters or preparation use the whole image.
 
     Raises:
         InputError: there are such voxels; the message states their number.
     """
+    values = image.values
     if settings.sees_lesion_only:
-        image = Box.of_mask(sitk.GetArrayViewFromImage(lesion) == 1).crop(image)
-    values = sitk.GetArrayViewFromImage(image)
+        values = values[Box.of_mask(lesion.values == 1).slices]
     count = int(np.count_nonzero(~np.isfinite(values))) if values.dtype.kind == "f" else 0
     if count:
         raise InputError(f"{name}: {count} voxels in or around the lesion are NaN or infinite; expected finite values")
 
 
-def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSettings, name: str = "image") -> None:
+def check_levels(image: Volume, lesion: Volume, settings: RadiomicsSettings, name: str = "image") -> None:
     """Refuse too few grey levels, whose texture is degenerate, or thousands, whose texture is sparse and slow.
 
     Raises:
@@ -86,7 +83,7 @@ def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSetti
     """
     from .grey_levels import count_levels
 
-    values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(lesion) == 1]
+    values = image.values[lesion.values == 1]
     low, high = float(values.min()), float(values.max())
     if low == high:
         raise InputError(f"{name}: constant ({low:g}) in the lesion; expected intensities that vary")
@@ -101,31 +98,38 @@ def check_levels(image: sitk.Image, lesion: sitk.Image, settings: RadiomicsSetti
         )
 
 
-def _check_inside(image: sitk.Image, mask: sitk.Image, label: int | None, name: str) -> None:
+def _resampled(mask: Volume, image: Volume) -> Volume:
+    """The mask on the image's grid, by nearest neighbours."""
+    import SimpleITK as sitk  # noqa: N813  # here, as it takes 90 MB
+
+    found = sitk.Resample(mask.to_itk(), image.to_itk(), sitk.Transform(), sitk.sitkNearestNeighbor)
+    return image.with_values(sitk.GetArrayFromImage(found))
+
+
+def _check_inside(image: Volume, mask: Volume, label: int | None, name: str) -> None:
     """Refuse a lesion that reaches out of the image, as PyRadiomics does before it resamples the mask."""
-    values = sitk.GetArrayViewFromImage(mask)
+    values = mask.values
     places = np.nonzero(values != 0 if label is None else values == label)[::-1]  # x, y, z
     if not places[0].size:
         return  # reported by lesion_mask
     low, high = ([float(reduce(axis)) + half for axis in places] for reduce, half in ((np.min, -0.5), (np.max, 0.5)))
     for corner in itertools.product(*zip(low, high, strict=True)):
-        point = mask.TransformContinuousIndexToPhysicalPoint(corner)
-        index = np.asarray(image.TransformPhysicalPointToContinuousIndex(point))
-        outside = np.maximum(-0.5 - index, index - np.asarray(image.GetSize()) + 0.5).max()
+        index = image.index(mask.point(corner))
+        outside = np.maximum(-0.5 - index, index - np.asarray(image.size) + 0.5).max()
         if outside > 1e-3:
             raise InputError(
                 f"{name}: the lesion reaches {outside:.3g} voxels out of the image (correctMask); expected it inside"
             )
 
 
-def _check_grid(image: sitk.Image, mask: sitk.Image, tolerance: float, name: str) -> None:
-    if image.GetSize() != mask.GetSize():
-        raise InputError(f"{name}: size {mask.GetSize()}, but the image has {image.GetSize()}; resample the mask")
-    corner = [size - 1 for size in image.GetSize()]
+def _check_grid(image: Volume, mask: Volume, tolerance: float, name: str) -> None:
+    if image.size != mask.size:
+        raise InputError(f"{name}: size {mask.size}, but the image has {image.size}; resample the mask")
+    corner = [size - 1 for size in image.size]
     corners = [[0] * len(corner), *(np.diag(corner).tolist())]
     for index in corners:
-        distance = np.subtract(image.TransformIndexToPhysicalPoint(index), mask.TransformIndexToPhysicalPoint(index))
-        if np.linalg.norm(distance) > tolerance * min(image.GetSpacing()):
+        distance = image.point(index) - mask.point(index)
+        if np.linalg.norm(distance) > tolerance * min(image.spacing):
             raise InputError(
                 f"{name}: voxel {tuple(index)} is {np.linalg.norm(distance):.3g} mm from the image's; "
                 "expected the same origin, spacing and direction; resample the mask to the image's grid"

@@ -1,34 +1,14 @@
 """Area, volume and diameters of a lesion's surface as PyRadiomics defines them, without comparing all of its points."""
 
-# names of PyRadiomics' attributes
-# flake8: noqa: N802
-
 from __future__ import annotations
 
 from functools import cache, lru_cache
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
-from radiomics import cShape
-from radiomics.shape import RadiomicsShape
 
-__all__ = ["FastShape", "measure_mesh"]
+from .compiled import pyradiomics_module
 
-
-class FastShape(RadiomicsShape):
-    """PyRadiomics' class with the surface of :func:`measure_mesh`."""
-
-    def _initSegmentBasedCalculation(self) -> None:
-        """Like PyRadiomics, but for the surface."""
-        self.pixelSpacing = np.array(self.inputImage.GetSpacing()[::-1])
-        self.maskArray = np.pad(sitk.GetArrayViewFromImage(self.inputMask) == self.label, 1)
-        self.labelledVoxelCoordinates = np.where(self.maskArray)
-        self.SurfaceArea, self.Volume, self.diameters = measure_mesh(self.maskArray, self.pixelSpacing)
-        places = np.array(self.labelledVoxelCoordinates).T * self.pixelSpacing
-        places -= places.mean(axis=0)
-        values = np.linalg.eigvals(places.T @ places / len(places))
-        values[(values < 0) & (values > -1e-10)] = 0  # of a lesion in one plane
-        self.eigenValues = np.sort(values)
+__all__ = ["measure_mesh"]
 
 
 def measure_mesh(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float, tuple[float, ...]]:
@@ -60,7 +40,7 @@ def measure_mesh(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float, t
 @lru_cache(maxsize=8)
 def _areas(spacing: tuple[float, ...]) -> np.ndarray:
     """Area of each cube, ``[256]``; exchanging inside and outside does not change it."""
-    half = [cShape.calculate_coefficients(_cube(code), np.array(spacing))[0] for code in range(128)]
+    half = [_coefficients(_cube(code), np.array(spacing))[0] for code in range(128)]
     return np.array(half + half[::-1])
 
 
@@ -68,14 +48,18 @@ def _areas(spacing: tuple[float, ...]) -> np.ndarray:
 def _volumes() -> tuple[np.ndarray, np.ndarray]:
     """Volume of each cube at the origin, in voxels, ``[256]``, and what it gains per step along each axis."""
     unit, moved = np.ones(3), np.empty((256, 3))
-    volume = np.array([cShape.calculate_coefficients(_cube(code), unit)[1] for code in range(256)])
+    volume = np.array([_coefficients(_cube(code), unit)[1] for code in range(256)])
     for axis in range(3):
         for code in range(256):
             pair = np.zeros([3 if other == axis else 2 for other in range(3)], dtype=bool)
             pair[-2:, -2:, -2:] = _cube(code)
             before = np.packbits(pair[:2, :2, :2].ravel(), bitorder="little")[0]
-            moved[code, axis] = cShape.calculate_coefficients(pair, unit)[1] - volume[before] - volume[code]
+            moved[code, axis] = _coefficients(pair, unit)[1] - volume[before] - volume[code]
     return volume, moved
+
+
+def _coefficients(mask: np.ndarray, spacing: np.ndarray) -> tuple:
+    return pyradiomics_module("_cshape").calculate_coefficients(mask, spacing)
 
 
 def _cube(code: int) -> np.ndarray:

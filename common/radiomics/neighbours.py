@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from radiomics import cMatrices
+
+from .compiled import pyradiomics_module
 
 __all__ = ["MAX_VOXELS", "Lines", "Neighbourhood", "Neighbours"]
 
@@ -94,7 +95,8 @@ class Neighbourhood:
         return self._found[key]
 
     def _angles(self, args: Mapping[str, Any], distances: Sequence[int]) -> np.ndarray:
-        return cMatrices.generate_angles(np.array(self.mask.shape), np.array(distances), False, *_plane(args))
+        generate = pyradiomics_module("_cmatrices").generate_angles
+        return generate(np.array(self.mask.shape), np.array(distances), False, *_plane(args))
 
     def _neighbours(self, angles: np.ndarray) -> Neighbours:
         margin = np.abs(angles).max(initial=1)

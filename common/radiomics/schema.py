@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, replace
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
+from ..images.volume import Volume
 from .engine import measure_lesion
 from .filters import FILTERS, filter_names
 from .settings import RadiomicsSettings
@@ -58,4 +58,4 @@ def _measured_names(settings: RadiomicsSettings, dimension: int, image_types: di
     # Settings for real intensities might leave no voxel of this lesion.
     plain = {"resegmentRange": None, "binWidth": 25, "binCount": None, "minimumROISize": None}
     settings = replace(settings, setting={**settings.setting, **plain}, image_types=image_types, max_levels=512)
-    return list(measure_lesion(sitk.GetImageFromArray(image), sitk.GetImageFromArray(mask), settings).features)
+    return list(measure_lesion(Volume.of_array(image), Volume.of_array(mask), settings).features)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,19 +12,34 @@ import yaml
 
 from ..errors import InputError, one_line
 from ..programs import install_command
+from .compiled import pyradiomics_folder
+from .names import FEATURES
 
 __all__ = ["RadiomicsSettings", "available"]
 
 logger = logging.getLogger(__name__)
 
+#: ``RadiomicsFeatureExtractor._getDefaultSettings``, whose module imports SimpleITK.
+DEFAULTS: Mapping[str, Any] = {
+    "minimumROIDimensions": 2,
+    "minimumROISize": None,
+    "normalize": False,
+    "normalizeScale": 1,
+    "removeOutliers": None,
+    "resampledPixelSpacing": None,
+    "interpolator": "sitkBSpline",
+    "preCrop": False,
+    "padDistance": 5,
+    "distances": [1],
+    "force2D": False,
+    "force2Ddimension": 0,
+    "resegmentRange": None,
+}
+
 
 def available() -> bool:
-    """Whether PyRadiomics can be imported; without it there are only learnt features."""
-    try:
-        module = importlib.import_module("radiomics")
-    except ImportError:
-        return False
-    return getattr(module, "__file__", None) is not None  # a folder of that name on sys.path does not count
+    """Whether PyRadiomics is installed; without it there are only learnt features."""
+    return pyradiomics_folder() is not None
 
 
 @dataclass(frozen=True)
@@ -80,28 +94,21 @@ class RadiomicsSettings:
             raise InputError(
                 f"PyRadiomics is not installed: traditional features need it; run: {install_command('radiomics')}"
             )
-        from radiomics.featureextractor import RadiomicsFeatureExtractor
-
         source = "radiomics settings" if parameters is None or isinstance(parameters, Mapping) else str(parameters)
         content = _read_parameters(parameters, source)
-        # PyRadiomics and pykwalify also log errors of the file, which the one line below contains.
-        logging.getLogger("radiomics").setLevel(logging.ERROR)
-        logging.getLogger("pykwalify.core").setLevel(logging.CRITICAL)
-        try:
-            extractor = RadiomicsFeatureExtractor(content) if content else RadiomicsFeatureExtractor()
-        except Exception as error:
-            reason = one_line(getattr(error, "msg", error))
-            raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; correct the named entry") from error
+        if content:
+            _check_by_schema(content, source)
         _refuse_ignored(content, source)
         # PyRadiomics gets a binary mask, and its provenance would hash all voxels again.
-        setting = {**extractor.settings, "label": 1, "additionalInfo": False}
+        setting = {**DEFAULTS, **content.get("setting", {}), "label": 1, "additionalInfo": False}
+        classes = content.get("featureClass") or {name: [] for name in FEATURES if content or name != "shape2D"}
         if setting.get("preCrop"):
             logger.warning(
                 "%s: preCrop changes the values of filters (up to threefold) and is not needed for speed", source
             )
         if mask_label is None:
             mask_label = content.get("setting", {}).get("label")
-        return cls(setting, extractor.enabledImagetypes, extractor.enabledFeatures, mask_label, **limits)
+        return cls(setting, content.get("imageType") or {"Original": {}}, classes, mask_label, **limits)
 
     @property
     def prepares_image(self) -> bool:
@@ -153,6 +160,27 @@ def _read_parameters(parameters: str | Path | Mapping[str, Any] | None, source: 
     if not isinstance(content, Mapping):
         raise InputError(f"{source}: found {type(content).__name__}; expected setting, imageType, featureClass")
     return dict(content)
+
+
+def _check_by_schema(content: Mapping[str, Any], source: str) -> None:
+    """Check parameters as PyRadiomics does, by its schema, without its extractor, which imports SimpleITK."""
+    from pykwalify.core import Core
+
+    from . import parameter_checks
+
+    # PyRadiomics and pykwalify also log errors of the file, which the one line below contains.
+    logging.getLogger("radiomics").setLevel(logging.ERROR)
+    logging.getLogger("pykwalify.core").setLevel(logging.CRITICAL)
+    if empty := [name for name, value in content.items() if value is None]:
+        raise InputError(f"{source}: {empty[0]} is empty; expected entries; add them, or remove it")
+    schema = str((pyradiomics_folder() or Path()) / "schemas" / "paramSchema.yaml")
+    try:
+        check = Core(source_data=dict(content), schema_files=[schema])
+        check.loaded_extensions = [parameter_checks]
+        check.validate()
+    except Exception as error:
+        reason = one_line(getattr(error, "msg", error))
+        raise InputError(f"{source}: {reason}; expected PyRadiomics parameters; correct the named entry") from error
 
 
 def _refuse_ignored(content: Mapping[str, Any], source: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +12,7 @@ from monai.data import MetaTensor, affine_to_spacing
 from monai.transforms import Transform
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk  # noqa: N813
+from ..images.volume import Volume
 
 __all__ = ["RadiomicsFeaturesd"]
 
@@ -79,7 +77,7 @@ class RadiomicsFeaturesd(Transform):
         image, mask = row[self.image_key], row[self.mask_key]
         if self.channel >= image.shape[0]:
             raise InputError(f"{self.image_key}: {image.shape[0]} channels; expected one with index {self.channel}")
-        features = extract_features(_to_itk(image, self.channel), _to_itk(mask, 0), self.settings)
+        features = extract_features(_volume(image, self.channel), _volume(mask, 0), self.settings)
         values = np.array(list(features.values()))
         if self.scaling is not None:
             import pandas as pd
@@ -89,20 +87,17 @@ class RadiomicsFeaturesd(Transform):
         return row
 
 
-def _to_itk(image: torch.Tensor | np.ndarray, channel: int) -> sitk.Image:
-    """One channel as ITK's image with its geometry.
+def _volume(image: torch.Tensor | np.ndarray, channel: int) -> Volume:
+    """One channel with its geometry.
 
     The position in space affects the last digit: it decides which of two equally distant voxels resampling takes.
     """
-    import SimpleITK as sitk  # noqa: N813
-
     array = np.asarray(image[channel].cpu() if isinstance(image, torch.Tensor) else image[channel])
-    result = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
-    if isinstance(image, MetaTensor):
-        spacing = affine_to_spacing(image.affine, r=array.ndim)
-        result.SetSpacing([float(step) for step in spacing])
-        if array.ndim == 3:
-            to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
-            result.SetDirection((to_lps[:3, :3] / np.asarray(spacing)).ravel().tolist())
-            result.SetOrigin(to_lps[:3, 3].tolist())
-    return result
+    values = np.ascontiguousarray(array.T)
+    if not isinstance(image, MetaTensor):
+        return Volume.of_array(values)
+    spacing = [float(step) for step in affine_to_spacing(image.affine, r=array.ndim)]
+    if array.ndim == 2:
+        return Volume.of_array(values, spacing)
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    return Volume(values, tuple(spacing), tuple(to_lps[:3, 3].tolist()), to_lps[:3, :3] / spacing)

@@ -219,9 +219,11 @@ def _convert_mask(mask: str, reference: Path, output: Path) -> Path:
     import SimpleITK as sitk  # noqa: N813
 
     from ...images.dicom_segmentation import read_segmentation
+    from ...images.volume import Volume
     from ...images.volume_files import write_itk_nifti
 
-    return write_itk_nifti(output, read_segmentation(mask, sitk.ReadImage(str(reference))))
+    labels = read_segmentation(mask, Volume.of(sitk.ReadImage(str(reference))))
+    return write_itk_nifti(output, labels.to_itk())
 
 
 def _bar(items: list[Any], what: str) -> Iterable[Any]:

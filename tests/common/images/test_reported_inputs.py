@@ -36,9 +36,9 @@ from pydicom.uid import (
 
 from common.errors import InputError
 from common.images.facts import read_image_facts
-from common.images.itk_volumes import read_mask, read_volume
 from common.images.nifti import write_nifti
 from common.images.read import read_image
+from common.images.read_volume import read_mask, read_volume
 from common.images.stored_image import UnreadableImageError
 from common.transforms import CheckedReader
 
@@ -127,10 +127,10 @@ def mean_everywhere(path: Path) -> float:
     image = read_image(path)
     trained = LoadImage(image_only=True, ensure_channel_first=True, reader=CheckedReader())(path)
     measured = read_volume(path)
-    assert read_image_facts(str(path)).spatial_shape == image.voxels.shape == trained.shape[1:] == measured.GetSize()
+    assert read_image_facts(str(path)).spatial_shape == image.voxels.shape == trained.shape[1:] == measured.size
     np.testing.assert_array_equal(trained.numpy()[0], image.voxels.astype(np.float32))
     np.testing.assert_allclose(trained.affine.numpy(), image.affine)
-    np.testing.assert_allclose(measured.GetSpacing(), (1, 1, 2), rtol=0.03)
+    np.testing.assert_allclose(measured.spacing, (1, 1, 2), rtol=0.03)
     return float(image.voxels[MASK.T].mean())
 
 
@@ -633,6 +633,7 @@ def test_compressed_slices_are_those_that_simpleitk_reads(shared_data):
         folder = shared_data / "awkward" / "dicom2nifti" / "generic" / name / "001"
         theirs = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
         ours = read_volume(folder)
-        np.testing.assert_array_equal(sitk.GetArrayFromImage(ours), sitk.GetArrayFromImage(theirs))
-        for get in ("GetOrigin", "GetSpacing", "GetDirection"):
-            np.testing.assert_allclose(getattr(ours, get)(), getattr(theirs, get)(), atol=1e-4)
+        np.testing.assert_array_equal(ours.values, sitk.GetArrayFromImage(theirs))
+        np.testing.assert_allclose(ours.origin, theirs.GetOrigin(), atol=1e-4)
+        np.testing.assert_allclose(ours.spacing, theirs.GetSpacing(), atol=1e-4)
+        np.testing.assert_allclose(ours.direction.ravel(), theirs.GetDirection(), atol=1e-4)

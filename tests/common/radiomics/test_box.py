@@ -17,16 +17,6 @@ def test_the_box_of_a_mask_is_that_of_itk(shape):
     assert found == Box(lower, tuple(low + length for low, length in zip(lower, size, strict=True)))
 
 
-def test_a_crop_is_the_part_with_the_spacing_of_the_image():
-    image = sitk.GetImageFromArray(np.arange(4 * 5 * 6).reshape(4, 5, 6))
-    image.SetSpacing((0.5, 1, 2))
-    box = Box((1, 2, 0), (4, 5, 3))
-    part = box.crop(image)
-    assert (sitk.GetArrayFromImage(part) == sitk.GetArrayFromImage(image)[0:3, 2:5, 1:4]).all()
-    assert part.GetSpacing() == (0.5, 1, 2)
-    assert (sitk.GetArrayFromImage(part) == sitk.GetArrayFromImage(image)[box.slices]).all()
-
-
 def test_a_box_grows_within_the_image_and_an_axis_grows_by_its_margin_or_wholly():
     box, size = Box((3, 4), (6, 8)), (20, 9)
     assert box.grown([2, 5], size) == Box((1, 0), (8, 9))

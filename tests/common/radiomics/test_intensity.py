@@ -19,7 +19,9 @@ def test_percentiles_in_one_pass_and_moments_by_products_are_pyradiomics_values(
     image = sitk.GetImageFromArray(values[None, None])
     mask = sitk.GetImageFromArray(np.ones((1, 1, voxels), dtype=np.uint8))
     levels = GreyLevels.of(values[None, None], Neighbourhood(np.ones((1, 1, voxels), dtype=bool)), 512, {})
-    found = texture_features(values[None, None], mask, {"firstorder": []}, {"label": 1, "grey_levels": levels})
+    found = texture_features(
+        values[None, None], mask.GetSpacing(), {"firstorder": []}, {"label": 1, "grey_levels": levels}
+    )
     expected = {
         f"firstorder_{name}": float(value) for name, value in RadiomicsFirstOrder(image, mask).execute().items()
     }

@@ -20,6 +20,7 @@ from common.deploy.prediction.results import model_name
 from common.deploy.prediction.segment import segment_studies
 from common.deploy.prediction.segmentation_object import segmentation_object
 from common.images.dicom_segmentation import read_segmentation
+from common.images.volume import Volume
 from scripts import segment
 from tests.common.deploy.made_studies import write_dicom
 
@@ -55,7 +56,7 @@ def test_a_label_map_is_read_again_on_the_image_s_grid_with_its_names(tmp_path, 
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(to_lps[:3, 3].tolist())
     image.SetDirection((to_lps[:3, :3] / spacing).ravel().tolist())
-    found = sitk.GetArrayFromImage(read_segmentation(tmp_path / "seg.dcm", image)).T
+    found = read_segmentation(tmp_path / "seg.dcm", Volume.of(image)).values.T
     assert np.array_equal(found, np.select([labels == 1, labels == 4], [1, 2]))
 
 
@@ -73,7 +74,7 @@ def test_a_real_hippocampus_leaves_as_dicom_segmentation_that_agrees_with_its_re
         )
     (path,) = (tmp_path / "out").rglob("segmentation.dcm")
     assert path.parent.name == study
-    found = sitk.GetArrayFromImage(read_segmentation(path, sitk.ReadImage(str(source)))).T
+    found = read_segmentation(path, Volume.of(sitk.ReadImage(str(source)))).values.T
     truth = nib.load(str(source).replace("images", "labels")).get_fdata()
     for label in (1, 2):
         assert (

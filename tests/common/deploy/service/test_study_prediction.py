@@ -20,6 +20,7 @@ from common.deploy.prediction.segmenter import is_segmenter, open_segmenter
 from common.deploy.service.study_prediction import open_predictor
 from common.errors import InputError
 from common.images.dicom_segmentation import read_segmentation
+from common.images.volume import Volume
 from tests.common.deploy.made_studies import write_dicom
 
 pytest.importorskip("highdicom")
@@ -51,7 +52,7 @@ def test_an_archive_segments_a_real_study_once_and_again_when_its_images_changed
             predict(tmp_path / "in")
         assert list(folder.iterdir()) == []  # nothing that could be sent
     (tmp_path / "first.dcm").write_bytes(first)
-    found = sitk.GetArrayFromImage(read_segmentation(tmp_path / "first.dcm", sitk.ReadImage(str(source)))).T
+    found = read_segmentation(tmp_path / "first.dcm", Volume.of(sitk.ReadImage(str(source)))).values.T
     truth = nib.load(str(source).replace("images", "labels")).get_fdata()
     assert 2 * ((found > 0) & (truth > 0)).sum() / ((found > 0).sum() + (truth > 0).sum()) > 0.85
     assert model.name == "Hippocampus segmenter"

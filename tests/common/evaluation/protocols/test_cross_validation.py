@@ -149,6 +149,9 @@ def test_another_comparison_in_the_same_folder_is_refused(dataset):
     recorded(dataset, methods=["se"], max_epochs=2).run()
     with pytest.raises(InputError, match="from another comparison"):
         recorded(dataset, methods=["se"], max_epochs=3).run()
+    again = recorded(dataset, methods=["se"], max_epochs=2)
+    again.settings |= {"save_interval": 7, "radiomics_workers": 3}  # change no result
+    again.check_identity()
 
 
 def test_a_failed_first_try_does_not_claim_the_folder(dataset, monkeypatch):

@@ -1,23 +1,24 @@
-"""Images and masks as SimpleITK images, for radiomics."""
+"""Images and masks as scalar volumes and planes, for radiomics."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
 from .dicom_segmentation import is_segmentation, read_segmentation
 from .read import read_image
 from .stored_image import StoredImage, UnreadableImageError
+from .volume import Volume
 
 __all__ = ["as_plane", "read_mask", "read_volume"]
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
-def read_volume(path: str | Path, channel: int | None = None, is_mask: bool = False) -> sitk.Image:
+def read_volume(path: str | Path, channel: int | None = None, is_mask: bool = False) -> Volume:
     """Read a scalar volume or plane: the only channel of a file, or one of several.
 
     Args:
@@ -39,10 +40,10 @@ def read_volume(path: str | Path, channel: int | None = None, is_mask: bool = Fa
         raise InputError(
             f"{path}: {image.channels} channel{'s'[: image.channels != 1]}; expected one with index {channel}"
         )
-    return _to_itk(image, channel)
+    return _as_volume(image, channel)
 
 
-def read_mask(path: str | Path, image: sitk.Image, label: int | None = None) -> sitk.Image:
+def read_mask(path: str | Path, image: Volume, label: int | None = None) -> Volume:
     """Read a label map; a DICOM segmentation is resampled onto the grid of ``image``.
 
     Args:
@@ -58,25 +59,23 @@ def read_mask(path: str | Path, image: sitk.Image, label: int | None = None) -> 
     return read_volume(path, is_mask=True)
 
 
-def as_plane(volume: sitk.Image) -> sitk.Image:
-    """A volume of one slice as 2D image: of a 3D one PyRadiomics computes no LoG, and wavelets along z too."""
-    if volume.GetDimension() == 2 or volume.GetSize()[2] > 1:
+def as_plane(volume: Volume) -> Volume:
+    """A volume of one slice as plane: of a 3D one PyRadiomics computes no LoG, and wavelets along z too."""
+    if volume.dimension == 2 or volume.size[2] > 1:
         return volume
-    plane = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(volume)[0])
-    plane.SetSpacing(volume.GetSpacing()[:2])
-    return plane
+    return Volume.of_array(volume.values[0], volume.spacing[:2])
 
 
-def _to_itk(image: StoredImage, channel: int) -> sitk.Image:
+def _as_volume(image: StoredImage, channel: int) -> Volume:
     voxels = image.voxels if image.voxels.ndim == image.spatial_dims else image.voxels[..., channel]
     voxels = voxels.astype(np.float32) if voxels.dtype.kind == "f" and voxels.dtype.itemsize not in (4, 8) else voxels
-    volume = sitk.GetImageFromArray(voxels.T.astype(np.uint8) if voxels.dtype == bool else voxels.T)
-    if image.affine is not None:
-        dims = image.spatial_dims
-        axes = (TO_LPS @ image.affine[:3, :3])[:dims, :dims]
-        spacing = np.linalg.norm(image.affine[:3, :dims], axis=0)
-        volume.SetSpacing(spacing.tolist())
-        if abs(np.linalg.det(axes / spacing)) > 0.5:  # only the spacing is kept for sagittal and coronal planes
-            volume.SetDirection((axes / spacing).ravel().tolist())
-            volume.SetOrigin((TO_LPS @ image.affine[:3, 3])[:dims].tolist())
-    return volume
+    volume = Volume.of_array(np.ascontiguousarray(voxels.T.astype(np.uint8) if voxels.dtype == bool else voxels.T))
+    if image.affine is None:
+        return volume
+    dims = image.spatial_dims
+    axes = (TO_LPS @ image.affine[:3, :3])[:dims, :dims]
+    spacing = np.linalg.norm(image.affine[:3, :dims], axis=0)
+    placed = Volume.of_array(volume.values, spacing.tolist())
+    if abs(np.linalg.det(axes / spacing)) <= 0.5:  # only the spacing is kept for sagittal and coronal planes
+        return placed
+    return replace(placed, origin=tuple((TO_LPS @ image.affine[:3, 3])[:dims].tolist()), direction=axes / spacing)

@@ -6,14 +6,14 @@ import pytest
 import SimpleITK as sitk
 
 from common.errors import InputError
-from common.images.itk_volumes import read_mask, read_volume
+from common.images.read_volume import read_mask, read_volume
 from common.radiomics import extract_features
 
 
 def test_a_grey_picture_saved_in_colour_is_read_and_a_coloured_one_refused(tmp_path):
     grey = np.random.default_rng(0).integers(0, 255, (9, 8), dtype=np.uint8)
     sitk.WriteImage(sitk.GetImageFromArray(np.stack([grey] * 3, -1), isVector=True), tmp_path / "grey.png")
-    assert (sitk.GetArrayFromImage(read_volume(tmp_path / "grey.png")) == grey).all()
+    assert (read_volume(tmp_path / "grey.png").values == grey).all()
     coloured = np.stack([grey, grey, grey // 2], -1)
     sitk.WriteImage(sitk.GetImageFromArray(coloured, isVector=True), tmp_path / "coloured.png")
     with pytest.raises(InputError, match=r"coloured.png: found an image in colour, expected one grey value per pixel"):
@@ -28,7 +28,7 @@ def test_a_whole_nifti_is_unpacked_once_and_a_truncated_one_refused(tmp_path, na
     path.write_bytes(whole := path.read_bytes())
     with monkeypatch.context() as patch:
         patch.setattr(nibabel.arrayproxy.ArrayProxy, "__array__", lambda *_, **__: pytest.fail("unpacked twice"))
-        assert sitk.GetArrayFromImage(read_volume(path)).T.tolist() == array.tolist()
+        assert read_volume(path).values.T.tolist() == array.tolist()
     path.write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(InputError, match=rf"{name}: found a truncated file, expected a complete one; replace"):
         read_volume(path)
@@ -38,11 +38,11 @@ def test_a_dicom_series_and_its_segmentation_give_the_label_map_of_the_nrrd(shar
     pytest.importorskip("highdicom")
     folder = shared_data / "awkward" / "dcmqi_ct_seg"
     image = read_volume(folder / "ct-3slice")
-    assert image.GetSize() == (512, 512, 3) and sitk.GetArrayViewFromImage(image).min() < -900
+    assert image.size == (512, 512, 3) and image.values.min() < -900
     expected = sitk.GetArrayFromImage(sitk.ReadImage(folder / "liver_seg.nrrd"))
-    assert (sitk.GetArrayFromImage(read_mask(folder / "liver.dcm", image)) == expected).all()
+    assert (read_mask(folder / "liver.dcm", image).values == expected).all()
     for segment in (1, 2, 3):  # they overlap
-        mask = sitk.GetArrayFromImage(read_mask(folder / "partial_overlaps.dcm", image, segment)) == segment
+        mask = read_mask(folder / "partial_overlaps.dcm", image, segment).values == segment
         truth = {1: "partial_overlaps-1", 2: "partial_overlaps-2", 3: "partial_overlaps-3"}[segment]
         assert (mask == (sitk.GetArrayFromImage(sitk.ReadImage(folder / f"{truth}.nrrd")) == segment)).all()
 
