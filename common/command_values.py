@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
@@ -10,6 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 __all__ = ["metavar", "read_setting", "read_value", "shown", "word_type"]
 
 _NONE = ("none", "null")
+#: A key such as ``network_def#projector``, the rest of which would be a comment in Python.
+_SUB_ID = re.compile(r"(?<=[{,\s])\w+(?:#\w+)+(?=\s*:)")
 _METAVARS = {Sequence: "A,B,...", tuple: "A,B,...", Mapping: "{A: B}", int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
@@ -59,10 +62,12 @@ def _converted(hint: Any, text: str) -> Any:
         except ValueError:
             raise ValueError(f"{text!r}, expected {'an integer' if origin is int else 'a number'}") from None
     if origin is Mapping:
-        found = read_setting(text)
+        found = read_setting(_SUB_ID.sub(r"'\g<0>'", text))
         if not isinstance(found, dict):
             raise ValueError(f"{text!r}, expected a mapping such as '{{key: value}}'")
-        return {str(key): str(value) if arguments[1] is str else value for key, value in found.items()}
+        if arguments[1] is str:
+            return {str(key): str(value) for key, value in found.items()}
+        return {str(key): None if value == "null" else value for key, value in found.items()}
     if origin in (Sequence, tuple):
         parts = [part.strip(" '\"") for part in text.strip(" ()[]").split(",") if part.strip()]
         if origin is tuple and Ellipsis not in arguments and len(parts) != len(arguments):

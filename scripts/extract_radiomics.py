@@ -40,8 +40,8 @@ def extract_radiomics(
             machine.
     """
     from common.data import load_datalist
-    from common.feature_table import check_pyarrow, write_table
-    from common.radiomics import extract_table, read_pairs
+    from common.feature_table import check_pyarrow, write_records
+    from common.radiomics import extract_records, read_pairs
 
     check_pyarrow(output)
     _check_output(Path(output))  # before hours of measuring
@@ -51,7 +51,7 @@ def extract_radiomics(
     else:
         rows = load_datalist(datalist, section=section, spatial_dims=[2, 3], check="none")
         names = json.loads(Path(datalist).read_text(encoding="utf-8")).get("modality") or {}
-    table = extract_table(
+    records = extract_records(
         rows,
         cache_dir=cache_dir or Path(output).parent / "radiomics_cache",
         settings=settings,
@@ -61,9 +61,9 @@ def extract_radiomics(
         num_workers=num_workers,
         scheduler=scheduler,
     )
-    path = write_table(table, output)
-    measured = int((table["status"] == "ok").sum())
-    print(f"features of {measured} of {len(table)} subjects: {path}")
+    path = write_records(records, output)
+    measured = sum(record["status"] == "ok" for record in records)
+    print(f"features of {measured} of {len(records)} subjects: {path}")
 
 
 def _check_output(path: Path) -> None:

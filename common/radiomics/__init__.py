@@ -9,7 +9,7 @@ from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .attach import attach_radiomics
-    from .cohort import extract_table
+    from .cohort import extract_records, extract_table
     from .features import extract_features
     from .outline import outline_numbers, write_outline_table
     from .pairs import read_pairs
@@ -22,6 +22,7 @@ __all__ = [
     "attach_radiomics",
     "available",
     "extract_features",
+    "extract_records",
     "extract_table",
     "feature_names",
     "outline_numbers",

@@ -7,13 +7,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..errors import InputError
-from ..feature_table import feature_columns
+from ..feature_table import KEY_COLUMNS
 from .cache import FeatureCache
 from .cases import Case, find_case, modality_prefixes
 from .engine import Measured
@@ -21,12 +20,15 @@ from .schema import feature_names
 from .settings import RadiomicsSettings
 from .workers import measure_cases
 
-__all__ = ["extract_table"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["extract_records", "extract_table"]
 
 logger = logging.getLogger(__name__)
 
 
-def extract_table(
+def extract_records(
     rows: Sequence[Mapping[str, Any]],
     *,
     cache_dir: str | Path,
@@ -37,7 +39,7 @@ def extract_table(
     num_workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
-) -> pd.DataFrame:
+) -> list[dict[str, Any]]:
     """Traditional features of a cohort, one row per datalist row.
 
     Jian et al. extract "107 traditional radiomics features" for "each volume" of BraTS with its four modalities, so
@@ -61,8 +63,8 @@ def extract_table(
         progress: whether to show progress bars.
 
     Returns:
-        Table with ``subject, fold, label, status``, ``session`` and ``row`` if the rows have them, and one column per
-        feature; all cohorts of 3D images have the same columns, and all cohorts of 2D images.
+        By row, values of ``subject, fold, label, status``, ``session`` and ``row`` if the rows have them, and of each
+        feature; all cohorts of 3D images have the same names, and all cohorts of 2D images.
 
     Raises:
         InputError: PyRadiomics is not installed, the settings are invalid, there are no rows, or no lesion could be
@@ -87,9 +89,15 @@ def extract_table(
         keys = {"subject": str(row.get("subject", "")), "fold": row.get("fold"), "label": row.get("label")}
         place = {key: row[key] for key in ("session", "row") if key in row}
         records.append({**keys, **place, **_merge(outcomes, names)})
-    table = pd.DataFrame.from_records(records).astype({"fold": "Int64", "label": "Int64"})
-    _report_failures(table)
-    return table
+    _report_failures(records)
+    return records
+
+
+def extract_table(rows: Sequence[Mapping[str, Any]], **options: Any) -> pd.DataFrame:
+    """Like :func:`extract_records`, with the same arguments, as a table with one row per datalist row."""
+    import pandas as pd  # here, as it takes 70 MB, which measuring does not need
+
+    return pd.DataFrame.from_records(extract_records(rows, **options)).astype({"fold": "Int64", "label": "Int64"})
 
 
 def _agree_on_dimension(results: dict[Case, Measured | str]) -> int:
@@ -124,11 +132,12 @@ def _merge(outcomes: Mapping[str, Measured | str], names: Sequence[str]) -> dict
     return {"status": "; ".join(problems) or "ok", **row}
 
 
-def _report_failures(table: pd.DataFrame) -> None:
-    failed = table[table["status"] != "ok"]
-    if failed.empty:
+def _report_failures(records: Sequence[Mapping[str, Any]]) -> None:
+    failed = [record for record in records if record["status"] != "ok"]
+    if not failed:
         return
-    lines = [f"{row.subject}: {row.status}" for row in failed.itertuples()]
-    if len(failed) == len(table) and table[feature_columns(table)].isna().all(axis=None):
+    lines = [f"{record['subject']}: {record['status']}" for record in failed]
+    values = (value for record in records for name, value in record.items() if name not in KEY_COLUMNS)
+    if len(failed) == len(records) and all(map(math.isnan, values)):
         raise InputError.of_rows("radiomics: no lesion could be measured", lines)
-    logger.warning("radiomics: %d of %d cases are incomplete\n  %s", len(failed), len(table), "\n  ".join(lines))
+    logger.warning("radiomics: %d of %d cases are incomplete\n  %s", len(failed), len(records), "\n  ".join(lines))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def write_outline_table(
 ) -> Path:
     """Measure the outline of each row of a datalist and write the numbers as CSV.
 
-    Masks with several labels add the share of each label in the lesion, such as that of the enhancing tumour.
+    Where a mask has several labels, the shares of all labels in the lesion are added, such as that of the enhancing
+    tumour. Cohorts whose masks have one label each have none, as these differ only by format, or by the class.
 
     Args:
         rows: rows of a datalist.
@@ -37,26 +39,31 @@ def write_outline_table(
         The path written.
 
     Raises:
-        InputError: a row has no mask, or one that is unreadable, empty or no label map; all of them are listed.
+        InputError: a row has no mask, one that is unreadable, empty or no label map, or one with other axes than most
+            rows have; all of them are listed.
     """
-    records, problems = [], []
+    records, problems, axes = [], [], []
     for row in rows:
         try:
             found = row.get(key)
-            mask, spacing = _read(found[0] if isinstance(found, list | tuple) else found, key)
+            mask, spacing = _read(next(iter(found), None) if isinstance(found, list | tuple) else found, key)
             numbers = outline_numbers(mask if mask_label is None else mask == mask_label, spacing)
             shares = _shares(mask) if mask_label is None else {}
         except (UnreadableImageError, OSError) as error:
-            problems.append(f"{row.get('subject')}: {row.get(key)}: {error}")
+            reason = error.advice if isinstance(error, UnreadableImageError) else error
+            problems.append(f"{row.get('subject')}: {row.get(key)}: {reason}")
             continue
         place = {name: row[name] for name in ("subject", "session", "row", "fold", "label") if name in row}
         records.append({**place, **numbers, **shares})
+        axes.append((mask.ndim, f"{row.get('subject')}: {row.get(key)}"))
+    problems += _odd_axes(axes)
     if problems:
         raise InputError.of_rows(f"outline: {key}", problems)
     table = pd.DataFrame(records)
     labels = [name for name in table if name.startswith("outline_Share")]
+    several = (table[labels].notna().sum(axis=1) > 1).any()
     table[labels] = table[labels].fillna(0.0)
-    return write_table(table.drop(columns=labels if len(labels) < 2 else []), path)
+    return write_table(table.drop(columns=[] if several else labels), path)
 
 
 def outline_numbers(mask: np.ndarray, spacing: Sequence[float] | np.ndarray) -> dict[str, float]:
@@ -83,7 +90,7 @@ def outline_numbers(mask: np.ndarray, spacing: Sequence[float] | np.ndarray) -> 
 
     inside = np.asarray(mask) != 0
     if not inside.any():
-        raise UnreadableImageError("found no voxel above 0, expected a lesion")
+        raise UnreadableImageError("found no voxel of the lesion, expected one or more")
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     inside, size = np.pad(inside[box], 1), np.asarray(spacing, dtype=float)
     volume, edges = inside.sum() * size.prod(), (np.array(inside.shape) - 2) * size
@@ -118,11 +125,15 @@ def _corners(mask: np.ndarray) -> np.ndarray:
 
 def _read(path: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
     """A label map, and the size of its voxels."""
+    from nibabel.orientations import io_orientation
+
     if not path:
-        raise UnreadableImageError("found none, expected a file")
+        raise UnreadableImageError("found none, expected a file; add it, drop the row, or leave outline out")
     image = read_image(path, is_mask=key == "mask")
+    if image.channels > 1:
+        raise UnreadableImageError(f"found {image.channels} channels, expected one")
     values = np.unique(image.voxels)
-    if image.channels > 1 or (values != np.round(values)).any() or values[0] < 0:
+    if (values != np.round(values)).any() or values[0] < 0:
         raise UnreadableImageError(
             f"found values such as {values[0]:g} and {values[-1]:g}, expected labels 0, 1, 2, ..."
         )
@@ -131,8 +142,19 @@ def _read(path: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
     affine = np.eye(4) if image.affine is None else image.affine
     spacing = np.linalg.norm(affine[:3, : image.spatial_dims], axis=0)
     voxels = image.voxels.reshape(image.spatial_shape)
-    flat = [axis for axis, number in enumerate(voxels.shape) if number == 1]  # a slice saved as a volume
+    if image.spatial_dims == 3:  # in the patient's order: aspects of axial and sagittal files agree
+        order = np.argsort(io_orientation(affine)[:, 0])
+        voxels, spacing = voxels.transpose(order), spacing[order]
+    flat = [axis for axis, number in enumerate(voxels.shape) if number == 1][: voxels.ndim - 2]  # a slice as a volume
     return np.squeeze(voxels, tuple(flat)), np.delete(spacing, flat)
+
+
+def _odd_axes(axes: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """A line for each mask, given by its number of axes and its name, with other axes than most."""
+    most = Counter(number for number, _ in axes).most_common(1)
+    for number, name in axes:
+        if number != most[0][0]:
+            yield f"{name}: found {number} axes, expected {most[0][0]} as most masks have; drop the row"
 
 
 def _shares(mask: np.ndarray) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..images.volume import Volume
 from .engine import measure_lesion
 from .filters import FILTERS, filter_names
+from .names import FEATURES
 from .settings import RadiomicsSettings
 
 __all__ = ["feature_names"]
@@ -20,7 +21,7 @@ _known: dict[str, list[str]] = {}  # by settings, as measuring takes some 20 ms
 def feature_names(settings: RadiomicsSettings, dimension: int = 3) -> list[str]:
     """Names of all features that ``settings`` produce, in the order of PyRadiomics.
 
-    The features of a class and the images of an unknown filter are found by measuring a small lesion.
+    Deprecated features and the images of an unknown filter are found by measuring a small lesion.
 
     Args:
         settings: settings of the extraction.
@@ -34,7 +35,7 @@ def feature_names(settings: RadiomicsSettings, dimension: int = 3) -> list[str]:
 
 
 def _names(settings: RadiomicsSettings, dimension: int) -> list[str]:
-    names = _measured_names(settings, dimension, {"Original": {}})
+    names = _known_names(settings, dimension) or _measured_names(settings, dimension, {"Original": {}})
     shape = [name for name in names if name.startswith("original_shape")]
     texture = [name.removeprefix("original") for name in names if name not in shape]
     found = list(shape)
@@ -46,6 +47,19 @@ def _names(settings: RadiomicsSettings, dimension: int) -> list[str]:
             own = _measured_names(settings, dimension, {image_type: custom})
             found += [name for name in own if name not in shape]
     return found
+
+
+def _known_names(settings: RadiomicsSettings, dimension: int) -> list[str]:
+    """Names of features of the original image; none if PyRadiomics decides them: deprecated ones, ``force2D``."""
+    classes = dict(settings.feature_classes)
+    if dimension == 3 and "shape2D" in classes:
+        if settings.setting.get("force2D"):
+            return []
+        del classes["shape2D"]
+    if any(not set(wanted or ()) <= set(FEATURES[name]) for name, wanted in classes.items()):
+        return []
+    shape_first = sorted(classes, key=lambda name: not name.startswith("shape"))
+    return [f"original_{name}_{feature}" for name in shape_first for feature in classes[name] or FEATURES[name]]
 
 
 def _measured_names(settings: RadiomicsSettings, dimension: int, image_types: dict) -> list[str]:

@@ -61,7 +61,7 @@ def _start(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
     if isinstance(row, Probe) and row.start is None:
         of = "traditional radiomics of the masked region"
         if row.measured != TRADITIONAL:
-            of = "a dozen numbers of the mask's outline, such as its volume and solidity"
+            of = "numbers of the mask's outline, such as its volume and solidity"
         return f"logistic regression on {of}, no network"
     if isinstance(row.start, Encoder):
         encoder = f"an encoder pre-trained without labels: {described.get(row.start.overlay, row.start.name)}"

@@ -25,6 +25,8 @@ from common.command_values import metavar, read_value, shown
         (tuple[float, float], "(1, 2.5)", (1.0, 2.5)),
         (Mapping[str, str], "{acq: 3}", {"acq": "3"}),
         (Mapping[str, Any] | None, "{a: [1, 2]}", {"a": [1, 2]}),
+        (Mapping[str, Any], "{a: 1e-3, b#c: null}", {"a": 1e-3, "b#c": None}),
+        (Mapping[str, Any], "{a#0#b: text, c: [1, x]}", {"a#0#b": "text", "c": [1, "x"]}),
     ],
 )
 def test_a_word_becomes_a_value_of_the_type(hint, word, value):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from common.errors import InputError
-from common.feature_table import check_pyarrow, feature_columns, read_table, write_table
+from common.feature_table import check_pyarrow, feature_columns, read_table, write_records, write_table
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
@@ -43,6 +43,17 @@ def test_text_is_no_formula_of_a_spreadsheet_and_comes_back_while_numbers_stay_n
     assert numbers <= {*cells}
     assert not [cell for cell in cells if cell not in numbers and re.search(r"(^|[;|\t\r\n])\s*[=+\-@\t\r]", cell)]
     pd.testing.assert_frame_equal(read_table(path), table)
+
+
+@pytest.mark.parametrize("status", ["ok", "=1+1", 'a "quoted", one', "two\nlines", "a\rreturn"])
+def test_rows_are_written_without_pandas_as_their_table_would_be(tmp_path, status):
+    records = [
+        {"subject": "007", "fold": 1, "label": None, "status": "ok", "a": 1e16, "b": 0.1 + 0.2, "-c": -0.0},
+        {"subject": "NA", "fold": None, "label": 2, "status": status, "a": 1e-7, "b": np.nan, "-c": np.inf},
+    ]
+    table = pd.DataFrame(records).astype({"fold": "Int64", "label": "Int64"})
+    found, expected = write_records(records, tmp_path / "found.csv"), write_table(table, tmp_path / "expected.csv")
+    assert found.read_bytes() == expected.read_bytes()
 
 
 @pytest.mark.parametrize(

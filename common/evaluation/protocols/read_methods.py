@@ -117,7 +117,7 @@ def read_rows(
         modalities: names of the cohort's modalities.
 
     Raises:
-        InputError: as :func:`read_fine_tunings`; a probe has no encoder; a mean has one row.
+        InputError: as :func:`read_fine_tunings`; a probe has no encoder; a mean has fewer than two rows, or a mean.
     """
     found: dict[str, list[FineTuning | Probe]] = {}
 
@@ -132,11 +132,13 @@ def read_rows(
         if first != MEAN:
             yield from rows_of(text)
             continue
-        if len(set(members)) < 2:
-            raise InputError(f"{text}: found {len(set(members))} rows to take the mean of; expected two or more")
+        if "" in members or MEAN in members:
+            raise InputError(f"{text}: found {'a mean' if MEAN in members else 'nothing'} as a row; name the rows")
         for member in members:
             yield from rows_of(member)
-        rows = tuple(row for member in members for row in found[member])
+        rows = tuple({row.folder: row for member in members for row in found[member]}.values())
+        if len(rows) < 2:
+            raise InputError(f"{text}: found fewer than two different rows; expected two or more to take the mean of")
         yield Mean(f"Mean of {', '.join(row.name for row in rows)}", text.replace(":", ","), rows)
 
 

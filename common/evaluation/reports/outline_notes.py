@@ -1,4 +1,4 @@
-"""How well single numbers of an outline separate two classes, without any label."""
+"""How well single numbers of an outline separate two classes, without a classifier."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SHOWN = 3
 def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 2000) -> list[str]:
     """A sentence with the AUC of the best single numbers, or none if there are not two classes.
 
-    The direction of each number is the better one, and the best of a dozen numbers are shown, so chance is slightly
-    above 0.5.
+    The direction of each number is the better one, and the best of about ten numbers are shown, so chance is slightly
+    above 0.5, which the sentence says.
 
     Args:
         path: table of :func:`~common.radiomics.write_outline_table`.
@@ -36,7 +36,10 @@ def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 200
     found = {name: _auc(labels, numbers[name].to_numpy(dtype=float), resamples) for name in numbers}
     best = sorted(found, key=lambda name: -found[name].value)[:SHOWN]
     shown = (f"{name.removeprefix('outline_')} {_text(found[name])}" for name in best)
-    return [f"One number of the outline alone, without a label: AUC of {', '.join(shown)}."]
+    return [
+        f"One number of the outline alone, without training: AUC of {', '.join(shown)}. These are the best of "
+        f"{len(found)}, chosen with their directions on the same subjects, so chance is slightly above 0.5."
+    ]
 
 
 def _auc(labels: np.ndarray, numbers: np.ndarray, resamples: int) -> Estimate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,3 +55,20 @@ def test_the_probe_reports_the_features_beside_the_majority(features, run_config
     summary = json.loads((tmp_path / "probe/metrics.json").read_text())
     assert {(row["set"], row["fraction"]) for row in summary["results"]} == {("MLSSCL", 0.5), ("MLSSCL", 1.0)}
     assert "subjects have several images or visits" in (tmp_path / "probe/report.md").read_text()
+
+
+def test_outlines_are_those_of_the_masks_that_all_else_ignores(open_bundle, configs, tiny, rows, tmp_path):
+    masked = []
+    for number, row in enumerate(rows[:2], start=1):
+        file = str(tiny["dataset_dir"] / row["image"])
+        image = nib.load(file)
+        mask = np.zeros(image.shape, np.uint8)
+        mask[2 : 2 + number, 2:4, 2:4] = 1
+        nib.save(nib.Nifti1Image(mask, image.affine), tmp_path / f"{number}.nii.gz")
+        masked.append({**row, "image": file, "mask": str(tmp_path / f"{number}.nii.gz")})
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": masked}))
+    options = tiny | {"dataset_dir": tmp_path, "output_dir": tmp_path}
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **options)
+    workflow.parser.get_parsed_content("outline")
+    table = pd.read_csv(tmp_path / "outline.csv")
+    assert table["outline_LogVolume"].diff()[1] == pytest.approx(np.log(2)) and len(table) == 2

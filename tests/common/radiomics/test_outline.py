@@ -105,4 +105,43 @@ def test_shapes_are_their_own_masks_and_all_unusable_rows_are_listed(tmp_path):
         write_outline_table([good, *bad], tmp_path / "outline.csv", key="image")
     text = str(raised.value)
     assert f"b: {grey}: found 27 values, expected a shape" in text and "d: None: found none, expected a file" in text
-    assert f"c: {empty}: found no voxel above 0" in text and "a: " not in text
+    assert f"c: {empty}: found no voxel of the lesion" in text and "a: " not in text
+
+
+def test_masks_that_differ_by_their_one_label_have_no_shares_which_may_be_the_class(tmp_path):
+    volume = np.pad(np.ones((2, 2, 2)), 1)
+    files = [saved(tmp_path / f"{label}.nii.gz", volume * label) for label in (1, 255)]
+    rows = [{"subject": str(n), "fold": 0, "label": n, "mask": path} for n, path in enumerate(files)]
+    assert not [name for name in pd.read_csv(write_outline_table(rows, tmp_path / "o.csv")) if "Share" in name]
+
+
+def test_masks_of_other_axes_than_most_and_of_several_channels_are_refused(tmp_path):
+    volume = np.pad(np.ones((2, 3, 4)), 1)
+    paths = [saved(tmp_path / f"{n}.nii.gz", v) for n, v in enumerate((volume, volume, volume[:, :, 2:3]))]
+    both = saved(tmp_path / "both.nii.gz", np.stack([volume, volume], -1))
+    rows = [{"subject": f"s{n}", "label": 0, "mask": path} for n, path in enumerate([*paths, both, []])]
+    with pytest.raises(InputError) as raised:
+        write_outline_table(rows, tmp_path / "o.csv")
+    lines = str(raised.value).splitlines()[1:]
+    assert [line.split(": ")[2].split(";")[0] for line in lines] == [
+        "found 2 channels, expected one",
+        "found none, expected a file",
+        "found 2 axes, expected 3 as most masks have",
+    ]
+
+
+@pytest.mark.parametrize("shape", [(5, 1, 1), (1, 5, 1), (1, 1, 5), (1, 1, 1)])
+def test_volumes_of_one_row_are_measured_as_planes(shape, tmp_path):
+    row = {"subject": "a", "label": 0, "mask": saved(tmp_path / "a.nii.gz", np.ones(shape))}
+    found = pd.read_csv(write_outline_table([row], tmp_path / "o.csv"))
+    assert found["outline_LogVolume"][0] == np.log(np.prod(shape)) and "outline_Flatness" not in found
+
+
+def test_the_order_of_a_files_axes_changes_nothing(tmp_path):
+    volume = np.pad(np.ones((2, 3, 4)), 1)
+    axial = saved(tmp_path / "axial.nii.gz", volume, (1.0, 2.0, 3.0))
+    image = nib.load(axial).as_reoriented(np.array([[1, -1], [2, 1], [0, -1]]))
+    nib.save(image, tmp_path / "sagittal.nii.gz")
+    rows = [{"subject": str(path), "label": 0, "mask": path} for path in (axial, str(tmp_path / "sagittal.nii.gz"))]
+    found = pd.read_csv(write_outline_table(rows, tmp_path / "o.csv")).filter(like="outline_")
+    np.testing.assert_allclose(found.loc[0], found.loc[1])
