@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,13 @@ def run_once(run_config, tmp_path_factory) -> Callable[..., tuple[ConfigWorkflow
         return done[command]
 
     return run_once
+
+
+@pytest.fixture
+def scratch(tmp_path) -> Generator[Path, None, None]:
+    """A folder for gigabytes of weights, which is deleted after the test."""
+    yield tmp_path / "scratch"
+    shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
 
 
 @pytest.fixture
