@@ -120,7 +120,7 @@ def _without_reader() -> bool:
     """Whether nobody reads the standard output or error, which then go nowhere: Python flushes them at its end."""
     found = False
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # no file, or closed
+        with suppress(OSError, ValueError, AttributeError):  # no file, closed, or no poll, as on Windows
             poll = select.poll()
             poll.register(stream.fileno(), 0)
             if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):

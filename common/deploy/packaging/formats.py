@@ -91,11 +91,13 @@ class _Source:
 
     @cached_property
     def expected(self) -> list[torch.Tensor]:
+        """What the network itself gives for each batch."""
         with torch.no_grad():
             return [self.network(batch) for batch in self.batches]
 
     @cached_property
     def exported(self) -> torch.export.ExportedProgram:
+        """The network as a program for batches of any size."""
         batch = ({0: torch.export.Dim("batch")},)
         return without_stack_traces(torch.export.export(self.network, self.batches[-1:], dynamic_shapes=batch))
 

@@ -146,6 +146,7 @@ class _LateHandshake(ssl.SSLContext):
     """Handshakes happen in the connection's own thread: a silent client would hold up all others."""
 
     def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> Any:
+        """The socket with a timeout; its own thread does the handshake."""
         sock.settimeout(TIMEOUT)
         return super().wrap_socket(sock, *args, **{**options, "do_handshake_on_connect": False})
 

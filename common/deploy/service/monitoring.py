@@ -42,6 +42,8 @@ def monitoring(host: str, port: int, health: Health, numbers: Numbers) -> Iterat
     ProcessCollector(namespace="clinical_ssl", registry=registry)
 
     class Handler(BaseHTTPRequestHandler):
+        """Answers requests for the state and the numbers."""
+
         def do_GET(self) -> None:
             """Answer a request for the state or the numbers."""
             if self.path == "/health":
@@ -64,6 +66,8 @@ def monitoring(host: str, port: int, health: Health, numbers: Numbers) -> Iterat
             """Requests are not logged."""
 
     class Server(ThreadingHTTPServer):
+        """A server for IPv4 or IPv6, as the address has it."""
+
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
     try:
