@@ -65,7 +65,8 @@ def shape_in_one_slice(lesion: Volume, wanted: Sequence[str] | None, args: Mappi
 
     extractor = RadiomicsFeatureExtractor()
     extractor.enabledFeatures = {"shape2D": wanted}
-    mask, bounds = lesion.to_itk(), np.array([[0, length - 1] for length in lesion.size]).ravel()
+    labels = lesion.with_values(lesion.values.astype(np.uint8) * args["label"])
+    mask, bounds = labels.to_itk(), np.array([[0, length - 1] for length in lesion.size]).ravel()
     return {name: float(value) for name, value in extractor.computeShape(mask, mask, bounds, **args).items()}
 
 

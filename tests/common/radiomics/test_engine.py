@@ -195,3 +195,15 @@ def test_a_filter_the_engine_does_not_know_is_left_to_pyradiomics(monkeypatch, c
     found = extract_features(image, mask, settings)
     assert_same_features(found, by_pyradiomics(image, mask, settings))
     assert "halved_glcm_MCC" in found and "LBP3D is left to PyRadiomics" in caplog.text
+
+
+def test_shape_of_a_lesion_in_one_slice_is_that_of_pyradiomics_with_force2d():
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    image, mask = synthetic((slice(9, 10), slice(8, 20), slice(6, 21)))
+    settings = parameters(2, {"Original": {}}, force2D=True, force2Ddimension=0)
+    settings["featureClass"] = {"shape2D": None, "firstorder": None}
+    found = measure_features(image, mask, settings)
+    assert not found.problems and len(found.features) == 27
+    expected = RadiomicsFeatureExtractor(settings).execute(image, mask)
+    assert_same_features(found.features, {name: float(expected[name]) for name in found.features})
