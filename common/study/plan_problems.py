@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..evaluation.protocols.label_checks import REPEATED
 from ..option_limits import limit_problem
 
 __all__ = ["INFORMATION", "ONCE", "PATHS", "item_problems", "load_entries", "plan_problems", "setting_problems"]
@@ -22,12 +23,7 @@ _OWN_IDS = {
     "dataset_dir": "the study's own dataset_dir counts",
     "datalist": "the study's own datalist counts",
 }
-#: Those of the trainings of a classification, which are repeated, and what chooses them.
-_REPEATED = {
-    "seed": "seeds (--seeds) has those of the trainings, and pretrain: {seed: 1} sets that of the pre-trainings",
-    "label_seed": "seeds (--seeds) has it too",
-    "label_fraction": "fractions (--fractions) has the parts of the labels",
-}
+#: That of the pre-trainings, where each is repeated for each seed.
 _VARIED = {"seed": "vary_pretraining gives the pre-trainings those of seeds (--seeds)"}
 _FINAL = ("kind", "method")
 #: Lists of numbers, and the option whose limits their entries have.
@@ -120,7 +116,7 @@ def setting_problems(
     """
     own = dict(_OWN_IDS)
     if task == "classification":
-        own |= (_VARIED if varied else {}) if section == "pretrain" else _REPEATED
+        own |= (_VARIED if varied else {}) if section == "pretrain" else REPEATED
     for name, value in ids.items():
         if name in own:
             yield f"{prefix}{name}: found one for all runs; expected none, as {own[name]}; leave it out"

@@ -9,7 +9,14 @@ from typing import Any
 
 from ...errors import InputError
 
-__all__ = ["label_problems", "probe_problems"]
+__all__ = ["REPEATED", "label_problems", "probe_problems"]
+
+#: Ids that a comparison sets for each of its trainings anew, and what chooses them.
+REPEATED = {
+    "seed": "seeds (--seeds) has those of the trainings, and pretrain: {seed: 1} sets that of the pre-trainings",
+    "label_seed": "seeds (--seeds) has it too",
+    "label_fraction": "fractions (--fractions) has the parts of the labels",
+}
 
 
 def label_problems(

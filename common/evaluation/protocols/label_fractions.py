@@ -15,6 +15,7 @@ from ...files import write_atomically
 from ...programs import command_of
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
+from .label_checks import REPEATED
 from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
 from .read_methods import read_rows
 from .repetitions import Repetition, training_rows
@@ -245,7 +246,7 @@ class LabelFractions(Comparison):
                 problems.append(f"{name}: found none; expected one or more")
         unknown = list(self._unknown_ids(STAGES))
         problems += [*self._wrong_folds(), *unknown]
-        problems += self._repeated([row.name for row in self.rows])
+        problems += [*self._repeated([row.name for row in self.rows]), *self._overridden()]
         ids = self.configs.ids("extract_features")
         for row in self._without_network():
             if row.measured not in ids:
@@ -254,6 +255,11 @@ class LabelFractions(Comparison):
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
         self._check_weights(self.trained)
+
+    def _overridden(self) -> Iterator[str]:
+        for prefix, ids in (("", self.settings), ("train: ", self.of_stage["train"])):
+            for name in (name for name in REPEATED if name in ids):
+                yield f"{prefix}{name}: found one for all runs; expected none, as {REPEATED[name]}; leave it out"
 
     def _wrong_folds(self) -> Iterator[str]:
         if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:
