@@ -17,7 +17,7 @@ __all__ = ["FactsCache", "file_stamp"]
 logger = logging.getLogger(__name__)
 
 # Part of the stamp of every file: increase it when ImageFacts or its reading changes, so that files are read again.
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 
 
 class FactsCache:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stored_image import StoredImage, UnreadableImageError, grey_of_colours
+from .stored_image import StoredImage, UnreadableImageError, check_right_angles, grey_of_colours
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -30,7 +32,8 @@ def read_nifti(path: Path) -> StoredImage:
 
     - The geometry is the sform, else the qform, else the voxel sizes alone, in millimetres whatever the unit of the
       header. If sform and qform place a corner of the volume more than a tenth of a voxel apart, or the voxel sizes
-      of the sform differ from ``pixdim``, readers would disagree, and the file is refused.
+      of the sform differ from ``pixdim``, readers would disagree, and the file is refused. So is a sheared sform,
+      unless there is a qform. As for ITK, the spacing is ``pixdim`` to the last digit.
     - Intensities are scaled by ``scl_slope`` and ``scl_inter``, unless the slope is 0 or not finite. Results that are
       integers up to rounding, such as 255 times 1/255, are rounded to integers.
     - Four axes are three spatial axes and channels. Colour images (RGB24) with equal channels are read as grey.
@@ -69,8 +72,7 @@ def read_nifti(path: Path) -> StoredImage:
         else:
             file.seek(offset)
             voxels = np.fromfile(file, dtype, count)
-    image = _described(header)
-    return StoredImage(_intensities(voxels.reshape(shape, order="F"), header), image.spatial_dims, image.affine)
+    return replace(_described(header), voxels=_intensities(voxels.reshape(shape, order="F"), header))
 
 
 def read_nifti_header(path: Path) -> StoredImage:
@@ -82,7 +84,9 @@ def read_nifti_header(path: Path) -> StoredImage:
     return _described(_header(_unpacked(start, HEADER_BYTES)[0] if packed else start[:HEADER_BYTES]))
 
 
-def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray) -> Path:
+def write_nifti(
+    path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray, spacing: Sequence[float] | None = None
+) -> Path:
     """Write an image under a temporary name in the same folder, created if missing, and rename it.
 
     Integers in range are stored as int16, as by scanners, all other values as float32.
@@ -91,6 +95,7 @@ def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray)
         path: path of the ``.nii`` or ``.nii.gz`` file.
         voxels: image with two or three axes, or with three axes and channels.
         affine: 4x4 matrix from voxel indices to RAS millimetres; with two axes, its third column is the slice normal.
+        spacing: ``pixdim``, where it is known to more digits than the affine's columns have.
 
     Returns:
         The path written.
@@ -103,6 +108,8 @@ def write_nifti(path: str | os.PathLike, voxels: np.ndarray, affine: np.ndarray)
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     image.header.set_xyzt_units("mm")
+    if spacing is not None:
+        image.header["pixdim"][1 : 1 + len(spacing)] = spacing
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
     try:
@@ -154,10 +161,11 @@ def _described(header: nib.Nifti1Header) -> StoredImage:
     if len(shape) not in (2, 3, 4) or min(shape, default=0) < 1:
         raise UnreadableImageError(f"found {len(shape)} axes {shape}, expected 2 or 3 in space and one of channels")
     placeholder = np.broadcast_to(np.zeros((), np.uint8), shape)
-    return StoredImage(placeholder, min(len(shape), 3), _affine(header, shape))
+    return StoredImage(placeholder, min(len(shape), 3), *_geometry(header, shape))
 
 
-def _affine(header: nib.Nifti1Header, shape: tuple[int, ...]) -> np.ndarray:
+def _geometry(header: nib.Nifti1Header, shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[float, ...] | None]:
+    """Affine, and spacing if it is stated."""
     import nibabel as nib
 
     with np.errstate(all="ignore"):
@@ -179,13 +187,21 @@ def _affine(header: nib.Nifti1Header, shape: tuple[int, ...]) -> np.ndarray:
             f"found a sform and a qform up to {shift:.2g} voxels apart, expected the same place; set both to the right "
             "one (nibabel: set_sform, set_qform)"
         )
-    if (zooms > 0).all() and (np.abs(sizes[: len(zooms)] / zooms - 1) > 0.01).any():
+    try:
+        check_right_angles(affine[:3, :3])
+    except UnreadableImageError:
+        if other is affine:
+            raise
+        affine = np.asarray(other, dtype=float)  # as ITK does
+    stated = bool((zooms > 0).all())
+    if stated and (np.abs(sizes[: len(zooms)] / zooms - 1) > 0.01).any():
         found, expected = (" x ".join(f"{v:.4g}" for v in values) for values in (sizes[: len(zooms)], zooms))
         raise UnreadableImageError(
             f"found a sform with voxels of {found} mm, expected {expected} as in pixdim; set both to the right size"
         )
-    affine[:3] *= MILLIMETRES[header.get_xyzt_units()[0]]
-    return affine
+    millimetres = MILLIMETRES[header.get_xyzt_units()[0]]
+    affine[:3] *= millimetres
+    return affine, tuple((zooms * millimetres).tolist()) if stated else None
 
 
 def _intensities(voxels: np.ndarray, header: nib.Nifti1Header) -> np.ndarray:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["StoredImage", "UnreadableImageError", "grey_of_colours"]
+__all__ = ["StoredImage", "UnreadableImageError", "check_right_angles", "grey_of_colours"]
+
+MAX_COSINE = 1e-4  # between axes, as ITK allows
 
 
 class UnreadableImageError(ValueError):
@@ -27,11 +29,14 @@ class StoredImage:
             the rows of a slice or picture, ``Y`` along its columns.
         spatial_dims: number of spatial axes, 2 or 3.
         affine: 4x4 matrix from voxel indices to RAS millimetres; ``None`` for pictures, which have no position.
+        spacing: distance of the voxels in mm to the last digit, where the file states it; the lengths of the
+            affine's columns may differ from it by rounding.
     """
 
     voxels: np.ndarray
     spatial_dims: int
     affine: np.ndarray | None
+    spacing: tuple[float, ...] | None = None
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
@@ -57,3 +62,22 @@ def grey_of_colours(colours: np.ndarray) -> np.ndarray:
     if (colours[..., 1] != grey).any() or (colours[..., 2] != grey).any():
         raise UnreadableImageError("found an image in colour, expected one grey value per pixel; convert it to grey")
     return grey
+
+
+def check_right_angles(axes: np.ndarray) -> None:
+    """Refuse a sheared grid, on which lengths, volumes and networks would be wrong without a sign.
+
+    Args:
+        axes: directions of the voxel axes as columns, of any lengths, shape ``[D, D]``.
+
+    Raises:
+        UnreadableImageError: two axes are not at right angles.
+    """
+    units = axes / np.linalg.norm(axes, axis=0)
+    cosines = np.abs(np.triu(units.T @ units, 1))
+    if cosines.max() > MAX_COSINE:
+        angle = np.degrees(np.arccos(cosines.max()))
+        raise UnreadableImageError(
+            f"found a sheared grid, with axes {angle:.4g} degrees apart, expected right angles; resample image and "
+            "mask (nibabel.processing: resample_to_output, with order=0 for masks)"
+        )

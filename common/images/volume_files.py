@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .nifti import write_nifti
-from .stored_image import StoredImage, UnreadableImageError
+from .stored_image import StoredImage, UnreadableImageError, check_right_angles
 
 if TYPE_CHECKING:
     import SimpleITK as sitk  # noqa: N813
@@ -62,7 +62,8 @@ def _stored(image: sitk.Image) -> StoredImage:
     if len(size) not in (2, 3, 4):
         raise UnreadableImageError(f"found {len(size)} axes, expected 2 or 3 in space and one of channels")
     direction = np.reshape(image.GetDirection(), (len(size), len(size)))[:dims, :dims]
-    affine = np.eye(4)
-    affine[:dims, :dims] = direction * image.GetSpacing()[:dims]
+    check_right_angles(direction)
+    affine, spacing = np.eye(4), image.GetSpacing()[:dims]
+    affine[:dims, :dims] = direction * spacing
     affine[:dims, 3] = image.GetOrigin()[:dims]
-    return StoredImage(voxels, dims, TO_RAS @ affine)
+    return StoredImage(voxels, dims, TO_RAS @ affine, spacing)

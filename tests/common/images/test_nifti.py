@@ -4,9 +4,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from common.images.nifti import write_nifti
+from common.images.nifti import read_nifti, write_nifti
 
-AFFINE = np.array([[-1.5, 0.1, 0, 10], [0.1, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
+AFFINE = np.array([[-1.5, -0.14, 0, 10], [0.15, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 5, 4)])
@@ -18,6 +18,13 @@ def test_voxels_and_geometry_come_back(tmp_path, shape, factor, dtype):
     np.testing.assert_array_equal(image.get_fdata(), voxels)
     np.testing.assert_allclose(image.affine, AFFINE, atol=1e-6)
     np.testing.assert_allclose(image.header["pixdim"][1:4], np.linalg.norm(AFFINE[:3, :3], axis=0), rtol=1e-5)
+
+
+def test_the_spacing_is_that_of_pixdim_to_the_last_digit(tmp_path):
+    spacing = tuple(np.float32(np.linalg.norm(AFFINE[:3, :3], axis=0)).tolist())
+    path = write_nifti(tmp_path / "x.nii", np.ones((6, 5, 4)), AFFINE, spacing)
+    assert read_nifti(path).spacing == spacing
+    assert tuple(np.linalg.norm(read_nifti(path).affine[:3, :3], axis=0)) != spacing  # its columns are rounded
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

@@ -519,6 +519,24 @@ def test_geometry_on_which_readers_disagree_is_refused(tmp_path, sform, qform, r
     refused_everywhere(nifti(tmp_path / "a.nii.gz", sform, qform), reason)
 
 
+def test_a_sheared_grid_is_refused_and_a_sform_sheared_by_rounding_gives_way_to_the_qform(tmp_path):
+    sheared = AFFINE.copy()
+    sheared[:3, 1] += 0.3 * sheared[:3, 0]
+    reason = "found a sheared grid, with axes 73.3 degrees apart, expected right angles; resample"
+    refused_everywhere(nifti(tmp_path / "a.nii.gz", sheared, None), reason)
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(VOXELS.astype(np.float32))
+    image.SetDirection((sheared[:3, :3] / np.linalg.norm(sheared[:3, :3], axis=0)).ravel().tolist())
+    sitk.WriteImage(image, tmp_path / "a.nrrd")
+    refused_everywhere(tmp_path / "a.nrrd", reason)
+    sheared[:3, 1] = AFFINE[:3, 1] + 1e-3 * AFFINE[:3, 0]
+    path = nifti(tmp_path / "b.nii.gz", sheared, AFFINE)
+    assert mean_everywhere(path) == pytest.approx(MEAN, abs=1e-3)
+    np.testing.assert_allclose(read_image(path).affine, AFFINE)
+    refused_everywhere(nifti(tmp_path / "c.nii.gz", sheared, None), "found a sheared grid, with axes 89.94 degrees")
+
+
 def test_a_sform_of_other_voxel_sizes_is_refused(tmp_path):
     path = nifti(tmp_path / "a.nii.gz", np.diag([-1.25, -1.25, 2.5, 1]), None, pixdim=[1, 1, 1, 2, 0, 0, 0, 0])
     refused_everywhere(path, "found a sform with voxels of 1.25 x 1.25 x 2.5 mm, expected 1 x 1 x 2")

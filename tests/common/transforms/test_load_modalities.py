@@ -10,7 +10,7 @@ from PIL import Image
 from common.errors import InputError
 from common.transforms import LoadModalitiesd
 
-AFFINE = np.array([[-1.5, 0.1, 0, 10], [0.1, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
+AFFINE = np.array([[-1.5, -0.14, 0, 10], [0.15, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
 
 
 @pytest.fixture
