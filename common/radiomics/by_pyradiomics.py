@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -22,8 +23,6 @@ from .grey_levels import GreyLevels
 from .settings import RadiomicsSettings
 
 __all__ = ["class_features", "filtered", "one_itk_thread", "prepared", "resegmented", "shape_in_one_slice"]
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -78,7 +77,7 @@ def _filtered(image_type: str, image: sitk.Image, mask: sitk.Image, args: Mappin
 def filtered(
     image_type: str, source: Source, lesion: np.ndarray, args: Mapping[str, Any]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Images of a type that is not in :data:`.filters.FILTERS`, from the whole image, with a warning in the log.
+    """Images of a type that is not in :data:`.filters.FILTERS`, from the whole image.
 
     Args:
         image_type: name as in a parameter file.
@@ -89,11 +88,14 @@ def filtered(
     Yields:
         Name of an image, and its values in the box.
     """
-    logger.warning("radiomics: %s is left to PyRadiomics on the whole image, which is slow", image_type)
     whole = np.zeros(source.image.values.shape, dtype=np.uint32)
     whole[source.box.slices] = lesion * args["label"]
     mask = source.image.with_values(whole).to_itk()
-    for image, name, _ in _filtered(image_type, source.image.to_itk(), mask, args):
+    with warnings.catch_warnings():  # a missing package, and LBP's doubts about floats, would be logged for each case
+        warnings.simplefilter("ignore")
+        logging.getLogger("radiomics").setLevel(logging.CRITICAL)
+        images = _filtered(image_type, source.image.to_itk(), mask, args)
+    for image, name, _ in images:
         yield name, sitk.GetArrayFromImage(image)[source.box.slices]
 
 

@@ -22,8 +22,9 @@ from .texture import texture_features
 
 __all__ = ["ENGINE_VERSION", "Measured", "measure_lesion"]
 
-#: Increase it when values change for the same input; 1 was PyRadiomics on the whole image, 2 read files with ITK.
-ENGINE_VERSION = 3
+#: Increase it when values change for the same input; 1 was PyRadiomics on the whole image, 2 read files with ITK,
+#: 3 had grids that differed from ITK's in the last digits.
+ENGINE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Measured:
         features: values by PyRadiomics' names, in its order.
         problems: reasons for missing values, by the name of a (filtered) image or shape class.
         dimension: number of dimensions of the measured image, 2 or 3.
+        faults: names of problems that may be the installation's, not the input's: the result must not be cached.
     """
 
     features: dict[str, float] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     dimension: int = 3
+    faults: list[str] = field(default_factory=list)
 
 
 def measure_lesion(image: Volume, mask: Volume, settings: RadiomicsSettings) -> Measured:
@@ -109,7 +112,7 @@ def _measure_shape(lesion: Volume, settings: RadiomicsSettings, measured: Measur
 
                 measured.features.update(shape_in_one_slice(lesion, wanted, settings.setting))
         except Exception as error:  # shape2D of a lesion in several slices
-            measured.problems[name] = _in_one_line(error)
+            _report(measured, [name], *_failure(error))
 
 
 def _measure_type(
@@ -125,16 +128,15 @@ def _measure_type(
             try:
                 measured.features.update(_texture(name, image, source.image.spacing, settings, args))
             except Exception as error:
-                measured.problems[name] = _in_one_line(error)
+                _report(measured, [name], *_failure(error))
     except Exception as error:
-        reason = _in_one_line(error)
+        reason, is_fault = _failure(error)
     else:
         size = "x".join(str(length) for length in source.image.size)
-        reason = (
-            f"PyRadiomics creates no such image of {size} voxels (too small, or a required package is not installed)"
-        )
+        cause, is_fault = f"too small{'' if known else ', or a required package is not installed'}", not known
+        reason = f"PyRadiomics creates no such image of {size} voxels ({cause})"
     if known or not done:
-        measured.problems.update({name: reason for name in names if name not in done})
+        _report(measured, [name for name in names if name not in done], reason, is_fault)
 
 
 def _images(image_type: str, source: Source, args: Mapping[str, Any]) -> Images:
@@ -153,6 +155,12 @@ def _texture(
     return {f"{name}_{key}": value for key, value in values.items()}
 
 
-def _in_one_line(error: Exception) -> str:
+def _failure(error: Exception) -> tuple[str, bool]:
+    """An error in one line, and whether the installation may be the cause: of errors of a value it is never."""
     text = one_line(error)
-    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
+    return (text, False) if isinstance(error, ValueError) else (f"{type(error).__name__}: {text}", True)
+
+
+def _report(measured: Measured, names: list[str], reason: str, is_fault: bool) -> None:
+    measured.problems.update(dict.fromkeys(names, reason))
+    measured.faults.extend(names if is_fault else [])

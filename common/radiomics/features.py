@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def extract_features(
     mask: str | Path | Volume | sitk.Image,
     settings: RadiomicsSettings | str | Path | Mapping[str, Any] | None = None,
     *,
-    channel: int = 0,
+    channel: int | None = None,
 ) -> dict[str, float]:
     """Features of one lesion; with the default settings the 107 of PyRadiomics.
 
@@ -46,7 +46,7 @@ def extract_features(
         image: scalar volume or plane, its file, or a folder with a DICOM series; in scanner units.
         mask: label map, its file, or a DICOM segmentation; on the image's grid.
         settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`.
-        channel: index of the channel if the file ``image`` has several.
+        channel: index of the channel; ``None``: the file ``image`` must have one.
 
     Returns:
         Values by feature name such as ``original_firstorder_Mean``; NaN for missing values, whose reason is logged.
@@ -70,7 +70,7 @@ def measure_features(
     mask: str | Path | Volume | sitk.Image,
     settings: RadiomicsSettings | str | Path | Mapping[str, Any] | None = None,
     *,
-    channel: int = 0,
+    channel: int | None = None,
 ) -> Measured:
     """Like :func:`extract_features`, but problems are returned instead of logged.
 
@@ -82,8 +82,10 @@ def measure_features(
     with one_thread():
         name = str(image) if isinstance(image, str | Path) else "image"
         mask_name = str(mask) if isinstance(mask, str | Path) else "mask"
-        volume = read_volume(image, channel) if isinstance(image, str | Path) else Volume.of(image)
-        labels = read_mask(mask, volume, settings.mask_label) if isinstance(mask, str | Path) else Volume.of(mask)
+        exact = settings.resamples
+        volume = read_volume(image, channel, itk_grid=exact) if isinstance(image, str | Path) else Volume.of(image)
+        read = partial(read_mask, image=volume, label=settings.mask_label, itk_grid=exact)
+        labels = read(mask) if isinstance(mask, str | Path) else Volume.of(mask)
         volume, labels = as_plane(volume), as_plane(labels)
         settings = settings.for_dimension(volume.dimension)
         lesion = lesion_mask(volume, labels, settings, mask_name)

@@ -17,12 +17,12 @@ GEOMETRY_TOLERANCE = 1e-3  # voxels; headers store float32, so that equal grids 
 
 
 def lesion_mask(image: Volume, mask: Volume, settings: RadiomicsSettings, name: str = "mask") -> Volume:
-    """The lesion as a binary mask on exactly the image's grid.
+    """The lesion as a binary mask on exactly the image's grid; if PyRadiomics resamples both, on the mask's own grid.
 
     Args:
         image: volume or plane to measure.
-        mask: label map on the same grid, to within PyRadiomics' ``geometryTolerance`` (by default a thousandth of a
-            voxel); with its ``correctMask`` on any grid.
+        mask: label map on the same grid, to a thousandth of a voxel, or to within PyRadiomics' ``geometryTolerance``;
+            with its ``correctMask`` on any grid.
         settings: settings with the label of the lesion (``mask_label``) and its minimum size (``min_voxels``, and
             PyRadiomics' ``minimumROISize`` and ``minimumROIDimensions``).
         name: name of the mask in error messages, such as its file.
@@ -35,8 +35,9 @@ def lesion_mask(image: Volume, mask: Volume, settings: RadiomicsSettings, name: 
         raise InputError(f"{name}: {mask.dimension} axes, but the image has {image.dimension}; expected the same")
     if settings.setting.get("correctMask"):
         _check_inside(image, mask, settings.mask_label, name)
-        mask = _resampled(mask, image)
-    _check_grid(image, mask, settings.setting.get("geometryTolerance") or GEOMETRY_TOLERANCE, name)
+        mask = mask if settings.resamples_both else _resampled(mask, image)
+    else:
+        _check_grid(image, mask, settings.setting.get("geometryTolerance"), name)
     label, values = settings.mask_label, mask.values
     lesion = values != 0  # includes NaN
     found = np.unique(values[lesion])
@@ -58,7 +59,7 @@ def lesion_mask(image: Volume, mask: Volume, settings: RadiomicsSettings, name: 
         raise InputError(f"{name}: {count} voxels in the lesion; expected more than {least} (minimumROISize)")
     if count == lesion.size:
         raise InputError(f"{name}: covers the whole image; expected a lesion with background around it")
-    return image.with_values(lesion.astype(np.uint8))
+    return (mask if settings.resamples_both else image).with_values(lesion.astype(np.uint8))
 
 
 def check_finite(image: Volume, lesion: Volume, settings: RadiomicsSettings, name: str = "image") -> None:
@@ -122,15 +123,23 @@ def _check_inside(image: Volume, mask: Volume, label: int | None, name: str) -> 
             )
 
 
-def _check_grid(image: Volume, mask: Volume, tolerance: float, name: str) -> None:
+def _check_grid(image: Volume, mask: Volume, tolerance: float | None, name: str) -> None:
+    """Refuse a mask with a corner elsewhere, or with ``geometryTolerance`` what ITK refuses by it."""
+    remedy = "resample the mask to the image's grid, or set correctMask: true in the settings"
     if image.size != mask.size:
-        raise InputError(f"{name}: size {mask.size}, but the image has {image.size}; resample the mask")
+        raise InputError(f"{name}: size {mask.size}, but the image has {image.size}; {remedy}")
     corner = [size - 1 for size in image.size]
     corners = [[0] * len(corner), *(np.diag(corner).tolist())]
-    for index in corners:
-        distance = image.point(index) - mask.point(index)
-        if np.linalg.norm(distance) > tolerance * min(image.spacing):
-            raise InputError(
-                f"{name}: voxel {tuple(index)} is {np.linalg.norm(distance):.3g} mm from the image's; "
-                "expected the same origin, spacing and direction; resample the mask to the image's grid"
-            )
+    apart = [float(np.linalg.norm(image.point(index) - mask.point(index))) for index in corners]
+    if tolerance is None:
+        same = max(apart) <= GEOMETRY_TOLERANCE * min(image.spacing)
+    else:
+        units = {"origin": image.spacing[0], "spacing": image.spacing[0], "direction": 1.0}
+        gaps = {name: np.subtract(getattr(image, name), getattr(mask, name)) for name in units}
+        same = all(np.abs(gaps[name]).max() <= tolerance * unit for name, unit in units.items())
+    if not same:
+        index = corners[int(np.argmax(apart))]
+        raise InputError(
+            f"{name}: voxel {tuple(index)} is {max(apart):.3g} mm from the image's; "
+            f"expected the same origin, spacing and direction; {remedy}"
+        )

@@ -13,6 +13,7 @@ import yaml
 from ..errors import InputError, one_line
 from ..programs import install_command
 from .compiled import pyradiomics_folder
+from .filters import FILTERS
 from .names import FEATURES
 
 __all__ = ["RadiomicsSettings", "available"]
@@ -106,15 +107,27 @@ class RadiomicsSettings:
             logger.warning(
                 "%s: preCrop changes the values of filters (up to threefold) and is not needed for speed", source
             )
+        types = content.get("imageType") or {"Original": {}}
+        for name in [name for name in types if name not in FILTERS]:
+            logger.warning("%s: %s is left to PyRadiomics on the whole image, which is slow", source, name)
         if mask_label is None:
             mask_label = content.get("setting", {}).get("label")
-        return cls(setting, content.get("imageType") or {"Original": {}}, classes, mask_label, **limits)
+        return cls(setting, types, classes, mask_label, **limits)
 
     @property
     def prepares_image(self) -> bool:
         """Whether PyRadiomics normalises, resamples or crops the image before filtering."""
-        resampled = self.setting.get("resampledPixelSpacing") is not None
-        return bool(self.setting.get("normalize") or resampled or self.setting.get("preCrop"))
+        return bool(self.setting.get("normalize") or self.resamples_both or self.setting.get("preCrop"))
+
+    @property
+    def resamples_both(self) -> bool:
+        """Whether PyRadiomics resamples image and mask to ``resampledPixelSpacing``."""
+        return all(self.setting.get(name) is not None for name in ("resampledPixelSpacing", "interpolator"))
+
+    @property
+    def resamples(self) -> bool:
+        """Whether PyRadiomics resamples image and mask, each from its own grid, or ``correctMask`` the mask."""
+        return self.resamples_both or bool(self.setting.get("correctMask"))
 
     @property
     def sees_lesion_only(self) -> bool:

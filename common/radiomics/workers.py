@@ -162,5 +162,6 @@ def _measure_one(key: str, case: Case, cache: FeatureCache, settings: RadiomicsS
         return key, str(error)
     except Exception as error:  # one failing case must not stop the cohort
         return key, f"{type(error).__name__}: {' '.join(str(error).split())}"
-    cache.store(key, measured)
+    if not measured.faults:
+        cache.store(key, measured)
     return key, measured

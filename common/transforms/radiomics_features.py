@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from monai.data import MetaTensor, affine_to_spacing
 from monai.transforms import Transform
+from monai.utils import ImageMetaKey
 
 from ..errors import InputError
+from ..images.read_volume import on_grid_of
 from ..images.volume import Volume
 
 __all__ = ["RadiomicsFeaturesd"]
@@ -77,7 +79,9 @@ class RadiomicsFeaturesd(Transform):
         image, mask = row[self.image_key], row[self.mask_key]
         if self.channel >= image.shape[0]:
             raise InputError(f"{self.image_key}: {image.shape[0]} channels; expected one with index {self.channel}")
-        features = extract_features(_volume(image, self.channel), _volume(mask, 0), self.settings)
+        resamples = self.settings.resamples
+        volumes = _volume(image, self.channel, resamples), _volume(mask, 0, resamples)
+        features = extract_features(*volumes, self.settings)
         values = np.array(list(features.values()))
         if self.scaling is not None:
             import pandas as pd
@@ -87,10 +91,10 @@ class RadiomicsFeaturesd(Transform):
         return row
 
 
-def _volume(image: torch.Tensor | np.ndarray, channel: int) -> Volume:
-    """One channel with its geometry.
+def _volume(image: torch.Tensor | np.ndarray, channel: int, resamples: bool) -> Volume:
+    """One channel with its geometry, to the last digit that of its file, if it is still there.
 
-    The position in space affects the last digit: it decides which of two equally distant voxels resampling takes.
+    The last digits decide which of two equally distant voxels resampling takes, and LoG magnifies those of the spacing.
     """
     array = np.asarray(image[channel].cpu() if isinstance(image, torch.Tensor) else image[channel])
     values = np.ascontiguousarray(array.T)
@@ -100,4 +104,6 @@ def _volume(image: torch.Tensor | np.ndarray, channel: int) -> Volume:
     if array.ndim == 2:
         return Volume.of_array(values, spacing)
     to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
-    return Volume(values, tuple(spacing), tuple(to_lps[:3, 3].tolist()), to_lps[:3, :3] / spacing)
+    volume = Volume(values, tuple(spacing), tuple(to_lps[:3, 3].tolist()), to_lps[:3, :3] / spacing)
+    path = image.meta.get(ImageMetaKey.FILENAME_OR_OBJ)
+    return on_grid_of(volume, str(path), resamples) if path else volume

@@ -213,7 +213,8 @@ def _as_nifti(row: dict[str, Any], folder: Path) -> dict[str, Any]:
             if not path.startswith(f"{folder}/"):
                 image = read_image(path, is_mask=key == "mask")
                 affine = np.eye(4) if image.affine is None else image.affine
-                path, number = str(write_nifti(folder / f"read-{number}.nii", image.voxels, affine)), number + 1
+                path = str(write_nifti(folder / f"read-{number}.nii", image.voxels, affine, image.spacing))
+                number += 1
             written.append(path)
         if written:
             row[key] = written[0] if isinstance(paths, str) else written

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
+from scipy.spatial.transform import Rotation
 
 from common.errors import InputError
 from common.radiomics import extract_features
@@ -37,6 +38,19 @@ def test_features_of_loaded_images_are_those_of_their_files(files):
     expected = extract_features(files["image"], files["mask"], SETTINGS)
     assert row["radiomics"].dtype == torch.float32 and row["radiomics"].shape == (14 + 10 * 93,)
     np.testing.assert_allclose(row["radiomics"], list(expected.values()), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("spacing", [None, [1, 1, 1]])
+def test_on_an_oblique_grid_too_they_are_those_of_the_files_to_the_last_digits(files, spacing):
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_euler("xyz", [0.2, -0.13, 0.31]).as_matrix()
+    for path in files.values():
+        image = nibabel.load(path)
+        nibabel.save(nibabel.Nifti1Image(np.asanyarray(image.dataobj), turned @ image.affine), path)
+    settings = {**SETTINGS, "setting": {"resampledPixelSpacing": spacing} if spacing else {}}
+    row = RadiomicsFeaturesd(settings=settings)(load(files))
+    expected = extract_features(files["image"], files["mask"], settings)
+    assert row["radiomics"].tolist() == np.float32(list(expected.values())).tolist()
 
 
 def test_with_a_scaling_they_are_the_columns_it_was_fitted_on_scaled(files, tmp_path):
