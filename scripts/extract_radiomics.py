@@ -17,7 +17,7 @@ def extract_radiomics(
     section: Literal["training", "testing"] = "training",
     settings: str | None = None,
     mask_label: int | None = None,
-    modality: int | Literal["all"] = 0,
+    modality: int | Literal["all"] | None = None,
     cache_dir: str | None = None,
     num_workers: int | None = None,
     scheduler: str | None = None,
@@ -33,7 +33,7 @@ def extract_radiomics(
         section: section of the JSON.
         settings: PyRadiomics parameter file (YAML); default: the original image with bin width 25.
         mask_label: label of the mask to measure; default: all labels above 0 together.
-        modality: index of the modality to measure, or all.
+        modality: index of the modality to measure, or all; default: the first file of each row, of one channel.
         cache_dir: cache folder, which cohorts may share; default: radiomics_cache beside the table.
         num_workers: number of processes; default: one per core.
         scheduler: address of a Dask scheduler, tcp://host:port, whose workers have the same files; default: this

@@ -63,7 +63,8 @@ def attach_radiomics(
     """
     settings = RadiomicsSettings.load(settings)
     with _first_process_first() as is_first:
-        table = extract_table(rows, cache_dir=cache_dir, settings=settings, num_workers=num_workers, progress=is_first)
+        options = {"cache_dir": cache_dir, "num_workers": num_workers, "progress": is_first}
+        table = extract_table(rows, settings=settings, modality=0, **options)
     _refuse_unmeasured(table)
     values = _fit(table, scaling, max_correlation) if fit else _transform(table, scaling)
     if shuffle_seed is not None:

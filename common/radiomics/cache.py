@@ -30,7 +30,7 @@ class FeatureCache:
         self.folder = Path(folder)
         self._common = {"engine": ENGINE_VERSION, "pyradiomics": pyradiomics_version(), **asdict(settings)}
 
-    def key(self, image_digest: str, mask_digest: str, channel: int = 0, label: int | None = None) -> str:
+    def key(self, image_digest: str, mask_digest: str, channel: int | None = None, label: int | None = None) -> str:
         """Key of the result for these contents; ``label`` overrides the mask label of the settings."""
         content = {**self._common, "image": image_digest, "mask": mask_digest, "channel": channel}
         if label is not None:

@@ -34,7 +34,7 @@ def extract_records(
     cache_dir: str | Path,
     settings: RadiomicsSettings | str | Path | Mapping[str, Any] | None = None,
     mask_label: int | None = None,
-    modality: int | str = 0,
+    modality: int | str | None = None,
     modality_names: Sequence[str] | None = None,
     num_workers: int | None = None,
     scheduler: str | None = None,
@@ -43,7 +43,7 @@ def extract_records(
     """Traditional features of a cohort, one row per datalist row.
 
     Jian et al. extract "107 traditional radiomics features" for "each volume" of BraTS with its four modalities, so
-    from one modality, which they do not specify. The first one (``modality=0``) is **ours**.
+    from one modality, which they do not specify. The first file is **ours**.
 
     A lesion that cannot be measured keeps its row, with NaN in all columns and the reason in ``status``; if only a
     filter failed, its columns are NaN and ``status`` names it. All failures are listed at the end. A run that was
@@ -55,8 +55,8 @@ def extract_records(
         cache_dir: cache folder of the results; several cohorts and settings may share it.
         settings: PyRadiomics parameters, see :meth:`RadiomicsSettings.load`.
         mask_label: label of the mask to measure; by default all labels above 0 together.
-        modality: index of the modality to measure, or ``"all"``: columns are prefixed by modality, and shape features,
-            which are the same for all, appear once.
+        modality: index of the modality to measure, by default the first file, which then must have one channel; or
+            ``"all"``: columns are prefixed by modality, and shape features, which are the same for all, appear once.
         modality_names: names for the prefixes; by default ``modality0``, ``modality1``, ...
         num_workers: number of processes; by default one per core.
         scheduler: address of a Dask scheduler whose workers measure instead, e.g. ``tcp://host:8786``.

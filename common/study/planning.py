@@ -277,7 +277,7 @@ def _measure_radiomics(table: StageTable, study: Path, number: int = 4) -> float
     if isinstance(settings, str) and settings.startswith("$@bundle_root + "):
         settings = str(table.configs.root) + settings.removeprefix("$@bundle_root + ").strip("'")
     start = moment()
-    extract_table(rows, cache_dir=study / "cache", settings=settings, num_workers=1, progress=False)
+    extract_table(rows, cache_dir=study / "cache", settings=settings, modality=0, num_workers=1, progress=False)
     cores = int(table.plan.machine["cores"])
     return idle_seconds(start, moment()) / len(rows) / max(1, cores)
 

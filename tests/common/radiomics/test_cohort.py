@@ -205,6 +205,16 @@ def test_the_modality_asked_for_is_measured(make_rows, tmp_path):
         extract(rows, tmp_path, modality="flair")
 
 
+def test_a_file_of_several_channels_is_measured_only_if_one_is_chosen(make_rows, tmp_path):
+    rows = make_rows(2)
+    channels = [nibabel.load(row["image"]).get_fdata(dtype=np.float32) for row in rows]
+    save(Path(rows[0]["image"]), np.stack(channels, axis=-1))
+    table = extract(rows, tmp_path)
+    assert table.loc[0, "status"].endswith("0_0.nii.gz: 2 channels; expected one; choose one, such as --modality 0")
+    assert extract(rows, tmp_path, modality=0)["status"].tolist() == ["ok", "ok"]
+    assert extract(rows, tmp_path).loc[0, "status"] == table.loc[0, "status"]  # the chosen one is not in its place
+
+
 def test_all_modalities_share_shape_and_prefix_the_rest(make_rows, tmp_path, measured):
     rows = make_rows(2, modalities=2)
     first = extract(rows, tmp_path)
@@ -231,6 +241,31 @@ def test_a_filter_that_fails_leaves_its_columns_empty_and_is_named_in_the_status
     assert f"01: {table.loc[1, 'status']}" in caplog.text
     again = extract(rows, tmp_path, settings=settings)  # from the cache, with the reason
     pd.testing.assert_frame_equal(again, table, check_exact=True)
+
+
+def test_a_failure_of_the_installation_is_measured_again_once_it_is_repaired(make_rows, tmp_path, monkeypatch):
+    from common.radiomics import filters
+
+    def broken(source, args):
+        raise ImportError("no module named pywt")
+
+    rows, settings = make_rows(1), {"imageType": {"Original": {}, "Gradient": {}}, "featureClass": {"firstorder": []}}
+    with monkeypatch.context() as patch:
+        patch.setitem(filters.FILTERS, "Gradient", broken)
+        assert (
+            extract(rows, tmp_path, settings=settings).loc[0, "status"].startswith("gradient: ImportError: no module")
+        )
+    assert extract(rows, tmp_path, settings=settings).loc[0, "status"] == "ok"
+
+
+def test_what_pyradiomics_does_slowly_is_logged_once_and_not_for_each_case(make_rows, tmp_path, caplog, recwarn):
+    pytest.importorskip("skimage")
+    settings = {"imageType": {"LBP2D": {}}, "setting": {"force2D": True}, "featureClass": {"firstorder": ["Mean"]}}
+    assert extract(make_rows(3), tmp_path, settings=settings)["status"].tolist() == ["ok"] * 3
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "radiomics settings: LBP2D is left to PyRadiomics on the whole image, which is slow"
+    ]
+    assert not [each for each in recwarn if "local_binary_pattern" in str(each.message)]
 
 
 def test_images_of_another_dimension_than_most_fail(make_rows, tmp_path):

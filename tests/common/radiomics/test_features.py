@@ -87,6 +87,10 @@ def test_the_asked_channel_of_a_4d_file_is_measured(tmp_path):
     assert features["original_firstorder_Mean"] == pytest.approx((2 * image)[mask > 0].mean())
     with pytest.raises(InputError, match="2 channels; expected one with index 2"):
         extract_features(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", channel=2)
+    with pytest.raises(InputError, match=r"image.nii.gz: 2 channels; expected one; choose one, such as --modality 0"):
+        extract_features(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz")
+    with pytest.raises(InputError, match=r"image.nii.gz: 2 channels; expected one; save one of them as the mask"):
+        extract_features(tmp_path / "mask.nii.gz", tmp_path / "image.nii.gz")
 
 
 def test_a_mask_whose_header_differs_by_rounding_is_accepted():
