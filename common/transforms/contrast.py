@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 
 from .base import BatchRandTransform, check_value_range, column_to
 from .draw import check_range, fill_range
 
 __all__ = ["BatchRandAdjustContrast"]
+
+_TINY = torch.finfo(torch.float32).tiny
 
 
 class BatchRandAdjustContrast(BatchRandTransform):
@@ -45,6 +48,8 @@ class BatchRandAdjustContrast(BatchRandTransform):
         gamma = fill_range(uniform, self.gamma)
         columns = torch.stack([gamma, (1 - gamma) * math.log2(high - low)]).view(2, -1, *[1] * (rows.ndim - 1))
         gamma, offset = column_to(columns.float(), rows)
-        # range * (x / range) ** gamma as a power of two: pow takes longer on CPUs; log2(0) = -inf becomes 0 again
-        rows = rows.clamp_(low, high).sub_(low).log2_().mul_(gamma).add_(offset).exp2_()
+        # range * (x / range) ** gamma as a power of two: pow takes longer on CPUs, and so does log2(0) = -inf, eight
+        # times as long as others: it is put in place of the smallest number's, and becomes 0 again
+        logs = rows.clamp_(low, high).sub_(low).clamp_(min=_TINY).log2_()
+        rows = F.threshold_(logs, math.log2(_TINY), -math.inf).mul_(gamma).add_(offset).exp2_()
         return rows.add_(low).clamp_(max=high)
