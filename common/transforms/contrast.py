@@ -51,5 +51,5 @@ class BatchRandAdjustContrast(BatchRandTransform):
         # range * (x / range) ** gamma as a power of two: pow takes longer on CPUs, and so does log2(0) = -inf, eight
         # times as long as others: it is put in place of the smallest number's, and becomes 0 again
         logs = rows.clamp_(low, high).sub_(low).clamp_(min=_TINY).log2_()
-        rows = F.threshold_(logs, math.log2(_TINY), -math.inf).mul_(gamma).add_(offset).exp2_()
+        rows = F.threshold(logs, math.log2(_TINY), -math.inf, inplace=True).mul_(gamma).add_(offset).exp2_()
         return rows.add_(low).clamp_(max=high)
