@@ -210,8 +210,8 @@ def _intensities(voxels: np.ndarray, header: nib.Nifti1Header) -> np.ndarray:
     slope, inter = header.get_slope_inter()
     if slope is None or (slope, inter) == (1, 0):
         return voxels if voxels.dtype.isnative else voxels.astype(voxels.dtype.newbyteorder("="))
-    scaled = voxels * slope + inter
+    scaled = np.multiply(voxels, slope, dtype=np.float64) + inter
     whole = np.rint(scaled)
     if voxels.dtype.kind in "iu" and np.abs(scaled - whole).max() < 1e-5:
         scaled = whole
-    return scaled.astype(np.float32)
+    return scaled.astype(np.float64 if voxels.dtype == np.float64 else np.float32)  # as ITK

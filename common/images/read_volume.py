@@ -19,7 +19,10 @@ __all__ = ["as_plane", "on_grid_of", "read_mask", "read_volume"]
 
 GRID = ("spacing", "origin", "direction")
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
-CHOOSE = {False: "choose one, such as --modality 0", True: "save one of them as the mask"}
+CHOOSE = {
+    False: "choose one, such as --modality 0; in a row of several files, save one as the file",
+    True: "save one of them as the mask",
+}
 
 
 def read_volume(path: str | Path, channel: int | None = None, is_mask: bool = False, itk_grid: bool = False) -> Volume:

@@ -74,9 +74,8 @@ def check_right_angles(axes: np.ndarray) -> None:
         UnreadableImageError: two axes are not at right angles.
     """
     units = axes / np.linalg.norm(axes, axis=0)
-    cosines = np.abs(np.triu(units.T @ units, 1))
-    if cosines.max() > MAX_COSINE:
-        angle = np.degrees(np.arccos(cosines.max()))
+    if np.abs(units @ units.T - np.eye(len(units))).max() > MAX_COSINE:  # in this order, to refuse what ITK refuses
+        angle = np.degrees(np.arccos(np.abs(np.triu(units.T @ units, 1)).max()))
         raise UnreadableImageError(
             f"found a sheared grid, with axes {angle:.4g} degrees apart, expected right angles; resample image and "
             "mask (nibabel.processing: resample_to_output, with order=0 for masks)"

@@ -50,6 +50,8 @@ def modality_prefixes(
             raise InputError(f"radiomics: modality is {modality!r}; expected an index from 0, or 'all'")
         return {modality: ""}
     count = len(names) if names else max((len(_images(row)) for row in rows), default=1)
+    if count == 1:  # the file must have one channel: an index would choose the first of several
+        return {None: f"{names[0] if names else 'modality0'}_"}
     return {index: f"{names[index] if names else f'modality{index}'}_" for index in range(count)}
 
 

@@ -86,9 +86,11 @@ def measure_features(
         volume = read_volume(image, channel, itk_grid=exact) if isinstance(image, str | Path) else Volume.of(image)
         read = partial(read_mask, image=volume, label=settings.mask_label, itk_grid=exact)
         labels = read(mask) if isinstance(mask, str | Path) else Volume.of(mask)
-        volume, labels = as_plane(volume), as_plane(labels)
-        settings = settings.for_dimension(volume.dimension)
+        if volume.dimension != labels.dimension:  # a picture, and a mask of one slice
+            volume, labels = as_plane(volume), as_plane(labels)
         lesion = lesion_mask(volume, labels, settings, mask_name)
+        volume, lesion = as_plane(volume), as_plane(lesion)  # which have no place in space to compare
+        settings = settings.for_dimension(volume.dimension)
         check_finite(volume, lesion, settings, name)
         if settings.prepares_image:
             from .by_pyradiomics import prepared

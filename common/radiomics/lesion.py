@@ -35,7 +35,8 @@ def lesion_mask(image: Volume, mask: Volume, settings: RadiomicsSettings, name: 
         raise InputError(f"{name}: {mask.dimension} axes, but the image has {image.dimension}; expected the same")
     if settings.setting.get("correctMask"):
         _check_inside(image, mask, settings.mask_label, name)
-        mask = mask if settings.resamples_both else _resampled(mask, image)
+        is_slice = image.dimension == 3 and image.size[2] == 1  # resampled as a plane, without a place in space
+        mask = mask if settings.resamples_both and not is_slice else _resampled(mask, image)
     else:
         _check_grid(image, mask, settings.setting.get("geometryTolerance"), name)
     label, values = settings.mask_label, mask.values

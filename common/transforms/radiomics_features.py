@@ -18,6 +18,8 @@ from ..images.volume import Volume
 
 __all__ = ["RadiomicsFeaturesd"]
 
+MILLIMETRES = {1: 1e3, 3: 1e-3}  # by NIfTI's codes of metres and micrometres
+
 
 class RadiomicsFeaturesd(Transform):
     """Add the radiomic features of a loaded image's lesion, for a network that takes them as further input.
@@ -100,10 +102,11 @@ def _volume(image: torch.Tensor | np.ndarray, channel: int, resamples: bool) -> 
     values = np.ascontiguousarray(array.T)
     if not isinstance(image, MetaTensor):
         return Volume.of_array(values)
-    spacing = [float(step) for step in affine_to_spacing(image.affine, r=array.ndim)]
+    millimetres = MILLIMETRES.get(int(image.meta.get("xyzt_units", 0)) & 7, 1.0)  # MONAI ignores the unit of NIfTI
+    spacing = [float(step) * millimetres for step in affine_to_spacing(image.affine, r=array.ndim)]
     if array.ndim == 2:
         return Volume.of_array(values, spacing)
-    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    to_lps = np.diag([-millimetres, -millimetres, millimetres, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
     volume = Volume(values, tuple(spacing), tuple(to_lps[:3, 3].tolist()), to_lps[:3, :3] / spacing)
     path = image.meta.get(ImageMetaKey.FILENAME_OR_OBJ)
     return on_grid_of(volume, str(path), resamples) if path else volume

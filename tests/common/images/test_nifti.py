@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
+
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from common.images.nifti import read_nifti, write_nifti
+from common.images.stored_image import UnreadableImageError
 
 AFFINE = np.array([[-1.5, -0.14, 0, 10], [0.15, -1.4, 0, 20], [0, 0, 7, 30], [0, 0, 0, 1.0]])
 
@@ -39,3 +43,26 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         write_nifti(path, np.zeros((3, 3)), AFFINE)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_sform_is_sheared_where_it_is_for_itk(tmp_path):
+    import SimpleITK as sitk
+
+    path, seen = tmp_path / "x.nii", []
+    image = nib.Nifti1Image(np.ones((6, 5, 4), dtype=np.uint8), None)
+    for seed in range(60):
+        affine = np.eye(4)
+        affine[:3, :3] = (Rotation.random(random_state=seed).as_matrix() * [0.7, 1.1, 3]).round(4)
+        image.header.set_zooms(np.linalg.norm(affine[:3, :3], axis=0))
+        image.set_sform(affine, code=1)
+        nib.save(image, path)
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        outcomes = []
+        for read in (reader.ReadImageInformation, partial(read_nifti, path)):
+            try:
+                outcomes.append(bool(read() or True))
+            except (RuntimeError, UnreadableImageError):
+                outcomes.append(False)
+        seen.append(tuple(outcomes))
+    assert set(seen) == {(True, True), (False, False)}

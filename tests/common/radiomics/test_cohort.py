@@ -210,9 +210,12 @@ def test_a_file_of_several_channels_is_measured_only_if_one_is_chosen(make_rows,
     channels = [nibabel.load(row["image"]).get_fdata(dtype=np.float32) for row in rows]
     save(Path(rows[0]["image"]), np.stack(channels, axis=-1))
     table = extract(rows, tmp_path)
-    assert table.loc[0, "status"].endswith("0_0.nii.gz: 2 channels; expected one; choose one, such as --modality 0")
+    reason = "0_0.nii.gz: 2 channels; expected one; choose one, such as --modality 0; in a row of several files, save"
+    assert reason in table.loc[0, "status"]
     assert extract(rows, tmp_path, modality=0)["status"].tolist() == ["ok", "ok"]
     assert extract(rows, tmp_path).loc[0, "status"] == table.loc[0, "status"]  # the chosen one is not in its place
+    every = extract(rows, tmp_path, modality="all")
+    assert every["status"].tolist() == [f"modality0: {table.loc[0, 'status']}", "ok"]
 
 
 def test_all_modalities_share_shape_and_prefix_the_rest(make_rows, tmp_path, measured):

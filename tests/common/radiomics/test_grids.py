@@ -138,3 +138,38 @@ def test_the_tolerance_of_grids_is_that_of_the_stock_extractor_where_it_is_set(t
     for tolerance in (1e-3, 1e-6):
         with pytest.raises(InputError, match="mm from the image's"):
             extract_features(*paths, parameters({"setting": {"geometryTolerance": tolerance}}))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_with_a_slope_have_the_digits_of_the_stock_extractor(tmp_path, dtype):
+    (image, mask), affine = phantom(), affine_of("straight", "anisotropic")
+    path = write(tmp_path / "image.nii", (image + 1 / 7).astype(dtype), affine, (1, 0))
+    content = bytearray(path.read_bytes())
+    content[112:120] = np.array([0.1, 5], "<f4").tobytes()  # nibabel would divide by the slope
+    path.write_bytes(content)
+    assert_stock(
+        path, write(tmp_path / "mask.nii", mask, affine, (1, 0)), {**parameters({}), "imageType": {"Wavelet": {}}}
+    )
+
+
+def test_a_mask_of_one_slice_is_refused_where_it_is_not_on_the_slice(tmp_path):
+    (image, mask), affine = phantom(), affine_of("oblique", "anisotropic")
+    image, mask = image[:, :, 9:10], mask[:, :, 9:10]
+    path = write(tmp_path / "image.nii.gz", image, affine, (1, 0))
+    values = extract_features(path, write(tmp_path / "mask.nii.gz", mask, affine, (1, 0)))
+    elsewhere, moved = affine.copy(), affine @ np.diag([0.5, 0.5, 1, 1])
+    elsewhere[:3, 3] += affine[:3, 2]
+    other = write(tmp_path / "other.nii.gz", mask, elsewhere, (1, 0))
+    for setting in ({}, {"resampledPixelSpacing": [2, 2, 2]}):
+        with pytest.raises(InputError, match=r"other.nii.gz: voxel .* is 3 mm from the image's"):
+            extract_features(path, other, {"setting": setting})
+    with pytest.raises(InputError, match=r"other.nii.gz: the lesion reaches 1 voxels out of the image"):
+        extract_features(path, other, {"setting": {"correctMask": True}})
+    moved[:3, 3] = (affine @ [2.75, 1.75, 0, 1])[:3]  # finer, and without the first voxels
+    fine = write(tmp_path / "fine.nii.gz", mask.repeat(2, 0).repeat(2, 1)[6:, 4:], moved, (1, 0))
+    found = extract_features(path, fine, {"setting": {"correctMask": True}})
+    np.testing.assert_allclose(list(found.values()), list(values.values()), rtol=1e-6, atol=1e-9)
+    resampled = {"correctMask": True, "resampledPixelSpacing": [2, 2, 2]}
+    found = extract_features(path, fine, {"setting": resampled})
+    values = extract_features(path, tmp_path / "mask.nii.gz", {"setting": resampled})
+    np.testing.assert_allclose(list(found.values()), list(values.values()), rtol=1e-6, atol=1e-9)

@@ -71,3 +71,14 @@ def test_a_lesion_that_cannot_be_measured_and_an_absent_channel_are_refused(file
         RadiomicsFeaturesd(channel=2)(row)
     with pytest.raises(InputError, match="mask: label 3 is absent; found 1"):
         RadiomicsFeaturesd(mask_label=3)(row)
+
+
+def test_micrometres_of_a_header_are_measured_as_millimetres(files):
+    expected = extract_features(files["image"], files["mask"], SETTINGS)
+    for path in files.values():
+        image = nibabel.load(path)
+        large = nibabel.Nifti1Image(np.asanyarray(image.dataobj), np.diag([1000.0, 1000, 1000, 1]) @ image.affine)
+        large.header.set_xyzt_units("micron")
+        nibabel.save(large, path)
+    row = RadiomicsFeaturesd(settings=SETTINGS)(load(files))
+    np.testing.assert_allclose(row["radiomics"], list(expected.values()), rtol=1e-5, atol=1e-6)
