@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_atomically
+from .companions import companions
 from .facts import ImageFacts, read_image_facts
 
 __all__ = ["FactsCache", "file_stamp"]
@@ -84,10 +85,10 @@ def _key(path: str, is_mask: bool) -> str:
 
 
 def file_stamp(path: str) -> list[int]:
-    """Size and modification time of a file, or of all files of a folder together."""
+    """Size and modification time of a file with its companions, or of all files of a folder together."""
     if os.path.isdir(path):
         stats = [entry.stat() for entry in os.scandir(path) if entry.is_file()]
         newest = max((stat.st_mtime_ns for stat in stats), default=0)
         return [FACTS_VERSION, len(stats), sum(stat.st_size for stat in stats), newest]
-    stat = os.stat(path)
-    return [FACTS_VERSION, stat.st_size, stat.st_mtime_ns]
+    stats = [os.stat(each) for each in (Path(path), *companions(path))]
+    return [FACTS_VERSION, sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)]

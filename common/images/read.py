@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import warnings
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import file_digest
+from .companions import companions
 from .dicom_headers import is_dicom
 from .dicom_rules import Frame
 from .dicom_series import check_dicom_series, read_dicom
@@ -30,8 +32,10 @@ def _name_kind(path: str | os.PathLike) -> str:
 
 
 def image_digest(path: str | os.PathLike) -> str:
-    """Hash of all that decides the image: the bytes of a file or folder, and the suffix by which they are read."""
-    return f"{file_digest(Path(path))}{_name_kind(path)}"
+    """Hash of all that decides the image: the bytes of its files or folder, and the suffix by which they are read."""
+    digests = [file_digest(each) for each in (Path(path), *companions(path))]
+    digest = digests[0] if len(digests) == 1 else hashlib.blake2b("".join(digests).encode()).hexdigest()
+    return f"{digest}{_name_kind(path)}"
 
 
 def read_image(
