@@ -29,8 +29,8 @@ def files(tmp_path):
     return {name: str(tmp_path / f"{name}.nii.gz") for name in ("image", "mask")}
 
 
-def load(files: dict[str, str]) -> dict:
-    return Compose([LoadImaged(list(files)), EnsureChannelFirstd(list(files))])(files)
+def load(files: dict[str, str], reader: str | None = None) -> dict:
+    return Compose([LoadImaged(list(files), reader=reader), EnsureChannelFirstd(list(files))])(files)
 
 
 def test_features_of_loaded_images_are_those_of_their_files(files):
@@ -73,12 +73,15 @@ def test_a_lesion_that_cannot_be_measured_and_an_absent_channel_are_refused(file
         RadiomicsFeaturesd(mask_label=3)(row)
 
 
-def test_micrometres_of_a_header_are_measured_as_millimetres(files):
+@pytest.mark.parametrize("reader", ["NibabelReader", "ITKReader"])
+def test_micrometres_of_a_header_are_measured_as_millimetres(files, reader):
+    if reader == "ITKReader":
+        pytest.importorskip("itk")
     expected = extract_features(files["image"], files["mask"], SETTINGS)
     for path in files.values():
         image = nibabel.load(path)
         large = nibabel.Nifti1Image(np.asanyarray(image.dataobj), np.diag([1000.0, 1000, 1000, 1]) @ image.affine)
         large.header.set_xyzt_units("micron")
         nibabel.save(large, path)
-    row = RadiomicsFeaturesd(settings=SETTINGS)(load(files))
+    row = RadiomicsFeaturesd(settings=SETTINGS)(load(files, reader))
     np.testing.assert_allclose(row["radiomics"], list(expected.values()), rtol=1e-5, atol=1e-6)
