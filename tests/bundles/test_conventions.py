@@ -130,3 +130,9 @@ def test_a_bundle_has_the_files_that_the_model_zoo_asks_for(bundle):
         assert (bundle / name).is_file(), name
     assert config_files(bundle) and (bundle / "configs/inference.json").is_file()
     _reject_executable_logging_config(str(bundle / "configs/logging.conf"))
+
+
+@pytest.mark.parametrize("name", [name for name in MAIN if "class_weights" in read_config(MAIN[name])])
+def test_class_weights_of_null_weigh_all_classes_alike(name):
+    parser = ConfigParser(read_config(MAIN[name]) | {"class_weights": None, "device": "cpu"})
+    assert parser.get_parsed_content("loss").weight is None
