@@ -13,6 +13,7 @@ from ...console import logged
 from ...errors import InputError
 from ...locks import locked
 from ...tasks import Task
+from ...temporary import temporary_folder
 from .methods import Encoder, FineTuning, Probe, part_name
 from .repetitions import Repetition
 from .stages import Stages
@@ -91,7 +92,7 @@ class Comparison(Stages):
 
     def tasks(self) -> Iterator[Task]:
         """All runs by the files that they make, each after those that it needs."""
-        shares = [share for repetition in self.repetitions for share in self._shares(repetition)]
+        shares = list(self.shares())
         pretrained = {share.repetition.output_dir: share.repetition for share in shares}.values()
         for repetition in pretrained:
             yield from self._pretrainings(repetition, [*self._starts(), *self.encoders])
@@ -108,6 +109,10 @@ class Comparison(Stages):
                     partial(self._do, row, share, fold),
                     needs=self._inputs(row, share, fold),
                 )
+
+    def shares(self) -> Iterator[Share]:
+        """The shares of the labels of all repetitions."""
+        return itertools.chain.from_iterable(map(self._shares, self.repetitions))
 
     def _shares(self, repetition: Repetition) -> Iterable[Share]:
         """The shares of the labels of a repetition, by default all labels at once."""
@@ -145,10 +150,21 @@ class Comparison(Stages):
             raise InputError.of_rows(self.title, problems)
         repetition, fold = self._smallest(self.repetitions)
         smallest = min(self._shares(repetition), key=lambda share: share.fraction)
+
+        def check(row: FineTuning, start: Path | None = None) -> None:
+            done = self._made_by(row, smallest, fold)
+            self._check_training(row, done, fold, self.training, start, **smallest.settings)
+
+        part = None if self.one_encoder else fold
         for encoder in {each.folder: each for each in (*self._starts(), *self.encoders)}.values():
-            self._check_pretraining(smallest.repetition, encoder, None if self.one_encoder else fold)
+            with temporary_folder() as folder:
+                weights = self._check_pretraining(smallest.repetition, encoder, part, folder)
+                for row in self.trained:
+                    if isinstance(row.start, Encoder) and row.start.folder == encoder.folder:
+                        check(row, weights)
         for row in self.trained:
-            self._check_training(row, self._made_by(row, smallest, fold), fold, self.training, **smallest.settings)
+            if not isinstance(row.start, Encoder):
+                check(row)
 
     def _problems(self) -> Iterator[str]:
         """A line for each training of a classifier that has too few labels."""

@@ -142,7 +142,10 @@ class CrossValidation(Comparison):
         for repetition in self.repetitions:
             deal_folds(self.datalist, repetition, claimed=self._claim.is_file())
         super()._check_stages()
-        checked = {"probe#_target_": "common.evaluation.protocols.probe.UnreadProbe", "probe#feature_sets": {}}
+        checked: dict[str, Any] = {
+            "probe#_target_": "common.evaluation.protocols.probe.UnreadProbe",
+            "probe#feature_sets": {},
+        }
         self._check_run("linear probe", "linear_probe", [], **self._probe_settings(), **checked)
 
     def _problems(self) -> Iterator[str]:

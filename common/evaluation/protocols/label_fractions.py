@@ -15,7 +15,7 @@ from ...files import write_atomically
 from ...programs import command_of
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
-from .label_checks import REPEATED
+from .label_checks import REPEATED, label_problems
 from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
 from .read_methods import read_rows
 from .repetitions import Repetition, training_rows
@@ -127,6 +127,12 @@ class LabelFractions(Comparison):
             labels = {"label_fraction": fraction, "label_seed": seed, "seed": seed}
             name, root = f"{100 * fraction:g} % of the labels, seed {seed}, ", self._root(fraction, seed)
             yield Share(name, root, self._pretrained(seed), fraction, seed, labels)
+
+    def _problems(self) -> Iterator[str]:
+        """Those of linear classifiers too, which wait for a pre-training otherwise."""
+        yield from super()._problems()
+        for problem in label_problems(self.labelled, self.repetition.folds) if self.probes else ():
+            yield f"linear classifier, {problem}"  # at any fraction, as each class keeps a subject that it has
 
     def _pretrained(self, seed: int) -> Repetition:
         """The pre-trainings that belong to a seed."""

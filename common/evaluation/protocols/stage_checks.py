@@ -74,36 +74,62 @@ class CheckedStages(ConfiguredStages):
                     found_before.add(problem)
                     yield f"{repetition.name}{row.name}, {problem}"
 
-    def _check_pretraining(self, repetition: Repetition, encoder: Encoder, fold: int | None) -> None:
-        """Check the sizes of a pre-training, such as SE's candidates, against its cohort."""
-        modality = encoder.runs[0]
-        if not encoder.checkpoint(repetition.output_dir, fold, modality).is_file():
-            elsewhere = {"datalist": str(self.elsewhere)} if self.elsewhere else {}
-            cohort = {**self._cohort(repetition, fold, modality), **elsewhere, **encoder.settings}
-            self._check_run(f"pre-training {encoder.name}", PRETRAIN, self._overlays_of(encoder), **cohort)
+    def _check_pretraining(self, repetition: Repetition, encoder: Encoder, fold: int | None, folder: Path) -> Path:
+        """Check the sizes of a pre-training, such as SE's candidates, against its cohort.
 
-    def _check_training(self, row: FineTuning, done: Path, fold: int, stage: str = "train", **ids: Any) -> None:
+        Returns:
+            Its weights: those that are there, or else untrained ones in a folder, with which trainings are checked.
+        """
+        modality = encoder.runs[0]
+        if (checkpoint := encoder.checkpoint(repetition.output_dir, fold, modality)).is_file():
+            return checkpoint
+        elsewhere = {"datalist": str(self.elsewhere)} if self.elsewhere else {}
+        cohort = {**self._cohort(repetition, fold, modality), **elsewhere, **encoder.settings}
+        self._check_run(f"pre-training {encoder.name}", PRETRAIN, self._overlays_of(encoder), folder, **cohort)
+        return folder / "model.pt"
+
+    def _check_training(
+        self, row: FineTuning, done: Path, fold: int, stage: str = "train", start: Path | None = None, **ids: Any
+    ) -> None:
         """Create a training, unless what it makes is there: its settings, a subject of each class, enough of them to
-        choose the epoch."""
+        choose the epoch, and whether its network takes the weights of its encoder."""
         if not done.is_file():
             ids |= {"fold": fold, **({"modality": row.modality} if row.modality else {})}
-            self._check_run(row.name, stage, [self.configs.path(name) for name in row.overlays], **ids)
+            overlays = [self.configs.path(name) for name in row.overlays]
+            try:
+                self._check_run(row.name, stage, overlays, pretrained_encoder=start and str(start), **ids)
+            except InputError as error:  # of a file that may be gone when this is read
+                raise InputError(str(error).replace(f"{start}:", "cannot start from its pre-training:")) from None
 
-    def _check_run(self, what: str, stage: str, overlays: Iterable[str], **overrides: Any) -> None:
-        """Create a training or probe without voxels, weights or tables, so that its problems are reported at once.
+    def _check_run(
+        self, what: str, stage: str, overlays: Iterable[str], keep: Path | None = None, **overrides: Any
+    ) -> None:
+        """Create a training or probe without voxels or tables, so that its problems are reported at once.
+
+        Args:
+            what: name for messages.
+            stage: name of the config.
+            overlays: overlays of the row.
+            keep: folder for the untrained weights and what belongs to them; by default they are not kept.
+            **overrides: ids of the config and their values.
 
         Raises:
             InputError: it cannot be created.
         """
+        from ...handlers import ResumableCheckpoint  # here, as --help needs no torch
+
         with temporary_folder() as folder:
             lazy = {"cache_rate": 0.0, "cache": "none", "pretrained_encoder": None, "pretrained_weights": None}
-            lazy |= {"device": "cpu", "quiet": True, "output_dir": str(folder)}
+            lazy |= {"device": "cpu", "quiet": True, "output_dir": str(keep or folder)}
             try:
-                workflow = self._workflow(stage, overlays, {**overrides, **lazy}, optional=lazy)
+                workflow = self._workflow(stage, overlays, {**lazy, **overrides}, optional=lazy)
                 workflow.initialize()
                 part = "train#trainer" if "train" in workflow.parser else "probe"
                 if part.split("#")[0] in workflow.parser:
-                    workflow.parser.get_parsed_content(part)
+                    made = workflow.parser.get_parsed_content(part)
+                    if keep:
+                        handlers = workflow.parser.get_parsed_content("train#handlers")
+                        next(each for each in handlers if isinstance(each, ResumableCheckpoint)).save_model(made)
             except Exception as error:
                 if isinstance(cause := root_cause(error), InputError):
                     raise InputError(f"{what}: {cause}") from None

@@ -8,6 +8,8 @@ import re
 import numpy as np
 import pytest
 
+from common.errors import InputError
+from common.evaluation import LabelFractions
 from tests.bundles.commands import run_bundle
 from tests.bundles.damage import damaged, voxels
 from tests.bundles.shared.bad_input import BadFiles, SharedBadInput
@@ -50,6 +52,16 @@ def test_an_option_that_needs_the_cohort_is_reported_before_training(case, run_c
         run_config(configs / "pretrain.yaml", output_dir=tmp_path, **tiny | {"batch_size": 4} | options)
     assert re.search(expected, str(caught.value.__cause__ or caught.value))
     assert [path.name for path in tmp_path.iterdir()] == ["scaling.json"]  # whole, and good for the next try
+
+
+def test_a_network_that_cannot_take_the_weights_of_its_pre_training_is_refused_before_that(tiny, tmp_path):
+    options = {**tiny, "output_dir": tmp_path, "batch_size": 4, "fractions": [1.0], "seeds": [0]}
+    fits = ["pretrain+hybrid", "simclr+image_only"]
+    LabelFractions("radiomics_deep_contrast", methods=fits, **options).check()
+    expected = r"Radiomics-deep \+ ResNet: cannot start from its pre-training: weights of another architecture"
+    with pytest.raises(InputError, match=expected):
+        LabelFractions("radiomics_deep_contrast", methods=["pretrain+image_only"], **options).run()
+    assert not [*tmp_path.rglob("*.pt")]
 
 
 def test_a_lesion_too_small_to_measure_is_reported_by_its_subject(error_lines, configs, tiny, tmp_path):

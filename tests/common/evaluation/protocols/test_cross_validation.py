@@ -31,7 +31,7 @@ class Recorded(CrossValidation):
         if stage == "evaluate":
             (folder / "predictions.csv").touch()
 
-    def _check_run(self, what, stage, overlays, **overrides):
+    def _check_run(self, what, stage, overlays, keep=None, **overrides):
         pass  # the cohort has no images
 
     def _figures(self, report):

@@ -255,6 +255,17 @@ def test_what_cannot_be_run_is_reported_before_anything_runs(start, tmp_path, op
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("method", ["mcl+linear_probe", "outline"])
+def test_a_linear_classifier_without_a_subject_of_each_class_is_refused_before_anything_runs(start, tmp_path, method):
+    path = tmp_path / "data/datalist.json"
+    content = json.loads(path.read_text())
+    content["training"] = [{**row, "fold": row["label"]} for row in content["training"]]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"linear classifier, without fold 0: label: found the classes 1 among"):
+        start(methods=[method], fold=[0]).run()
+    assert not [*(tmp_path / "out").glob("*/*")]
+
+
 def test_runs_of_other_settings_or_another_cohort_are_not_mixed(start, tmp_path):
     options = {"methods": ["scratch+cgc"], "fractions": [1.0], "seeds": [0], "fold": [0]}
     start(**options).run()
