@@ -109,12 +109,21 @@ class RebalanceHandler:
         save_with_checkpoint(engine, "rebalance", self)
         if self.strategy == "plain":
             return
+        engine.add_event_handler(Events.STARTED, self.warn_if_idle)
         engine.add_event_handler(Events.ITERATION_STARTED, self.rebalance)
         if self.features == "bank":
             if self.sampler is not None:
                 self.sampler.select = self.select_from_bank
             engine.add_event_handler(Events.ITERATION_COMPLETED, self.remember)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.report)
+
+    def warn_if_idle(self, engine: Engine) -> None:
+        """Warn where the warm-up fills the whole training, which is plain 3DSiam then."""
+        if (engine.state.max_epochs or 0) <= self.warmup_epochs:
+            logger.warning(
+                f"{self.strategy.upper()} never acts: max_epochs {engine.state.max_epochs}, and warmup_epochs "
+                f"{self.warmup_epochs} of plain training; raise max_epochs, or compare no strategies"
+            )
 
     def rebalance(self, engine: Engine) -> None:
         """Weight (RE) or choose (SE) the samples of ``engine.state.batch``."""

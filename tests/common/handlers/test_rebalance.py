@@ -82,6 +82,16 @@ def test_the_warm_up_is_plain():
     assert "weight" not in seen[0]
 
 
+@pytest.mark.parametrize("strategy", ["re", "se"])
+def test_a_training_within_the_warm_up_warns_that_it_is_plain_and_a_longer_one_does_not(strategy, caplog):
+    handler = RebalanceHandler(Mean(), strategy, batch_size=4, num_candidates=10)
+    run(handler, batch(VALUES), epochs=1)
+    assert f"{strategy.upper()} never acts: max_epochs 1, and warmup_epochs 1" in caplog.text
+    caplog.clear()
+    run(handler, batch(VALUES), epochs=2)
+    assert "never acts" not in caplog.text
+
+
 def test_se_keeps_the_nearest_halves_of_a_hand_made_batch():
     seen, _ = run(RebalanceHandler(Mean(), "se", batch_size=4, num_candidates=10), batch(VALUES))
     assert len(seen[0]["index"]) == 10
