@@ -17,9 +17,10 @@ from ..evaluation.reports.table_lines import table_lines
 from ..feature_table import read_table
 from ..files import write_atomically
 from .plan import Request
+from .table import GREY, SMALL
 
 if TYPE_CHECKING:
-    from ..evaluation.protocols.cross_validation import CrossValidation
+    from ..evaluation.protocols.comparison import Comparison
     from ..evaluation.protocols.stages import Stages
 
 __all__ = ["draw_curve", "draw_heat_maps", "write_counts", "write_figure", "write_layers"]
@@ -52,7 +53,8 @@ def write_counts(request: Request) -> Path:
     if printed:
         lines += ["", f"The paper's own counts ({request.paper.reference}), of other data:", ""]
         columns = ["Labels/Centres", *(column.name for column in request.exhibit.columns)]
-        lines += table_lines(columns, [[str(each) for each in row] for row in printed])
+        in_grey = [[GREY.format(each) for each in row] for row in [columns, *printed]]
+        lines += table_lines(in_grey[0], in_grey[1:])
     return _write(request, lines, pd.DataFrame(rows, columns=header))
 
 
@@ -99,7 +101,7 @@ def write_layers(request: Request) -> Path:
     return _write(request, [*table_lines(header, rows)], pd.DataFrame(rows, columns=header))
 
 
-def draw_heat_maps(run: CrossValidation) -> dict[str, Path]:
+def draw_heat_maps(run: Comparison) -> dict[str, Path]:
     """LayerCAM of the rows of a finished comparison on its first fold, as Fig. 4 of Chiang et al. 2023.
 
     Args:
@@ -110,17 +112,17 @@ def draw_heat_maps(run: CrossValidation) -> dict[str, Path]:
     """
     from ..explain.explain_models import plain_name  # here, as --help needs no torch
 
-    repetition, folder = run.repetitions[0], run.output_dir / "heat_maps"
-    fold, paths = repetition.folds[0], {}
+    share, folder = next(run.shares()), run.output_dir / "heat_maps"
+    fold, paths = share.repetition.folds[0], {}
     for row in run.trained:
-        path = str(row.checkpoint(repetition.output_dir, fold))
+        path = str(row.checkpoint(share.root, fold))
         if row.modality is None:
             paths["checkpoint"] = path
         else:
             kind = "linear_checkpoint" if row.overlays[-1] == "linear" else "single_checkpoint"
             paths[kind] = path.replace(f"/{row.modality}/", "/{modality}/")
     if not (folder / "explanations.csv").is_file():
-        run.run_stage("explain", fold=fold, **repetition.overrides, **paths, output_dir=str(folder))
+        run.run_stage("explain", fold=fold, **share.repetition.overrides, **paths, output_dir=str(folder))
     table = read_table(folder / "explanations.csv", ("subject", "model", "modality"))
     figures = {str(name): folder / f"{plain_name(name)}.png" for name in table["subject"].unique()}
     return {name: path for name, path in figures.items() if path.is_file()}
@@ -156,4 +158,6 @@ def _write(request: Request, lines: list[str], table: pd.DataFrame | None = None
         write_atomically(folder / f"{exhibit.folder}.csv", csv_text(table))
     head = [f"# {exhibit.key.capitalize()}: {exhibit.title}", "", f"After {request.paper.reference}.", ""]
     head += [f"Protocol: {exhibit.protocol}", "", f"What differs: {exhibit.differs}", ""]
+    if request.budget == "short" and exhibit.runs:
+        head += [f"Drawn {SMALL}.", ""]
     return write_atomically(folder / f"{exhibit.folder}.md", "\n".join([*head, *lines]) + "\n")

@@ -132,11 +132,8 @@ class Reproduction:
 
         found: dict[str, Path] = {}
         if kind == "heat maps":
-            from ..evaluation import CrossValidation
-
             for run in self.runs.values():
-                if isinstance(run, CrossValidation):
-                    found |= draw_heat_maps(run)
+                found |= draw_heat_maps(run)
             return found
         for name, report in reports.items():
             if kind == "curve":

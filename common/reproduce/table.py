@@ -20,10 +20,13 @@ from .plan import Request
 if TYPE_CHECKING:
     from ..evaluation.protocols.stages import Stages
 
-__all__ = ["write_paper_table"]
+__all__ = ["GREY", "SMALL", "write_paper_table"]
 
 #: Metrics that the papers lack, beside which their own are.
 FURTHER = ("accuracy", "balanced_accuracy", "auc", "f1_weighted", "calibration_error", "brier")
+#: What a page with ``--budget short`` says of it.
+SMALL = "**with a small budget: it shows the form, not the method**"
+#: The paper's own numbers in Markdown.
 GREY = '<span style="color:gray">{}</span>'
 
 
@@ -97,7 +100,7 @@ def _explanation(request: Request, table: Sequence[Mapping[str, str]]) -> Iterat
     yield ""
     yield f"What differs: {exhibit.differs}"
     yield ""
-    small = ", **with a small budget: it shows the form, not the method**" if request.budget == "short" else ""
+    small = f", {SMALL}" if request.budget == "short" else ""
     yield (
         f"Values{spread}{small}. In grey the paper's own numbers, which were **measured on other data** "
         "and are no target for this cohort. A standard deviation is no confidence interval."

@@ -113,8 +113,21 @@ def test_the_counts_of_a_cohort_are_those_of_its_subjects(tmp_path):
     path.write_text(json.dumps(content))
     page = reproduction(tmp_path, "siam3d_imbalance", "table 1", "brats").run()
     assert "| class 0 | 20 | None | 20 |" in page.read_text()
+    assert '| <span style="color:gray">L-grade</span> |' in page.read_text()  # the paper's own, in grey
     lines = page.with_suffix(".csv").read_text().splitlines()
     assert lines == ["Labels/Centres,A,B,Total", "class 0,20,None,20", "class 1,None,20,20"]
+
+
+def test_segmentations_of_the_five_patients_of_isbi_keep_the_last_epoch_as_four_are_too_few_to_choose_one(tmp_path):
+    write_cohort(tmp_path / "data", "mlsscl_3d", "isbi", subjects=5)
+    run = reproduction(tmp_path, "mlsscl_3d", "table 2", "isbi").runs["segmentation"]
+    assert run.config_of("train_segmentation").get("validation_fraction") == 0
+
+
+def test_the_short_budget_fits_a_cohort_of_twenty(tmp_path):
+    for bundle, key, cohort in EXHIBITS:
+        for run in reproduction(tmp_path / bundle, bundle, key, cohort, budget="short").runs.values():
+            assert run.config_of("pretrain").get_parsed_content("batch_size") <= 16, (bundle, key)
 
 
 def test_overlays_replace_those_of_the_cohort_and_none_of_the_protocol(tmp_path):
