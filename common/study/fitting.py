@@ -9,9 +9,11 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN
 from ..evaluation.protocols.methods import Encoder, FineTuning
+from ..evaluation.protocols.read_methods import OUTLINE
 from .budget import RESERVE, Fitted, Stage, fit_budget
 from .measurement import StageCost
 from .plan import Plan
+from .row_descriptions import kind_of
 from .stage_table import CONSTANT, StageTable
 from .stored_images import stored_bytes
 
@@ -46,11 +48,13 @@ def fit_plan(
 
 
 def _always_kept(table: StageTable) -> list[str]:
-    """Rows that no budget leaves out: the first one, the reference, and the first network that was pre-trained."""
+    """Rows that no budget leaves out: the first one, the reference, the first network that was pre-trained, and the
+    numbers of the outline, which take seconds."""
     found = table.read()
     trained = [text for text, row in found if isinstance(row, FineTuning) and isinstance(row.start, Encoder)]
     others = [text for text, _ in found if text != found[0][0]]
-    return [found[0][0], *(trained or others)[:1]]
+    outlines = [text for text, row in found if kind_of(row) == OUTLINE]
+    return [found[0][0], *(trained or others)[:1], *outlines]
 
 
 def _shortened(plan: Plan, fitted: Fitted) -> Plan:

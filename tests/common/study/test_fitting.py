@@ -48,3 +48,9 @@ def test_the_estimate_names_the_trainings_that_the_budget_has_shortened(table):
     for seconds, shortened in ((1e6, []), (1.0, ["pretrain"])):  # a training of three epochs is the shortest
         found = fit_plan(table, costs(table), 0.0, seconds, 0.0)
         assert found.estimate["shortened"] == shortened and found.pretrain["max_epochs"] == 5 - 2 * len(shortened)
+
+
+def test_no_budget_leaves_out_the_numbers_of_the_outline_which_take_seconds(table):
+    table = replace(table, plan=replace(table.plan, methods=["radiomics", "outline", "scratch", "re"]))
+    found = fit_plan(table, costs(table), 0.0, 1.0, 0.0)
+    assert found.methods == ["radiomics", "outline", "re"] and [*found.estimate["left_out"]] == ["scratch"]
