@@ -18,8 +18,8 @@ SHOWN = 3
 def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 2000) -> list[str]:
     """A sentence with the AUC of the best single numbers, or none if there are not two classes.
 
-    The direction of each number is the better one, and the best of about ten numbers are shown, so chance is slightly
-    above 0.5, which the sentence says.
+    The direction of each number is the better one, and the best of about ten numbers are shown, so chance is above 0.5,
+    the more so the fewer the subjects: the sentence has the mean of the best with shuffled labels.
 
     Args:
         path: table of :func:`~common.radiomics.write_outline_table`.
@@ -38,8 +38,23 @@ def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 200
     shown = (f"{name.removeprefix('outline_')} {_text(found[name])}" for name in best)
     return [
         f"One number of the outline alone, without training: AUC of {', '.join(shown)}. These are the best of "
-        f"{len(found)}, chosen with their directions on the same subjects, so chance is slightly above 0.5."
+        f"{len(found)}, chosen with their directions on the same subjects: with shuffled labels the best has "
+        f"{_best_by_chance(labels, numbers.rank().to_numpy()):.2f} on average, not 0.5."
     ]
+
+
+def _best_by_chance(labels: np.ndarray, ranks: np.ndarray, shuffles: int = 500) -> float:
+    """Mean AUC of the best number in its better direction where labels say nothing.
+
+    Args:
+        labels: 0 or 1 of each subject.
+        ranks: ranks of the subjects in each number, ties shared, shape ``[subjects, numbers]``.
+        shuffles: number of permutations of the labels.
+    """
+    shuffled = np.random.default_rng(0).permuted(np.tile(labels, (shuffles, 1)), axis=1)
+    ones, zeros = labels.sum(), (1 - labels).sum()
+    areas = (shuffled @ ranks - ones * (ones + 1) / 2) / (ones * zeros)  # Mann-Whitney
+    return float(np.maximum(areas, 1 - areas).max(axis=1).mean())
 
 
 def _auc(labels: np.ndarray, numbers: np.ndarray, resamples: int) -> Estimate:
