@@ -21,12 +21,16 @@ class Results:
 
     Args:
         report: folder of the report, with ``metrics.json`` and ``predictions.csv``.
+
+    Attributes:
+        left_out: folds of which :meth:`by_fold` has found no subject of some class.
     """
 
     def __init__(self, report: Path) -> None:
         self.summary: dict[str, Any] = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
         self._predictions = report / "predictions.csv"
         self._by_fold: dict[tuple[str, float], pd.DataFrame] = {}
+        self.left_out: set[int] = set()
 
     def metrics(self, name: str, fraction: float) -> Mapping[str, Any] | None:
         """Metrics of a method, ``None`` if there is no such."""
@@ -36,7 +40,9 @@ class Results:
     def by_fold(self, name: str, fraction: float) -> pd.DataFrame:
         """Metrics of each fold of each seed, one row each; folds without a class are left out."""
         if (name, fraction) not in self._by_fold:
-            self._by_fold[name, fraction] = _metrics_by_fold(self._predictions, name, fraction, self._positive())
+            found, left_out = _metrics_by_fold(self._predictions, name, fraction, self._positive())
+            self._by_fold[name, fraction] = found
+            self.left_out |= left_out
         return self._by_fold[name, fraction]
 
     def _positive(self) -> int:
@@ -73,7 +79,8 @@ def _several(summary: Mapping[str, Any], name: str) -> bool:
     return any(len(entry["seeds"]) > 1 for entry in summary["results"] if entry["set"] == name)
 
 
-def _metrics_by_fold(path: Path, name: str, fraction: float, positive: int) -> pd.DataFrame:
+def _metrics_by_fold(path: Path, name: str, fraction: float, positive: int) -> tuple[pd.DataFrame, set[int]]:
+    """Metrics of each fold with all classes, and the other folds."""
     from ..evaluation.predictions import read_predictions
     from ..evaluation.statistics.metrics import bootstrap_metrics
     from ..evaluation.subject_means import subject_means
@@ -81,7 +88,7 @@ def _metrics_by_fold(path: Path, name: str, fraction: float, positive: int) -> p
     table = read_predictions(path, name)
     table = subject_means(table[(table["set"] == name) & (table["fraction"] == fraction)])
     columns = [f"probability_{k}" for k in range(sum(c.startswith("probability_") for c in table.columns))]
-    rows = []
+    rows, left_out = [], set()
     for (seed, fold), part in table.groupby(["seed", "fold"]):
         try:
             points, _ = bootstrap_metrics(
@@ -92,6 +99,7 @@ def _metrics_by_fold(path: Path, name: str, fraction: float, positive: int) -> p
                 resamples=1,
             )
         except InputError:  # a class has no subject in this fold
+            left_out.add(int(fold))
             continue
         rows.append({"seed": seed, "fold": fold, **{key: float(np.mean(value)) for key, value in points.items()}})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), left_out

@@ -45,7 +45,7 @@ def write_paper_table(request: Request, reports: Mapping[str, Path], runs: Mappi
     table = _table(request, results)
     folder = request.output_dir / exhibit.folder / request.cohort
     write_atomically(folder / f"{exhibit.folder}.csv", csv_text(pd.DataFrame(table)))
-    lines = [f"# {exhibit.key.capitalize()}: {exhibit.title}", "", *_explanation(request, table), ""]
+    lines = [f"# {exhibit.key.capitalize()}: {exhibit.title}", "", *_explanation(request, table, results), ""]
     header = list(table[0])
     grey = {name for name in header if name.startswith("paper: ")}
     cells = [[GREY.format(row[name]) if name in grey and row[name] else row[name] for name in header] for row in table]
@@ -91,7 +91,7 @@ def _majority(exhibit: Exhibit, results: Results) -> dict[str, str]:
     return cells
 
 
-def _explanation(request: Request, table: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _explanation(request: Request, table: Sequence[Mapping[str, str]], results: Mapping[str, Results]) -> Iterator[str]:
     exhibit, cells = request.exhibit, [row[name] for row in table for name in row if not name.startswith("paper: ")]
     spread = f" ± standard deviation over {exhibit.over}" if any("±" in cell for cell in cells) else ""
     yield f"After {request.paper.reference}."
@@ -105,6 +105,10 @@ def _explanation(request: Request, table: Sequence[Mapping[str, str]]) -> Iterat
         f"Values{spread}{small}. In grey the paper's own numbers, which were **measured on other data** "
         "and are no target for this cohort. A standard deviation is no confidence interval."
     )
+    if left_out := sorted(set().union(*(found.left_out for found in results.values()))):
+        yield ""
+        folds = ", ".join(map(str, left_out))
+        yield f"Left out of the values over folds, as a class has no subject there: fold {folds}."
 
 
 def _further(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -63,10 +63,12 @@ def test_pooled_values_are_of_all_folds_together_and_two_metrics_share_a_cell(pr
     assert table.loc["Ours", "Both"] == f"{recall[1]:.3f}/{recall[0]:.3f}"
 
 
-def test_folds_without_a_class_are_left_out(predictions, tmp_path):
+def test_folds_without_a_class_are_left_out_and_the_page_says_so(predictions, tmp_path):
     rows = predictions.assign(fold=lambda table: np.where(table["label"] == 1, 0, table["fold"]))
-    write_report(rows, tmp_path, resamples=50, figures=False)
-    assert Results(tmp_path).by_fold("Mine", 1.0)["fold"].tolist() == [0]
+    _, text = written(rows, tmp_path, "folds", percent=False)
+    assert Results(tmp_path / "table_1/any/run/report").by_fold("Mine", 1.0)["fold"].tolist() == [0]
+    assert "Left out of the values over folds, as a class has no subject there: fold 1, 2." in text
+    assert "Left out" not in written(predictions, tmp_path / "all", "folds", percent=False)[1]
 
 
 def test_folds_of_one_class_each_leave_the_cells_of_a_table_over_folds_empty(predictions, tmp_path):
