@@ -102,7 +102,8 @@ def _volume(image: torch.Tensor | np.ndarray, channel: int, resamples: bool) -> 
     values = np.ascontiguousarray(array.T)
     if not isinstance(image, MetaTensor):
         return Volume.of_array(values)
-    unit = int(image.meta["xyzt_units"]) & 7 if "pixdim" in image.meta else 0  # of nibabel; MONAI's ITK has heeded it
+    nibabel = "pixdim" in image.meta  # whose affine has the file's unit; MONAI's ITK reader has applied it
+    unit = int(image.meta.get("xyzt_units", 0)) & 7 if nibabel else 0  # Analyze has none
     millimetres = MILLIMETRES.get(unit, 1.0)
     spacing = [float(step) * millimetres for step in affine_to_spacing(image.affine, r=array.ndim)]
     if array.ndim == 2:

@@ -85,3 +85,11 @@ def test_micrometres_of_a_header_are_measured_as_millimetres(files, reader):
         nibabel.save(large, path)
     row = RadiomicsFeaturesd(settings=SETTINGS)(load(files, reader))
     np.testing.assert_allclose(row["radiomics"], list(expected.values()), rtol=1e-5, atol=1e-6)
+
+
+def test_a_header_without_units_such_as_analyze_counts_millimetres(files):
+    row = load(files)
+    expected = RadiomicsFeaturesd(settings=SETTINGS)(dict(row))["radiomics"]
+    for name in files:
+        del row[name].meta["xyzt_units"]
+    assert torch.equal(RadiomicsFeaturesd(settings=SETTINGS)(row)["radiomics"], expected)
