@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -134,5 +135,6 @@ def test_a_bundle_has_the_files_that_the_model_zoo_asks_for(bundle):
 
 @pytest.mark.parametrize("name", [name for name in MAIN if "class_weights" in read_config(MAIN[name])])
 def test_class_weights_of_null_weigh_all_classes_alike(name):
-    parser = ConfigParser(read_config(MAIN[name]) | {"class_weights": None, "device": "cpu"})
+    ids = deepcopy(read_config(MAIN[name]))  # which is read once, and changed by the parser
+    parser = ConfigParser(ids | {"class_weights": None, "device": "cpu"})
     assert parser.get_parsed_content("loss").weight is None

@@ -86,7 +86,8 @@ def test_the_table_has_probabilities_and_shares_of_the_mask(models, tmp_path):
 
 def test_a_figure_of_a_paper_finds_the_picture_of_every_patient(models, tmp_path):
     explain(models, tmp_path / "heat_maps")
-    run = SimpleNamespace(repetitions=[SimpleNamespace(folds=(0,))], output_dir=tmp_path, trained=[])
+    share = SimpleNamespace(repetition=SimpleNamespace(folds=(0,)))
+    run = SimpleNamespace(shares=lambda: iter([share]), output_dir=tmp_path, trained=[])
     assert draw_heat_maps(run) == {f"p {i}": tmp_path / "heat_maps" / f"p_{i}.png" for i in range(2)}
 
 
