@@ -80,6 +80,8 @@ EXPRESSIONS = frozenset(
         "$str(@apply_mask).lower() != 'true'",
         "$str(@crop).lower() != 'true'",
         "$str(@crop_foreground).lower() == 'false'",
+        "$str(@enlarge).lower() == 'true'",
+        "$'bilinear' if str(@enlarge).lower() == 'true' else 'area'",
         # results
         "$lambda output: None",
         "$lambda batch: [{'filename_or_obj': os.path.basename(row['subject'])} for row in batch]",
