@@ -38,7 +38,8 @@ def test_inference_gets_what_the_training_left_at_its_default_as_its_own_default
     configs = read_configs(FOLDERS[bundle])
     train, inference = configs["train"], configs["inference"]
     found = put_recorded(configs, {"image_size": [48, 48]})
-    for key in {"scale_intensity", "spacing", "apply_mask", "crop_foreground", "lesion_share", "enlarge"} & set(inference):
+    keys = {"scale_intensity", "spacing", "apply_mask", "crop_foreground", "lesion_share", "enlarge"}
+    for key in keys & set(inference):
         assert found["inference"][key] == train[key], key
     assert found["inference"]["image_size"] == found["train"]["image_size"] == [48, 48]
     assert found["inference"]["network_def"] == inference["network_def"]
