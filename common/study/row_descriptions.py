@@ -7,12 +7,18 @@ from collections.abc import Mapping, Sequence
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
 from ..evaluation.protocols.methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
-from ..evaluation.protocols.read_methods import read_fine_tunings, read_rows
+from ..evaluation.protocols.read_methods import OUTLINE, SLICES, read_fine_tunings, read_rows
 from .plan import Plan
 
 __all__ = ["describe_row", "kind_of", "study_rows"]
 
 Row = FineTuning | Probe
+#: What features without an encoder of ours are.
+MEASURED = {
+    TRADITIONAL: "traditional radiomics of the masked region, no network",
+    OUTLINE: "numbers of the mask's outline, such as its volume and solidity, no network",
+    SLICES: "features of slices by a network with ImageNet's weights, which has seen no medical image",
+}
 
 
 def study_rows(configs: BundleConfigs, plan: Plan, modalities: Sequence[str]) -> list[tuple[str, Row]]:
@@ -37,7 +43,7 @@ def study_rows(configs: BundleConfigs, plan: Plan, modalities: Sequence[str]) ->
 
 
 def kind_of(row: Row) -> str:
-    """Kind of a row: outline, radiomics, probe, scratch, imagenet or pretrained."""
+    """Kind of a row: outline, radiomics, imagenet_slices, probe, scratch, imagenet or pretrained."""
     if isinstance(row, Probe):
         return "probe" if row.start else "radiomics" if row.measured == TRADITIONAL else row.measured
     return row.start if isinstance(row.start, str) else "pretrained"
@@ -59,10 +65,7 @@ def describe_row(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
 
 def _start(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
     if isinstance(row, Probe) and row.start is None:
-        of = "traditional radiomics of the masked region"
-        if row.measured != TRADITIONAL:
-            of = "numbers of the mask's outline, such as its volume and solidity"
-        return f"logistic regression on {of}, no network"
+        return f"logistic regression on {MEASURED[row.measured]}"
     if isinstance(row.start, Encoder):
         encoder = f"an encoder pre-trained without labels: {described.get(row.start.overlay, row.start.name)}"
         if isinstance(row, FineTuning):

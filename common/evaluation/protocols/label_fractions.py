@@ -10,14 +10,14 @@ from typing import Any
 
 from ...bundle_configs import PRETRAIN
 from ...csv_text import csv_text
-from ...errors import InputError, OptionError
+from ...errors import InputError, OptionError, root_cause
 from ...files import write_atomically
 from ...programs import command_of
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
 from .label_checks import REPEATED, label_problems
 from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
-from .read_methods import read_rows
+from .read_methods import OUTLINE, SLICES, read_rows
 from .repetitions import Repetition, training_rows
 
 __all__ = ["LabelFractions"]
@@ -44,7 +44,8 @@ class LabelFractions(Comparison):
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
         methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
-            the numbers of the mask's outline; ``mean:<row>:<row>...``, the mean of other rows' probabilities;
+            the numbers of the mask's outline; ``imagenet_slices``, features of a volume's slices by ImageNet's weights;
+            ``mean:<row>:<row>...``, the mean of other rows' probabilities;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without
@@ -215,7 +216,7 @@ class LabelFractions(Comparison):
         pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
         probed = [row.name for row in self.probes]
         notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
-        for row in (row for row in self._without_network() if row.measured != TRADITIONAL):
+        for row in (row for row in self._without_network() if row.measured == OUTLINE):
             notes += outline_notes(row.table(self.output_dir, None), self.repetition.folds, self.resamples)
         classes = class_names(self.datalist)
         summary = write_report(table, report, classes=classes, notes=notes, resamples=self.resamples)
@@ -261,6 +262,18 @@ class LabelFractions(Comparison):
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
         self._check_weights(self.trained)
+        self._check_slices()
+
+    def _check_slices(self) -> None:
+        """Load the weights of the network for slices, so that a lacking package is reported before the first run."""
+        for row in (row for row in self._without_network() if row.measured == SLICES):
+            overlays = [self.configs.path(name) for name in row.overlays]
+            try:
+                self._workflow("extract_features", overlays, {}).parser.get_parsed_content("slices#encoder")
+            except Exception as error:
+                if isinstance(cause := root_cause(error), InputError):
+                    raise InputError(f"{row.name}: {cause}; or leave {SLICES} out") from None
+                raise
 
     def _overridden(self) -> Iterator[str]:
         for prefix, ids in (("", self.settings), ("train: ", self.of_stage["train"])):

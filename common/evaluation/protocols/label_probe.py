@@ -103,6 +103,11 @@ def fit_few_labels(
     Raises:
         InputError: a class has no subject.
     """
+    if features.shape[1] > len(features):  # the penalty sees no rotation: fit in the space that the images span
+        axes, coordinates = np.linalg.qr(features.T)
+        found = fit_few_labels(coordinates.T, labels, subjects, c_grid=c_grid, seed=seed)
+        found.coef_, found.n_features_in_ = found.coef_ @ axes.T, features.shape[1]
+        return found
     subject_splits = SubjectSplits(labels, subjects)
     counts = subject_splits.counts
     if len(counts) < 2 or counts.min() < 1:

@@ -10,12 +10,13 @@ from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from .methods import MODALITY, TRADITIONAL, Encoder, FineTuning, Mean, Probe
 
-__all__ = ["OUTLINE", "PROBE", "RADIOMICS", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
+__all__ = ["OUTLINE", "PROBE", "RADIOMICS", "SLICES", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
 
 #: Method that is ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
-#: Rows without a network: of traditional features, and of the numbers of an outline.
-RADIOMICS, OUTLINE = "radiomics", "outline"
+#: Rows without an encoder of ours: traditional features, numbers of an outline, slices under ImageNet's weights.
+RADIOMICS, OUTLINE, SLICES = "radiomics", "outline", "imagenet_slices"
+MEASURED = {RADIOMICS: ("Radiomics", TRADITIONAL), OUTLINE: ("Outline", OUTLINE), SLICES: ("ImageNet slices", SLICES)}
 #: Last part of rows with a frozen encoder; first part of means of rows.
 PROBE, MEAN = "linear_probe", "mean"
 STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
@@ -107,8 +108,9 @@ def read_rows(
     """Rows of a comparison over label fractions.
 
     ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features, ``outline`` one of the numbers of
-    the mask's outline, ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with
-    overlays of ``extract_features.yaml``; ``mean:<row>:<row>...`` is the mean of other rows, which are read before it
+    the mask's outline, ``imagenet_slices`` one of the features of a volume's slices by ImageNet's weights,
+    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with overlays of
+    ``extract_features.yaml``; ``mean:<row>:<row>...`` is the mean of other rows, which are read before it
     unless they are rows already; for others see :func:`read_fine_tunings`.
 
     Args:
@@ -144,10 +146,10 @@ def read_rows(
 
 def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
     start, *overlays = text.split("+")
-    if start in (RADIOMICS, OUTLINE):
+    if start in MEASURED:
         configs.check_overlays("extract_features", overlays)
-        names = [start.capitalize(), *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
-        measured = OUTLINE if start == OUTLINE else TRADITIONAL
+        name, measured = MEASURED[start]
+        names = [name, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
         yield Probe(" ".join(names), text, overlays=tuple(overlays), measured=measured)
     elif overlays and overlays[-1] == PROBE:
         yield from _probes(configs, start, overlays[:-1], modalities)

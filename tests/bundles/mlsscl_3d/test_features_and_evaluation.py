@@ -72,3 +72,17 @@ def test_outlines_are_those_of_the_masks_that_all_else_ignores(open_bundle, conf
     workflow.parser.get_parsed_content("outline")
     table = pd.read_csv(tmp_path / "outline.csv")
     assert table["outline_LogVolume"].diff()[1] == pytest.approx(np.log(2)) and len(table) == 2
+
+
+def test_features_of_slices_are_those_of_the_whole_volumes(open_bundle, configs, tiny, visits, tmp_path):
+    options = {"slices#encoder#encoder#path": None}  # random weights
+    workflow = open_bundle(
+        configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path, **options
+    )
+    workflow.parser.get_parsed_content("imagenet_slices")
+    table = pd.read_csv(tmp_path / "imagenet_slices.csv", dtype={"subject": str, "session": str})
+    assert {row.row: (row.subject, row.session, row.fold, row.label) for row in table.itertuples()} == visits
+    encoder = workflow.parser.get_parsed_content("slices#encoder").eval()
+    with torch.no_grad():
+        expected = encoder(workflow.parser.get_parsed_content("dataset")[3]["image"][None].float())
+    np.testing.assert_allclose(table.filter(like="imagenet_").iloc[3], expected[0], rtol=1e-4, atol=1e-5)

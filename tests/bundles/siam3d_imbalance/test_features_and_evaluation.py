@@ -100,3 +100,28 @@ def test_shuffled_labels_are_reported_as_a_negative_control(features, run_config
     options = {"shuffle_labels": "true", "traditional_table": tmp_path / "none.csv"}
     run_config(configs / "linear_probe.yaml", workflow_type=None, output_dir=tmp_path / "probe", **overrides, **options)
     assert "Negative control" in (tmp_path / "probe/report.md").read_text()
+
+
+@pytest.mark.parametrize("slices_of", ["box", "lesion"])
+def test_features_of_slices_are_those_of_the_box_or_the_lesion_on_black(
+    open_bundle, configs, tiny, rows, tmp_path, slices_of
+):
+    options = {
+        "slices#encoder#encoder#path": None,
+        "spacing": None,
+        "slices_of": slices_of,
+    }  # random weights; voxels as they are
+    workflow = open_bundle(
+        configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path, **options
+    )
+    workflow.parser.get_parsed_content("imagenet_slices")
+    table = pd.read_csv(tmp_path / "imagenet_slices.csv", dtype={"subject": str})
+    assert table["subject"].tolist() == [row["subject"] for row in rows]
+    assert len([name for name in table if name.startswith("imagenet_")]) == 1280 * len(rows[0]["image"])
+    image = workflow.parser.get_parsed_content("slices#dataset")[0]["image"].numpy()
+    plain = workflow.parser.get_parsed_content("dataset")[0]["image"].numpy()
+    if slices_of == "box":
+        assert (image == plain).all()
+        return
+    lesion = (image > 0).any(axis=0)
+    assert 0 < lesion.mean() < 0.9 and (image[:, lesion] == plain[:, lesion]).all() and (image[:, ~lesion] == 0).all()

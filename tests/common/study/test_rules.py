@@ -199,7 +199,7 @@ def test_each_bundle_names_rules_and_methods_that_exist(bundle):
         assert set(protocol.rules) <= RULES.keys()
         for text in protocol.methods:
             start, *overlays = text.removesuffix("+linear_probe").split("+")
-            for name in ({start} - {"scratch", "radiomics", "outline", "imagenet"}) | set(overlays):
+            for name in ({start} - {"scratch", "radiomics", "outline", "imagenet_slices", "imagenet"}) | set(overlays):
                 configs.path(name)
 
 

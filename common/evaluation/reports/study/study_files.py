@@ -62,7 +62,8 @@ class StudyFiles:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kind of each method, as far as known: outline, radiomics, scratch, imagenet, pretrained or probe."""
+        """Kind of each method, as far as known: outline, radiomics, imagenet_slices, scratch, imagenet, pretrained or
+        probe."""
         known = {row["name"]: row["kind"] for row in self.record.get("rows", ())}
         return {name: known.get(name) or _kind_of(name) for name in self.outcomes}
 
@@ -198,6 +199,8 @@ def _kind_of(name: str) -> str:
         return "radiomics"
     if lower.startswith(("supervised", "scratch")):
         return "scratch"
+    if lower == "imagenet slices":
+        return "imagenet_slices"
     if lower.startswith("imagenet"):
         return "imagenet"
     return "probe" if "linear probe" in lower else "pretrained"

@@ -28,9 +28,11 @@ def write_label_bundle(folder: Path) -> Path:
         "extract_features": [
             (
                 "learnt_{modality}.csv",
-                "learnt.csv\ntraditional_table: traditional.csv\noutline_table: outline.csv\nview: both",
+                "learnt.csv\ntraditional_table: traditional.csv\noutline_table: outline.csv\n"
+                "imagenet_slices_table: slices.csv\nslices:\n  encoder: null\nview: both",
             ),
             ("run:", "traditional: $labels.measure(datalist=@datalist, path=@traditional_table)\nrun:"),
+            ("run:", "imagenet_slices: $labels.measure(datalist=@datalist, path=@imagenet_slices_table)\nrun:"),
             ("run:", "outline: $labels.measure(datalist=@datalist, path=@outline_table)\nrun:"),
         ],
     }.items():

@@ -120,6 +120,25 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
     assert f"One number of the outline alone, without training: AUC of {best} {alone[best]:.3f} (" in report.read_text()
 
 
+def test_slices_are_measured_once_and_judged_by_a_linear_classifier(start):
+    run = start(methods=["imagenet_slices"], fractions=[1], seeds=[0])
+    report = run.run()
+    assert [Path(o["imagenet_slices_table"]).name for _, _, o in run.stages] == ["imagenet_slices.csv"]
+    text = report.read_text()
+    assert "| ImageNet slices |" in text and "One number" not in text
+
+
+def test_slices_without_their_weights_are_refused_before_anything_runs(start, tmp_path):
+    config = tmp_path / "bundle/configs/extract_features.yaml"
+    network = "{_target_: common.networks.EfficientNetBackbone, model_name: efficientnet-b0}"
+    weights = f"{{_target_: common.networks.load_imagenet_weights, path: imagenet, encoder: {network}}}"
+    config.write_text(config.read_text().replace("encoder: null", f"encoder: {weights}"))
+    expected = r"ImageNet slices: .*no package has weights of efficientnet-b0; .*; or leave imagenet_slices out"
+    with pytest.raises(InputError, match=expected):
+        start(methods=["imagenet_slices"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_all_methods_predict_the_same_subjects_at_every_fraction_and_seed(whole):
     _, report = whole
     table = pd.read_csv(report.parent / "predictions.csv")

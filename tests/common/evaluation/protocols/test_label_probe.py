@@ -139,3 +139,15 @@ def test_a_table_that_cannot_be_learnt_from_is_one_line(tmp_path, edit, message)
     with pytest.raises(InputError, match=message) as error:
         predict_held_out(path, [{**row, "row": place} for place, row in enumerate(rows())], 0)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("c", [0.01, 1.0])
+def test_a_classifier_of_more_features_than_images_is_that_of_all_features(c):
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(30, 400)), np.arange(30) % 2
+    x[:, 0] += labels
+    found = fit_few_labels(x, labels, np.arange(30), c_grid=[c])
+    naive = LogisticRegression(C=c, class_weight="balanced", max_iter=10_000, tol=1e-10).fit(x, labels)
+    others = rng.normal(size=(50, 400))
+    np.testing.assert_allclose(found.decision_function(others), naive.decision_function(others), atol=1e-2)
+    assert found.coef_.shape == (1, 400)
