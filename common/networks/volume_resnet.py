@@ -26,7 +26,7 @@ class VolumeResNet(ResNet):
         stem_stride: stride of the first convolution, for all axes or for each. **Ours**: 2, as the 2D ResNet has.
 
     Raises:
-        InputError: the depth is unknown.
+        InputError: the depth is unknown, or there are not four widths.
 
     Shape:
         ``B[C]HWD -> B[F]`` with ``F = num_features``, for ResNet-18 512.
@@ -46,6 +46,8 @@ class VolumeResNet(ResNet):
         if f"resnet{depth}" not in resnet_params:
             known = ", ".join(name.removeprefix("resnet") for name in resnet_params)
             raise InputError(f"depth: {depth!r}; expected one of {known}; correct it")
+        if len(channels) != 4:
+            raise InputError(f"channels: found {list(channels)}; expected four widths, one for each stage; correct it")
         block, layers, *_ = resnet_params[f"resnet{depth}"]
         super().__init__(
             block,

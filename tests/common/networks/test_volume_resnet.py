@@ -60,6 +60,11 @@ def test_a_classifier_on_top_scripts_and_gives_the_same():
         torch.testing.assert_close(torch.jit.script(net)(x), net(x))
 
 
+def test_another_number_of_widths_than_four_is_one_line():
+    with pytest.raises(InputError, match=r"^channels: found \[8, 16, 32\]; expected four widths, one for each stage"):
+        VolumeResNet(18, channels=[8, 16, 32])
+
+
 def test_an_unknown_depth_is_one_line():
     with pytest.raises(InputError, match=r"^depth: 19; expected one of 10, 18, 34, 50"):
         VolumeResNet(19)
