@@ -15,6 +15,9 @@ from .paper import Column, Exhibit, Row
 
 __all__ = ["Results", "cell"]
 
+#: What stands for a metric in cohorts that lack it: of several structures there is the mean of their Dice.
+INSTEAD = {"dsc": "dice"}
+
 
 class Results:
     """What the report of a run says.
@@ -59,7 +62,8 @@ def cell(results: Results, exhibit: Exhibit, cohort: str, row: Row, column: Colu
         return "-"
     scale, digits = (100, 2) if exhibit.percent else (1, 3)
     shown = []
-    for metric in column.metrics:
+    for wanted in column.metrics:
+        metric = wanted if wanted in metrics else INSTEAD.get(wanted, wanted)
         if metric not in metrics:
             return "-"
         value, spread = metrics[metric]["value"], None

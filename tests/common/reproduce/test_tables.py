@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from common.evaluation import write_report
-from common.reproduce.cells import Results
+from common.reproduce.cells import Results, cell
 from common.reproduce.paper import Column, Exhibit, Paper, Row
 from common.reproduce.plan import Request
 from common.reproduce.table import write_paper_table
@@ -74,3 +75,11 @@ def test_folds_without_a_class_are_left_out_and_the_page_says_so(predictions, tm
 def test_folds_of_one_class_each_leave_the_cells_of_a_table_over_folds_empty(predictions, tmp_path):
     table, _ = written(predictions.assign(fold=predictions["label"]), tmp_path, "folds", False)
     assert {value.lstrip("'") for value in table["F1"][1:]} == {"-"}
+
+
+def test_of_several_structures_the_mean_of_their_dice_stands_for_the_paper_s_dsc(tmp_path):
+    results = [{"set": "Ours", "metrics": {"dice": {"value": 0.7112}, "dice_1": {"value": 0.9}}}]
+    (tmp_path / "metrics.json").write_text(json.dumps({"results": results}))
+    exhibit = Exhibit("table 2", "t", "p", "d", cohorts=("any",))
+    found = [cell(Results(tmp_path), exhibit, "any", Row("Ours"), Column("x", (name,))) for name in ("dsc", "ppv")]
+    assert found == ["0.711", "-"]
