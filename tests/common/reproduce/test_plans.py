@@ -130,6 +130,13 @@ def test_the_short_budget_fits_a_cohort_of_twenty(tmp_path):
             assert run.config_of("pretrain").get_parsed_content("batch_size") <= 16, (bundle, key)
 
 
+def test_the_short_budget_of_liver_cgc_leaves_its_warm_up(tmp_path):
+    for run in reproduction(tmp_path, "liver_cgc", "table 4", "liver", budget="short").runs.values():
+        config = run.config_of("train")
+        epochs, batch, warmup = (config.get_parsed_content(key) for key in ("max_epochs", "batch_size", "warmup_steps"))
+        assert warmup < epochs * 69 / batch, "half of the paper's 138 patients, as there are two folds"
+
+
 def test_overlays_replace_those_of_the_cohort_and_none_of_the_protocol(tmp_path):
     plan = reproduction(tmp_path, "siam3d_imbalance", "table 2", "brats", overlays=["lidc"])
     run = plan.runs["comparison"]
