@@ -15,9 +15,6 @@ from .paper import Column, Exhibit, Row
 
 __all__ = ["Results", "cell"]
 
-#: What stands for a metric in cohorts that lack it: of several structures there is the mean of their Dice.
-INSTEAD = {"dsc": "dice"}
-
 
 class Results:
     """What the report of a run says.
@@ -39,6 +36,17 @@ class Results:
         """Metrics of a method, ``None`` if there is no such."""
         found = (e for e in self.summary["results"] if e["set"] == name and e.get("fraction", 1.0) == fraction)
         return next((entry["metrics"] for entry in found), None)
+
+    def instead(self, metric: str) -> str:
+        """What a cohort has where it lacks a metric.
+
+        Of several structures it has the mean of their Dice; of two classes the sensitivity or specificity, whichever is
+        the recall of the class with fewer subjects.
+        """
+        if metric != "minor_class_accuracy":
+            return {"dsc": "dice"}.get(metric, metric)
+        counts = [entry["subjects"] for entry in self.summary["classes"]]
+        return "sensitivity" if counts.index(min(counts)) == self._positive() else "specificity"
 
     def by_fold(self, name: str, fraction: float) -> pd.DataFrame:
         """Metrics of each fold of each seed, one row each; folds without a class are left out."""
@@ -63,7 +71,7 @@ def cell(results: Results, exhibit: Exhibit, cohort: str, row: Row, column: Colu
     scale, digits = (100, 2) if exhibit.percent else (1, 3)
     shown = []
     for wanted in column.metrics:
-        metric = wanted if wanted in metrics else INSTEAD.get(wanted, wanted)
+        metric = wanted if wanted in metrics else results.instead(wanted)
         if metric not in metrics:
             return "-"
         value, spread = metrics[metric]["value"], None

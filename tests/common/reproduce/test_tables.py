@@ -83,3 +83,13 @@ def test_of_several_structures_the_mean_of_their_dice_stands_for_the_paper_s_dsc
     exhibit = Exhibit("table 2", "t", "p", "d", cohorts=("any",))
     found = [cell(Results(tmp_path), exhibit, "any", Row("Ours"), Column("x", (name,))) for name in ("dsc", "ppv")]
     assert found == ["0.711", "-"]
+
+
+@pytest.mark.parametrize(("positive", "expected"), [("low", "0.300"), ("high", "0.900")])
+def test_of_two_classes_the_recall_of_the_rarer_one_is_the_minor_class_accuracy(tmp_path, positive, expected):
+    metrics = {"sensitivity": {"value": 0.3}, "specificity": {"value": 0.9}}
+    classes = [{"name": "high", "subjects": 9}, {"name": "low", "subjects": 4}]
+    content = {"results": [{"set": "Ours", "metrics": metrics}], "classes": classes, "positive": positive}
+    (tmp_path / "metrics.json").write_text(json.dumps(content))
+    column = Column("x", ("minor_class_accuracy",))
+    assert cell(Results(tmp_path), Exhibit("table 2", "t", "p", "d"), "any", Row("Ours"), column) == expected
