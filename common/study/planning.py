@@ -221,7 +221,8 @@ def _measurable(plan: Plan, cohort: Cohort) -> Plan:
     """Without the rows of features that cannot be measured: of masks, by PyRadiomics, by ImageNet's weights."""
     from ..radiomics.settings import available
 
-    reasons = {} if find_spec(LITE0) else {SLICES: NO_WEIGHTS}
+    own = any(name.startswith("slices#") for name in plan.settings)  # a file of weights, for one
+    reasons = {} if own or find_spec(LITE0) else {SLICES: NO_WEIGHTS}
     if cohort.sample.lesion_extent is None:
         reasons |= {OUTLINE: NO_MASKS, RADIOMICS: NO_MASKS}
     elif not available():

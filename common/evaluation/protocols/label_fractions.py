@@ -132,6 +132,7 @@ class LabelFractions(Comparison):
     def _problems(self) -> Iterator[str]:
         """Those of linear classifiers too, which wait for a pre-training otherwise."""
         yield from super()._problems()
+        yield from self._check_slices()
         for problem in label_problems(self.labelled, self.repetition.folds) if self.probes else ():
             yield f"linear classifier, {problem}"  # at any fraction, as each class keeps a subject that it has
 
@@ -262,18 +263,17 @@ class LabelFractions(Comparison):
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
         self._check_weights(self.trained)
-        self._check_slices()
 
-    def _check_slices(self) -> None:
-        """Load the weights of the network for slices, so that a lacking package is reported before the first run."""
+    def _check_slices(self) -> Iterator[str]:
+        """A line where the weights of the network for slices cannot be loaded, as their package is missing."""
         for row in (row for row in self._without_network() if row.measured == SLICES):
             overlays = [self.configs.path(name) for name in row.overlays]
             try:
                 self._workflow("extract_features", overlays, {}).parser.get_parsed_content("slices#encoder")
             except Exception as error:
-                if isinstance(cause := root_cause(error), InputError):
-                    raise InputError(f"{row.name}: {cause}; or leave {SLICES} out") from None
-                raise
+                if not isinstance(cause := root_cause(error), InputError):
+                    raise
+                yield f"{row.name}: {cause}; or leave {SLICES} out"
 
     def _overridden(self) -> Iterator[str]:
         for prefix, ids in (("", self.settings), ("train: ", self.of_stage["train"])):

@@ -102,14 +102,14 @@ def test_shuffled_labels_are_reported_as_a_negative_control(features, run_config
     assert "Negative control" in (tmp_path / "probe/report.md").read_text()
 
 
-@pytest.mark.parametrize("slices_of", ["box", "lesion"])
+@pytest.mark.parametrize("masked", [False, True])
 def test_features_of_slices_are_those_of_the_box_or_the_lesion_on_black(
-    open_bundle, configs, tiny, rows, tmp_path, slices_of
+    open_bundle, configs, tiny, rows, tmp_path, masked
 ):
     options = {
         "slices#encoder#encoder#path": None,
         "spacing": None,
-        "slices_of": slices_of,
+        "masked_slices": masked,
     }  # random weights; voxels as they are
     workflow = open_bundle(
         configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path, **options
@@ -120,7 +120,7 @@ def test_features_of_slices_are_those_of_the_box_or_the_lesion_on_black(
     assert len([name for name in table if name.startswith("imagenet_")]) == 1280 * len(rows[0]["image"])
     image = workflow.parser.get_parsed_content("slices#dataset")[0]["image"].numpy()
     plain = workflow.parser.get_parsed_content("dataset")[0]["image"].numpy()
-    if slices_of == "box":
+    if not masked:
         assert (image == plain).all()
         return
     lesion = (image > 0).any(axis=0)
