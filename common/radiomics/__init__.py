@@ -1,4 +1,4 @@
-"""Traditional radiomic features: extraction by PyRadiomics, outlines, cache, scaling, and feature tables of cohorts.
+"""Traditional radiomic features: extraction by PyRadiomics, cache, scaling, tables of cohorts, and simpler numbers.
 
 Worker processes import this package, so only :mod:`.scaling` imports scikit-learn.
 """
@@ -10,7 +10,9 @@ from ..lazy import lazy_exports
 if TYPE_CHECKING:
     from .attach import attach_radiomics
     from .cohort import extract_records, extract_table
+    from .composition import write_composition_table
     from .features import extract_features
+    from .modality_differences import write_modality_differences_table
     from .outline import outline_numbers, write_outline_table
     from .pairs import read_pairs
     from .schema import feature_names
@@ -27,6 +29,8 @@ __all__ = [
     "feature_names",
     "outline_numbers",
     "read_pairs",
+    "write_composition_table",
+    "write_modality_differences_table",
     "write_outline_table",
     "write_traditional_table",
 ]

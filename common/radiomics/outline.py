@@ -9,25 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ..errors import InputError
-from ..feature_table import write_table
-from ..images.read import read_image
+from ..feature_table import write_records
 from ..images.stored_image import UnreadableImageError
+from .label_map import read_label_map
+from .lesion_numbers import lesion_numbers
 
 __all__ = ["outline_numbers", "write_outline_table"]
-
-MOST_LABELS = 10  # of a mask whose labels are counted
 
 
 def write_outline_table(
     rows: Sequence[Mapping[str, Any]], path: str | Path, mask_label: int | None = None, key: str = "mask"
 ) -> Path:
     """Measure the outline of each row of a datalist and write the numbers as CSV.
-
-    Where a mask has several labels, the shares of all labels in the lesion are added, such as that of the enhancing
-    tumour. Cohorts whose masks have one label each have none, as these differ only by format, or by the class.
 
     Args:
         rows: rows of a datalist.
@@ -42,28 +37,18 @@ def write_outline_table(
         InputError: a row has no mask, one that is unreadable, empty or no label map, or one with other axes than most
             rows have; all of them are listed.
     """
-    records, problems, axes = [], [], []
-    for row in rows:
-        try:
-            found = row.get(key)
-            mask, spacing = _read(next(iter(found), None) if isinstance(found, list | tuple) else found, key)
-            numbers = outline_numbers(mask if mask_label is None else mask == mask_label, spacing)
-            shares = _shares(mask) if mask_label is None else {}
-        except (UnreadableImageError, OSError) as error:
-            reason = error.advice if isinstance(error, UnreadableImageError) else error
-            problems.append(f"{row.get('subject')}: {row.get(key)}: {reason}")
-            continue
-        place = {name: row[name] for name in ("subject", "session", "row", "fold", "label") if name in row}
-        records.append({**place, **numbers, **shares})
-        axes.append((mask.ndim, f"{row.get('subject')}: {row.get(key)}"))
-    problems += _odd_axes(axes)
-    if problems:
+
+    def measure(row: Mapping[str, Any]) -> dict[str, float]:
+        """Numbers of a row's mask, and the number of its axes for later."""
+        mask, spacing = read_label_map(row.get(key), key)
+        axes[f"{row.get('subject')}: {row.get(key)}"] = mask.ndim
+        return outline_numbers(mask if mask_label is None else mask == mask_label, spacing)
+
+    axes: dict[str, int] = {}
+    records, problems = lesion_numbers(rows, measure, key)
+    if problems := [*problems, *_odd_axes(axes)]:
         raise InputError.of_rows(f"outline: {key}", problems)
-    table = pd.DataFrame(records)
-    labels = [name for name in table if name.startswith("outline_Share")]
-    several = (table[labels].notna().sum(axis=1) > 1).any()
-    table[labels] = table[labels].fillna(0.0)
-    return write_table(table.drop(columns=[] if several else labels), path)
+    return write_records(records, path)
 
 
 def outline_numbers(mask: np.ndarray, spacing: Sequence[float] | np.ndarray) -> dict[str, float]:
@@ -123,44 +108,9 @@ def _corners(mask: np.ndarray) -> np.ndarray:
     return np.unique((ends[:, None] + offsets).reshape(-1, mask.ndim), axis=0)
 
 
-def _read(path: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """A label map, and the size of its voxels."""
-    from nibabel.orientations import io_orientation
-
-    if not path:
-        raise UnreadableImageError("found none, expected a file; add it, drop the row, or leave outline out")
-    image = read_image(path, is_mask=key == "mask")
-    if image.channels > 1:
-        raise UnreadableImageError(f"found {image.channels} channels, expected one")
-    values = np.unique(image.voxels)
-    if (values != np.round(values)).any() or values[0] < 0:
-        raise UnreadableImageError(
-            f"found values such as {values[0]:g} and {values[-1]:g}, expected labels 0, 1, 2, ..."
-        )
-    if key != "mask" and len(values) > 2:
-        raise UnreadableImageError(f"found {len(values)} values, expected a shape of 0 and one other value")
-    affine = np.eye(4) if image.affine is None else image.affine
-    spacing = np.linalg.norm(affine[:3, : image.spatial_dims], axis=0)
-    voxels = image.voxels.reshape(image.spatial_shape)
-    if image.spatial_dims == 3:  # in the patient's order: aspects of axial and sagittal files agree
-        order = np.argsort(io_orientation(affine)[:, 0])
-        voxels, spacing = voxels.transpose(order), spacing[order]
-    flat = [axis for axis, number in enumerate(voxels.shape) if number == 1][: voxels.ndim - 2]  # a slice as a volume
-    return np.squeeze(voxels, tuple(flat)), np.delete(spacing, flat)
-
-
-def _odd_axes(axes: Sequence[tuple[int, str]]) -> Iterator[str]:
-    """A line for each mask, given by its number of axes and its name, with other axes than most."""
-    most = Counter(number for number, _ in axes).most_common(1)
-    for number, name in axes:
+def _odd_axes(axes: Mapping[str, int]) -> Iterator[str]:
+    """A line for each mask, the number of whose axes is given by its name, with other axes than most."""
+    most = Counter(axes.values()).most_common(1)
+    for name, number in axes.items():
         if number != most[0][0]:
             yield f"{name}: found {number} axes, expected {most[0][0]} as most masks have; drop the row"
-
-
-def _shares(mask: np.ndarray) -> dict[str, float]:
-    """Share of each label in the lesion; of one label alone, none is written."""
-    labels, counts = np.unique(mask[mask != 0], return_counts=True)
-    if len(labels) > MOST_LABELS:
-        found = f"found {len(labels)} labels, expected at most {MOST_LABELS}"
-        raise UnreadableImageError(f"{found}; set mask_label to that of the lesion")
-    return {f"outline_Share{label:g}": float(count / counts.sum()) for label, count in zip(labels, counts, strict=True)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN
 from ..evaluation.protocols.methods import Encoder, FineTuning
-from ..evaluation.protocols.read_methods import OUTLINE
+from ..evaluation.protocols.read_methods import FEW_NUMBERS
 from .budget import RESERVE, Fitted, Stage, fit_budget
 from .measurement import StageCost
 from .plan import Plan
@@ -48,13 +48,13 @@ def fit_plan(
 
 
 def _always_kept(table: StageTable) -> list[str]:
-    """Rows that no budget leaves out: the first one, the reference, the first network that was pre-trained, and the
-    numbers of the outline, which take seconds."""
+    """Rows that no budget leaves out: the first one, the reference, the first network that was pre-trained, and few
+    numbers of a lesion, which take seconds."""
     found = table.read()
     trained = [text for text, row in found if isinstance(row, FineTuning) and isinstance(row.start, Encoder)]
     others = [text for text, _ in found if text != found[0][0]]
-    outlines = [text for text, row in found if kind_of(row) == OUTLINE]
-    return [found[0][0], *(trained or others)[:1], *outlines]
+    quick = [text for text, row in found if kind_of(row) in FEW_NUMBERS]
+    return [found[0][0], *(trained or others)[:1], *quick]
 
 
 def _shortened(plan: Plan, fitted: Fitted) -> Plan:

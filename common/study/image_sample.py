@@ -40,6 +40,7 @@ class ImageSample:
         lesion_intensities: 0.5 %, 50 % and 99.5 % of all voxels in masks, by modality.
         labels: values of the masks above 0.
         complete: whether each mask has each of these values.
+        composed: whether a mask has several of them.
     """
 
     measured: int
@@ -59,6 +60,7 @@ class ImageSample:
     lesion_intensities: Sequence[Sequence[float]] | None = None
     labels: Sequence[int] = ()
     complete: bool = False
+    composed: bool = False
 
 
 def measure_images(
@@ -99,6 +101,7 @@ def measure_images(
         lesion_intensities=[np.percentile(values, PERCENTILES).round(4).tolist() for values in inside] or None,
         labels=labels,
         complete=bool(masks) and all(each["labels"] == set(labels) for each in masks),
+        composed=any(len(each["labels"]) > 1 for each in masks),
     )
 
 

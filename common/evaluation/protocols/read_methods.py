@@ -10,13 +10,32 @@ from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from .methods import MODALITY, TRADITIONAL, Encoder, FineTuning, Mean, Probe
 
-__all__ = ["OUTLINE", "PROBE", "RADIOMICS", "SLICES", "SUPERVISED", "read_encoders", "read_fine_tunings", "read_rows"]
+__all__ = [
+    "COMPOSITION",
+    "DIFFERENCES",
+    "FEW_NUMBERS",
+    "OUTLINE",
+    "PROBE",
+    "RADIOMICS",
+    "SLICES",
+    "SUPERVISED",
+    "read_encoders",
+    "read_fine_tunings",
+    "read_rows",
+]
 
 #: Method that is ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
-#: Rows without an encoder of ours: traditional features, numbers of an outline, slices under ImageNet's weights.
-RADIOMICS, OUTLINE, SLICES = "radiomics", "outline", "imagenet_slices"
-MEASURED = {RADIOMICS: ("Radiomics", TRADITIONAL), OUTLINE: ("Outline", OUTLINE), SLICES: ("ImageNet slices", SLICES)}
+#: Rows without an encoder of ours: traditional features, slices under ImageNet's weights, few numbers of a lesion.
+RADIOMICS, SLICES = "radiomics", "imagenet_slices"
+FEW_NUMBERS = OUTLINE, COMPOSITION, DIFFERENCES = "outline", "composition", "modality_differences"
+MEASURED = {
+    RADIOMICS: ("Radiomics", TRADITIONAL),
+    OUTLINE: ("Outline", OUTLINE),
+    COMPOSITION: ("Composition", COMPOSITION),
+    DIFFERENCES: ("Modality differences", DIFFERENCES),
+    SLICES: ("ImageNet slices", SLICES),
+}
 #: Last part of rows with a frozen encoder; first part of means of rows.
 PROBE, MEAN = "linear_probe", "mean"
 STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
@@ -108,7 +127,8 @@ def read_rows(
     """Rows of a comparison over label fractions.
 
     ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features, ``outline`` one of the numbers of
-    the mask's outline, ``imagenet_slices`` one of the features of a volume's slices by ImageNet's weights,
+    the mask's outline, ``composition`` one of the shares of its labels, ``modality_differences`` one of the differences
+    of modalities in the lesion, ``imagenet_slices`` one of the features of a volume's slices by ImageNet's weights,
     ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with overlays of
     ``extract_features.yaml``; ``mean:<row>:<row>...`` is the mean of other rows, which are read before it
     unless they are rows already; for others see :func:`read_fine_tunings`.

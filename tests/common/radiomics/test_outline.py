@@ -77,7 +77,7 @@ def test_the_smallest_lesions_are_measured():
         assert np.isfinite(list(outline_numbers(np.ones(shape), np.ones(len(shape))).values())).all()
 
 
-def test_the_table_has_the_share_of_each_label_where_there_are_several(tmp_path):
+def test_the_table_has_a_line_for_each_row_and_measures_all_labels_or_one(tmp_path):
     volume = np.zeros((4, 4, 4))
     volume[1:3, 1:3, 1:3] = 1
     one = saved(tmp_path / "one.nii.gz", volume)
@@ -85,12 +85,9 @@ def test_the_table_has_the_share_of_each_label_where_there_are_several(tmp_path)
     two = saved(tmp_path / "two.nii.gz", volume)
     rows = [{"subject": "a", "fold": 0, "label": 0, "mask": one}, {"subject": "b", "fold": 1, "label": 1, "mask": two}]
     found = pd.read_csv(write_outline_table(rows, tmp_path / "outline.csv"))
-    assert found[["outline_Share1", "outline_Share4"]].to_numpy().tolist() == [[1, 0], [7 / 8, 1 / 8]]
     assert found["subject"].tolist() == ["a", "b"] and found["outline_LogVolume"].tolist() == [np.log(8)] * 2
-    whole = pd.read_csv(write_outline_table(rows[:1], tmp_path / "outline.csv"))
-    assert not [name for name in whole if "Share" in name]
     part = pd.read_csv(write_outline_table(rows[1:], tmp_path / "outline.csv", mask_label=4))
-    assert part["outline_LogVolume"].tolist() == [0] and not [name for name in part if "Share" in name]
+    assert part["outline_LogVolume"].tolist() == [0]
 
 
 def test_shapes_are_their_own_masks_and_all_unusable_rows_are_listed(tmp_path):
@@ -106,13 +103,6 @@ def test_shapes_are_their_own_masks_and_all_unusable_rows_are_listed(tmp_path):
     text = str(raised.value)
     assert f"b: {grey}: found 27 values, expected a shape" in text and "d: None: found none, expected a file" in text
     assert f"c: {empty}: found no voxel of the lesion" in text and "a: " not in text
-
-
-def test_masks_that_differ_by_their_one_label_have_no_shares_which_may_be_the_class(tmp_path):
-    volume = np.pad(np.ones((2, 2, 2)), 1)
-    files = [saved(tmp_path / f"{label}.nii.gz", volume * label) for label in (1, 255)]
-    rows = [{"subject": str(n), "fold": 0, "label": n, "mask": path} for n, path in enumerate(files)]
-    assert not [name for name in pd.read_csv(write_outline_table(rows, tmp_path / "o.csv")) if "Share" in name]
 
 
 def test_masks_of_other_axes_than_most_and_of_several_channels_are_refused(tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from common.bundle_configs import BundleConfigs
+from common.evaluation.protocols.read_methods import FEW_NUMBERS
 from common.study.fitting import fit_plan
 from common.study.stage_table import StageTable
 from tests.common.study.builders import cost, plan
@@ -50,7 +51,7 @@ def test_the_estimate_names_the_trainings_that_the_budget_has_shortened(table):
         assert found.estimate["shortened"] == shortened and found.pretrain["max_epochs"] == 5 - 2 * len(shortened)
 
 
-def test_no_budget_leaves_out_the_numbers_of_the_outline_which_take_seconds(table):
-    table = replace(table, plan=replace(table.plan, methods=["radiomics", "outline", "scratch", "re"]))
+def test_no_budget_leaves_out_rows_of_few_numbers_which_take_seconds(table):
+    table = replace(table, plan=replace(table.plan, methods=["radiomics", *FEW_NUMBERS, "scratch", "re"]))
     found = fit_plan(table, costs(table), 0.0, 1.0, 0.0)
-    assert found.methods == ["radiomics", "outline", "re"] and [*found.estimate["left_out"]] == ["scratch"]
+    assert found.methods == ["radiomics", *FEW_NUMBERS, "re"] and [*found.estimate["left_out"]] == ["scratch"]

@@ -7,9 +7,9 @@ import pytest
 from common.bundle_configs import BundleConfigs
 from common.errors import InputError, OptionError
 from common.study.machine import describe_machine
-from common.study.planning import _check_options
+from common.study.planning import _check_options, _measurable
 from common.study.protocol import read_protocol
-from tests.common.study.builders import plan
+from tests.common.study.builders import facts, plan
 
 BUNDLES = ("liver_cgc", "mlsscl_3d", "radiomics_deep_contrast", "siam3d_imbalance")
 
@@ -44,3 +44,22 @@ def test_an_option_of_another_type_and_one_that_is_the_studys_own_are_refused(pa
 def test_a_device_that_is_not_there_is_one_line(tmp_path, device):
     with pytest.raises(InputError, match=f"device: found '{device}'; expected cpu, or .*; set --device cpu"):
         describe_machine(tmp_path, device)
+
+
+@pytest.mark.parametrize(
+    ("sample", "kept", "words"),
+    [
+        ({}, ["outline"], "composition, as masks have one label; modality_differences, as there is one modality"),
+        ({"composed": True, "channels": 2}, ["outline", "composition", "modality_differences"], None),
+        (
+            {"lesion_extent": None, "channels": 2},
+            [],
+            "outline and composition and modality_differences, as images have",
+        ),
+    ],
+)
+def test_rows_of_numbers_that_a_cohort_cannot_have_are_left_out_with_the_reason(sample, kept, words):
+    methods = ["outline", "composition", "modality_differences"]
+    found = _measurable(plan(methods=methods, reasons={}), facts(sample=sample).cohort)
+    assert found.methods == kept
+    assert found.reasons.get("methods", "").startswith(words) if words else "methods" not in found.reasons

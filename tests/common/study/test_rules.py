@@ -8,6 +8,7 @@ import pytest
 
 from common.bundle_configs import BundleConfigs
 from common.errors import InputError
+from common.evaluation.protocols.read_methods import MEASURED
 from common.study.protocol import read_protocol
 from common.study.rules import RULES, choose
 from tests.common.study.builders import CPU, DEFAULTS, GPU, facts
@@ -199,7 +200,7 @@ def test_each_bundle_names_rules_and_methods_that_exist(bundle):
         assert set(protocol.rules) <= RULES.keys()
         for text in protocol.methods:
             start, *overlays = text.removesuffix("+linear_probe").split("+")
-            for name in ({start} - {"scratch", "radiomics", "outline", "imagenet_slices", "imagenet"}) | set(overlays):
+            for name in ({start} - {*MEASURED, "scratch", "imagenet"}) | set(overlays):
                 configs.path(name)
 
 

@@ -62,8 +62,7 @@ class StudyFiles:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kind of each method, as far as known: outline, radiomics, imagenet_slices, scratch, imagenet, pretrained or
-        probe."""
+        """Kind of each method, as far as known, see :func:`~common.study.row_descriptions.kind_of`."""
         known = {row["name"]: row["kind"] for row in self.record.get("rows", ())}
         return {name: known.get(name) or _kind_of(name) for name in self.outcomes}
 
@@ -193,8 +192,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def _kind_of(name: str) -> str:
     """Kind of a method by the names that the comparisons give."""
     lower = name.lower()
-    if lower == "outline":
-        return lower
+    if lower in ("outline", "composition", "modality differences"):
+        return lower.replace(" ", "_")
     if "radiomics" in lower:
         return "radiomics"
     if lower.startswith(("supervised", "scratch")):

@@ -14,7 +14,7 @@ from .judged import MAJORITY, Difference, Judged
 __all__ = ["BASELINES", "Verdict", "conclude", "simplest_baseline"]
 
 #: Kinds of methods from the simplest one on; pre-trained ones are no baselines.
-BASELINES = ("outline", "radiomics", "imagenet_slices", "scratch", "imagenet")
+BASELINES = ("outline", "composition", "modality_differences", "radiomics", "imagenet_slices", "scratch", "imagenet")
 SHOWN = 4  # methods by name in a sentence
 
 
@@ -36,8 +36,7 @@ class Verdict:
 
 
 def simplest_baseline(kinds: Mapping[str, str], method: str | None = None) -> str | None:
-    """The simplest method without pre-training, other than ``method``: outline, radiomics, slices by
-    ImageNet's weights, scratch, ImageNet.
+    """The simplest method without pre-training, in the order of :data:`BASELINES`, other than ``method``.
 
     Args:
         kinds: kind of each method by name.
@@ -55,7 +54,7 @@ def conclude(
     Args:
         judged: metrics of all methods.
         summary: content of ``metrics.json``.
-        kinds: kind of each method by name: outline, radiomics, imagenet_slices, scratch, imagenet, pretrained or probe.
+        kinds: kind of each method by name: one of :data:`BASELINES`, pretrained or probe.
         chosen: chosen method; default: the one with the largest AUC.
     """
     method = chosen if chosen in judged.methods else judged.best("auc")

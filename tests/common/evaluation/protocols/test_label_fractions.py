@@ -117,7 +117,9 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
     features = pd.read_csv(run.output_dir / "outline.csv")
     alone = {name: roc_auc_score(features["label"], features[name]) for name in ("f0", "f1")}
     best = max(alone, key=alone.get)
-    assert f"One number of the outline alone, without training: AUC of {best} {alone[best]:.3f} (" in report.read_text()
+    assert (
+        f"Outline: one number alone, without training, has an AUC of {best} {alone[best]:.3f} (" in report.read_text()
+    )
 
 
 def test_slices_are_measured_once_and_judged_by_a_linear_classifier(start):
@@ -125,7 +127,7 @@ def test_slices_are_measured_once_and_judged_by_a_linear_classifier(start):
     report = run.run()
     assert [Path(o["imagenet_slices_table"]).name for _, _, o in run.stages] == ["imagenet_slices.csv"]
     text = report.read_text()
-    assert "| ImageNet slices |" in text and "One number" not in text
+    assert "| ImageNet slices |" in text and "one number" not in text
 
 
 def test_slices_without_their_weights_are_refused_before_anything_runs(start, tmp_path):

@@ -1,4 +1,4 @@
-"""The sentence on single numbers of an outline says how good the best of them is by chance."""
+"""The sentence on single numbers of a lesion says how good the best of them is by chance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from common.evaluation.reports.outline_notes import outline_notes
+from common.evaluation.reports.number_notes import number_notes
 
 NUMBERS = 10
 
@@ -28,7 +28,7 @@ def write_table(path: Path, subjects: int) -> pd.DataFrame:
 
 
 def by_chance(path: Path) -> float:
-    (sentence,) = outline_notes(path, [0], resamples=20)
+    (sentence,) = number_notes(path, "Outline", [0], resamples=20)
     return float(re.search(r"shuffled labels the best has ([\d.]+) on average", sentence)[1])
 
 

@@ -1,4 +1,4 @@
-"""How well single numbers of an outline separate two classes, without a classifier."""
+"""How well single numbers of a lesion separate two classes, without a classifier."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import numpy as np
 from ...feature_table import feature_columns, read_table
 from ..statistics.metrics import Estimate, classification_metrics
 
-__all__ = ["outline_notes"]
+__all__ = ["number_notes"]
 
 SHOWN = 3
 
 
-def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 2000) -> list[str]:
+def number_notes(path: str | Path, name: str, folds: Collection[int], resamples: int = 2000) -> list[str]:
     """A sentence with the AUC of the best single numbers, or none if there are not two classes.
 
-    The direction of each number is the better one, and the best of about ten numbers are shown, so chance is above 0.5,
+    The direction of each number is the better one, and the best of all numbers are shown, so chance is above 0.5,
     the more so the fewer the subjects: the sentence has the mean of the best with shuffled labels.
 
     Args:
-        path: table of :func:`~common.radiomics.write_outline_table`.
+        path: table of few numbers, such as that of :func:`~common.radiomics.write_outline_table`.
+        name: name of the row.
         folds: folds whose subjects are judged.
         resamples: number of bootstrap samples of the subjects.
     """
@@ -33,11 +34,12 @@ def outline_notes(path: str | Path, folds: Collection[int], resamples: int = 200
     if set(labels) != {0, 1}:
         return []
     numbers = subjects[feature_columns(table)].mean()
-    found = {name: _auc(labels, numbers[name].to_numpy(dtype=float), resamples) for name in numbers}
-    best = sorted(found, key=lambda name: -found[name].value)[:SHOWN]
-    shown = (f"{name.removeprefix('outline_')} {_text(found[name])}" for name in best)
+    numbers = numbers.fillna(numbers.median())
+    found = {number: _auc(labels, numbers[number].to_numpy(dtype=float), resamples) for number in numbers}
+    best = sorted(found, key=lambda number: -found[number].value)[:SHOWN]
+    shown = (f"{number.split('_', 1)[-1]} {_text(found[number])}" for number in best)
     return [
-        f"One number of the outline alone, without training: AUC of {', '.join(shown)}. These are the best of "
+        f"{name}: one number alone, without training, has an AUC of {', '.join(shown)}. These are the best of "
         f"{len(found)}, chosen with their directions on the same subjects: with shuffled labels the best has "
         f"{_best_by_chance(labels, numbers.rank().to_numpy()):.2f} on average, not 0.5."
     ]

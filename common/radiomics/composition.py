@@ -1,0 +1,63 @@
+"""What a lesion consists of: the shares of the labels of its mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..feature_table import write_records
+from ..images.stored_image import UnreadableImageError
+from .label_map import read_label_map
+from .lesion_numbers import lesion_numbers
+
+__all__ = ["write_composition_table"]
+
+MOST_LABELS = 10  # of a cohort's masks
+NAME = "composition_Label{:g}"
+
+
+def write_composition_table(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
+    """Measure which share of a lesion each label has, such as the enhancing part of a tumour, and write them as CSV.
+
+    Numbers are square roots of the shares (Hellinger's transformation, Legendre and Gallagher 2001), as the step from
+    0 to 2 % counts for more than that from 50 to 52 %. In cohorts whose masks have one label each, labels differ only
+    by format, or by the class, and are no composition.
+
+    Args:
+        rows: rows of a datalist.
+        path: CSV file to write.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: a row has no mask, or one that is unreadable, empty or no label map; all of them are listed. No mask
+            has several labels, or all together have more than ten.
+    """
+    records, problems = lesion_numbers(rows, _composition)
+    if problems:
+        raise InputError.of_rows("composition: mask", problems)
+    shares = sorted({name for record in records for name in record if name.startswith("composition_")}, key=_label)
+    if all(sum(name in record for name in shares) < 2 for record in records):
+        raise InputError("composition: found one label in each mask, expected several in a mask; leave composition out")
+    if len(shares) > MOST_LABELS:
+        found = f"found {len(shares)} labels in the masks, expected at most {MOST_LABELS}"
+        raise InputError(f"composition: {found}; leave composition out")
+    absent = dict.fromkeys(shares, 0.0)
+    return write_records([{**record, **absent, **record} for record in records], path)
+
+
+def _composition(row: Mapping[str, Any]) -> dict[str, float]:
+    mask, _ = read_label_map(row.get("mask"))
+    labels, counts = np.unique(mask[mask != 0], return_counts=True)
+    if not len(labels):
+        raise UnreadableImageError("found no voxel of the lesion, expected one or more")
+    return dict(zip(map(NAME.format, labels), np.sqrt(counts / counts.sum()).tolist(), strict=True))
+
+
+def _label(name: str) -> float:
+    return float(name.removeprefix(NAME.format(0)[:-1]))
