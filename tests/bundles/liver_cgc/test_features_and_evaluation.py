@@ -107,3 +107,12 @@ def test_explanation_of_the_fused_network_alone_needs_no_other_checkpoint(
     overrides = tiny | {"checkpoint": classifier, "subjects": [subject], "output_dir": tmp_path}
     run_config(configs / "explain.yaml", workflow_type=None, **overrides)
     assert len(list(tmp_path.glob(f"{subject}_*.png"))) == 3
+
+
+def test_modality_differences_have_the_names_of_the_modalities(open_bundle, configs, tiny, rows, tmp_path):
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path)
+    workflow.parser.get_parsed_content("modality_differences")
+    table = pd.read_csv(tmp_path / "modality_differences.csv", dtype={"subject": str})
+    names = table.filter(like="difference_").columns.tolist()
+    assert names == ["difference_T2-T1", "difference_OUT-T1", "difference_OUT-T2"]
+    assert table["subject"].tolist() == [row["subject"] for row in rows] and table[names].notna().all(axis=None)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from common.data import modality_names
 from tests.bundles.shared.evaluation import SharedEvaluation
 
 
@@ -125,3 +128,28 @@ def test_features_of_slices_are_those_of_the_box_or_the_lesion_on_black(
         return
     lesion = (image > 0).any(axis=0)
     assert 0 < lesion.mean() < 0.9 and (image[:, lesion] == plain[:, lesion]).all() and (image[:, ~lesion] == 0).all()
+
+
+def test_modality_differences_have_the_names_of_the_modalities_and_a_row_for_each_subject(
+    open_bundle, configs, tiny, rows, tmp_path
+):
+    workflow = open_bundle(
+        configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path, standardize=True
+    )
+    workflow.parser.get_parsed_content("modality_differences")
+    table = pd.read_csv(tmp_path / "modality_differences.csv", dtype={"subject": str})
+    names = modality_names(tiny["dataset_dir"] / "datalist.json")
+    pairs = [f"difference_{later}-{earlier}" for earlier, later in itertools.combinations(names, 2)]
+    assert table.filter(like="difference_").columns.tolist() == pairs and len(names) > 1
+    assert table["subject"].tolist() == [row["subject"] for row in rows] and table[pairs].notna().all(axis=None)
+
+
+def test_the_composition_is_that_of_the_mask_with_all_its_labels(open_bundle, configs, tiny, rows, tmp_path):
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path)
+    workflow.parser.get_parsed_content("composition")
+    table = pd.read_csv(tmp_path / "composition.csv")
+    for row, (_, found) in zip(rows, table.filter(like="composition_").iterrows(), strict=True):
+        voxels = np.asarray(nib.load(tiny["dataset_dir"] / row["mask"]).dataobj)
+        for name, root in found.items():
+            share = (voxels == int(name.removeprefix("composition_Label"))).sum() / (voxels > 0).sum()
+            assert root == pytest.approx(np.sqrt(share))

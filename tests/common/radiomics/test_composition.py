@@ -35,7 +35,7 @@ def test_the_table_has_the_square_root_of_each_labels_share(tmp_path):
 
 def test_masks_that_differ_by_their_one_label_are_no_composition_as_it_may_be_the_class(tmp_path):
     rows = rows_of(tmp_path, volume(1, 1), volume(255, 255))
-    with pytest.raises(InputError, match="found one label in each mask, expected several .* leave composition out"):
+    with pytest.raises(InputError, match=r"found one label in each mask, expected several .* leave composition out"):
         write_composition_table(rows, tmp_path / "c.csv")
 
 
