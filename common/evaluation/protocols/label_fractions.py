@@ -65,6 +65,8 @@ class LabelFractions(Comparison):
         train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
         max_correlation: largest allowed correlation between two features of ``radiomics``, above which one is dropped
             (ours); none keeps all.
+        max_deviation: standard deviations from the mean at which features of linear classifiers are cut (ours); none
+            keeps them.
         resamples: number of bootstrap samples of the test subjects.
         workers: number of processes of this machine that run stages at the same time, each with its share of the cores;
             with GPUs at most one for each of them.
@@ -96,6 +98,7 @@ class LabelFractions(Comparison):
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         max_correlation: float | None = 0.95,
+        max_deviation: float | None = 3.0,
         resamples: int = 2000,
         workers: int = 1,
         scheduler: str | None = None,
@@ -117,7 +120,7 @@ class LabelFractions(Comparison):
         self.fractions, self.seeds = sorted(set(fractions)), list(dict.fromkeys(seeds))
         self.repetition = Repetition(self.output_dir, tuple(dict.fromkeys(fold)))
         self.repetitions, self.vary_pretraining = [self.repetition], vary_pretraining
-        self.max_correlation, self.resamples = max_correlation, resamples
+        self.max_correlation, self.max_deviation, self.resamples = max_correlation, max_deviation, resamples
         rows = training_rows(self.datalist)
         self.labelled = [{**row, "row": place} for place, row in enumerate(rows) if row.get("label") is not None]
         self.rows = list(read_rows(self.configs, methods, self.modalities))
@@ -192,6 +195,7 @@ class LabelFractions(Comparison):
             fraction=share.fraction,
             label_seed=share.seed,
             max_correlation=correlation,
+            max_deviation=self.max_deviation,
             scaling=path.parent.with_name("scaling.json"),
         )
         write_atomically(path, csv_text(found))
@@ -246,11 +250,14 @@ class LabelFractions(Comparison):
             **self.of_stage,
             "transductive": self.transductive,
             "max_correlation": self.max_correlation,
+            "max_deviation": self.max_deviation,
             **({"vary_pretraining": True} if self.vary_pretraining else {}),
         }
 
     def _check(self) -> None:
         problems = [f"fractions: found {f}; expected more than 0, at most 1" for f in self.fractions if not 0 < f <= 1]
+        if self.max_deviation is not None and not self.max_deviation > 0:
+            problems.append(f"max_deviation: found {self.max_deviation}; expected more than 0, or none")
         for name, found in (("methods", self.rows), ("fractions", self.fractions), ("seeds", self.seeds)):
             if not found:
                 problems.append(f"{name}: found none; expected one or more")

@@ -34,6 +34,7 @@ def predict_held_out(
     fraction: float = 1.0,
     label_seed: int = 0,
     max_correlation: float | None = None,
+    max_deviation: float | None = 3.0,
     scaling: str | Path | None = None,
 ) -> pd.DataFrame:
     """Fit on a part of the labels of all other folds, and predict ``fold``.
@@ -50,6 +51,9 @@ def predict_held_out(
         fraction: part of the labels, see :func:`~common.data.keep_label_fraction`.
         label_seed: random seed for the choice of that part.
         max_correlation: largest allowed correlation, see :class:`~common.radiomics.scaling.CorrelationFilter`.
+        max_deviation: standard deviations from the mean at which scaled features are cut, those of the labelled images
+            too (**ours**): on few images some features hardly vary, and one that is far away elsewhere would decide
+            alone. ``None`` keeps them.
         scaling: JSON file for the fitted scaling, not written where every feature is constant.
 
     Returns:
@@ -77,6 +81,8 @@ def predict_held_out(
         others = fitted.transform(unknown)
         if scaling is not None:
             fitted.save(scaling)
+    if max_deviation is not None:
+        scaled, others = (np.clip(part, -max_deviation, max_deviation) for part in (scaled, others))
     classifier = fit_few_labels(scaled, labels, images.loc[kept, "subject"].to_numpy(), seed=label_seed)
     probabilities = classifier.predict_proba(others)
     columns = {f"probability_{column}": values for column, values in enumerate(probabilities.T)}

@@ -36,12 +36,27 @@ def test_the_prediction_is_that_of_a_logistic_regression_on_the_labelled_subject
     known, unknown = x.loc[[row["subject"] for row in kept]], x.loc[found["subject"]]
     mean, scale = known.mean(), known.std(ddof=0)
     model = LogisticRegression(C=found["c"][0], class_weight="balanced", max_iter=10_000)
-    model.fit(((known - mean) / scale).to_numpy(), [row["label"] for row in kept])
-    expected = model.predict_proba(((unknown - mean) / scale).to_numpy())
+    scaled, others = (((part - mean) / scale).clip(-3, 3).to_numpy() for part in (known, unknown))
+    model.fit(scaled, [row["label"] for row in kept])
+    expected = model.predict_proba(others)
     np.testing.assert_allclose(found[["probability_0", "probability_1"]], expected, atol=1e-6)
     assert found["subject"].tolist() == [row["subject"] for row in rows() if row["fold"] == 1]
     assert found["label"].tolist() == [row["label"] for row in rows() if row["fold"] == 1]
     assert roc_auc_score(found["label"], found["probability_1"]) > 0.8
+
+
+def test_a_feature_far_outside_the_labelled_images_does_not_decide_alone(tmp_path):
+    table = pd.read_csv(write(tmp_path / "a.csv", strength=5.0))
+    kept = {row["subject"] for row in keep_label_fraction([row for row in rows() if row["fold"] != 0], 0.3, 0)}
+    hardly = np.random.default_rng(1).normal(scale=1e-6, size=len(table))
+    table["f9"] = np.where(table["subject"].isin(kept), hardly, 1.0)  # a million standard deviations away
+    table.to_csv(tmp_path / "a.csv", index=False)
+    areas = {
+        limit: roc_auc_score(found["label"], found["probability_1"])
+        for limit in (3.0, None)
+        for found in [predict_held_out(tmp_path / "a.csv", rows(), 0, fraction=0.3, max_deviation=limit)]
+    }
+    assert areas[3.0] > 0.9 > 0.6 > areas[None]
 
 
 def test_nothing_is_fitted_on_a_held_out_or_unlabelled_subject(tmp_path):
@@ -92,7 +107,7 @@ def test_images_of_a_subject_all_train_are_held_out_together_and_all_predicted(t
             return super().fit(x, y)
 
     monkeypatch.setattr(label_probe, "GridSearchCV", Search)
-    found = predict_held_out(tmp_path / "b.csv", images, 0, fraction=0.5)
+    found = predict_held_out(tmp_path / "b.csv", images, 0, fraction=0.5, max_deviation=None)
     expected = [(row["subject"], row["row"], row["label"]) for row in images if row["fold"] == 0]
     assert list(found[["subject", "row", "label"]].itertuples(index=False, name=None)) == expected
     assert len(seen["x"]) == 2 * 20 and found["probability_0"][:20].ne(found["probability_0"][20:].to_numpy()).all()
