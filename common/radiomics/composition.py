@@ -14,10 +14,10 @@ from ..images.stored_image import UnreadableImageError
 from .label_map import read_label_map
 from .lesion_numbers import lesion_numbers
 
-__all__ = ["write_composition_table"]
+__all__ = ["MOST_LABELS", "write_composition_table"]
 
 MOST_LABELS = 10  # of a cohort's masks
-NAME = "composition_Label{:g}"
+PREFIX = "composition_Label"
 
 
 def write_composition_table(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
@@ -35,18 +35,21 @@ def write_composition_table(rows: Sequence[Mapping[str, Any]], path: str | Path)
         The path written.
 
     Raises:
-        InputError: a row has no mask, or one that is unreadable, empty or no label map; all of them are listed. No mask
-            has several labels, or all together have more than ten.
+        InputError: a row has no mask, or one that is unreadable, empty or no label map; all of them are listed. Fewer
+            than half of the masks have several labels, or all together have more than ten.
     """
     records, problems = lesion_numbers(rows, _composition)
     if problems:
         raise InputError.of_rows("composition: mask", problems)
-    shares = sorted({name for record in records for name in record if name.startswith("composition_")}, key=_label)
-    if all(sum(name in record for name in shares) < 2 for record in records):
-        raise InputError("composition: found one label in each mask, expected several in a mask; leave composition out")
+    found = {name for record in records for name in record if name.startswith(PREFIX)}
+    shares = sorted(found, key=lambda name: int(name.removeprefix(PREFIX)))
+    several = sum(sum(name in record for name in shares) > 1 for record in records)
+    if 2 * several < len(records):
+        expected = "expected them in half or more, as the one label of a mask may be its class; leave composition out"
+        raise InputError(f"composition: found several labels in {several} of {len(records)} masks, {expected}")
     if len(shares) > MOST_LABELS:
-        found = f"found {len(shares)} labels in the masks, expected at most {MOST_LABELS}"
-        raise InputError(f"composition: {found}; leave composition out")
+        expected = f"expected at most {MOST_LABELS}; leave composition out"
+        raise InputError(f"composition: found {len(shares)} labels in the masks, {expected}")
     absent = dict.fromkeys(shares, 0.0)
     return write_records([{**record, **absent, **record} for record in records], path)
 
@@ -56,8 +59,5 @@ def _composition(row: Mapping[str, Any]) -> dict[str, float]:
     labels, counts = np.unique(mask[mask != 0], return_counts=True)
     if not len(labels):
         raise UnreadableImageError("found no voxel of the lesion, expected one or more")
-    return dict(zip(map(NAME.format, labels), np.sqrt(counts / counts.sum()).tolist(), strict=True))
-
-
-def _label(name: str) -> float:
-    return float(name.removeprefix(NAME.format(0)[:-1]))
+    roots = np.sqrt(counts / counts.sum())
+    return {f"{PREFIX}{int(label)}": float(root) for label, root in zip(labels, roots, strict=True)}

@@ -60,7 +60,7 @@ def write_modality_differences_table(
         """Differences of a row."""
         bright = {name: _bright(row, n, settings, standardize) for n, name in enumerate(modality_names)}
         pairs = itertools.combinations(bright, 2)
-        return {f"difference_{later}-{earlier}": bright[later] - bright[earlier] for earlier, later in pairs}
+        return {f"difference_{later} minus {earlier}": bright[later] - bright[earlier] for earlier, later in pairs}
 
     records, problems = lesion_numbers(rows, measure, "image")
     if problems:

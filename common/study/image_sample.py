@@ -40,7 +40,7 @@ class ImageSample:
         lesion_intensities: 0.5 %, 50 % and 99.5 % of all voxels in masks, by modality.
         labels: values of the masks above 0.
         complete: whether each mask has each of these values.
-        composed: whether a mask has several of them.
+        composed: whether half of the masks or more have several of them.
     """
 
     measured: int
@@ -101,7 +101,7 @@ def measure_images(
         lesion_intensities=[np.percentile(values, PERCENTILES).round(4).tolist() for values in inside] or None,
         labels=labels,
         complete=bool(masks) and all(each["labels"] == set(labels) for each in masks),
-        composed=any(len(each["labels"]) > 1 for each in masks),
+        composed=bool(masks) and 2 * sum(len(each["labels"]) > 1 for each in masks) >= len(masks),
     )
 
 

@@ -17,6 +17,7 @@ from ..files import write_atomically
 from ..idle_time import idle_seconds, moment
 from ..options import converted_options
 from ..programs import install_command
+from ..radiomics.composition import MOST_LABELS
 from ..temporary import temporary_folder
 from .budget import read_duration
 from .cohort import Cohort, describe_cohort
@@ -34,7 +35,8 @@ from .study_datalist import StudyRows, read_study_rows, write_study_datalist
 __all__ = ["Draft", "Wishes", "budget_seconds", "draft_plan", "make_plan"]
 
 NO_MASKS = "as images have no mask"
-ONE_LABEL = "as masks have one label"
+ONE_LABEL = "as most masks have one label"
+MANY_LABELS = f"as masks have more than {MOST_LABELS} labels"
 ONE_MODALITY = "as there is one modality"
 NO_WEIGHTS = f"as ImageNet's weights are not installed ({install_command('imagenet')})"
 NO_RADIOMICS = f"as PyRadiomics is not installed ({install_command('radiomics')})"
@@ -229,9 +231,9 @@ def _measurable(plan: Plan, cohort: Cohort) -> Plan:
         reasons |= dict.fromkeys((*FEW_NUMBERS, RADIOMICS), NO_MASKS)
     elif not available():
         reasons |= {RADIOMICS: NO_RADIOMICS}
-    if cohort.sample.lesion_extent and not cohort.sample.composed:
-        reasons |= {COMPOSITION: ONE_LABEL}
-    if cohort.sample.lesion_extent and cohort.sample.channels < 2:
+    if reasons.get(COMPOSITION) is None and not (cohort.sample.composed and len(cohort.sample.labels) <= MOST_LABELS):
+        reasons |= {COMPOSITION: MANY_LABELS if cohort.sample.composed else ONE_LABEL}
+    if reasons.get(DIFFERENCES) is None and cohort.sample.channels < 2:
         reasons |= {DIFFERENCES: ONE_MODALITY}
     methods = [text for text in plan.methods if text.split("+")[0] not in reasons]
     lost: dict[str, list[str]] = {}

@@ -94,10 +94,10 @@ class Comparison(Stages):
         """All runs by the files that they make, each after those that it needs."""
         shares = list(self.shares())
         pretrained = {share.repetition.output_dir: share.repetition for share in shares}.values()
+        measured = list(self._measurements())  # first, as they find what is wrong with masks
+        yield from measured
         for repetition in pretrained:
             yield from self._pretrainings(repetition, [*self._starts(), *self.encoders])
-        measured = list(self._measurements())
-        yield from measured
         for repetition in pretrained:
             for task in self._extractions(repetition, self.encoders):  # which find the radiomics in the cache
                 yield replace(task, needs=(*task.needs, *(other.makes for other in measured)))

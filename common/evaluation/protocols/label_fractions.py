@@ -17,7 +17,7 @@ from ...tasks import Task, Workers
 from .comparison import Comparison, Share
 from .label_checks import REPEATED, label_problems
 from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
-from .read_methods import FEW_NUMBERS, SLICES, read_rows
+from .read_methods import DIFFERENCES, FEW_NUMBERS, SLICES, read_rows
 from .repetitions import Repetition, training_rows
 
 __all__ = ["LabelFractions"]
@@ -136,8 +136,12 @@ class LabelFractions(Comparison):
 
     def _problems(self) -> Iterator[str]:
         """Those of linear classifiers too, which wait for a pre-training otherwise."""
+        from ...data import number_of_images
+
         yield from super()._problems()
         yield from self._check_slices()
+        if any(row.measured == DIFFERENCES for row in self._without_network()) and number_of_images(self.datalist) < 2:
+            yield f"{DIFFERENCES}: found one modality, expected two or more; leave {DIFFERENCES} out"
         for problem in label_problems(self.labelled, self.repetition.folds) if self.probes else ():
             yield f"linear classifier, {problem}"  # at any fraction, as each class keeps a subject that it has
 

@@ -80,7 +80,8 @@ def label_fraction_notes(
     if probed:
         notes.append(
             f"{', '.join(probed)}: logistic regression, classes weighted by inverse frequency, its penalty by log loss "
-            "in cross-validation; imputation, scaling, choice of features and penalty use the labelled subjects only."
+            "in cross-validation; imputation, scaling with its limits, choice of features and penalty use the labelled "
+            "subjects only."
         )
     return notes
 

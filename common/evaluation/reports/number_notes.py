@@ -34,6 +34,9 @@ def number_notes(path: str | Path, name: str, folds: Collection[int], resamples:
     if set(labels) != {0, 1}:
         return []
     numbers = subjects[feature_columns(table)].mean()
+    numbers = numbers.dropna(axis=1, how="all")  # a modality that all of these subjects lack
+    if numbers.empty:
+        return []
     numbers = numbers.fillna(numbers.median())
     found = {number: _auc(labels, numbers[number].to_numpy(dtype=float), resamples) for number in numbers}
     best = sorted(found, key=lambda number: -found[number].value)[:SHOWN]

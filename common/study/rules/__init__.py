@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import InputError
 from .batches import batches
 from .facts import Choice, Facts
-from .intensities import intensities
+from .intensities import differences, intensities
 from .lesions import lesion_box, lesion_picture, lesion_slices, slice_picture
 from .memory import memory
 from .modalities import modalities
@@ -26,7 +26,18 @@ Rule = Callable[[Facts], Iterator[Choice]]
 RULES: Mapping[str, Rule] = {
     rule.__name__: rule
     for rule in (
-        *(backbone, batches, clips, intensities, lesion_box, lesion_picture, lesion_slices, memory, modalities),
+        *(
+            backbone,
+            batches,
+            clips,
+            differences,
+            intensities,
+            lesion_box,
+            lesion_picture,
+            lesion_slices,
+            memory,
+            modalities,
+        ),
         *(patch, slice_picture, structures, unet, volume),
     )
 }

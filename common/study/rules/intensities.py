@@ -1,4 +1,4 @@
-"""Rule of intensities: a common window where they are comparable between patients."""
+"""Rules of intensities: what is comparable between patients keeps its scale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from .facts import Choice, Facts
 
-__all__ = ["intensities"]
+__all__ = ["differences", "intensities"]
+
+UNITS = 20.0  # beyond the range of z-scores
 
 
 def intensities(facts: Facts) -> Iterator[Choice]:
@@ -26,6 +28,14 @@ def intensities(facts: Facts) -> Iterator[Choice]:
         yield _window(facts, low, high, f"CT: {low:g} to {high:g} HU, 0.5 % to 99.5 % of the voxels {where}")
     elif sample.spatial_dims == 3 and list(sample.stored) == ["uint8"] and "Percentiles" not in str(default):
         yield _window(facts, 0.0, 255.0, "volumes of 8 bits are on one scale already, which is kept")
+
+
+def differences(facts: Facts) -> Iterator[Choice]:
+    """Differences of modalities of z-scores, where MR has a scanner's own units."""
+    sample = facts.cohort.sample
+    largest = max(abs(value) for each in sample.intensities for value in each)
+    if sample.channels > 1 and not facts.is_ct and list(sample.stored) != ["uint8"] and largest > UNITS:
+        yield Choice("standardize", True, "intensities in a scanner's units: modality differences of z-scores")
 
 
 def _window(facts: Facts, low: float, high: float, why: str) -> Choice:

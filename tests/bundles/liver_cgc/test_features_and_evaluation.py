@@ -114,5 +114,5 @@ def test_modality_differences_have_the_names_of_the_modalities(open_bundle, conf
     workflow.parser.get_parsed_content("modality_differences")
     table = pd.read_csv(tmp_path / "modality_differences.csv", dtype={"subject": str})
     names = table.filter(like="difference_").columns.tolist()
-    assert names == ["difference_T2-T1", "difference_OUT-T1", "difference_OUT-T2"]
+    assert names == ["difference_T2 minus T1", "difference_OUT minus T1", "difference_OUT minus T2"]
     assert table["subject"].tolist() == [row["subject"] for row in rows] and table[names].notna().all(axis=None)

@@ -139,7 +139,7 @@ def test_modality_differences_have_the_names_of_the_modalities_and_a_row_for_eac
     workflow.parser.get_parsed_content("modality_differences")
     table = pd.read_csv(tmp_path / "modality_differences.csv", dtype={"subject": str})
     names = modality_names(tiny["dataset_dir"] / "datalist.json")
-    pairs = [f"difference_{later}-{earlier}" for earlier, later in itertools.combinations(names, 2)]
+    pairs = [f"difference_{later} minus {earlier}" for earlier, later in itertools.combinations(names, 2)]
     assert table.filter(like="difference_").columns.tolist() == pairs and len(names) > 1
     assert table["subject"].tolist() == [row["subject"] for row in rows] and table[pairs].notna().all(axis=None)
 

@@ -35,8 +35,25 @@ def test_the_table_has_the_square_root_of_each_labels_share(tmp_path):
 
 def test_masks_that_differ_by_their_one_label_are_no_composition_as_it_may_be_the_class(tmp_path):
     rows = rows_of(tmp_path, volume(1, 1), volume(255, 255))
-    with pytest.raises(InputError, match=r"found one label in each mask, expected several .* leave composition out"):
+    with pytest.raises(
+        InputError, match=r"found several labels in 0 of 2 masks, expected .* half .* leave composition out"
+    ):
         write_composition_table(rows, tmp_path / "c.csv")
+
+
+def test_a_stray_voxel_does_not_make_a_composition_of_masks_whose_label_may_be_the_class(tmp_path):
+    rows = rows_of(tmp_path, volume(1, 1), volume(2, 2), volume(1, 2))
+    with pytest.raises(InputError, match="found several labels in 1 of 3 masks"):
+        write_composition_table(rows, tmp_path / "c.csv")
+    assert write_composition_table([*rows[1:]], tmp_path / "c.csv").exists()  # half of them
+
+
+def test_labels_of_any_size_keep_their_digits(tmp_path):
+    affine, labels = np.eye(4), np.pad(np.reshape([1234561, 1234562], (-1, 1, 1)), 1).astype(np.int32)
+    nib.save(nib.Nifti1Image(labels, affine), tmp_path / "large.nii.gz")
+    row = {"subject": "a", "fold": 0, "label": 0, "mask": str(tmp_path / "large.nii.gz")}
+    found = pd.read_csv(write_composition_table([row], tmp_path / "c.csv"))
+    assert found.columns.tolist()[3:] == ["composition_Label1234561", "composition_Label1234562"]
 
 
 def test_masks_of_many_labels_are_refused(tmp_path):

@@ -36,7 +36,11 @@ def row(tmp_path) -> dict:
 def differences(volumes, lesion) -> dict[str, float]:
     """By definition."""
     t1, t1ce, t2 = (np.percentile(each[lesion].astype(float), 95) for each in volumes)
-    return {"difference_t1ce-t1": t1ce - t1, "difference_t2-t1": t2 - t1, "difference_t2-t1ce": t2 - t1ce}
+    return {
+        "difference_t1ce minus t1": t1ce - t1,
+        "difference_t2 minus t1": t2 - t1,
+        "difference_t2 minus t1ce": t2 - t1ce,
+    }
 
 
 @pytest.mark.parametrize("label", [None, 4])

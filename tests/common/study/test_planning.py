@@ -49,7 +49,7 @@ def test_a_device_that_is_not_there_is_one_line(tmp_path, device):
 @pytest.mark.parametrize(
     ("sample", "kept", "words"),
     [
-        ({}, ["outline"], "composition, as masks have one label; modality_differences, as there is one modality"),
+        ({}, ["outline"], "composition, as most masks have one label; modality_differences, as there is one modality"),
         ({"composed": True, "channels": 2}, ["outline", "composition", "modality_differences"], None),
         (
             {"lesion_extent": None, "channels": 2},

@@ -207,3 +207,17 @@ def test_each_bundle_names_rules_and_methods_that_exist(bundle):
 def test_an_unknown_rule_is_one_line():
     with pytest.raises(InputError, match=r"rules: found box, expected one of backbone, .*correct it"):
         choose(["box"], facts(), {})
+
+
+@pytest.mark.parametrize(
+    ("sample", "standardized"),
+    [
+        ({"intensities": [[0.0, 300.0, 1900.0], [0.0, 5.0, 9.0]]}, True),
+        ({"intensities": [[-2.0, 0.0, 3.0]] * 2}, False),  # z-scores
+        ({"intensities": [[0.0, 90.0, 255.0]] * 2, "stored": ["uint8"]}, False),
+        ({"intensities": [[0.0, 300.0, 1900.0]], "channels": 1}, False),
+    ],
+)
+def test_modality_differences_are_those_of_z_scores_where_units_are_a_scanners_own(sample, standardized):
+    values = chosen(["differences"], facts(sample={"channels": 2, **sample}))
+    assert values == ({("", "standardize"): True} if standardized else {})

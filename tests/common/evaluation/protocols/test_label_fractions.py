@@ -122,6 +122,19 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
     )
 
 
+def test_differences_of_one_modality_are_refused_before_anything_runs(start, tmp_path):
+    path = tmp_path / "data/datalist.json"
+    content = json.loads(path.read_text())
+    content["training"] = [{**row, "image": row["image"][:1]} for row in content["training"]]
+    content.pop("modality", None)
+    path.write_text(json.dumps(content))
+    config = tmp_path / "bundle/configs/extract_features.yaml"
+    config.write_text(config.read_text() + "modality_differences: null\n")
+    with pytest.raises(InputError, match="modality_differences: found one modality, expected two or more; leave"):
+        start(methods=["modality_differences"]).run()
+    assert not [*(tmp_path / "out").glob("*/*")]
+
+
 def test_slices_are_measured_once_and_judged_by_a_linear_classifier(start):
     run = start(methods=["imagenet_slices"], fractions=[1], seeds=[0])
     report = run.run()

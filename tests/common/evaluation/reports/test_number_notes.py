@@ -46,3 +46,14 @@ def test_the_best_number_by_chance_is_better_the_fewer_the_subjects(tmp_path):
     write_table(few := tmp_path / "few.csv", 12)
     write_table(many := tmp_path / "many.csv", 400)
     assert by_chance(few) > 0.75 > 0.6 > by_chance(many)
+
+
+def test_numbers_that_no_judged_subject_has_are_not_counted(tmp_path):
+    table = write_table(path := tmp_path / "numbers.csv", 40)
+    table[["outline_3", "outline_4"]] = np.nan
+    table.to_csv(path, index=False)
+    (sentence,) = number_notes(path, "Outline", [0], resamples=20)
+    assert "best of 8," in sentence and "nan" not in sentence
+    table[[f"outline_{place}" for place in range(NUMBERS)]] = np.nan
+    table.to_csv(path, index=False)
+    assert number_notes(path, "Outline", [0], resamples=20) == []
