@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..bundle_configs import BundleConfigs
+from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import InputError
 from ..evaluation.protocols.methods import FineTuning
 from ..evaluation.protocols.read_methods import read_fine_tunings
@@ -20,6 +20,7 @@ from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
+from .stage_table import training_config
 
 __all__ = [
     "FINAL",
@@ -54,8 +55,11 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
-    """The training of a method with the settings and the first seed of the plan."""
-    options: dict[str, Any] = {"method": text, "task": plan.task, **shared_options(study, plan)}
+    """The training of a method with the first seed of the plan and its settings but those of features alone."""
+    configs = BundleConfigs(plan.bundle)
+    features = configs.ids("extract_features").keys() - configs.ids(PRETRAIN, training_config(plan.task)).keys()
+    shared = {name: value for name, value in shared_options(study, plan).items() if name.split("#")[0] not in features}
+    options: dict[str, Any] = {"method": text, "task": plan.task, **shared}
     if plan.task == "classification" and (seed := plan.seeds[0]):  # the configs have 0
         for stage in ("pretrain", "train") if plan.vary_pretraining else ("train",):
             options[stage] = {"seed": seed, **options[stage]}

@@ -14,6 +14,7 @@ import pytest
 from common.errors import InputError
 from common.evaluation.protocols.stages import Stages
 from common.study import Study, Wishes
+from common.study.compare import comparison_of
 from common.study.finish import calibrate, training_settings
 from common.study.journal import Journal
 from common.study.plan import Plan, read_plan, write_plan
@@ -215,6 +216,12 @@ def test_the_final_training_has_the_first_seed_of_the_plan(start):
         study = start(f"study{seeds}{varied}", seeds=seeds, vary_pretraining=varied)
         found = training_settings(study.folder, read_plan(study.folder), "simsiam+cgc").of_stage
         assert {stage: ids["seed"] for stage, ids in found.items() if "seed" in ids} == dict.fromkeys(stages, 3)
+
+
+def test_settings_of_features_alone_are_left_out_of_the_final_training(start):
+    study = start("study", settings={"view": "image"})
+    assert "view" in comparison_of(study.folder, read_plan(study.folder)).settings
+    assert "view" not in training_settings(study.folder, read_plan(study.folder), "simsiam+cgc").settings
 
 
 def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
