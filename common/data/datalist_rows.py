@@ -154,7 +154,7 @@ def _check_image(problems: Problems, position: int, image: Any, modality: Mappin
     elif missing == "refuse":
         for index in lacking:
             name = modality_name(index, modality)
-            remedy = "add it, drop the row, or in liver_cgc set missing to zeros"
+            remedy = "add it, drop the row, or set missing to zeros (liver_cgc alone)"
             text = f"found no file of modality {name}, expected one; {remedy}"
             problems.add(position, "image", text)
 

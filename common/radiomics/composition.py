@@ -25,7 +25,7 @@ def write_composition_table(rows: Sequence[Mapping[str, Any]], path: str | Path)
 
     Numbers are square roots of the shares (Hellinger's transformation, Legendre and Gallagher 2001), as the step from
     0 to 2 % counts for more than that from 50 to 52 %. In cohorts whose masks have one label each, labels differ only
-    by format, or by the class, and are no composition.
+    by format, or by the class, and are no composition. All labels count, whatever the lesion's own label is.
 
     Args:
         rows: rows of a datalist.
@@ -51,10 +51,11 @@ def write_composition_table(rows: Sequence[Mapping[str, Any]], path: str | Path)
         expected = f"expected at most {MOST_LABELS}; leave composition out"
         raise InputError(f"composition: found {len(shares)} labels in the masks, {expected}")
     absent = dict.fromkeys(shares, 0.0)
-    return write_records([{**record, **absent, **record} for record in records], path)
+    return write_records([{**absent, **record} for record in records], path)
 
 
 def _composition(row: Mapping[str, Any]) -> dict[str, float]:
+    """Square root of the share of each label of a row's mask."""
     mask, _ = read_label_map(row.get("mask"))
     labels, counts = np.unique(mask[mask != 0], return_counts=True)
     if not len(labels):

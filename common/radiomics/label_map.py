@@ -20,8 +20,8 @@ def read_label_map(path: Any, key: str = "mask") -> tuple[np.ndarray, np.ndarray
         key: key of the row; ``"image"`` for shapes, of 0 and one other value.
 
     Returns:
-        Labels, shape ``[X, Y]`` or ``[X, Y, Z]``, axes in the patient's order, without those of one voxel as far as two
-        are left; and the size of a voxel along each axis, in mm or pixels.
+        Labels, shape ``[X, Y]`` or ``[X, Y, Z]``, axes in the patient's order; axes of one voxel are dropped while more
+        than two are left. And the size of a voxel along each axis, in mm or pixels.
 
     Raises:
         UnreadableImageError: there is no file, or it is unreadable or no label map.

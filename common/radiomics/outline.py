@@ -109,7 +109,7 @@ def _corners(mask: np.ndarray) -> np.ndarray:
 
 
 def _odd_axes(axes: Mapping[str, int]) -> Iterator[str]:
-    """A line for each mask, the number of whose axes is given by its name, with other axes than most."""
+    """A line for each mask with another number of axes than most; the numbers are given by the mask's name."""
     most = Counter(axes.values()).most_common(1)
     for name, number in axes.items():
         if number != most[0][0]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import InputError
+from ..evaluation.protocols.final_model import TASKS
 from ..evaluation.protocols.methods import FineTuning
 from ..evaluation.protocols.read_methods import read_fine_tunings
 from ..evaluation.protocols.repetitions import modality_names
@@ -20,7 +21,6 @@ from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
-from .stage_table import training_config
 
 __all__ = [
     "FINAL",
@@ -55,9 +55,12 @@ def final_training_of(study: Path, plan: Plan, text: str) -> FinalTraining | Non
 
 
 def training_settings(study: Path, plan: Plan, text: str) -> FinalTraining:
-    """The training of a method with the first seed of the plan and its settings but those of features alone."""
+    """The training of a method with the first seed and the settings of the plan.
+
+    Settings that only the extraction of features has are left out, as the final training would refuse them.
+    """
     configs = BundleConfigs(plan.bundle)
-    features = configs.ids("extract_features").keys() - configs.ids(PRETRAIN, training_config(plan.task)).keys()
+    features = configs.ids("extract_features").keys() - configs.ids(PRETRAIN, *TASKS[plan.task][:2]).keys()
     shared = {name: value for name, value in shared_options(study, plan).items() if name.split("#")[0] not in features}
     options: dict[str, Any] = {"method": text, "task": plan.task, **shared}
     if plan.task == "classification" and (seed := plan.seeds[0]):  # the configs have 0

@@ -231,9 +231,9 @@ def _measurable(plan: Plan, cohort: Cohort) -> Plan:
         reasons |= dict.fromkeys((*FEW_NUMBERS, RADIOMICS), NO_MASKS)
     elif not available():
         reasons |= {RADIOMICS: NO_RADIOMICS}
-    if reasons.get(COMPOSITION) is None and not (cohort.sample.composed and len(cohort.sample.labels) <= MOST_LABELS):
+    if COMPOSITION not in reasons and not (cohort.sample.composed and len(cohort.sample.labels) <= MOST_LABELS):
         reasons |= {COMPOSITION: MANY_LABELS if cohort.sample.composed else ONE_LABEL}
-    if reasons.get(DIFFERENCES) is None and cohort.sample.channels < 2:
+    if DIFFERENCES not in reasons and cohort.sample.channels < 2:
         reasons |= {DIFFERENCES: ONE_MODALITY}
     methods = [text for text in plan.methods if text.split("+")[0] not in reasons]
     lost: dict[str, list[str]] = {}

@@ -46,8 +46,7 @@ class LabelFractions(Comparison):
         methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
             the numbers of the mask's outline; ``composition``, the shares of its labels; ``modality_differences``, the
             differences of modalities in the lesion; ``imagenet_slices``, features of a volume's slices by ImageNet's
-            weights;
-            ``mean:<row>:<row>...``, the mean of other rows' probabilities;
+            weights; ``mean:<row>:<row>...``, the mean of other rows' probabilities;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without

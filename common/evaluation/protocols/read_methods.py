@@ -28,7 +28,8 @@ __all__ = [
 SUPERVISED = "supervised"
 #: Rows without an encoder of ours: traditional features, slices under ImageNet's weights, few numbers of a lesion.
 RADIOMICS, SLICES = "radiomics", "imagenet_slices"
-FEW_NUMBERS = OUTLINE, COMPOSITION, DIFFERENCES = "outline", "composition", "modality_differences"
+OUTLINE, COMPOSITION, DIFFERENCES = "outline", "composition", "modality_differences"
+FEW_NUMBERS = (OUTLINE, COMPOSITION, DIFFERENCES)
 MEASURED = {
     RADIOMICS: ("Radiomics", TRADITIONAL),
     OUTLINE: ("Outline", OUTLINE),

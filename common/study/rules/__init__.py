@@ -26,19 +26,21 @@ Rule = Callable[[Facts], Iterator[Choice]]
 RULES: Mapping[str, Rule] = {
     rule.__name__: rule
     for rule in (
-        *(
-            backbone,
-            batches,
-            clips,
-            differences,
-            intensities,
-            lesion_box,
-            lesion_picture,
-            lesion_slices,
-            memory,
-            modalities,
-        ),
-        *(patch, slice_picture, structures, unet, volume),
+        backbone,
+        batches,
+        clips,
+        differences,
+        intensities,
+        lesion_box,
+        lesion_picture,
+        lesion_slices,
+        memory,
+        modalities,
+        patch,
+        slice_picture,
+        structures,
+        unet,
+        volume,
     )
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from .facts import Choice, Facts
 
 __all__ = ["differences", "intensities"]
 
-UNITS = 20.0  # beyond the range of z-scores
+LARGEST_SCORE = 20.0  # z-scores hardly exceed it
 
 
 def intensities(facts: Facts) -> Iterator[Choice]:
@@ -31,10 +33,10 @@ def intensities(facts: Facts) -> Iterator[Choice]:
 
 
 def differences(facts: Facts) -> Iterator[Choice]:
-    """Differences of modalities of z-scores, where MR has a scanner's own units."""
+    """Differences of modalities of z-scores, where MR has a scanner's own units; 8 bits stored as such have none."""
     sample = facts.cohort.sample
-    largest = max(abs(value) for each in sample.intensities for value in each)
-    if sample.channels > 1 and not facts.is_ct and list(sample.stored) != ["uint8"] and largest > UNITS:
+    largest = np.nanmax(np.abs(sample.intensities))  # a modality that all lack has none
+    if sample.channels > 1 and not facts.is_ct and list(sample.stored) != ["uint8"] and largest > LARGEST_SCORE:
         yield Choice("standardize", True, "intensities in a scanner's units: modality differences of z-scores")
 
 

@@ -25,11 +25,11 @@ def rows_of(tmp_path, *masks: np.ndarray) -> list[dict]:
 
 
 def test_the_table_has_the_square_root_of_each_labels_share(tmp_path):
-    rows = rows_of(tmp_path, volume(1, 1, 1, 1), volume(4, 1, 1, 1), volume(10, 10, 4, 1))
+    rows = rows_of(tmp_path, volume(10, 10, 4, 4), volume(1, 1, 1, 1), volume(4, 1, 1, 1))
     found = pd.read_csv(write_composition_table(rows, tmp_path / "c.csv"))
     assert found.columns.tolist() == ["subject", "fold", "label", *(f"composition_Label{n}" for n in (1, 4, 10))]
     shares = found.filter(like="composition_").to_numpy() ** 2
-    np.testing.assert_allclose(shares, [[1, 0, 0], [3 / 4, 1 / 4, 0], [1 / 4, 1 / 4, 1 / 2]])
+    np.testing.assert_allclose(shares, [[0, 1 / 2, 1 / 2], [1, 0, 0], [3 / 4, 1 / 4, 0]])
     assert found["subject"].tolist() == ["s0", "s1", "s2"] and found["fold"].tolist() == [0, 1, 2]
 
 

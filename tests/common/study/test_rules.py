@@ -213,6 +213,7 @@ def test_an_unknown_rule_is_one_line():
     ("sample", "standardized"),
     [
         ({"intensities": [[0.0, 300.0, 1900.0], [0.0, 5.0, 9.0]]}, True),
+        ({"intensities": [[float("nan")] * 3, [0.0, 300.0, 1900.0]]}, True),
         ({"intensities": [[-2.0, 0.0, 3.0]] * 2}, False),  # z-scores
         ({"intensities": [[0.0, 90.0, 255.0]] * 2, "stored": ["uint8"]}, False),
         ({"intensities": [[0.0, 300.0, 1900.0]], "channels": 1}, False),

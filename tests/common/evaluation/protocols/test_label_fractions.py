@@ -130,9 +130,31 @@ def test_differences_of_one_modality_are_refused_before_anything_runs(start, tmp
     path.write_text(json.dumps(content))
     config = tmp_path / "bundle/configs/extract_features.yaml"
     config.write_text(config.read_text() + "modality_differences: null\n")
+    run = start(methods=["modality_differences"])
     with pytest.raises(InputError, match="modality_differences: found one modality, expected two or more; leave"):
-        start(methods=["modality_differences"]).run()
-    assert not [*(tmp_path / "out").glob("*/*")]
+        run.run()
+    assert not hasattr(run, "stages")  # it has those that were run
+
+
+@pytest.mark.parametrize("limit", [0, -1.0])
+def test_a_limit_of_features_that_leaves_nothing_is_refused(start, limit):
+    with pytest.raises(InputError, match=f"max_deviation: found {limit}; expected more than 0, or none"):
+        start(methods=["outline"], max_deviation=limit)
+
+
+def test_features_are_cut_where_the_option_says_and_results_of_other_limits_are_not_mixed(start):
+    options = {"methods": ["outline"], "fractions": [1], "seeds": [0]}
+    found = pd.read_csv(start(**options, max_deviation=0.01).run().parent / "predictions.csv")["probability_1"]
+    assert found.round(2).nunique() < len(found) / 2  # nearly all features are at one of two limits
+    with pytest.raises(InputError, match="max_deviation"):
+        start(**options).run()
+
+
+def test_what_needs_no_network_is_measured_before_any_pre_training(start):
+    run = start(methods=["simsiam+cgc", "outline"], fractions=[1], seeds=[0])
+    run.run()
+    stages = [stage for stage, _, _ in run.stages]
+    assert stages.index("extract_features") < stages.index("pretrain")
 
 
 def test_slices_are_measured_once_and_judged_by_a_linear_classifier(start):
