@@ -26,7 +26,7 @@ __all__ = [
 
 #: Method that is ``scratch`` among the fine-tunings, the row "Supervised" of Li et al. 2021.
 SUPERVISED = "supervised"
-#: Rows without an encoder of ours: traditional features, slices under ImageNet's weights, few numbers of a lesion.
+#: Rows without an encoder of ours: traditional features, slices under ImageNet's weights, a few numbers of a lesion.
 RADIOMICS, SLICES = "radiomics", "imagenet_slices"
 OUTLINE, COMPOSITION, DIFFERENCES = "outline", "composition", "modality_differences"
 FEW_NUMBERS = (OUTLINE, COMPOSITION, DIFFERENCES)

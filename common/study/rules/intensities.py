@@ -33,7 +33,7 @@ def intensities(facts: Facts) -> Iterator[Choice]:
 
 
 def differences(facts: Facts) -> Iterator[Choice]:
-    """Differences of modalities of z-scores, where MR has a scanner's own units; 8 bits stored as such have none."""
+    """Modality differences are of z-scores where MR has a scanner's own units; volumes stored in 8 bits have none."""
     sample = facts.cohort.sample
     largest = np.nanmax(np.abs(sample.intensities))  # a modality that all lack has none
     if sample.channels > 1 and not facts.is_ct and list(sample.stored) != ["uint8"] and largest > LARGEST_SCORE:

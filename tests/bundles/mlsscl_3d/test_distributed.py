@@ -37,7 +37,7 @@ WHOLE_VOLUMES = """
 - _target_: tests.bundles.recorder.StepRecorder
   folder: '@output_dir'
 augment: null
-train#flip#prob: 0.0
+flip_prob: 0.0
 optimizer:
   _target_: torch.optim.SGD
   params: $@network.parameters()
