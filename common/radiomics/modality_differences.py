@@ -84,7 +84,7 @@ def _bright(row: Mapping[str, Any], index: int, settings: RadiomicsSettings, sta
     found = np.percentile(image.values[lesion], PERCENTILE)
     if standardize:
         seen = image.values[image.values != 0]
-        if not seen.std():
+        if not seen.size or not seen.std():
             raise InputError(f"{case.image}: constant, expected intensities that vary; drop the row")
         found = (found - seen.mean()) / seen.std()
     return float(found)

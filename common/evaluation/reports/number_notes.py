@@ -22,7 +22,7 @@ def number_notes(path: str | Path, name: str, folds: Collection[int], resamples:
     the more so the fewer the subjects: the sentence has the mean of the best with shuffled labels.
 
     Args:
-        path: table of few numbers, such as that of :func:`~common.radiomics.write_outline_table`.
+        path: table of a few numbers, such as that of :func:`~common.radiomics.write_outline_table`.
         name: name of the row.
         folds: folds whose subjects are judged.
         resamples: number of bootstrap samples of the subjects.

@@ -68,6 +68,13 @@ def test_standardized_differences_do_not_depend_on_a_scanners_units(row, tmp_pat
     np.testing.assert_allclose(found.filter(like="difference_"), again.filter(like="difference_"), rtol=1e-5)
 
 
+@pytest.mark.parametrize("value", [0, 7])
+def test_an_image_without_contrast_has_no_z_scores(row, tmp_path, value):
+    saved(row["image"][1], np.full(SHAPE, value, np.uint8))
+    with pytest.raises(InputError, match=r"a: .*t1ce.nii.gz: constant, expected intensities that vary; drop the row"):
+        write_modality_differences_table([row], tmp_path / "d.csv", NAMES, standardize=True)
+
+
 def test_a_missing_modality_leaves_its_differences_empty(row, tmp_path):
     lacking = {**row, "subject": "b", "image": [row["image"][0], None, row["image"][2]]}
     found = pd.read_csv(write_modality_differences_table([row, lacking], tmp_path / "d.csv", NAMES))
