@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,15 @@ from .tables import MISSING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KEY_COLUMNS", "check_pyarrow", "feature_columns", "read_table", "write_records", "write_table"]
+__all__ = [
+    "KEY_COLUMNS",
+    "check_pyarrow",
+    "columns_of_numbers",
+    "feature_columns",
+    "read_table",
+    "write_records",
+    "write_table",
+]
 
 #: Columns that describe the image; all others are features. ``row`` is its index in the datalist, which distinguishes
 #: images of a subject, ``session`` its visit. ``status`` is ``ok``, or the reason why features are missing.
@@ -29,6 +38,27 @@ INTEGERS = ("row", "fold", "label")
 def feature_columns(table: pd.DataFrame) -> list[str]:
     """Names of the feature columns, in the table's order."""
     return [column for column in table.columns if column not in KEY_COLUMNS]
+
+
+def columns_of_numbers(table: pd.DataFrame, numbers: Sequence[str], path: str | Path) -> list[str]:
+    """Feature columns of numbers such as ``LogVolume``, whose column is ``outline_LogVolume``.
+
+    Args:
+        table: feature table.
+        numbers: names of columns, whole or without what is before the first underscore.
+        path: file of the table, for messages.
+
+    Raises:
+        InputError: a number has no column, or more than one.
+    """
+    columns: dict[str, list[str]] = {number: [] for number in numbers}
+    for column, number in itertools.product(feature_columns(table), columns):
+        if number in (column, column.split("_", 1)[-1]):
+            columns[number].append(column)
+    if unclear := [number for number, found in columns.items() if len(found) != 1]:
+        known = ", ".join(column.split("_", 1)[-1] for column in feature_columns(table)[:12])
+        raise InputError(f"{path}: no number {', '.join(unclear)}; expected one of its columns: {known}; correct it")
+    return [found[0] for found in columns.values()]
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:

@@ -47,8 +47,8 @@ def write_modality_differences_table(
         The path written.
 
     Raises:
-        InputError: an image or mask is unreadable, or they do not match; all of these rows are listed. The cohort has
-            one modality.
+        InputError: an image or mask is unreadable, they do not match, or an image to standardize has one intensity; all
+            of these rows are listed. The cohort has one modality.
     """
     if len(modality_names) < 2:
         raise InputError(
@@ -84,7 +84,10 @@ def _bright(row: Mapping[str, Any], index: int, settings: RadiomicsSettings, sta
     found = np.percentile(image.values[lesion], PERCENTILE)
     if standardize:
         seen = image.values[image.values != 0]
-        if not seen.size or not seen.std():
-            raise InputError(f"{case.image}: constant, expected intensities that vary; drop the row")
+        if not seen.size or seen.min() == seen.max():  # a deviation of equal floats is rarely 0
+            raise InputError(
+                f"{case.image}: found one intensity other than 0 at most, expected intensities that vary for z-scores; "
+                "replace the file, set it to null or drop the row"
+            )
         found = (found - seen.mean()) / seen.std()
     return float(found)

@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 from common.errors import InputError
-from common.feature_table import check_pyarrow, feature_columns, read_table, write_records, write_table
+from common.feature_table import (
+    check_pyarrow,
+    columns_of_numbers,
+    feature_columns,
+    read_table,
+    write_records,
+    write_table,
+)
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
@@ -70,6 +77,14 @@ def test_a_bad_table_is_named_with_its_fault(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as caught:
         read_table(tmp_path / "table.csv")
     assert "table.csv" in str(caught.value)
+
+
+def test_a_number_is_found_by_its_columns_whole_name_or_without_the_rows():
+    table = pd.DataFrame(columns=["subject", "label", "outline_LogVolume", "log_Mean", "original_Mean"])
+    found = columns_of_numbers(table, ["LogVolume", "original_Mean"], "t.csv")
+    assert found == ["outline_LogVolume", "original_Mean"]
+    with pytest.raises(InputError, match=r"t.csv: no number Mean, label; expected one of .*: LogVolume, Mean, Mean;"):
+        columns_of_numbers(table, ["Mean", "label", "LogVolume"], "t.csv")
 
 
 def test_without_pyarrow_a_parquet_file_is_refused_before_the_work(tmp_path, monkeypatch):

@@ -46,7 +46,8 @@ class LabelFractions(Comparison):
         methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
             the numbers of the mask's outline; ``composition``, the shares of its labels; ``modality_differences``, the
             differences of modalities in the lesion; ``imagenet_slices``, features of a volume's slices by ImageNet's
-            weights; ``mean:<row>:<row>...``, the mean of other rows' probabilities;
+            weights; ``outline.LogVolume``, one number of such a table; ``mean:<row>:<row>...``, the mean of other rows'
+            probabilities;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without
@@ -151,14 +152,26 @@ class LabelFractions(Comparison):
         return Repetition(self.output_dir / f"seed{seed}", self.repetition.folds, seed, redealt=False)
 
     def _measurements(self) -> Iterable[Task]:
-        for row in self._without_network():
-            yield Task(row.name.lower(), row.table(self.output_dir, None), partial(self._measure, row))
+        for path, rows in self._tables().items():
+            yield Task(rows[0].name.lower(), path, partial(self._measure, path, rows))
 
-    def _measure(self, row: Probe) -> None:
+    def _tables(self) -> dict[Path, list[Probe]]:
+        """Tables that need no network, and the rows of each."""
+        found: dict[Path, list[Probe]] = {}
+        for row in self._without_network():
+            found.setdefault(row.table(self.output_dir, None), []).append(row)
+        return found
+
+    def _measure(self, path: Path, rows: Sequence[Probe]) -> None:
         """Extract features of the cohort that need no network with the bundle's ``extract_features.yaml``."""
-        path = row.table(self.output_dir, None)
-        if path.is_file():
-            return
+        from ...feature_table import columns_of_numbers, read_table
+
+        if not path.is_file():
+            self._write_table(path, rows[0])
+        if numbers := [row.number for row in rows if row.number]:
+            columns_of_numbers(read_table(path), numbers, path)  # before any pre-training
+
+    def _write_table(self, path: Path, row: Probe) -> None:
         cohort = self._cohort(self.repetition, self.repetition.folds[0], None)
         folder = str(self.output_dir / row.measured)
         overlays = [self.configs.path(name) for name in row.overlays]
@@ -197,6 +210,7 @@ class LabelFractions(Comparison):
             fold,
             fraction=share.fraction,
             label_seed=share.seed,
+            number=row.number,
             max_correlation=correlation,
             max_deviation=self.max_deviation,
             scaling=path.parent.with_name("scaling.json"),
@@ -226,7 +240,7 @@ class LabelFractions(Comparison):
         pretrained = [row.name for row in self.rows if isinstance(row.start, Encoder)]
         probed = [row.name for row in self.probes]
         notes = label_fraction_notes(pretrained, probed, self.seeds, self.transductive, bool(self.elsewhere))
-        for row in (row for row in self._without_network() if row.measured in FEW_NUMBERS):
+        for row in (row for row in self._without_network() if row.measured in FEW_NUMBERS and not row.number):
             notes += number_notes(row.table(self.output_dir, None), row.name, self.repetition.folds, self.resamples)
         classes = class_names(self.datalist)
         summary = write_report(table, report, classes=classes, notes=notes, resamples=self.resamples)

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from ...errors import InputError
-from ...feature_table import feature_columns, read_table
+from ...feature_table import columns_of_numbers, feature_columns, read_table
 from ...radiomics.scaling import FittedScaling, scaling_pipeline
 from ..subject_splits import SubjectSplits
 from .classifier import constant
@@ -33,6 +33,7 @@ def predict_held_out(
     *,
     fraction: float = 1.0,
     label_seed: int = 0,
+    number: str | None = None,
     max_correlation: float | None = None,
     max_deviation: float | None = 3.0,
     scaling: str | Path | None = None,
@@ -50,6 +51,7 @@ def predict_held_out(
         fold: held-out fold.
         fraction: part of the labels, see :func:`~common.data.keep_label_fraction`.
         label_seed: random seed for the choice of that part.
+        number: the only feature to use, see :func:`~common.feature_table.columns_of_numbers`; ``None`` for all.
         max_correlation: largest allowed correlation, see :class:`~common.radiomics.scaling.CorrelationFilter`.
         max_deviation: standard deviations from the mean at which scaled features are cut, those of the labelled images
             too (**ours**): on few images some features hardly vary, and one that is far away elsewhere would decide
@@ -60,11 +62,12 @@ def predict_held_out(
         ``subject, row, fold, label, prediction, probability_0, ..., c``; the last is the penalty.
 
     Raises:
-        InputError: the table lacks images or features, has duplicates or infinite values, or too few labels are left.
+        InputError: the table lacks images, features or the number, has duplicates or infinite values, or too few labels
+            are left.
     """
     from ...data import keep_label_fraction
 
-    images, features = _features(table, rows)
+    images, features = _features(table, rows, number)
     training = [row for row in images.reset_index(names="image").to_dict("records") if row["fold"] != fold]
     kept = [row["image"] for row in keep_label_fraction(training, fraction, label_seed)]
     held_out = images[images["fold"] == fold]
@@ -127,14 +130,16 @@ def fit_few_labels(
     return search.fit(features, labels).best_estimator_
 
 
-def _features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _features(
+    path: str | Path, rows: Sequence[Mapping[str, Any]], number: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The labelled images, ``subject, fold, label`` and if known ``row``, and their features, in the datalist's order.
 
     Without a column ``row`` the table has subjects, whose first datalist rows determine fold and label.
     """
     table = read_table(path)
     keys = ["subject", "row"] if "row" in table else ["subject"]
-    if not (names := feature_columns(table)):
+    if not (names := feature_columns(table) if number is None else columns_of_numbers(table, [number], path)):
         raise InputError(f"{path}: no feature; expected columns beside subject, fold and label")
     if twice := sorted(table.loc[table.duplicated(keys), "subject"].unique()):
         raise InputError(f"{path}: {', '.join(twice[:10])} listed twice; expected one line for each {keys[-1]}")

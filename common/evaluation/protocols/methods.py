@@ -113,12 +113,14 @@ class Probe(_Row):
         modality: modality of the features, if there is a table for each.
         overlays: overlays of ``extract_features.yaml`` for features without a network.
         measured: id of ``extract_features.yaml`` that measures features without a network.
+        number: the only one of those features to use; ``None`` for all.
     """
 
     start: Encoder | None = None
     modality: str | None = None
     overlays: tuple[str, ...] = ()
     measured: str = TRADITIONAL
+    number: str | None = None
 
     def table(self, root: Path, fold: int | None) -> Path:
         """Features of all subjects, by the encoder trained without ``fold``."""

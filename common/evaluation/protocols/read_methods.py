@@ -131,8 +131,9 @@ def read_rows(
     the mask's outline, ``composition`` one of the shares of its labels, ``modality_differences`` one of the differences
     of modalities in the lesion, ``imagenet_slices`` one of the features of a volume's slices by ImageNet's weights,
     ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with overlays of
-    ``extract_features.yaml``; ``mean:<row>:<row>...`` is the mean of other rows, which are read before it
-    unless they are rows already; for others see :func:`read_fine_tunings`.
+    ``extract_features.yaml``; ``outline.LogVolume`` is one of a single number of these features;
+    ``mean:<row>:<row>...`` is the mean of other rows, which are read before it unless they are rows already; for
+    others see :func:`read_fine_tunings`.
 
     Args:
         configs: configs of the bundle.
@@ -167,7 +168,11 @@ def read_rows(
 
 def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
     start, *overlays = text.split("+")
-    if start in MEASURED:
+    table, _, number = text.partition(".")
+    if number and table in MEASURED:
+        name, measured = MEASURED[table]
+        yield Probe(f"{name} ({number})", text, measured=measured, number=number)
+    elif start in MEASURED:
         configs.check_overlays("extract_features", overlays)
         name, measured = MEASURED[start]
         names = [name, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]

@@ -68,10 +68,14 @@ def test_standardized_differences_do_not_depend_on_a_scanners_units(row, tmp_pat
     np.testing.assert_allclose(found.filter(like="difference_"), again.filter(like="difference_"), rtol=1e-5)
 
 
-@pytest.mark.parametrize("value", [0, 7])
-def test_an_image_without_contrast_has_no_z_scores(row, tmp_path, value):
-    saved(row["image"][1], np.full(SHAPE, value, np.uint8))
-    with pytest.raises(InputError, match=r"a: .*t1ce.nii.gz: constant, expected intensities that vary; drop the row"):
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros(SHAPE, np.uint8), np.full(SHAPE, 7, np.uint8), np.full(SHAPE, 0.1, np.float32), (MASK > 0) * np.uint8(7)],
+    ids=["zeros", "sevens", "equal floats", "zeros and sevens"],
+)
+def test_an_image_of_one_intensity_has_no_z_scores(row, tmp_path, image):
+    saved(row["image"][1], image)
+    with pytest.raises(InputError, match=r"a: .*t1ce.nii.gz: found one intensity other than 0 at most, expected"):
         write_modality_differences_table([row], tmp_path / "d.csv", NAMES, standardize=True)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import spearmanr
 from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
 from common.data import keep_label_fraction
@@ -120,6 +121,21 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
     assert (
         f"Outline: one number alone, without training, has an AUC of {best} {alone[best]:.3f} (" in report.read_text()
     )
+
+
+def test_a_row_of_one_number_ranks_by_it_and_shares_the_table(start):
+    run = start(methods=["outline.f1", "outline"], fractions=[1], seeds=[0], fold=[0], max_deviation=None)
+    predicted = pd.read_csv(run.run().parent / "predictions.csv").query("set == 'Outline (f1)'")
+    assert [o["run_id"] for _, _, o in run.stages] == ["outline"]
+    numbers = pd.read_csv(run.output_dir / "outline.csv").set_index("subject").loc[predicted["subject"], "f1"]
+    assert abs(spearmanr(numbers, predicted["probability_1"]).statistic) == pytest.approx(1)
+
+
+def test_an_unknown_number_is_refused_before_any_pre_training(start):
+    run = start(methods=["simsiam+cgc", "outline.f1", "outline.Volume"], fractions=[1], seeds=[0])
+    with pytest.raises(InputError, match=r"outline\.csv: no number Volume; expected one of its columns: f0, f1"):
+        run.run()
+    assert [o["run_id"] for _, _, o in run.stages] == ["outline"]
 
 
 def test_differences_of_one_modality_are_refused_before_anything_runs(start, tmp_path):
