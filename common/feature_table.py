@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -41,24 +40,20 @@ def feature_columns(table: pd.DataFrame) -> list[str]:
 
 
 def columns_of_numbers(table: pd.DataFrame, numbers: Sequence[str], path: str | Path) -> list[str]:
-    """Feature columns of numbers such as ``LogVolume``, whose column is ``outline_LogVolume``.
+    """Columns of a few numbers of a lesion, such as ``outline_LogVolume`` for ``LogVolume``.
 
     Args:
-        table: feature table.
-        numbers: names of columns, whole or without what is before the first underscore.
+        table: feature table whose columns have the name of the table before the first underscore.
+        numbers: rest of the columns' names.
         path: file of the table, for messages.
 
     Raises:
-        InputError: a number has no column, or more than one.
+        InputError: a number has no column.
     """
-    columns: dict[str, list[str]] = {number: [] for number in numbers}
-    for column, number in itertools.product(feature_columns(table), columns):
-        if number in (column, column.split("_", 1)[-1]):
-            columns[number].append(column)
-    if unclear := [number for number, found in columns.items() if len(found) != 1]:
-        known = ", ".join(column.split("_", 1)[-1] for column in feature_columns(table)[:12])
-        raise InputError(f"{path}: no number {', '.join(unclear)}; expected one of its columns: {known}; correct it")
-    return [found[0] for found in columns.values()]
+    known = {column.split("_", 1)[-1]: column for column in feature_columns(table)}
+    if unknown := [repr(number) for number in numbers if number not in known]:
+        raise InputError(f"{path}: no number {', '.join(unknown)}; expected one of {'; '.join(known)}")
+    return [known[number] for number in numbers]
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:

@@ -97,7 +97,8 @@ class Comparison(Stages):
         measured = list(self._measurements())  # first, as they find what is wrong with masks
         yield from measured
         for repetition in pretrained:
-            yield from self._pretrainings(repetition, [*self._starts(), *self.encoders])
+            for task in self._pretrainings(repetition, [*self._starts(), *self.encoders]):
+                yield replace(task, needs=(*task.needs, *self._quick_tables()))
         for repetition in pretrained:
             for task in self._extractions(repetition, self.encoders):  # which find the radiomics in the cache
                 yield replace(task, needs=(*task.needs, *(other.makes for other in measured)))
@@ -120,6 +121,10 @@ class Comparison(Stages):
 
     def _measurements(self) -> Iterable[Task]:
         """Runs without a network that the extraction of features waits for."""
+        return ()
+
+    def _quick_tables(self) -> Iterable[Path]:
+        """Tables of measurements that take seconds, whose faults are found before any pre-training."""
         return ()
 
     def _report(self) -> Path:

@@ -155,6 +155,9 @@ class LabelFractions(Comparison):
         for path, rows in self._tables().items():
             yield Task(rows[0].name.lower(), path, partial(self._measure, path, rows))
 
+    def _quick_tables(self) -> Iterable[Path]:
+        return [path for path, rows in self._tables().items() if rows[0].measured in FEW_NUMBERS]
+
     def _tables(self) -> dict[Path, list[Probe]]:
         """Tables that need no network, and the rows of each."""
         found: dict[Path, list[Probe]] = {}
@@ -169,7 +172,7 @@ class LabelFractions(Comparison):
         if not path.is_file():
             self._write_table(path, rows[0])
         if numbers := [row.number for row in rows if row.number]:
-            columns_of_numbers(read_table(path), numbers, path)  # before any pre-training
+            columns_of_numbers(read_table(path), numbers, path)
 
     def _write_table(self, path: Path, row: Probe) -> None:
         cohort = self._cohort(self.repetition, self.repetition.folds[0], None)
@@ -284,7 +287,7 @@ class LabelFractions(Comparison):
         ids = self.configs.ids("extract_features")
         for row in self._without_network():
             if row.measured not in ids:
-                name = row.folder.split("+")[0]
+                name = row.folder if row.number else row.folder.split("+")[0]
                 problems.append(f"{name}: extract_features.yaml has no {row.measured}; leave {name} out")
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)

@@ -74,7 +74,8 @@ def predict_held_out(
     known, unknown, labels = features.loc[kept], features.loc[held_out.index], images.loc[kept, "label"].to_numpy()
     if constant(known.to_numpy()):
         logger.warning(
-            f"{table}: every feature is constant over {len(labels)} labelled images; all are predicted alike"
+            f"{table}: {number or 'every feature'} is constant over {len(labels)} labelled images; all are predicted "
+            "alike"
         )
         scaled, others = (np.zeros((len(part), 1)) for part in (known, unknown))
     else:

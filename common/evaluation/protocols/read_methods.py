@@ -131,7 +131,7 @@ def read_rows(
     the mask's outline, ``composition`` one of the shares of its labels, ``modality_differences`` one of the differences
     of modalities in the lesion, ``imagenet_slices`` one of the features of a volume's slices by ImageNet's weights,
     ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with overlays of
-    ``extract_features.yaml``; ``outline.LogVolume`` is one of a single number of these features;
+    ``extract_features.yaml``; ``outline.LogVolume`` is one of a single number of the lesion;
     ``mean:<row>:<row>...`` is the mean of other rows, which are read before it unless they are rows already; for
     others see :func:`read_fine_tunings`.
 
@@ -168,10 +168,10 @@ def read_rows(
 
 def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:
     start, *overlays = text.split("+")
-    table, _, number = text.partition(".")
-    if number and table in MEASURED:
+    table, dot, number = text.partition(".")
+    if dot and table in FEW_NUMBERS:
         name, measured = MEASURED[table]
-        yield Probe(f"{name} ({number})", text, measured=measured, number=number)
+        yield Probe(f"{name} ({number.strip()})", text, measured=measured, number=number.strip())
     elif start in MEASURED:
         configs.check_overlays("extract_features", overlays)
         name, measured = MEASURED[start]

@@ -133,9 +133,15 @@ def test_a_row_of_one_number_ranks_by_it_and_shares_the_table(start):
 
 def test_an_unknown_number_is_refused_before_any_pre_training(start):
     run = start(methods=["simsiam+cgc", "outline.f1", "outline.Volume"], fractions=[1], seeds=[0])
-    with pytest.raises(InputError, match=r"outline\.csv: no number Volume; expected one of its columns: f0, f1"):
+    with pytest.raises(InputError, match=r"outline\.csv: no number 'Volume'; expected one of f0; f1"):
         run.run()
     assert [o["run_id"] for _, _, o in run.stages] == ["outline"]
+
+
+def test_pre_trainings_wait_for_what_finds_faults_in_seconds(start):
+    tasks = {task.makes.name: task for task in start(methods=["simsiam+cgc", "outline", "radiomics"], fold=[0]).tasks()}
+    needs = {path.name for path in tasks["model.pt"].needs}
+    assert "outline.csv" in needs and "traditional.csv" not in needs
 
 
 def test_differences_of_one_modality_are_refused_before_anything_runs(start, tmp_path):

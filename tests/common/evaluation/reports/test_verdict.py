@@ -9,6 +9,7 @@ import pytest
 from common.evaluation.predictions import outcomes_of
 from common.evaluation.reports.study.differences import compare_all, explanations
 from common.evaluation.reports.study.judged import Judged, judge
+from common.evaluation.reports.study.study_files import _kind_of
 from common.evaluation.reports.study.subgroups import confounders, subgroups
 from common.evaluation.reports.study.verdict import _percent, conclude, simplest_baseline
 
@@ -92,6 +93,21 @@ def test_radiomics_is_simpler_than_scratch_and_scratch_than_imagenet():
     kinds = {"a": "imagenet", "b": "scratch", "c": "radiomics", "d": "pretrained"}
     assert simplest_baseline(kinds) == "c" and simplest_baseline(kinds, "c") == "b"
     assert simplest_baseline({"d": "pretrained"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("Outline (LogVolume)", "outline"),
+        ("Modality differences (radiomics minus t1)", "modality_differences"),
+        ("Radiomics without shape", "radiomics"),
+        ("Radiomics-deep + Hybrid", "pretrained"),
+        ("Mean of Radiomics, Outline", "pretrained"),
+        ("3DSiam + SE + linear probe", "probe"),
+    ],
+)
+def test_the_kind_of_a_method_without_a_record_is_known_by_its_name(name, kind):
+    assert _kind_of(name) == kind
 
 
 def test_tests_that_disagree_with_the_interval_are_explained_and_others_are_not():
