@@ -22,6 +22,7 @@ def test_a_segmenter_that_was_interrupted_goes_on_with_the_same_patches(
     open_bundle, run_config, configs, patches, tmp_path
 ):
     options = patches | {"validation_fraction": 0, "batch_size": 1, "max_epochs": 2, "save_interval": 1}
+    options["affine_prob"] = 0.5
     config = configs / "train_segmentation.yaml"
     run_config(config, output_dir=tmp_path / "whole", **options)
     interrupted = open_bundle(config, output_dir=tmp_path / "interrupted", **options)

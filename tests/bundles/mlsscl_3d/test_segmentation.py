@@ -60,8 +60,14 @@ def test_half_of_the_patches_are_cut_round_a_lesion(open_bundle, configs, patche
     assert 0.25 < share < 0.75
 
 
-def test_patches_come_from_the_generator_that_checkpoints_hold(open_bundle, configs, patches, tmp_path):
-    options = patches | {"validation_fraction": 0, "cache_rate": 0.0, "output_dir": tmp_path}
+@pytest.mark.parametrize("affine_prob", [0.0, 0.7])
+def test_patches_come_from_the_generator_that_checkpoints_hold(open_bundle, configs, patches, tmp_path, affine_prob):
+    options = patches | {
+        "validation_fraction": 0,
+        "cache_rate": 0.0,
+        "output_dir": tmp_path,
+        "affine_prob": affine_prob,
+    }
     workflow = open_bundle(configs / "train_segmentation.yaml", **options)
     workflow.initialize()
     assert workflow.trainer.data_loader.dataset is workflow.train_dataset
@@ -72,6 +78,18 @@ def test_patches_come_from_the_generator_that_checkpoints_hold(open_bundle, conf
     again = workflow.train_dataset[0]
     assert all(torch.equal(one["image"], other["image"]) for one, other in zip(first, again, strict=True))
     assert any(not torch.equal(one["image"], other["image"]) for one, other in zip(first, second, strict=True))
+
+
+def test_image_and_label_are_turned_and_scaled_alike(open_bundle, configs, patches, tmp_path):
+    options = patches | {"validation_fraction": 0, "cache_rate": 0.0, "output_dir": tmp_path, "affine_prob": 1.0}
+    workflow = open_bundle(configs / "train_segmentation.yaml", **options)
+    workflow.initialize()
+    affine = workflow.parser.get_parsed_content("train#affine")
+    label = torch.zeros(1, 24, 24, 24, dtype=torch.uint8)
+    label[:, 4:18, 6:14, 8:20] = 2
+    turned = affine({"image": 100.0 * label, "label": label})
+    assert set(turned["label"].unique().tolist()) == {0, 2} and not torch.equal(turned["label"], label)
+    assert ((turned["image"] > 100) == (turned["label"] == 2)).float().mean() > 0.98
 
 
 def test_the_encoder_starts_from_a_pretraining_on_one_modality(train, run_config, configs, clips, patches, tmp_path):
