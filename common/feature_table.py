@@ -43,9 +43,12 @@ def columns_of_numbers(table: pd.DataFrame, numbers: Sequence[str], path: str | 
     """Columns of a few numbers of a lesion, such as ``outline_LogVolume`` for ``LogVolume``.
 
     Args:
-        table: feature table whose columns have the name of the table before the first underscore.
-        numbers: rest of the columns' names.
+        table: feature table whose columns begin with a prefix and an underscore.
+        numbers: columns without that prefix.
         path: file of the table, for messages.
+
+    Returns:
+        The column of each number.
 
     Raises:
         InputError: a number has no column.

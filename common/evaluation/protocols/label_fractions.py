@@ -46,8 +46,8 @@ class LabelFractions(Comparison):
         methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
             the numbers of the mask's outline; ``composition``, the shares of its labels; ``modality_differences``, the
             differences of modalities in the lesion; ``imagenet_slices``, features of a volume's slices by ImageNet's
-            weights; ``outline.LogVolume``, one number of such a table; ``mean:<row>:<row>...``, the mean of other rows'
-            probabilities;
+            weights; ``outline.LogVolume``, one number of ``outline``, ``composition`` or ``modality_differences``;
+            ``mean:<row>:<row>...``, the mean of other rows' probabilities;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without
@@ -153,7 +153,7 @@ class LabelFractions(Comparison):
 
     def _measurements(self) -> Iterable[Task]:
         for path, rows in self._tables().items():
-            yield Task(rows[0].name.lower(), path, partial(self._measure, path, rows))
+            yield Task(rows[0].name.lower().split(" (")[0], path, partial(self._measure, path, rows))
 
     def _quick_tables(self) -> Iterable[Path]:
         return [path for path, rows in self._tables().items() if rows[0].measured in FEW_NUMBERS]

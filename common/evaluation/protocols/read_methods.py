@@ -170,8 +170,10 @@ def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> I
     start, *overlays = text.split("+")
     table, dot, number = text.partition(".")
     if dot and table in FEW_NUMBERS:
+        if not (number := number.strip()):
+            raise InputError(f"{text}: found no number after the dot; expected one, such as outline.LogVolume")
         name, measured = MEASURED[table]
-        yield Probe(f"{name} ({number.strip()})", text, measured=measured, number=number.strip())
+        yield Probe(f"{name} ({number})", text, measured=measured, number=number)
     elif start in MEASURED:
         configs.check_overlays("extract_features", overlays)
         name, measured = MEASURED[start]

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from common.bundle_configs import BundleConfigs
+from common.errors import InputError
 from common.evaluation.protocols.read_methods import read_rows
 
 
@@ -11,6 +14,11 @@ def test_a_mean_of_a_start_with_a_row_for_each_modality_is_the_mean_of_these_row
     *rows, first, last, second = read_rows(BundleConfigs("liver_cgc"), texts, ["T1", "T2"])
     assert [row.folder for row in rows] == ["scratch+single/T1", "scratch+single/T2"]
     assert first.rows == tuple(rows) and last.folder == "outline" and second.rows == (*rows, last)
+
+
+def test_a_dot_without_a_number_is_refused():
+    with pytest.raises(InputError, match="found no number after the dot; expected one, such as outline"):
+        list(read_rows(BundleConfigs("siam3d_imbalance"), ["outline."], ["t1"]))
 
 
 def test_a_row_of_one_number_has_the_table_of_its_features_and_a_name_with_pluses_and_dots():
