@@ -31,17 +31,8 @@ _FROM_ZERO = (
 )
 _POSITIVE = ("temperature", "spacing", "c_grid", "widen_factor", "std")
 _SHARES = (
-    *(
-        "affine_prob",
-        "flip_prob",
-        "prob",
-        "dropout",
-        "dropout_prob",
-        "radiomics_dropout",
-        "drop_connect_rate",
-        "cache_rate",
-    ),
-    *("momentum", "average_share"),
+    *("flip_prob", "prob", "dropout", "dropout_prob", "radiomics_dropout", "drop_connect_rate", "cache_rate"),
+    *("affine_prob", "momentum", "average_share"),
 )
 _BELOW_ONE = ("bank_momentum", "overlap")  # at 1 a bank never changes, and windows never move
 _PORTIONS = ("label_fraction", "label_fractions", "lesion_share", "max_correlation", "milestones")
