@@ -133,7 +133,7 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
     content |= {name: _portable(study, content[name]) for name in PATHS if content[name]}
     for name in ("bundle", *PATHS, "task"):
         yield f"{name}: {_flow(content[name])}"
-    yield "methods: # rows of the comparison; all are compared with the first. Delete a line to leave one out"
+    yield "methods: # rows of the comparison; all are compared with the first. Delete or add lines"
     for text in plan.methods:
         yield _with_reason(f"- {text}", plan.reasons.get(f"methods.{text}"))
     yield _with_reason(f"folds: {_flow(plan.folds)}", "held out one by one; the predictions are pooled")

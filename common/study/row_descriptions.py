@@ -67,7 +67,8 @@ def describe_row(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
 
 def _start(row: FineTuning | Probe, described: Mapping[str, str]) -> str:
     if isinstance(row, Probe) and row.start is None:
-        return f"logistic regression on {f'{row.number} of ' if row.number else ''}{MEASURED[row.measured]}"
+        which = f"{row.number} alone, one of the " if row.number else ""
+        return f"logistic regression on {which}{MEASURED[row.measured]}"
     if isinstance(row.start, Encoder):
         encoder = f"an encoder pre-trained without labels: {described.get(row.start.overlay, row.start.name)}"
         if isinstance(row, FineTuning):

@@ -163,6 +163,7 @@ def test_a_run_sees_the_converted_options(folder):
         ("seeds", [], "whole numbers from 0 to 4294967295"),
         ("seeds", [2**32], "whole numbers from 0 to 4294967295"),
         ("momentum", 1.5, "a number from 0 to 1"),
+        ("affine_prob", 1.5, "a number from 0 to 1"),
         ("bank_momentum", 1, "a number from 0 to below 1"),
         ("alpha", -0.1, "0 or more"),
         ("lesion_share", 0, "more than 0, at most 1"),
@@ -176,7 +177,7 @@ def test_a_run_sees_the_converted_options(folder):
     ],
 )
 def test_a_value_that_no_run_can_use_is_refused_before_it(folder, name, given, expected):
-    known = {**DEFAULTS, **dict.fromkeys(("bank_momentum", "alpha", "lesion_share", "momentum"), 0.5)}
+    known = {**DEFAULTS, **dict.fromkeys(("affine_prob", "bank_momentum", "alpha", "lesion_share", "momentum"), 0.5)}
     known |= {"max_weight": 3.0, "slice_axis": 2, "temperature": 0.1}
     (folder / "train.json").write_text(json.dumps(known))
     with pytest.raises(InputError, match=rf"^{name}: found .*; expected {expected}; correct it$"):

@@ -192,9 +192,11 @@ def read_json(path: Path) -> dict[str, Any]:
 def _kind_of(name: str) -> str:
     """Kind of a method by the names that the comparisons give."""
     lower = name.lower()
+    if lower.startswith("mean of"):
+        return "mean"
     if (measured := lower.split(" (")[0]) in ("outline", "composition", "modality differences"):  # or one number of it
         return measured.replace(" ", "_")
-    if "radiomics" in lower and "radiomics-deep" not in lower and not lower.startswith("mean of"):
+    if "radiomics" in lower and "radiomics-deep" not in lower:
         return "radiomics"
     if lower.startswith(("supervised", "scratch")):
         return "scratch"

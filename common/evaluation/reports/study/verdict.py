@@ -13,7 +13,7 @@ from .judged import MAJORITY, Difference, Judged
 
 __all__ = ["BASELINES", "Verdict", "conclude", "simplest_baseline"]
 
-#: Kinds of methods from the simplest one on; pre-trained ones are no baselines.
+#: Kinds of methods from the simplest one on; pre-trained ones and means are no baselines.
 BASELINES = ("outline", "composition", "modality_differences", "radiomics", "imagenet_slices", "scratch", "imagenet")
 SHOWN = 4  # methods by name in a sentence
 
@@ -54,7 +54,7 @@ def conclude(
     Args:
         judged: metrics of all methods.
         summary: content of ``metrics.json``.
-        kinds: kind of each method by name: one of :data:`BASELINES`, pretrained or probe.
+        kinds: kind of each method by name: one of :data:`BASELINES`, pretrained, probe or mean.
         chosen: chosen method; default: the one with the largest AUC.
     """
     method = chosen if chosen in judged.methods else judged.best("auc")

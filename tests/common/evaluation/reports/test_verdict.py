@@ -102,7 +102,8 @@ def test_radiomics_is_simpler_than_scratch_and_scratch_than_imagenet():
         ("Modality differences (radiomics minus t1)", "modality_differences"),
         ("Radiomics without shape", "radiomics"),
         ("Radiomics-deep + Hybrid", "pretrained"),
-        ("Mean of Radiomics, Outline", "pretrained"),
+        ("Mean of Radiomics, Outline", "mean"),
+        ("Mean of Outline, ImageNet slices", "mean"),
         ("3DSiam + SE + linear probe", "probe"),
     ],
 )
