@@ -154,12 +154,12 @@ def _lines(study: Path, plan: Plan) -> Iterator[str]:
 
 
 def _portable(study: Path, path: str) -> str:
-    study = study.absolute()
+    study = study.resolve()
     return os.path.relpath(path, study) if Path(path).is_relative_to(study) else path
 
 
 def _joined(study: Path, path: str) -> str:
-    return os.path.normpath(study.absolute() / path)
+    return str((study / path).resolve())
 
 
 def _section(name: str, ids: Mapping[str, Any], prefix: str, plan: Plan, what: str) -> Iterator[str]:

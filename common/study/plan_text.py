@@ -103,7 +103,7 @@ def _warnings(plan: Plan) -> Iterator[str]:
 
 
 def _next(study: Path, plan: Plan) -> Iterator[str]:
-    yield f"All of it is in {study / PLAN}. To change it, stop here (Ctrl+C, or --until plan), edit it, and continue:"
+    yield f"All of it is in {study / PLAN}. To change it, edit it before the comparison begins (Ctrl+C), and continue:"
     yield f"{command_of('study')} finish {study}"
 
 

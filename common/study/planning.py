@@ -80,7 +80,7 @@ def make_plan(wishes: Wishes) -> Plan:
     """
     start = time.monotonic()
     seconds = budget_seconds(wishes.budget)
-    study = wishes.output_dir.absolute()
+    study = wishes.output_dir.resolve()
     draft = draft_plan(wishes)
     plan, found = draft.plan, draft.found
     _check_options(draft.configs, plan)
@@ -126,9 +126,9 @@ def draft_plan(wishes: Wishes) -> Draft:
         InputError: rows have problems, or the bundle has no study for the cohort.
     """
     configs = BundleConfigs(wishes.bundle)
-    study = wishes.output_dir.absolute()
+    study = wishes.output_dir.resolve()
     machine = describe_machine(study, wishes.settings.get("device"))
-    datalist = Path(wishes.datalist or wishes.dataset_dir / "datalist.json").absolute()
+    datalist = Path(wishes.datalist or wishes.dataset_dir / "datalist.json").resolve()
     task = wishes.task or _task_of(datalist)
     if task == "segmentation" and wishes.final == "ensemble":
         raise OptionError("--final: found ensemble for a segmentation; expected all; leave it out")
@@ -193,9 +193,9 @@ def _draft(
     settings = {**(protocol.settings or {}), **wishes.settings}
     plan = Plan(
         bundle=wishes.bundle if "/" not in wishes.bundle else str(configs.root),
-        dataset_dir=str(wishes.dataset_dir.absolute()),
+        dataset_dir=str(wishes.dataset_dir.resolve()),
         datalist=str(datalist),
-        test_datalist=None if wishes.test_datalist is None else str(wishes.test_datalist.absolute()),
+        test_datalist=None if wishes.test_datalist is None else str(wishes.test_datalist.resolve()),
         task=task,
         methods=list(wishes.methods or protocol.methods),
         folds=list(found.folds),

@@ -38,7 +38,7 @@ class Study:
     """
 
     def __init__(self, folder: str | Path, say: Callable[[str], object] = print) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder = Path(folder).resolve()
         self.say = say
 
     def plan(self, wishes: Wishes) -> Plan:
@@ -242,7 +242,7 @@ def _plain(found: dict[str, Any], of: Wishes | Plan) -> dict[str, Any]:
     """As JSON, with the ids of all configs and of each stage by name."""
     parts = {"": of.settings, "pretrain.": of.pretrain, "train.": of.train}
     ids = {prefix + name: value for prefix, part in parts.items() for name, value in part.items()}
-    return json.loads(json.dumps({**found, **ids}, default=lambda path: str(Path(path).absolute())))
+    return json.loads(json.dumps({**found, **ids}, default=lambda path: str(Path(path).resolve())))
 
 
 def _names(rows: Sequence[Mapping[str, Any]] | None) -> list[tuple[str, ...]]:

@@ -36,7 +36,8 @@ def table_datalist(
     Columns are ``subject``, those in ``images``, and optionally ``mask``, ``label``, ``fold`` and ``slice`` (the index
     of the slice for :class:`~common.transforms.SelectSliced`); all others, such as ``centre``, are kept as text. Paths
     are absolute or relative to the folder of the table. A line that equals an earlier one in every cell is left out,
-    with a warning; a column whose name is close to one of these, such as ``lable``, is reported.
+    with a warning, as are cells of ``mask`` that are empty while others are not; a column whose name is close to one of
+    these, such as ``lable``, is reported.
 
     Args:
         table: CSV file.
@@ -85,6 +86,11 @@ def table_datalist(
             problems.append(f"line {number} (subject {entry['subject'] or 'none'}): {'; '.join(reasons)}")
         else:
             rows.append(row)
+    without = [row["subject"] for row in rows if "mask" not in row]
+    if 0 < len(without) < len(rows):  # images without a lesion have none
+        shown = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
+        what = "what measures masks refuses these rows; fill the cells in, or leave the rows out"
+        logger.warning("%s: mask: empty in %d of %d rows (%s); %s", table, len(without), len(rows), shown, what)
     return write_cohort(
         table,
         output,

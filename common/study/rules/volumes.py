@@ -22,7 +22,8 @@ def volume(facts: Facts) -> Iterator[Choice]:
     facts = _after_spacing(facts)
     limit = VOLUME_VOXELS["gpu" if facts.machine.is_gpu else "cpu"]
     size = fitted(_median_shape(facts), limit, 16, 32)
-    yield Choice("image_size", size, f"the median image in steps of 16, at most {limit:,} voxels")
+    reason = f"right, anterior, superior: the median image in steps of 16, at most {limit:,} voxels"
+    yield Choice("image_size", size, reason)
     if facts.cohort.sample.zero_share < 0.05:
         yield Choice("crop_foreground", False, "images have no black border")
 
@@ -55,7 +56,8 @@ def patch(facts: Facts) -> Iterator[Choice]:
     limit = PATCH_VOXELS["gpu" if facts.machine.is_gpu else "cpu"]
     levels = _levels(facts)
     size = fitted([superior, right, anterior], limit, 2**levels, 2**levels * 2)
-    yield Choice("roi_size", size, f"the median volume in steps of {2**levels}, at most {limit:,} voxels")
+    reason = f"superior, right, anterior: the median volume in steps of {2**levels}, at most {limit:,} voxels"
+    yield Choice("roi_size", size, reason)
     whole = all(part >= full for part, full in zip(size, (superior, right, anterior), strict=True))
     yield Choice("patches_per_volume", 1 if whole else 4, "a patch is the volume" if whole else "parts of the volume")
     if facts.cohort.sample.zero_share < 0.05:

@@ -145,6 +145,15 @@ def test_the_next_command_follows_a_study_that_was_moved(start, killer, tmp_path
     assert f" {again.folder}/final/archive.zip " in Journal(again.folder)["next"]
 
 
+@pytest.mark.parametrize("place", ["link", "study/../study"])
+def test_a_study_is_reached_through_links_and_dots(start, killer, tmp_path, place):
+    start("study")
+    (tmp_path / "link").symlink_to(tmp_path / "study")
+    study = Study(tmp_path / place, say=lambda _: None)
+    assert study.finish() and (tmp_path / "study/final/archive.zip").exists()
+    assert Journal(study.folder)["next"].count(str(tmp_path / "study")) == 1
+
+
 def test_each_step_does_what_is_missing_before_it(start, killer):
     study = start("study", methods=METHODS, folds=[0, 1])
     assert study.compare() == study.folder / "compare/report/report.md"

@@ -159,6 +159,16 @@ def test_empty_cells_behind_the_last_column_are_those_of_a_spreadsheet(cohort):
     assert [row["label"] for row in json.loads(path.read_text())["training"]] == [0, 1] * 3
 
 
+def test_masks_of_a_part_of_the_rows_are_a_warning_with_the_subjects_that_have_none(cohort, caplog):
+    rows = [f"s{i},s{i}_t1.nii.gz,{i % 2},{'' if i in (1, 2) else f's{i}_seg.nii.gz'}" for i in range(4)]
+    table_datalist(write(cohort, "subject,image,label,mask", rows), cohort.folder / "new.json", num_folds=2)
+    assert "mask: empty in 2 of 4 rows (s1, s2); what measures masks refuses these rows" in caplog.text
+    caplog.clear()
+    without = [f"s{i},s{i}_t1.nii.gz,{i % 2}," for i in range(4)]
+    table_datalist(write(cohort, "subject,image,label,mask", without), cohort.folder / "new.json", num_folds=2)
+    assert not caplog.text
+
+
 def test_equal_lines_are_left_out_with_a_warning_and_one_image_has_one_subject_and_label(cohort, caplog):
     rows = [f"s{i},s{i}_t1.nii.gz,{i % 2}" for i in range(4)]
     table = write(cohort, "subject,image,label", [*rows, rows[1]])
