@@ -13,7 +13,16 @@ from .nifti import NIFTI_SUFFIXES
 from .pictures import PICTURE_SUFFIXES
 from .studies import all_files
 
-__all__ = ["cases_of_folder", "datalist_rows", "folder_row", "image_folders", "is_image", "is_mask", "mask_files"]
+__all__ = [
+    "cases_of_folder",
+    "datalist_rows",
+    "folder_row",
+    "image_folders",
+    "is_image",
+    "is_mask",
+    "mask_files",
+    "mask_name",
+]
 
 SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd", ".mnc", *PICTURE_SUFFIXES)
 MASK = re.compile(r"(^|[\W_])(mask|seg|segmentation)([\W_]?\d+)?$", re.IGNORECASE)
@@ -27,6 +36,11 @@ def is_image(path: Path) -> bool:
 def is_mask(path: Path) -> bool:
     """Whether an image is a mask by its name, such as ``mask.nii.gz``, ``patient7_seg.nii.gz`` or ``a_mask_1.png``."""
     return is_image(path) and MASK.search(_stem(path)) is not None
+
+
+def mask_name(image: Path) -> str:
+    """Name that the mask of an image has, in the image's folder: that of a picture, or any of a volume's."""
+    return f"{_stem(image)}_mask{image.suffix}" if _is_picture(image) else "mask.nii.gz or *_seg.nii.gz"
 
 
 def mask_files(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from ...errors import InputError
 from ...images.dicom_files import choose_mask, choose_series, is_picture, write_mask, write_volume
 from ...images.dicom_headers import DicomSlice
 from ...images.dicom_rules import DicomRule
-from ...images.image_files import folder_row
+from ...images.image_files import folder_row, mask_name
 from ...images.nifti import write_nifti
 from ...images.read import read_image
 from ...images.studies import DicomStudy
@@ -46,6 +46,10 @@ class Case:
 
     def row(self, folder: Path) -> dict[str, Any]:
         """``image`` and ``mask`` as files that MONAI reads; new files are written to ``folder``."""
+        raise NotImplementedError
+
+    def without_mask(self) -> str:
+        """What is wrong with a study that lacks the mask which it needs."""
         raise NotImplementedError
 
 
@@ -88,6 +92,13 @@ class FileCase(Case):
     def row(self, folder: Path) -> dict[str, Any]:
         """The row itself."""
         return self._row
+
+    def without_mask(self) -> str:
+        """A message with the name that the mask would have."""
+        if isinstance(self.images, Mapping):
+            return "mask: found none, expected a path; add it to the row"
+        image = Path(self._row["image"][0])
+        return f"mask: found none of {image.name}, expected {mask_name(image)} beside it; add it"
 
 
 @dataclass
@@ -158,6 +169,13 @@ class DicomCase(Case):
             row["mask"] = str(mask)
         return row
 
+    def without_mask(self) -> str:
+        """A message with all forms of a mask."""
+        return (
+            "mask: found none; expected a DICOM segmentation, a structure set, a series or a file mask.nii.gz of this "
+            "study; add it, or give a rule that matches it (--rules)"
+        )
+
     def _series(self, path: Path) -> str:
         headers = {item.path: item.header for item in self.study.files}
         return str(headers[path].SeriesInstanceUID) if path in headers else str(path)
@@ -179,10 +197,7 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
     """
     found = case.row(folder)
     if wanted.mask == "required" and not found.get("mask"):
-        raise InputError(
-            "mask: found none; expected a DICOM segmentation, a structure set, a series or a file mask.nii.gz of this "
-            "study; add it, or give a rule that matches it (--rules)"
-        )
+        raise InputError(case.without_mask())
     datalist = folder / "datalist.json"
     datalist.write_text(json.dumps({"testing": [{**found, "subject": "case"}]}))  # its name may be any text
     try:

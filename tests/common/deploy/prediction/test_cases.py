@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -117,6 +118,20 @@ def test_two_masks_are_reported(study, image_of):
 def test_a_study_without_mask_is_reported_with_what_would_be_taken_as_one(study, image_of):
     with pytest.raises(InputError, match=r"^mask: found none; expected a DICOM segmentation, .*\(--rules\)$"):
         image_of(study[0])
+
+
+@pytest.mark.parametrize(
+    ("images", "problem"),
+    [
+        ([Path("in/a.v1.png")], r"^mask: found none of a\.v1\.png, expected a\.v1_mask\.png beside it; add it$"),
+        ([Path("in/T1.nii.gz")], r"^mask: found none of T1\.nii\.gz, expected mask\.nii\.gz or \*_seg\.nii\.gz beside"),
+        ({"image": "in/a.png"}, r"^mask: found none, expected a path; add it to the row$"),
+    ],
+    ids=["picture", "volume", "row"],
+)
+def test_a_file_without_mask_is_reported_with_the_name_that_its_mask_would_have(images, problem, served, tmp_path):
+    with pytest.raises(InputError, match=problem):
+        prepare(FileCase("p", images, served.input), served.input, tmp_path)
 
 
 def test_a_mask_on_another_grid_is_reported_without_the_names_of_temporary_files(study, image_of):
