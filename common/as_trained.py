@@ -116,7 +116,8 @@ def agreed_settings(
         checkpoint: file of the record.
 
     Raises:
-        InputError: a typed id contradicts the checkpoint, or a component or expression is in no config of the bundle.
+        InputError: a typed id contradicts the checkpoint, it is of another bundle, or a component or expression is in
+            no config of the bundle.
     """
     default, settings = base_config(root, config), settings_of(record, root, config)
     typed = [name for name in settings if name in content and "checkpoint" not in closure(content, [name])]
@@ -127,6 +128,8 @@ def agreed_settings(
     settings = {name: value for name, value in settings.items() if not (name in _NAMES and name in typed)}
     changed = {name: value for name, value in settings.items() if as_written(content.get(name, _NOTHING)) != value}
     if unsafe := unsafe_settings(changed, root):
+        if (trained := record["bundle"]) != (name := Path(root).resolve().name):
+            raise InputError(f"{checkpoint}: found weights of {trained}, expected {name}; name weights of {name}")
         raise InputError(
             f"{checkpoint}: {', '.join(unsafe)}: a component or expression that no config of the bundle has; expected "
             "one of theirs; give it as an option, as in training"

@@ -24,6 +24,7 @@ from common.deploy import package
 from common.deploy.package import TARGETS, package_bundle
 from common.deploy.packaging import formats
 from common.deploy.packaging.formats import FORMATS, TOLERANCE
+from common.deploy.packaging.trained_classifier import recorded_settings
 from common.deploy.verification.archive import open_archive
 from common.deploy.verification.manifest import check_manifest
 from common.deploy.verification.scan import scan_folder
@@ -291,6 +292,17 @@ def test_bad_input_is_reported_before_anything_is_written(weights, tmp_path, bun
     with pytest.raises(InputError, match=message) as caught:
         package_bundle(bundle, target, tmp_path / "out", **{"weights": weights, **SETTINGS[SIAM], **options})
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("bundle", FOLDERS)
+@pytest.mark.parametrize("trained", ["mlsscl_3d", RADIOMICS, SIAM])
+def test_weights_of_another_bundle_are_refused_by_its_name(bundle, trained):
+    weights = FOLDERS[trained] / "models/model.pt"
+    if bundle == trained:
+        assert recorded_settings(bundle, weights)
+    else:
+        with pytest.raises(InputError, match=rf"model\.pt: found weights of {trained}, expected {bundle}; name weights"):
+            recorded_settings(bundle, weights)
 
 
 def test_a_network_that_needs_more_than_an_image_is_refused(tmp_path):
