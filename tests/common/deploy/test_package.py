@@ -301,7 +301,7 @@ def test_weights_of_another_bundle_are_refused_by_its_name(bundle, trained):
     if bundle == trained:
         assert recorded_settings(bundle, weights)
     else:
-        with pytest.raises(InputError, match=rf"model\.pt: found weights of {trained}, expected {bundle}; name weights"):
+        with pytest.raises(InputError, match=rf"model\.pt: found weights of {trained}, expected {bundle}; name"):
             recorded_settings(bundle, weights)
 
 
