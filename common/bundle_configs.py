@@ -9,8 +9,9 @@ from typing import Any
 
 from . import bundle_root
 from .errors import InputError
+from .hints import did_you_mean
 
-__all__ = ["BASES", "PRETRAIN", "BundleConfigs"]
+__all__ = ["BASES", "PRETRAIN", "BundleConfigs", "bundle_names"]
 
 #: The config of pre-training; as start of a row, that config without an overlay.
 PRETRAIN = "pretrain"
@@ -44,8 +45,8 @@ class BundleConfigs:
             self.root = Path(bundle).resolve()
         self.folder = self.root / "configs"
         if not self.folder.is_dir():
-            known = sorted(folder.parent.name for folder in Path(bundle_root(".")).glob("*/configs"))
-            raise InputError(f"{bundle}: no such bundle; expected one of {', '.join(known)}, or a bundle's folder")
+            known = ", ".join(bundle_names())
+            raise InputError(f"{bundle}: no such bundle; expected one of {known}, or a bundle's folder")
 
     def path(self, name: str) -> str:
         """File of a config.
@@ -82,15 +83,22 @@ class BundleConfigs:
             InputError: an overlay is unknown or belongs to another config.
         """
         for overlay in overlays:
-            others = {key.lstrip("+").split("#")[0] for key in self.ids(overlay)} - set(self.ids(stage))
-            if others:
+            if others := self._foreign_ids(stage, overlay):
                 raise InputError(
                     f"{overlay}: sets {', '.join(sorted(others))}, which {stage}.yaml does not have; choose an overlay "
                     "of it"
                 )
 
-    def overlay_of_encoder(self, name: str) -> str:
+    def _foreign_ids(self, stage: str, overlay: str) -> set[str]:
+        """Ids that an overlay sets and a config does not have."""
+        return {key.lstrip("+").split("#")[0] for key in self.ids(overlay)} - set(self.ids(stage))
+
+    def overlay_of_encoder(self, name: str, others: Sequence[str] = ()) -> str:
         """Overlay of ``pretrain.yaml`` by its file's name or by the ``encoder_name`` that it sets.
+
+        Args:
+            name: one of them.
+            others: what else might have been meant, for the message.
 
         Raises:
             InputError: there is no such overlay.
@@ -101,12 +109,22 @@ class BundleConfigs:
             return name
         if name.lower() in named:
             return named[name.lower()]
-        starts = ", ".join(["scratch", "imagenet", *sorted(named)])
-        raise InputError(f"{name}: no encoder to start from; expected {starts} or an overlay of pretrain.yaml")
+        expected = [*others, "scratch", "imagenet", *sorted(named)]
+        overlays = [other for other in self.names() if not self._foreign_ids(PRETRAIN, other)]
+        what = "no such row, and no encoder to start from" if others else "no encoder to start from"
+        raise InputError(
+            f"{name}: {what}; expected {', '.join(expected)} or an overlay of pretrain.yaml; "
+            f"{did_you_mean(name, [*expected, *overlays], 'correct it')}"
+        )
 
     def names(self) -> list[str]:
         """Names of all configs and overlays."""
         return [path.stem for path in self.folder.glob("*.yaml")]
+
+
+def bundle_names() -> list[str]:
+    """Names of the bundles of this checkout."""
+    return sorted(folder.parent.name for folder in Path(bundle_root(".")).glob("*/configs"))
 
 
 @cache

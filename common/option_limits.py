@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pydoc import locate
 from typing import TYPE_CHECKING, Any
+
+from .hints import did_you_mean
 
 if TYPE_CHECKING:
     from monai.bundle import ComponentLocator
@@ -84,11 +85,11 @@ def device_problem(value: Any) -> str | None:
     Args:
         value: value of the id ``device``; only text and numbers are checked.
     """
-    import torch  # here, as scripts that import this package need not wait for torch
-
     expected = "cpu, or cuda:0 and so on"
     if not isinstance(value, str) or value.startswith(("$", "@", "%")):
         return None
+    import torch  # here, as scripts that import this package need not wait for torch
+
     try:
         device = torch.device(value)
     except RuntimeError:
@@ -119,8 +120,7 @@ def unknown_arguments(place: str, value: Any, known: Any = None) -> Iterator[str
     for key in new:
         if names is None or key in names:
             continue
-        near = difflib.get_close_matches(str(key), names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names) or 'none'}"
+        hint = did_you_mean(str(key), names, f"it has {', '.join(names) or 'none'}")
         yield f"{place}#{key}: {value['_target_']} has no such argument; {hint}"
     for key, item in value.items():
         yield from unknown_arguments(f"{place}#{key}", item, known.get(key))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pydoc import locate
 from typing import Any
 
 from .errors import InputError, one_line, root_cause
+from .hints import did_you_mean
 from .references import closure, evaluated, references
 
 __all__ = ["part_problem", "unresolved"]
@@ -79,8 +79,7 @@ def _missing(path: str, config: Mapping[str, Any]) -> str | None:
     node: Any = config
     for key in path.split("#"):
         if isinstance(node, Mapping) and key not in node:
-            near = difflib.get_close_matches(key, map(str, node), n=1)
-            return f"did you mean {near[0]}?" if near else f"it has {', '.join(map(str, list(node)[:8]))}"
+            return did_you_mean(key, map(str, node), f"it has {', '.join(map(str, list(node)[:8]))}")
         if isinstance(node, list) and not (key.isdigit() and int(key) < len(node)):
             return f"it has {len(node)} entries"
         if not isinstance(node, Mapping | list):
@@ -102,8 +101,9 @@ def _surplus(name: str, value: Any, known: Sequence[Any], config: Mapping[str, A
         texts = texts if texts is not None else list(_texts(config))
         if any(re.search(rf"[@%]{name}(?:#|::){re.escape(str(key))}\b", text) for text in texts):
             continue
-        near = difflib.get_close_matches(str(key), map(str, keys), n=1)
-        hint = f"did you mean {name}#{near[0]}?" if near else f"it has {', '.join(sorted(map(str, keys)))}"
+        hint = did_you_mean(
+            f"{name}#{key}", (f"{name}#{each}" for each in keys), f"it has {', '.join(sorted(map(str, keys)))}"
+        )
         yield f"{name}#{key}: no config has this option; {hint}"
 
 

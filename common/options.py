@@ -7,7 +7,6 @@ which is then treated as true, and ``--max_epoch 1`` is a new id to which nothin
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import traceback
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, OptionError
 from .files import check_folder
+from .hints import did_you_mean
 from .option_limits import device_problem, limit_problem, unknown_arguments
 from .option_references import unresolved
 from .references import closure, evaluated, references
@@ -255,8 +255,8 @@ def _unknown(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator
         return
     unknown -= set().union(*map(references, config.values()))
     for name in (name for name in config if name in unknown and (_is_typed(name) or not _is_component(config[name]))):
-        near = difflib.get_close_matches(name, [*config.keys() - unknown, *defaults], n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/reference.md of the bundle lists them"
+        known_ids = [*config.keys() - unknown, *defaults]
+        hint = did_you_mean(name, known_ids, "docs/reference.md of the bundle lists them")
         yield f"{name}: no config has this option; {hint}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from ..hints import did_you_mean
 from .config_targets import KEYS, Problem, problems_of_target
 
 __all__ = ["find_problems"]
@@ -169,5 +169,4 @@ def _needed(path: str, value: Any) -> Iterator[str]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else "define it, or correct the name"
+    return did_you_mean(name, known, "define it, or correct the name")

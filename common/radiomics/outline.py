@@ -16,7 +16,13 @@ from ..images.stored_image import UnreadableImageError
 from .label_map import read_label_map
 from .lesion_numbers import lesion_numbers
 
-__all__ = ["outline_numbers", "write_outline_table"]
+__all__ = ["OUTLINE_NUMBERS", "outline_numbers", "write_outline_table"]
+
+#: Names of the numbers in 3D; in 2D there are no flatness and no second aspect.
+OUTLINE_NUMBERS = (
+    *("LogVolume", "LogDiameter", "LogInscribedRadius", "Solidity", "Extent", "Elongation", "Flatness"),
+    *("LogAspect1", "LogAspect2", "LogParts"),
+)
 
 
 def write_outline_table(

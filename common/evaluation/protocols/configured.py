@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
 from ...files import file_digest, write_atomically
+from ...option_limits import device_problem
 from ...option_references import part_problem
 from ...run_identity import WITHOUT_EFFECT
 from ...tasks import Workers
@@ -62,7 +63,7 @@ class ConfiguredStages:
             comparison may be continued with others.
 
     Raises:
-        InputError: there is no datalist, or a subject is in both datalists.
+        InputError: there is no datalist, this machine lacks the device, or a subject is in both datalists.
     """
 
     def __init__(
@@ -92,6 +93,9 @@ class ConfiguredStages:
         self.modalities = modality_names(self.datalist)
         self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
         self.one_encoder = transductive or self.elsewhere is not None  # for all folds
+        device = self.settings.get("device")
+        if not self.workers.scheduler and (expected := device_problem(device)):  # a cluster has devices of its own
+            raise InputError(f"device: found {device!r}; expected {expected}; correct it")
         self._check_elsewhere(held_out)
 
     def config_of(self, stage: str, overlays: Iterable[str] = ()) -> ConfigParser:

@@ -9,6 +9,7 @@ from typing import Any
 from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from .methods import MODALITY, TRADITIONAL, Encoder, FineTuning, Mean, Probe
+from .single_numbers import check_number
 
 __all__ = [
     "COMPOSITION",
@@ -170,8 +171,7 @@ def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> I
     start, *overlays = text.split("+")
     table, dot, number = text.partition(".")
     if dot and table in FEW_NUMBERS:
-        if not (number := number.strip()):
-            raise InputError(f"{text}: found no number after the dot; expected one, such as outline.LogVolume")
+        check_number(text, table, number := number.strip(), modalities)
         name, measured = MEASURED[table]
         yield Probe(f"{name} ({number})", text, measured=measured, number=number)
     elif start in MEASURED:
@@ -179,10 +179,14 @@ def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> I
         name, measured = MEASURED[start]
         names = [name, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else [])]
         yield Probe(" ".join(names), text, overlays=tuple(overlays), measured=measured)
-    elif overlays and overlays[-1] == PROBE:
-        yield from _probes(configs, start, overlays[:-1], modalities)
     else:
-        yield from read_fine_tunings(configs, [text], modalities)
+        if start not in STARTS:
+            ids = configs.ids("extract_features")
+            configs.overlay_of_encoder(start, [name for name, (_, measured) in MEASURED.items() if measured in ids])
+        if overlays and overlays[-1] == PROBE:
+            yield from _probes(configs, start, overlays[:-1], modalities)
+        else:
+            yield from read_fine_tunings(configs, [text], modalities)
 
 
 def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:

@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull
 
 from common.errors import InputError
 from common.radiomics import outline_numbers, write_outline_table
+from common.radiomics.outline import OUTLINE_NUMBERS
 
 
 def ball(radius: float, spacing: tuple[float, ...]) -> np.ndarray:
@@ -33,6 +34,11 @@ def test_a_ball_has_its_volume_diameter_and_radius_and_is_round(spacing):
     assert found["outline_LogInscribedRadius"] == pytest.approx(np.log(radius), abs=0.3)  # 1 % are deeper
     assert 0.9 < found["outline_Solidity"] <= 1 and found["outline_Elongation"] == pytest.approx(1, abs=0.02)
     assert ("outline_Flatness" in found) == (len(spacing) == 3) and found["outline_LogParts"] == 0
+
+
+def test_the_numbers_that_a_row_may_name_are_those_that_are_measured():
+    assert list(outline_numbers(np.ones((2, 3, 4)), (1, 1, 1))) == [f"outline_{name}" for name in OUTLINE_NUMBERS]
+    assert {name.removeprefix("outline_") for name in outline_numbers(np.ones((2, 3)), (1, 1))} < {*OUTLINE_NUMBERS}
 
 
 def test_a_box_has_its_edges_whatever_the_spacing_and_place():

@@ -78,5 +78,5 @@ def measure(datalist: str, path: str) -> None:
     x = np.random.default_rng(0).normal(size=(len(rows), 10))
     x[:, 0] += 2 * rows["label"]
     x[:, 1] = 5 * x[:, 0] + 0.01 * x[:, 1]
-    features = pd.DataFrame(x, columns=[f"f{column}" for column in range(10)])
+    features = pd.DataFrame(x, columns=["LogVolume", "LogDiameter", *(f"f{column}" for column in range(2, 10))])
     pd.concat([rows[["subject", "fold", "label"]].assign(status="ok"), features], axis=1).to_csv(path, index=False)

@@ -116,7 +116,7 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
     np.testing.assert_allclose(table["probability_1"][name], parts)
     assert (table["prediction"][name] == (parts > 0.5)).all()
     features = pd.read_csv(run.output_dir / "outline.csv")
-    alone = {name: roc_auc_score(features["label"], features[name]) for name in ("f0", "f1")}
+    alone = {name: roc_auc_score(features["label"], features[name]) for name in ("LogVolume", "LogDiameter")}
     best = max(alone, key=alone.get)
     assert (
         f"Outline: one number alone, without training, has an AUC of {best} {alone[best]:.3f} (" in report.read_text()
@@ -124,16 +124,16 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
 
 
 def test_a_row_of_one_number_ranks_by_it_and_shares_the_table(start):
-    run = start(methods=["outline.f1", "outline"], fractions=[1], seeds=[0], fold=[0], max_deviation=None)
-    predicted = pd.read_csv(run.run().parent / "predictions.csv").query("set == 'Outline (f1)'")
+    run = start(methods=["outline.LogDiameter", "outline"], fractions=[1], seeds=[0], fold=[0], max_deviation=None)
+    predicted = pd.read_csv(run.run().parent / "predictions.csv").query("set == 'Outline (LogDiameter)'")
     assert [o["run_id"] for _, _, o in run.stages] == ["outline"]
-    numbers = pd.read_csv(run.output_dir / "outline.csv").set_index("subject").loc[predicted["subject"], "f1"]
+    numbers = pd.read_csv(run.output_dir / "outline.csv").set_index("subject").loc[predicted["subject"], "LogDiameter"]
     assert abs(spearmanr(numbers, predicted["probability_1"]).statistic) == pytest.approx(1)
 
 
-def test_an_unknown_number_is_refused_before_any_pre_training(start):
-    run = start(methods=["simsiam+cgc", "outline.f1", "outline.Volume"], fractions=[1], seeds=[0])
-    with pytest.raises(InputError, match=r"outline\.csv: no number 'Volume'; expected one of f0; f1"):
+def test_a_number_that_this_cohort_lacks_is_refused_before_any_pre_training(start):
+    run = start(methods=["simsiam+cgc", "outline.LogDiameter", "outline.Flatness"], fractions=[1], seeds=[0])
+    with pytest.raises(InputError, match=r"outline\.csv: no number 'Flatness'; expected one of LogVolume; LogDiameter"):
         run.run()
     assert [o["run_id"] for _, _, o in run.stages] == ["outline"]
 
@@ -268,10 +268,10 @@ def test_the_probe_learns_from_the_subjects_that_fine_tuning_has(whole):
     rows = json.loads(run.datalist.read_text())["training"]
     training = keep_label_fraction([row for row in rows if row["fold"] != 1], 0.2, seed=1)
     table = pd.read_csv(run.output_dir / "traditional.csv").set_index("subject")
-    known = table.loc[[row["subject"] for row in training], [f"f{i}" for i in range(10)]]
+    known = table.loc[[row["subject"] for row in training]]
     scaling = json.loads((run.output_dir / "labels20/seed1/radiomics/fold1/scaling.json").read_text())
     assert scaling["mean"] == pytest.approx(known[scaling["columns"]].mean().tolist())
-    assert "f0" in scaling["columns"] and "f1" not in scaling["columns"]  # it says nearly the same
+    assert "LogVolume" in scaling["columns"] and "LogDiameter" not in scaling["columns"]  # it says nearly the same
 
 
 def test_one_encoder_of_all_subjects_serves_all_folds_where_it_is_transductive(start):
@@ -306,7 +306,7 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"methods": ["mlc+cgc"]}, "mlc: no encoder to start from"),
+        ({"methods": ["mlc+cgc"]}, "mlc: no such row, and no encoder to start from"),
         ({"methods": ["scratch+linear_probe"]}, r"scratch\+linear_probe: no encoder to probe"),
         ({"methods": ["simsiam+cmc+linear_probe"]}, "cmc: the bundle has no such config"),
         ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract.* does not have"),
@@ -314,7 +314,9 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": ["mean:radiomics:radiomics"]}, "mean:radiomics:radiomics: found fewer than two different rows"),
         ({"methods": ["mean:mean:radiomics"]}, "mean:mean:radiomics: found a mean as a row"),
         ({"methods": ["mean::radiomics"]}, "mean::radiomics: found nothing as a row"),
-        ({"methods": ["mean:radiomics:mlc+cgc"]}, "mlc: no encoder to start from"),
+        ({"methods": ["mean:radiomics:outlin"]}, "outlin: .* expected radiomics, outline, .*; did you mean outline?"),
+        ({"methods": ["outline.LogVolum"]}, "outline.LogVolum: .* 'LogVolum'; did you mean LogVolume?"),
+        ({"methods": ["radiomics"], "device": "gpu"}, "device: found 'gpu'; expected cpu, or cuda:0 and so on"),
         ({"methods": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
         ({"methods": []}, "methods: found none"),
         ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),

@@ -16,9 +16,31 @@ def test_a_mean_of_a_start_with_a_row_for_each_modality_is_the_mean_of_these_row
     assert first.rows == tuple(rows) and last.folder == "outline" and second.rows == (*rows, last)
 
 
-def test_a_dot_without_a_number_is_refused():
-    with pytest.raises(InputError, match="found no number after the dot; expected one, such as outline"):
-        list(read_rows(BundleConfigs("siam3d_imbalance"), ["outline."], ["t1"]))
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("outline.", "outline.: found no number after the dot; expected one, such as outline.LogVolume"),
+        ("outline.Volume", "outline has no number 'Volume'; did you mean LogVolume?"),
+        ("composition.Enhancing", "composition has no number 'Enhancing'; expected one of Label1; Label2; ..."),
+        ("modality_differences.t1 minus t1ce", "no number 't1 minus t1ce'; did you mean t1ce minus t1?"),
+        ("radiomic", "radiomics, outline, composition, modality_differences, imagenet_slices, scratch, imagenet or"),
+        ("simclrr+linear_probe", "simclrr: no such row, and no encoder to start from"),
+        ("se+linearprobe", "linearprobe: the bundle has no such config"),
+    ],
+)
+def test_a_row_or_number_that_does_not_exist_is_refused_with_those_that_do(text, message):
+    with pytest.raises(InputError) as error:
+        list(read_rows(BundleConfigs("siam3d_imbalance"), [text], ["t1", "t1ce"]))
+    assert message in str(error.value)
+
+
+def test_names_that_only_a_measurement_knows_are_left_to_it():
+    texts = ["composition.Label12", "modality_differences.1 minus 0", "outline.Flatness"]
+    assert [row.number for row in read_rows(BundleConfigs("siam3d_imbalance"), texts, [])] == [
+        "Label12",
+        "1 minus 0",
+        "Flatness",
+    ]
 
 
 def test_a_row_of_one_number_has_the_table_of_its_features_and_a_name_with_pluses_and_dots():

@@ -140,7 +140,7 @@ def test_transductive_encoders_are_trained_once_for_each_seed_and_start_all_fold
     [
         (
             {"finetune": ["mlc+cgc"]},
-            "mlc: no encoder to start from; expected scratch, imagenet, mcl, scl or an overlay",
+            r"mlc: no encoder to start from; expected scratch, imagenet, mcl, scl or an overlay .*; did you mean mcl\?",
         ),
         ({"finetune": ["mcl+cmc"]}, "cmc: the bundle has no such config"),
         ({"finetune": ["mcl+simsiam"]}, "simsiam: sets encoder_name, pairs, which train.yaml does not have"),
