@@ -52,10 +52,10 @@ def test_a_zip_predicts_and_bad_studies_are_reported_at_the_end_with_the_others_
     with pytest.raises(FailedStudiesError) as error:
         run_commands(predict.predict, list(map(str, words)))
     first, second = str(error.value).splitlines()
-    assert first == f"{folder}: 1 problem" and second.startswith(f"  {study}: no series matches image (")
+    assert first == f"{folder}: 1 problem" and second.startswith(f"  {study}: no series matches shape (")
     assert "1 predicted, 1 failed" in capsys.readouterr().out
     (line,) = (tmp_path / "out" / "results.csv").read_text().splitlines()[1:]
-    assert line.startswith("007,image=") and ",no call," in line
+    assert line.startswith("007,shape=") and ",no call," in line
 
 
 def test_an_empty_inbox_a_failed_study_and_a_bad_archive_have_exit_codes_of_their_own(tmp_path):

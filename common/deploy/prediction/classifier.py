@@ -27,7 +27,7 @@ from ..verification.archive import open_archive
 from ..verification.manifest import MANIFEST
 from ..verification.release import check_release
 from ..verification.scan import scan_file, scan_folder
-from .input_format import InputFormat, read_input_format
+from .input_format import ANY_MODALITY, InputFormat, read_input_format
 from .model_digest import model_digest
 from .opening import brief_opening
 from .outcomes import ArchiveError
@@ -210,7 +210,7 @@ def _differences(root: Path, weights: Path, settings: Mapping[str, Any]) -> Iter
             yield key
     found, ours = ([*_names_in(data)] for data in (own.get("metadata", {}), _read_metadata(root)))
     for place, names, expected in zip(("channels", "classes"), found, ours, strict=False):
-        if names and names != expected:
+        if names not in ([], [ANY_MODALITY], expected):
             yield place
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 from monai.transforms import Compose
 
+from ...datalist_json import indexed_names, read_datalist
 from ...errors import InputError
 from ...programs import command_of
 
-__all__ = ["InputFormat", "Labels", "read_input_format"]
+__all__ = ["ANY_MODALITY", "InputFormat", "Labels", "read_input_format"]
 
 Labels = int | Sequence[int] | None
+#: Name of a column or file that says nothing of the modality.
+ANY_MODALITY = "image"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class InputFormat:
         slice_axis: slice axis of volumes in RAS orientation.
         apply_mask: whether to set voxels outside the organ to 0.
         organ_label: mask values of the organ; ``None`` for all above 0.
+        pictures: whether the network was trained on pictures alone, so that volumes are refused.
     """
 
     modalities: tuple[str, ...]
@@ -41,6 +46,26 @@ class InputFormat:
     slice_axis: int = 2
     apply_mask: bool = False
     organ_label: Labels = None
+    pictures: bool = False
+
+    def check_modalities(self, datalist: Path) -> None:
+        """Refuse a datalist that names other modalities than these, or these in another order; case does not matter.
+
+        Args:
+            datalist: datalist to predict; one without ``modality`` passes.
+
+        Raises:
+            InputError: they differ.
+        """
+        names = indexed_names(datalist, read_datalist(datalist), "modality")
+        found = [str(names[str(index)]) for index in range(len(names))]
+        given, expected = ([name.casefold() for name in each] for each in (found, self.modalities))
+        if found and given != expected and [ANY_MODALITY] not in (given, expected):
+            order = " in this order," if len(expected) > 1 else ""
+            raise InputError(
+                f"{datalist}: modality: found {', '.join(found)}; expected {', '.join(self.modalities)},{order} as the "
+                "archive takes; take an archive of these modalities, or correct the names where they are wrong"
+            )
 
 
 def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: Sequence[str]) -> InputFormat:
@@ -84,6 +109,7 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
         # Preprocessing that uses the mask applies it too, except for several slices, for which it has only one mask.
         apply_mask=(not uses or num_slices > 1) and str(_value(parser, "apply_mask", False)).lower() == "true",
         organ_label=_value(parser, "organ_label", None),
+        pictures=spatial_dims == 2 and num_slices == 1 and "slice_axis" not in parser,
     )
 
 

@@ -59,11 +59,12 @@ def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -
 
     Raises:
         NoStudiesError: there is no case.
-        InputError: there is no such folder.
+        InputError: there is no such folder, or the datalist is of other modalities.
     """
     wanted = classifier.input
     if source.is_file():
         cases: list[Case] = [FileCase(name, row, wanted) for name, row in datalist_rows(source)]
+        wanted.check_modalities(source)
         unreadable: dict[str, str] = {}
     elif source.is_dir():
         root = source.resolve()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...errors import InputError
 from ...images.nifti import write_nifti
 from .input_format import InputFormat, Labels
 
@@ -22,7 +23,7 @@ def take_slices(row: dict[str, Any], wanted: InputFormat, folder: Path) -> dict[
 
     The steps are those of the bundles' ``train.yaml`` up to the choice of the slice: volumes are oriented to RAS, the
     slice with the largest mask area is taken (or several, uniformly), and voxels outside the organ are set to 0 if the
-    network was trained so.
+    network was trained so. Where it was trained on pictures, a volume needs one slice, or a row that names one.
 
     Args:
         row: row with ``image``, and ``mask`` if there is one.
@@ -33,7 +34,7 @@ def take_slices(row: dict[str, Any], wanted: InputFormat, folder: Path) -> dict[
         The row with the new files.
 
     Raises:
-        InputError: no mask or index determines the slice, or the mask is empty.
+        InputError: no mask or index determines the slice, or the mask is empty; the network takes no volumes.
     """
     data: dict[str, Any] = row
     for step in _steps(wanted, "mask" in row):
@@ -52,6 +53,17 @@ def _common_mask(regions: torch.Tensor, label: Labels) -> torch.Tensor:
     """One mask for all slices, since ``LabelToMaskd`` would take one of several channels in place of a label."""
     value = label if isinstance(label, int) else 1 if label is None else label[0]
     return (torch.as_tensor(regions) > 0).any(0, keepdim=True) * float(value)
+
+
+def _without_volumes(row: dict[str, Any]) -> dict[str, Any]:
+    """The row itself, unless it is a volume and names no slice."""
+    count = row["image"].shape[3] if row["image"].ndim == 4 else 1
+    if count > 1 and row.get("slice") is None:
+        raise InputError(
+            f"image: found a volume of {count} slices, expected a picture, as in training; give the picture alone, or "
+            "name its 'slice' in a datalist's row"
+        )
+    return row
 
 
 def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
@@ -73,6 +85,8 @@ def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
     if has_mask:
         steps.append(LoadImaged("mask", reader=CheckedReader(), ensure_channel_first=True))
     steps.append(OrientVolumesd(keys, axcodes="RAS", labels=None))
+    if wanted.pictures:
+        steps.append(_without_volumes)
     if has_mask:
         steps.append(CopyItemsd("mask", names="region"))
         if wanted.mask_label is not None:

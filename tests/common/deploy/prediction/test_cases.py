@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pydicom.uid import generate_uid
 
 from common.deploy.prediction.cases import FileCase, prepare
 from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.input_format import InputFormat
 from common.deploy.prediction.predict import find_cases
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES
@@ -183,6 +185,61 @@ def test_a_slice_that_nothing_chooses_is_reported(tmp_path):
         (tmp_path / "work").mkdir()
         with pytest.raises(InputError, match=r"found a volume of 6 slices and nothing that names one"):
             prepare(case, liver.input, tmp_path / "work")
+
+
+def test_a_network_of_pictures_refuses_a_volume_unless_its_row_names_the_slice(tmp_path):
+    wanted = InputFormat(("US",), 2, mask="required", pictures=True)
+    save(tmp_path / "p/image.nii.gz", VOLUME)
+    save(tmp_path / "p/mask.nii.gz", MASK)
+    save(tmp_path / "one/image.nii.gz", VOLUME[:, :, 3:4])
+    save(tmp_path / "one/mask.nii.gz", MASK[:, :, 3:4])
+    row = {name: str(tmp_path / f"p/{name}.nii.gz") for name in ("image", "mask")}
+    with pytest.raises(InputError, match=r"^image: found a volume of 6 slices, expected a picture"):
+        prepare(FileCase("p", row, wanted), wanted, tmp_path)
+    single = FileCase("one", sorted((tmp_path / "one").iterdir()), wanted)
+    for case in (FileCase("p", {**row, "slice": 3}, wanted), single):
+        (image,) = prepare(case, wanted, tmp_path)["image"]
+        assert np.array_equal(nib.load(image).get_fdata().squeeze()[::-1, ::-1], VOLUME[:, :, 3])
+
+
+@pytest.mark.parametrize(
+    ("archive", "datalist"),
+    [
+        (("CT",), None),
+        (("CT",), {"0": "ct"}),
+        (("CT",), {"0": "image"}),
+        (("image",), {"0": "CT"}),
+        (("FLAIR", "T1"), {"0": "flair", "1": "t1"}),
+    ],
+)
+def test_a_datalist_of_the_archives_modalities_or_without_names_is_taken(archive, datalist, tmp_path):
+    content = {"testing": [{"image": "a.nii.gz"}]} | ({"modality": datalist} if datalist else {})
+    (tmp_path / "datalist.json").write_text(json.dumps(content))
+    InputFormat(archive).check_modalities(tmp_path / "datalist.json")
+
+
+@pytest.mark.parametrize(
+    ("archive", "datalist", "problem"),
+    [
+        (("US",), {"0": "CT"}, "found CT; expected US, as the archive takes; take"),
+        (("FLAIR", "T1"), {"0": "T1", "1": "FLAIR"}, "found T1, FLAIR; expected FLAIR, T1, in this order"),
+        (("T1",), {"0": "FLAIR", "1": "T1"}, "found FLAIR, T1; expected T1, as the archive takes"),
+    ],
+)
+def test_a_datalist_of_other_modalities_is_refused(archive, datalist, problem, tmp_path):
+    (tmp_path / "datalist.json").write_text(json.dumps({"modality": datalist, "testing": [{"image": "a.nii.gz"}]}))
+    with pytest.raises(InputError, match=rf"datalist\.json: modality: {problem}"):
+        InputFormat(archive).check_modalities(tmp_path / "datalist.json")
+
+
+def test_samples_of_another_bundle_are_refused_and_its_own_are_found(tmp_path):
+    other = BUNDLE["siam3d_imbalance"] / "samples/datalist.json"
+    for name, shape in (("mlsscl_3d", (1, 8, 8, 8)), ("radiomics_deep_contrast", (1, 8, 8))):
+        weights = random_network(tmp_path / name / "model.ts", shape, 2)
+        with open_classifier(BUNDLE[name], weights=weights, device="cpu") as served:
+            assert len(find_cases(BUNDLE[name] / "samples/datalist.json", served)[0]) == 3
+            with pytest.raises(InputError, match=r"datalist\.json: modality: found CT; expected (shape|US), as"):
+                find_cases(other, served)
 
 
 def test_a_picture_in_false_colours_is_reported(tmp_path):

@@ -178,6 +178,14 @@ def test_weights_that_were_trained_with_other_settings_than_the_bundles_are_refu
             assert classifier.channels == ("benign", "malignant")
 
 
+def test_weights_whose_channel_is_called_image_say_nothing_of_its_modality(weights, tmp_path):
+    form = {"network_data_format": {"inputs": {"image": {"channel_def": {"0": "image"}}}}}
+    path = tmp_path / "model.ts"
+    torch.jit.save(torch.jit.load(weights), str(path), _extra_files={"metadata.json": json.dumps(form)})
+    with open_classifier(SIAM, weights=path, device="cpu") as classifier:
+        assert classifier.input.modalities == ("CT",)
+
+
 def test_metadata_that_give_no_classifier_are_reported_in_one_line(archive):
     (archive / "configs/metadata.json").write_text(
         json.dumps({"dicom_rules": {"T1": {"SeriesDescription": "T1"}}, "network_data_format": 1})
@@ -276,12 +284,16 @@ def test_the_config_of_another_program_is_reported(archive):
     ("bundle", "settings", "expected"),
     [
         ("siam3d_imbalance", {}, InputFormat(("CT",), mask="required")),
-        ("mlsscl_3d", {}, InputFormat(("image",))),
+        ("mlsscl_3d", {}, InputFormat(("shape",))),
         ("liver_cgc", {}, InputFormat(("T1", "T2", "OUT"), 2, mask="optional", apply_mask=True)),
         ("liver_cgc", {"apply_mask": False, "mask_label": 2}, InputFormat(("T1", "T2", "OUT"), 2, 1, "optional", 2)),
-        ("radiomics_deep_contrast", {}, InputFormat(("US",), 2, mask="required")),
-        ("radiomics_deep_contrast", {"crop": False}, InputFormat(("US",), 2, mask="required")),
-        ("radiomics_deep_contrast", {"crop": False, "apply_mask": False}, InputFormat(("US",), 2, mask="optional")),
+        ("radiomics_deep_contrast", {}, InputFormat(("US",), 2, mask="required", pictures=True)),
+        ("radiomics_deep_contrast", {"crop": False}, InputFormat(("US",), 2, mask="required", pictures=True)),
+        (
+            "radiomics_deep_contrast",
+            {"crop": False, "apply_mask": False},
+            InputFormat(("US",), 2, mask="optional", pictures=True),
+        ),
         ("radiomics_deep_contrast", {"in_channels": 3}, InputFormat(("US",), 2, 3, "required", apply_mask=True)),
     ],
 )
