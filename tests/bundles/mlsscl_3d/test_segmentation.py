@@ -150,6 +150,11 @@ def test_inference_writes_the_masks_that_evaluation_judged(run_config, configs, 
     assert len(list((tmp_path / "masks").iterdir())) == len(list(kept.iterdir())) == len(rows)
 
 
+def test_the_segmenter_that_ships_names_the_datalist_that_it_misses_and_the_remedy(run_config, configs, tmp_path):
+    with pytest.raises(SystemExit, match=r"/datalist\.json: found no such file, .*name its folder by --dataset_dir$"):
+        run_config(configs / "inference_segmentation.json", workflow_type="infer", dataset_dir=tmp_path)
+
+
 def test_the_exported_segmenter_gives_the_logits_of_the_eager_one(exported, open_bundle, configs, patches, segmenter):
     overrides = patches | {"checkpoint": segmenter}
     workflow = open_bundle(configs / "evaluate_segmentation.yaml", workflow_type="infer", **overrides)
