@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from . import bundle_root
 from .errors import InputError
 from .hints import did_you_mean
@@ -129,6 +131,8 @@ def bundle_names() -> list[str]:
 
 @cache
 def _read(path: str) -> dict[str, Any]:
-    from monai.bundle import ConfigParser  # here, as the probe's worker processes don't need it
+    if Path(path).suffix in (".yaml", ".yml"):  # as MONAI, whose import takes seconds, reads it
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    from monai.bundle import ConfigParser
 
     return ConfigParser.load_config_file(path)

@@ -15,10 +15,11 @@ from pkgutil import resolve_name
 from typing import Annotated, Any, NoReturn, get_type_hints
 
 import docstring_parser
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 
 from .command_values import metavar, read_setting, read_value, shown, word_type
 from .errors import OptionError, brief_input_errors
+from .hints import did_you_mean, own_options
 
 __all__ = ["run_commands"]
 
@@ -83,7 +84,7 @@ def run_commands(
     else:
         chosen = _described(commands, method)
         app.default(chosen)
-    with _until_reader_ends():
+    with _until_reader_ends(), own_options(_own_parameters(chosen) if chosen else ()):
         result = _run(app, _joined(words, chosen) if chosen else words)
         if show is not None and result is not None:
             show(result)
@@ -95,10 +96,30 @@ def _run(app: App, words: Sequence[str]) -> Any:
         return app(words)
     except UnusedCliTokensError as error:
         _stop(f"found {' '.join(error.unused_tokens or [])!r}, expected no further argument; --help lists the options")
+    except MissingArgumentError as error:
+        _stop(_missing(error, words))
     except CycloptsError as error:
         _stop(" ".join(str(error).split()))
     except OptionError as error:
         _stop(str(error))
+
+
+def _missing(error: MissingArgumentError, words: Sequence[str]) -> str:
+    """The message where an argument is missing, or the value of an option."""
+    if error.keyword or not (error.argument and error.target):
+        return " ".join(str(error).split())
+    name, known = error.argument.name.removeprefix("--"), _own_parameters(error.target)
+    for typed in (word[2:].partition("=")[0] for word in words if word.startswith("--")):
+        if typed not in known and did_you_mean(typed, [name], ""):
+            return f"found --{typed} and no --{name}; did you mean --{name}?"
+    required = " ".join(each.upper() for each, parameter in known.items() if parameter.default is _EMPTY)
+    return f"found no {name.upper()} (--{name}), expected {required}; --help describes them"
+
+
+def _own_parameters(command: Command) -> dict[str, inspect.Parameter]:
+    """Parameters of a described command without those of any name."""
+    parameters = inspect.signature(command).parameters
+    return {name: each for name, each in parameters.items() if each.kind is not each.VAR_KEYWORD}
 
 
 @contextmanager

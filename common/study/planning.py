@@ -14,6 +14,7 @@ from ..bundle_configs import PRETRAIN, BundleConfigs
 from ..errors import OptionError
 from ..evaluation.protocols.read_methods import COMPOSITION, DIFFERENCES, FEW_NUMBERS, RADIOMICS, SLICES
 from ..files import write_atomically
+from ..hints import unknown_options
 from ..idle_time import idle_seconds, moment
 from ..options import converted_options
 from ..programs import install_command
@@ -248,10 +249,9 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
     known = configs.known_ids()
     parts = {"settings": ("--", plan.settings), "pretrain": ("--pretrain ", plan.pretrain)}
     parts["train"] = ("--train ", plan.train)
-    unknown = [prefix + name for prefix, ids in parts.values() for name in ids if name.split("#")[0] not in known]
-    if unknown:
-        raise OptionError(f"found {', '.join(unknown)}, which no config of {plan.bundle} has; --help lists the options")
     problems = list(item_problems(vars(plan), "--"))
+    for prefix, ids in parts.values():
+        problems += unknown_options(ids, known, f"a config of {plan.bundle}", prefix)
     for section, (prefix, ids) in parts.items():
         problems += setting_problems(section, ids, prefix, plan.task, plan.vary_pretraining)
     if problems:

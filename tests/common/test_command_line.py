@@ -12,6 +12,7 @@ import pytest
 
 from common.command_line import run_commands
 from common.errors import InputError, OptionError
+from common.hints import unknown_options
 
 with suppress(ImportError):
     import pydantic  # noqa: F401  where something has imported it, cyclopts validates by it
@@ -103,6 +104,34 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(words, capsys):
         run({"call": called}, words)
     error = capsys.readouterr().err
     assert end.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("a", "found no OUTPUT (--output), expected SOURCE OUTPUT; --help describes them"),
+        ("a --dry", "found no OUTPUT (--output), expected SOURCE OUTPUT; --help describes them"),
+        ("a --outputs b", "found --outputs and no --output; did you mean --output?"),
+        ("a --output", "Parameter --output requires an argument."),
+    ],
+)
+def test_a_missing_argument_is_named_with_those_that_are_expected_or_with_the_option_typed_for_it(
+    words, message, capsys
+):
+    with pytest.raises(SystemExit):
+        run(called, words)
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_a_misspelt_option_that_is_taken_for_an_id_is_compared_with_the_commands_own_too(capsys):
+    def train(cohort: str, fractions: int = 1, **settings: Any) -> None:
+        """Train."""
+        raise OptionError("\n".join(unknown_options(settings, ["label_fraction", "epochs"], "train.yaml")))
+
+    with pytest.raises(SystemExit):
+        run(train, "a --fraction 0.5 --epoch 3 --nothing 1")
+    hints = [line.partition("; ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert hints == ["did you mean fractions?", "did you mean epochs?", "--help lists the options"]
 
 
 def test_bad_input_is_left_to_the_hook_and_an_unknown_id_is_exit_code_2(capsys):

@@ -19,6 +19,7 @@ from monai.transforms import Compose
 
 from ...errors import InputError, OptionError
 from ...files import file_digest
+from ...hints import unknown_options
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
 from ...programs import command_of
@@ -247,8 +248,8 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     parser = ConfigParser()
     parser.read_meta(root / "configs/metadata.json")
     parser.read_config(root / "configs/inference.json")
-    if unknown := [name for name in settings if name.split("#")[0] not in parser.config]:
-        raise OptionError(f"{', '.join(unknown)}: no id of {root.name}'s inference.json; correct the name")
+    if unknown := unknown_options(settings, parser.config.keys(), f"{root.name}'s inference.json"):
+        raise OptionError.of_rows("options", unknown)
     parser.update({"bundle_root": str(root), "checkpoint": str(weights.absolute()), **settings})
     metadata = _read_metadata(root)
     if rules is None and "dicom_rules" not in metadata:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...bundle_configs import PRETRAIN, BundleConfigs
 from ...errors import InputError
 from ...files import file_digest, write_atomically
+from ...hints import did_you_mean, unknown_options
 from ...option_limits import device_problem
 from ...option_references import part_problem
 from ...run_identity import WITHOUT_EFFECT
@@ -218,12 +219,12 @@ class ConfiguredStages:
         """Settings that no config has and that would have no effect."""
         known = {stage: set(self.configs.ids(stage)) for stage in stages}
         for stage, ids in self.of_stage.items():
-            if unknown := sorted({name for name in ids if name.split("#")[0] not in known[stage]}):
-                yield f"{stage}: found {', '.join(unknown)}, which {stage}.yaml does not have; correct it"
-        everywhere = set().union(*known.values(), {"quiet"})
-        unknown = sorted({name for name in self.settings if name.split("#")[0] not in everywhere})
-        if unknown and not of_stage_only:
-            yield f"settings: found {', '.join(unknown)}, which none of {', '.join(known)} has; correct it"
+            for name in (name for name in ids if name.split("#")[0] not in known[stage]):
+                hint = did_you_mean(name, known[stage], "correct it")
+                yield f"{stage}: found {name}, which {stage}.yaml does not have; {hint}"
+        if not of_stage_only:
+            everywhere = set().union(*known.values(), {"quiet"})
+            yield from unknown_options(self.settings, everywhere, f"one of {', '.join(known)}")
 
 
 def _stage_of(overlay: str) -> str | None:

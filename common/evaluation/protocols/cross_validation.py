@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, OptionError
+from ...hints import unknown_options
 from ...tasks import Workers
 from .comparison import Comparison, Share
 from .dealt_folds import deal_folds
@@ -222,14 +223,14 @@ class CrossValidation(Comparison):
 
     def _check(self) -> None:
         """Checks that need all rows."""
-        if unknown := sorted({name for name in self.settings if name.split("#")[0] not in self.configs.known_ids()}):
-            raise OptionError(f"found --{', --'.join(unknown)}, which no config of the bundle has; correct it")
         known = self.configs.ids("linear_probe")
         if unknown := sorted(name for name in self.probe if name.split("#")[0] not in known):
             raise OptionError(f"probe: found {', '.join(unknown)}, which linear_probe.yaml does not have; correct it")
         if self.seeds and "seeds" in self.probe:
             raise InputError(f"probe: found seeds {self.probe['seeds']} beside seeds {self.seeds}; leave them out here")
-        if unknown := list(self._unknown_ids(("pretrain", "train"), of_stage_only=True)):
+        unknown = unknown_options(self.settings, self.configs.known_ids(), "a config of the bundle")
+        unknown += self._unknown_ids(("pretrain", "train"), of_stage_only=True)
+        if unknown:
             raise OptionError.of_rows("cross-validation", unknown)
         if wrong := [fraction for fraction in self.fractions if not 0 < fraction <= 1]:
             raise InputError(f"label_fractions: found {wrong[0]:g}; expected more than 0, at most 1")

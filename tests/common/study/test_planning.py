@@ -28,7 +28,11 @@ def test_the_bundles_own_options_and_epochs_are_accepted(bundle):
         ({"train": {"validation_fraction": "a fifth"}}, "validation_fraction: found 'a fifth'; expected a number"),
         ({"pretrain": {"max_epochs": "ten"}}, "max_epochs: found 'ten'; expected a whole number"),
         ({"settings": {"batch_size": [4]}}, r"batch_size: found \[4\]; expected a whole number"),
-        ({"settings": {"bach_size": 4}}, "found --bach_size, which no config of siam3d_imbalance has"),
+        (
+            {"settings": {"bach_size": 4}},
+            "--bach_size: .* a config of siam3d_imbalance has .*; did you mean batch_size?",
+        ),
+        ({"train": {"max_epoch": 4}}, "--train max_epoch: neither .*; did you mean max_epochs?"),
         ({"settings": {"seed": 1}}, r"--seed: found one for all runs; expected none, as seeds \(--seeds\) has"),
         ({"train": {"validation_fraction": 0.7}}, "--train validation_fraction: found 0.7; expected .* from 0 to 0.5"),
         ({"fractions": [2]}, r"--fractions: found \[2\]; expected more than 0, at most 1"),

@@ -124,7 +124,7 @@ def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
     ("options", "message"),
     [
         ({"weights": "/nowhere/model.ts"}, "found no file /nowhere/model.ts"),
-        ({"weights": True, "box_sise": [8, 8, 8]}, "box_sise: no id of siam3d_imbalance's inference.json"),
+        ({"weights": True, "box_sise": [8, 8, 8]}, "inference.json has this option; did you mean box_size?"),
         ({"weights": True, "key": "public.pem"}, "has no signature"),
         ({"weights": True, "require": "siam3d_imbalance==0.1.0"}, "has no signature and no release"),
         ({"weights": True, "checkpoint": "model.ts"}, "checkpoint: follows from the bundle and its weights"),

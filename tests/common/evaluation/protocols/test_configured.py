@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from common.evaluation import LabelFractions
 from tests.common.evaluation.protocols.fake_bundle import write_cohort
 
@@ -16,3 +19,18 @@ def test_images_are_shared_and_figures_are_those_of_the_whole_comparison_unless_
 
     assert evaluation() == ("both", False)
     assert evaluation(**{"cache": "none", "report#figures": True}) == ("none", True)
+
+
+def test_a_misspelt_option_is_refused_before_anything_heavy_is_imported(tmp_path):
+    write_cohort(tmp_path / "data")
+    code = f"""
+import sys
+from common.errors import OptionError
+from common.evaluation import LabelFractions
+try:
+    LabelFractions("siam3d_imbalance", "{tmp_path}/data", "{tmp_path}/out", ["radiomics"], max_epoch=1)
+except OptionError as error:
+    print("max_epochs" in str(error), {{"torch", "monai", "sklearn", "pandas"}} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True set()\n"

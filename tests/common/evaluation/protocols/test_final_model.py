@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_as_one_that_was_not(start, k
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_epoch": 3}, "found max_epoch, which none of pretrain, train, evaluate has"),
+        ({"max_epoch": 3}, "--max_epoch: neither this command nor one of pretrain, train, evaluate has this option"),
         ({"train": {"epochs": 3}}, "train: found epochs, which train.yaml does not have"),
         ({"pretrain": {"epochs": 3}}, "pretrain: found epochs, which pretrain.yaml does not have"),
         ({"method": "nothing+cgc"}, "nothing"),
