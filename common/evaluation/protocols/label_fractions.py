@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...bundle_configs import PRETRAIN
+from ...bundle_configs import PRETRAIN, BundleConfigs, bundle_names
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError, root_cause
 from ...files import write_atomically
@@ -288,7 +288,11 @@ class LabelFractions(Comparison):
         for row in self._without_network():
             if row.measured not in ids:
                 name = row.folder if row.number else row.folder.split("+")[0]
-                problems.append(f"{name}: extract_features.yaml has no {row.measured}; leave {name} out")
+                others = [
+                    other for other in bundle_names() if row.measured in BundleConfigs(other).ids("extract_features")
+                ]
+                where = f", which {' and '.join(others)} have" if others else ""
+                problems.append(f"{name}: extract_features.yaml has no {row.measured}{where}; leave {name} out")
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
         self._check_weights(self.trained)

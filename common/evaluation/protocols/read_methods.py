@@ -191,7 +191,10 @@ def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> I
 
 def _probes(configs: BundleConfigs, start: str, overlays: Sequence[str], modalities: Sequence[str]) -> Iterator[Probe]:
     if start in STARTS:
-        raise InputError(f"{start}+{PROBE}: no encoder to probe; expected an overlay of pretrain.yaml")
+        hint = "; docs/label_fractions.md has the rows of ImageNet's features" if start == "imagenet" else ""
+        raise InputError(
+            f"{start}+{PROBE}: no encoder to probe; expected pretrain or an overlay of pretrain.yaml{hint}"
+        )
     encoder = _encoder(configs, configs.overlay_of_encoder(start), modalities, overlays)
     names = [encoder.start, *([configs.ids(*overlays).get("method", overlays[-1])] if overlays else []), "linear probe"]
     folder = "+".join([encoder.folder, *overlays, PROBE])

@@ -307,7 +307,14 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
     ("options", "message"),
     [
         ({"methods": ["mlc+cgc"]}, "mlc: no such row, and no encoder to start from"),
-        ({"methods": ["scratch+linear_probe"]}, r"scratch\+linear_probe: no encoder to probe"),
+        (
+            {"methods": ["scratch+linear_probe"]},
+            r"scratch\+linear_probe: no encoder to probe; expected pretrain or an overlay",
+        ),
+        (
+            {"methods": ["imagenet+linear_probe"]},
+            r"imagenet\+linear_probe: .*label_fractions.md has the rows of ImageNet",
+        ),
         ({"methods": ["simsiam+cmc+linear_probe"]}, "cmc: the bundle has no such config"),
         ({"methods": ["simsiam+single+linear_probe"]}, "single: sets fusion.*, which extract.* does not have"),
         ({"methods": ["radiomics+single"]}, "single: sets fusion.*, which extract.* does not have"),
@@ -364,3 +371,9 @@ def test_a_bundle_that_measures_no_radiomics_is_reported_so(start, tmp_path):
     )
     with pytest.raises(InputError, match=r"radiomics: extract_features\.yaml has no traditional"):
         start()
+
+
+def test_a_row_that_other_bundles_have_is_refused_with_their_names(tmp_path):
+    write_cohort(tmp_path)
+    with pytest.raises(InputError, match=r"no imagenet_slices, which mlsscl_3d and siam3d_imbalance have; leave"):
+        LabelFractions("radiomics_deep_contrast", tmp_path, tmp_path / "out", ["imagenet_slices"])
