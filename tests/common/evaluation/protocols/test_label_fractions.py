@@ -374,6 +374,6 @@ def test_a_bundle_that_measures_no_radiomics_is_reported_so(start, tmp_path):
 
 
 def test_a_row_that_other_bundles_have_is_refused_with_their_names(tmp_path):
-    write_cohort(tmp_path)
+    write_cohort(tmp_path / "data")
     with pytest.raises(InputError, match=r"no imagenet_slices, which mlsscl_3d and siam3d_imbalance have; leave"):
-        LabelFractions("radiomics_deep_contrast", tmp_path, tmp_path / "out", ["imagenet_slices"])
+        LabelFractions("radiomics_deep_contrast", tmp_path / "data", tmp_path / "out", ["imagenet_slices"])
