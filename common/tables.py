@@ -46,7 +46,8 @@ def read_table(
     """
     if not path.is_file():  # reading a pipe may never end
         found = "no regular file" if path.exists() else "no such file"
-        raise InputError(f"{path}: found {found}, expected a CSV with the columns {', '.join(columns)}")
+        more = f", and for some uses {', '.join(optional)}" if optional else ""
+        raise InputError(f"{path}: found {found}, expected a CSV with the columns {', '.join(columns)}{more}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=delimiter)
@@ -55,7 +56,8 @@ def read_table(
     except (csv.Error, UnicodeDecodeError, AttributeError) as error:
         raise InputError(f"{path}: found no CSV ({one_line(error)}), expected columns {', '.join(columns)}") from error
     if missing := [column for column in columns if column not in header]:
-        hints = "".join(f"; did you mean {near} for {column}?" for column, near in near_names(missing, header, columns))
+        nearest = near_names(missing, header, columns)
+        hints = "".join(f"; is the column {near} the {column}? write both alike" for column, near in nearest)
         raise InputError(f"{path}: found the columns {', '.join(header)}, expected {', '.join(missing)} too{hints}")
     absent = [column for column in optional if column not in header]
     for column, near in near_names(absent, header, [*columns, *optional]):

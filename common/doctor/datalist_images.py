@@ -87,7 +87,7 @@ def _outliers(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Sequ
             remedy = {
                 "largest voxel side": "resample with --spacing, or check the headers",
                 "size in voxels": "check that they show the same part of the body",
-                "range of intensities": "check their units: intensities of CT are Hounsfield units",
+                "range of intensities": "check their units: Hounsfield units in CT; MR has none, and scanners differ",
             }[name]
             findings.warning(
                 "images", f"{len(outside)} stand out by their {name} (3 times the median): {listed}", remedy

@@ -74,7 +74,8 @@ class Findings:
             yield f"  {finding.line}"
         for file in self.files:
             yield f"  written: {file}"
-        yield f"  {self.count('error')} errors, {self.count('warning')} warnings"
+        counts = ((self.count(level), level) for level in ("error", "warning"))
+        yield "  " + ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for count, level in counts)
 
     def as_json(self) -> dict[str, Any]:
         """The findings as plain values."""

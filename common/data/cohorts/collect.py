@@ -130,7 +130,7 @@ def write_cohort(
     expect_choice("incomplete", incomplete, ("report", "drop"))
     if problems and incomplete == "report":
         report = InputError.of_rows(str(source), problems)
-        raise InputError(f"{report}\ncomplete them, or leave them out with incomplete='drop' (--incomplete drop)")
+        raise InputError(f"{report}\ncomplete them, or leave them out with --incomplete drop")
     for problem in problems:
         logger.warning("dropped %s", problem)
     if not rows:

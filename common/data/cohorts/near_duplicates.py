@@ -73,7 +73,7 @@ def _like_tests(
     lines = [f"training[{place}] (subject {rows[place]['subject']}): looks like a row of testing" for place in alike]
     if lines and incomplete == "report":
         report = InputError.of_rows(str(datalist), lines)
-        raise InputError(f"{report}\nleave them out with incomplete='drop' (--incomplete drop)")
+        raise InputError(f"{report}\nleave them out with --incomplete drop")
     for line in lines:
         logger.warning("dropped %s", line)
     return set(alike)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from .collect import expect_choice, missing_files, read_table, write_cohort
+from .collect import expect_choice, read_table, write_cohort
 
 __all__ = ["label_name", "label_names", "table_datalist", "table_row"]
 
@@ -146,12 +146,12 @@ def table_row(
     allowed = lacking if missing == "zeros" and len(lacking) < len(images) else []
     reasons = [f"{column} is empty" for column in ("subject", *images) if not entry[column] and column not in allowed]
     paths = [None if column in lacking else base / entry[column] for column in images]
-    reasons += [f"no {name}" for name in missing_files([path for path in paths if path])]
+    reasons += [f"no {path}" for path in paths if path and not path.exists()]
     files = [None if path is None else str(path) for path in paths]
     row: dict[str, Any] = {"image": files[0] if len(files) == 1 else files}
     if entry.get("mask"):
         row["mask"] = str(base / entry["mask"])
-        reasons += [f"no {name}" for name in missing_files([base / entry["mask"]])]
+        reasons += [f"no {row['mask']}"] if not Path(row["mask"]).exists() else []
     value = entry.get("label", "")
     if labels and (value or unlabelled == "report"):
         if label_name(value) in labels or value in labels:

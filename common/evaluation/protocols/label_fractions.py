@@ -319,7 +319,8 @@ class LabelFractions(Comparison):
             yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; {remedy}"
         known = sorted({row["fold"] for row in self.labelled if row.get("fold") is not None})
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
-            yield f"fold: found {list(self.repetition.folds)}; expected of {known}, those of labelled subjects"
+            found, expected = (", ".join(map(str, folds)) or "none" for folds in (self.repetition.folds, known))
+            yield f"fold: found {found}; expected of {expected}, the folds of labelled subjects"
 
     def _without_network(self) -> list[Probe]:
         return [row for row in self.probes if not row.start]

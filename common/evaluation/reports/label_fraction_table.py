@@ -11,6 +11,7 @@ import pandas as pd
 from ...csv_text import csv_text
 from ...files import write_atomically
 from ..statistics.metrics import METRIC_NAMES
+from .markdown import majority_notes
 from .table_lines import table_lines
 
 __all__ = ["label_fraction_notes", "write_label_fraction_table"]
@@ -41,10 +42,17 @@ def write_label_fraction_table(
         rows = [["*Majority class*", *(_cell(summary["majority_class"][name], 1) for name in names)]]
         for entry in _entries(summary, fraction):
             rows.append([entry["set"], *(_cell(entry["metrics"][name], len(entry["seeds"])) for name in names)])
-        title = f"## {100 * fraction:g} % of the labels: {labelled[fraction]:.4g} training subjects"
+        number = labelled[fraction]
+        mean = "" if number == int(number) else " (mean over folds)"
+        title = f"## {100 * fraction:g} % of the labels: {number:.4g} training subjects{mean}"
         lines += ["", title, "", *table_lines(["Method", *(METRIC_NAMES[name] for name in names)], rows)]
     path = Path(figure).relative_to(folder).as_posix()
-    lines += ["", f"![Label fractions]({path})", "", *(f"- {note}" for note in summary["notes"])]
+    lines += [
+        "",
+        f"![Label fractions]({path})",
+        "",
+        *(f"- {note}" for note in [*summary["notes"], *majority_notes(summary)]),
+    ]
     return write_atomically(folder / "label_fractions.md", "\n".join(lines) + "\n")
 
 

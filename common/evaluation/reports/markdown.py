@@ -9,7 +9,7 @@ from ..statistics.metrics import METRIC_NAMES, headline_metrics
 from .paper_table import paper_tables
 from .table_lines import table_lines
 
-__all__ = ["report_text"]
+__all__ = ["majority_notes", "report_text"]
 
 
 def report_text(summary: Mapping[str, Any], figures: Mapping[str, str]) -> str:
@@ -124,6 +124,18 @@ def _p(value: float | None) -> str:
     return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def majority_notes(summary: Mapping[str, Any]) -> list[str]:
+    """A sentence where the most frequent of two classes changes with the fold, as metrics other than 0 and 1 show."""
+    majority = summary["majority_class"]
+    values = {majority[name]["value"] for name in ("sensitivity", "specificity") if name in majority}
+    if not values or values == {0, 1}:
+        return []
+    return [
+        "*Majority class*: which class is the most frequent among the training subjects changes with the fold, so that "
+        "its sensitivity and specificity are not 1 and 0."
+    ]
+
+
 def _notes(summary: Mapping[str, Any]) -> list[str]:
     majority = summary["majority_class"]["accuracy"]["value"]
     below = [
@@ -133,6 +145,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     ]
     return [
         *summary["notes"],
+        *majority_notes(summary),
         f"Always predicting the most frequent class is right in {majority:.1%} of these subjects. "
         + (
             f"Not more accurate than that: {', '.join(below)}." if below else "All methods are more accurate than that."

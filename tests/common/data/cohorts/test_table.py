@@ -51,7 +51,7 @@ def test_bad_lines_are_reported_all_at_once_by_the_number_in_a_spreadsheet(cohor
         table_datalist(table, cohort.folder / "new.json")
     lines = [line.strip() for line in str(error.value).splitlines()]
     assert lines[0].endswith("3 problems")
-    assert lines[1] == "line 3 (subject s1): no gone.nii.gz"
+    assert lines[1] == f"line 3 (subject s1): no {cohort.folder / 'gone.nii.gz'}"
     assert lines[2] == "line 4 (subject none): subject is empty"
     assert lines[3].startswith("line 5 (subject s3): label is empty, expected one of 0, 1; --unlabelled keep")
 
@@ -183,6 +183,10 @@ def test_equal_lines_are_left_out_with_a_warning_and_one_image_has_one_subject_a
 def test_a_column_that_is_nearly_called_as_one_with_a_meaning_is_reported(cohort, caplog, column, meant):
     rows = [f"s{i},s{i}_t1.nii.gz,s{i}_seg.nii.gz" for i in range(4)]
     table_datalist(write(cohort, f"subject,image,{column}", rows), cohort.folder / "new.json", num_folds=2)
+    with pytest.raises(InputError, match=r"the columns subject, image, and for some uses mask, label, fold, slice$"):
+        table_datalist(cohort.folder / "absent.csv", cohort.folder / "new.json")
     assert f"found a column {column} and none {meant}; rename it if it is the {meant}" in caplog.text
-    with pytest.raises(InputError, match=r"expected subject too; did you mean Subjects for subject\?$"):
+    with pytest.raises(
+        InputError, match=r"expected subject too; is the column Subjects the subject\? write both alike$"
+    ):
         table_datalist(write(cohort, "Subjects,image", ["s0,s0_t1.nii.gz"]), cohort.folder / "new.json")

@@ -330,7 +330,7 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"seeds": []}, "seeds: found none"),
         ({"seed": 1}, r"seed: found one for all runs; expected none, as seeds \(--seeds\) has those of the trainings"),
         ({"train": {"label_fraction": 0.5}}, "train: label_fraction: found one for all runs"),
-        ({"fold": [0, 7]}, r"fold: found \[0, 7\]; expected of \[0, 1\]"),
+        ({"fold": [0, 7]}, "fold: found 0, 7; expected of 0, 1, the folds of labelled subjects"),
         ({"fusio": 3}, "--fusio: .* one of pretrain, .*; did you mean fusion?"),
         ({"train": {"fusio": 3}}, "train: found fusio, which train.yaml does not have; did you mean fusion?"),
         ({"methods": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),

@@ -45,6 +45,14 @@ def test_the_first_table_is_the_papers_table_2_with_the_majority_beside(tmp_path
     assert "60 subjects (20 low, 40 high)" in text and "is right in 66.7% of these subjects" in text
 
 
+def test_a_majority_that_changes_with_the_fold_has_a_note(tmp_path):
+    table = predictions("a", 1)
+    for fold, expected in ((table["fold"], False), (table["label"], True)):
+        write_report(table.assign(fold=fold), tmp_path, resamples=20, figures=False)
+        text = (tmp_path / "report.md").read_text()
+        assert ("most frequent among the training subjects changes with the fold" in text) is expected
+
+
 def test_methods_are_compared_with_the_first_and_the_best_each_pair_once(tmp_path):
     table = pd.concat([predictions("a", 0.5), predictions("b", 5, 1), predictions("c", 0.1, 2)])
     summary = write_report(table, tmp_path, resamples=200, figures=False)
