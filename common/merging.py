@@ -142,24 +142,30 @@ def _remedy(file: str, content: Mapping[str, Any], before: Sequence[str]) -> str
     path = Path(file)
     roots = {name.removeprefix("+").replace("::", "#").split("#")[0] for name in content if set("+#:") & set(name)}
     stems = [BASES[path.stem]] if path.stem in BASES else []
-    stems += [each.stem for each in _configs(path.parent) if not stems and _has(each, path, roots)]
+    stems += [each.stem for each in _configs(path.parent) if not stems and _takes(each, path, content)]
     bases = [str(path.with_name(f"{stem}{path.suffix}")) for stem in stems]
     if not bases:
         return f"give the config that has {', '.join(sorted(roots))} before it"
-    words = ",".join(f"'{each}'" for each in [bases[0], *(each for each in before if each != bases[0]), file])
+    overlays = [each for each in before if "initialize" not in read_config(each)]  # another stage is no overlay
+    words = ",".join(f"'{each}'" for each in [bases[0], *overlays, file])
     others = f" (or over {', '.join(Path(each).name for each in bases[1:])})" if bases[1:] else ""
     return f'it is an overlay: set --config_file "[{words}]"{others}'
 
 
-def _has(path: Path, overlay: Path, roots: set[str]) -> bool:
-    """Whether a file is a stage of its own that has these ids of an overlay."""
+def _takes(path: Path, overlay: Path, content: Mapping[str, Any]) -> bool:
+    """Whether a file is a stage of its own over which an overlay can lie."""
+    from monai.bundle import ConfigParser  # see check_merging
+
     if path == overlay or path.suffix != overlay.suffix:
         return False
     try:
-        content = read_config(path)
+        stage = read_config(path)
     except InputError:
         return False
-    return "initialize" in content and roots <= content.keys()
+    parser = ConfigParser(config=stage)
+    return "initialize" in stage and not any(
+        _overlay_problem(parser, name, value, alone=True) for name, value in content.items()
+    )
 
 
 def _runs(parser: ConfigParser, name: str) -> bool:

@@ -82,6 +82,16 @@ def test_what_an_overlay_adds_to_may_be_absent_as_monai_copies_it(tmp_path):
         check_merging([TRAIN, str(tmp_path / "mine.yaml")], ["training"], {})
 
 
+def test_the_remedy_for_an_overlay_of_another_stage_is_its_own_stage_instead():
+    configs = SIAM.parents[1] / "radiomics_deep_contrast" / "configs"
+    with pytest.raises(OptionError) as caught:
+        check_merging(
+            [str(configs / name) for name in ("train.yaml", "image_only.yaml", "simclr.yaml")], ["training"], {}
+        )
+    files = "','".join(str(configs / name) for name in ("pretrain.yaml", "image_only.yaml", "simclr.yaml"))
+    assert str(caught.value).endswith(f"it is an overlay: set --config_file \"['{files}']\"")
+
+
 def test_the_remedy_for_an_overlay_given_alone_is_a_command_that_merges():
     with pytest.raises(OptionError) as caught:
         check_merging([str(SIAM / "evaluate.yaml")], ["evaluating"], {})
