@@ -112,8 +112,9 @@ def _missing(error: MissingArgumentError, words: Sequence[str]) -> str:
     for typed in (word[2:].partition("=")[0] for word in words if word.startswith("--")):
         if typed not in known and did_you_mean(typed, [name], ""):
             return f"found --{typed} and no --{name}; did you mean --{name}?"
-    required = " ".join(each.upper() for each, parameter in known.items() if parameter.default is _EMPTY)
-    return f"found no {name.upper()} (--{name}), expected {required}; --help describes them"
+    required = [each.upper() for each, parameter in known.items() if parameter.default is _EMPTY]
+    expected = " ".join([*(error.command_chain or ()), *required])
+    return f"found no {name.upper()} (--{name}), expected {expected}; --help describes them"
 
 
 def _own_parameters(command: Command) -> dict[str, inspect.Parameter]:

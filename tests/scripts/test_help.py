@@ -36,7 +36,10 @@ def test_help_is_readable_and_imports_nothing_heavy(words, tmp_path):
     ("words", "line"),
     [
         ("make_datalist.py brats in out.json --num_fold 3", r"Unknown option: --num_fold\. Did you mean --num_folds\?"),
-        ("make_datalist.py brats in", 'Command "brats" parameter --output requires an argument.'),
+        (
+            "make_datalist.py brats in",
+            r"found no OUTPUT \(--output\), expected brats ROOT OUTPUT; --help describes them",
+        ),
         ("make_datalist.py brats in out.json 5", "found '5', expected no further argument; --help lists the options"),
         ("make_datalist.py brats in out.json --seed one", "Invalid value for --seed: 'one', expected an integer"),
         ("make_datalist.py brat in out.json", "found brat, expected one of adni, bids, .*; --help describes them"),
@@ -45,7 +48,7 @@ def test_help_is_readable_and_imports_nothing_heavy(words, tmp_path):
             "make_phantom.py brain out --shape 64",
             "Invalid value for --shape: .*, expected 3 values separated by commas",
         ),
-        ("verify.py --scan", "Parameter --archive requires an argument."),
+        ("verify.py --scan", r"found no ARCHIVE \(--archive\), expected ARCHIVE; --help describes them"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2_before_anything_is_written(words, line, tmp_path):
