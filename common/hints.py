@@ -12,20 +12,21 @@ __all__ = ["did_you_mean", "own_options", "unknown_options"]
 _own_options: ContextVar[tuple[str, ...]] = ContextVar("own_options", default=())
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+def did_you_mean(name: str, known: Iterable[str], otherwise: str, prefix: str = "") -> str:
     """The end of a message that refuses a name: the nearest one that exists.
 
     Args:
         name: name that does not exist.
         known: names that exist.
         otherwise: the end where none of them is near.
+        prefix: what is shown before the nearest one.
 
     Example:
         >>> did_you_mean("max_epoch", ["batch_size", "max_epochs"], "see --help")
         'did you mean max_epochs?'
     """
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else otherwise
+    return f"did you mean {prefix}{near[0]}?" if near else otherwise
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def unknown_options(names: Iterable[str], ids: Collection[str], owner: str, pref
     own = _own_options.get() if prefix == "--" else ()
     return [
         f"{prefix}{name}: neither this command nor {owner} has this option; "
-        f"{did_you_mean(name, [*own, *ids], '--help lists the options')}"
+        f"{did_you_mean(name.partition('#')[0], [*own, *ids], '--help lists the options')}"
         for name in names
         if name.split("#")[0] not in ids
     ]

@@ -86,7 +86,7 @@ def device_problem(value: Any) -> str | None:
         value: value of the id ``device``; only text and numbers are checked.
     """
     expected = "cpu, or cuda:0 and so on"
-    if not isinstance(value, str) or value.startswith(("$", "@", "%")):
+    if not isinstance(value, str) or value == "cpu" or value.startswith(("$", "@", "%")):
         return None
     import torch  # here, as scripts that import this package need not wait for torch
 

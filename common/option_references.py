@@ -101,9 +101,7 @@ def _surplus(name: str, value: Any, known: Sequence[Any], config: Mapping[str, A
         texts = texts if texts is not None else list(_texts(config))
         if any(re.search(rf"[@%]{name}(?:#|::){re.escape(str(key))}\b", text) for text in texts):
             continue
-        hint = did_you_mean(
-            f"{name}#{key}", (f"{name}#{each}" for each in keys), f"it has {', '.join(sorted(map(str, keys)))}"
-        )
+        hint = did_you_mean(key, keys, f"it has {', '.join(sorted(map(str, keys)))}", f"{name}#")
         yield f"{name}#{key}: no config has this option; {hint}"
 
 

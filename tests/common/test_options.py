@@ -292,6 +292,7 @@ def test_a_handler_that_another_program_takes_out_moves_the_others_and_changes_n
         ("loss#_target_", "nosuch.Loss", r"found 'nosuch.Loss', but there is no such class or function; correct it"),
         ("loss#_target_", "torch.nn.MESLoss", r"found 'torch.nn.MESLoss', but there is no such class or function;"),
         ("train#foo", 3, r"no config has this option; it has handlers, sampler"),
+        ("train#callbacks", 3, r"no config has this option; it has handlers, sampler"),
         ("train#sampelr", 3, r"no config has this option; did you mean train#sampler\?"),
     ],
 )

@@ -290,6 +290,7 @@ def _own_rules(metadata: Mapping[str, Any]) -> dict[str, DicomRule]:
     rules = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules")
     names = metadata["network_data_format"]["inputs"]["image"]["channel_def"]
     wanted = [names[key] for key in sorted(names, key=int)]
-    if not set(wanted) <= set(rules):
+    alike = {name.casefold(): rule for name, rule in rules.items()}
+    if not all(name.casefold() in alike for name in wanted):
         return rules
-    return {name: rules[name] for name in [*wanted, "mask"] if name in rules}
+    return {name: alike[name.casefold()] for name in [*wanted, "mask"] if name.casefold() in alike}

@@ -27,6 +27,7 @@ class InputFormat:
 
     Attributes:
         modalities: names of the files that form one image, in the order of its channels.
+        channels: names of the network's channels where they are others than those of the DICOM rules.
         spatial_dims: number of spatial dimensions of the network's input, 2 or 3; with 2, slices of volumes are taken.
         num_slices: number of slices of a volume's region, which become channels of one image; with 1, the slice with
             the largest mask area is taken.
@@ -47,6 +48,7 @@ class InputFormat:
     apply_mask: bool = False
     organ_label: Labels = None
     pictures: bool = False
+    channels: tuple[str, ...] = ()
 
     def check_modalities(self, datalist: Path) -> None:
         """Refuse a datalist that names other modalities than these, or these in another order; case does not matter.
@@ -59,11 +61,12 @@ class InputFormat:
         """
         names = indexed_names(datalist, read_datalist(datalist), "modality")
         found = [str(names[str(index)]) for index in range(len(names))]
-        given, expected = ([name.casefold() for name in each] for each in (found, self.modalities))
-        if found and given != expected and [ANY_MODALITY] not in (given, expected):
+        given, *known = ([name.casefold() for name in each] for each in (found, self.channels, self.modalities))
+        if found and given not in known and [ANY_MODALITY] not in (given, *known):
+            expected = self.channels or self.modalities
             order = " in this order," if len(expected) > 1 else ""
             raise InputError(
-                f"{datalist}: modality: found {', '.join(found)}; expected {', '.join(self.modalities)},{order} as the "
+                f"{datalist}: modality: found {', '.join(found)}; expected {', '.join(expected)},{order} as the "
                 "archive takes; take an archive of these modalities, or correct the names where they are wrong"
             )
 
@@ -88,7 +91,8 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
             "inference.json: found no in_channels, expected the config of a bundle; package it with "
             f"{command_of('package')} --target inference"
         )
-    shape = parser["_meta_"]["network_data_format"]["inputs"]["image"]["spatial_shape"]
+    form = parser["_meta_"]["network_data_format"]["inputs"]["image"]
+    shape, names = form["spatial_shape"], form["channel_def"]
     spatial_dims, num_slices = len(shape), 1
     in_channels = parser.get_parsed_content("in_channels")
     if len(modalities) == 1 and spatial_dims == 2:
@@ -101,6 +105,7 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
     uses, needs = _uses_of_mask(preprocessing.transforms)
     return InputFormat(
         modalities=tuple(modalities),
+        channels=tuple(names[key] for key in sorted(names, key=int)),
         spatial_dims=spatial_dims,
         num_slices=num_slices,
         mask="required" if needs else "optional" if uses or spatial_dims == 2 else "ignored",

@@ -60,7 +60,7 @@ def _without_volumes(row: dict[str, Any]) -> dict[str, Any]:
     count = row["image"].shape[3] if row["image"].ndim == 4 else 1
     if count > 1 and row.get("slice") is None:
         raise InputError(
-            f"image: found a volume of {count} slices, expected a picture, as in training; give the picture alone, or "
+            f"image: found a volume of {count} slices, expected a picture; give the picture alone, or "
             "name its 'slice' in a datalist's row"
         )
     return row

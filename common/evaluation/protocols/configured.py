@@ -95,7 +95,9 @@ class ConfiguredStages:
         self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
         self.one_encoder = transductive or self.elsewhere is not None  # for all folds
         device = self.settings.get("device")
-        if not self.workers.scheduler and (expected := device_problem(device)):  # a cluster has devices of its own
+        # A cluster has devices of its own, and what is finished may be reported where its GPU is not.
+        elsewhere = self.workers.scheduler or str(device).startswith("cuda")
+        if not elsewhere and (expected := device_problem(device)):
             raise InputError(f"device: found {device!r}; expected {expected}; correct it")
         self._check_elsewhere(held_out)
 

@@ -291,7 +291,7 @@ class LabelFractions(Comparison):
                 others = [
                     other for other in bundle_names() if row.measured in BundleConfigs(other).ids("extract_features")
                 ]
-                where = f", which {' and '.join(others)} have" if others else ""
+                where = f", which only {', '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
                 problems.append(f"{name}: extract_features.yaml has no {row.measured}{where}; leave {name} out")
         if problems:
             raise (OptionError if unknown else InputError).of_rows("label fractions", problems)
@@ -320,7 +320,7 @@ class LabelFractions(Comparison):
         known = sorted({row["fold"] for row in self.labelled if row.get("fold") is not None})
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
             found, expected = (", ".join(map(str, folds)) or "none" for folds in (self.repetition.folds, known))
-            yield f"fold: found {found}; expected of {expected}, the folds of labelled subjects"
+            yield f"fold: found {found}; expected some of {expected}, the folds of labelled subjects"
 
     def _without_network(self) -> list[Probe]:
         return [row for row in self.probes if not row.start]

@@ -30,8 +30,12 @@ def check_number(row: str, table: str, number: str, modalities: Sequence[str]) -
     if not number:
         raise InputError(f"{row}: found no number after the dot; expected one, such as outline.LogVolume")
     if table == "composition":
-        known = [] if re.fullmatch(r"Label[1-9]\d*", number) else ["Label1", "Label2", "..."]
-    elif table == "outline":
+        if not re.fullmatch(r"Label[1-9]\d*", number):
+            raise InputError(
+                f"{row}: composition has no number {number!r}; expected Label1 for the mask's 1, and so on"
+            )
+        return
+    if table == "outline":
         known = list(OUTLINE_NUMBERS)
     else:
         known = [f"{later} minus {earlier}" for earlier, later in itertools.combinations(modalities, 2)]

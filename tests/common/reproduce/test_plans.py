@@ -99,7 +99,7 @@ def test_the_map_of_the_papers_lists_every_exhibit_with_its_command(project):
         (
             {"table": "2", "max_epoch": 3},
             OptionError,
-            "--max_epoch: .* a config of the bundle has this option; did you mean max_epochs?",
+            r"--max_epoch: .* a config of the bundle has this option; did you mean max_epochs\?",
         ),
     ],
 )

@@ -30,9 +30,9 @@ def test_the_bundles_own_options_and_epochs_are_accepted(bundle):
         ({"settings": {"batch_size": [4]}}, r"batch_size: found \[4\]; expected a whole number"),
         (
             {"settings": {"bach_size": 4}},
-            "--bach_size: .* a config of siam3d_imbalance has .*; did you mean batch_size?",
+            r"--bach_size: .* a config of siam3d_imbalance has .*; did you mean batch_size\?",
         ),
-        ({"train": {"max_epoch": 4}}, "--train max_epoch: neither .*; did you mean max_epochs?"),
+        ({"train": {"max_epoch": 4}}, r"--train max_epoch: neither .*; did you mean max_epochs\?"),
         ({"settings": {"seed": 1}}, r"--seed: found one for all runs; expected none, as seeds \(--seeds\) has"),
         ({"train": {"validation_fraction": 0.7}}, "--train validation_fraction: found 0.7; expected .* from 0 to 0.5"),
         ({"fractions": [2]}, r"--fractions: found \[2\]; expected more than 0, at most 1"),

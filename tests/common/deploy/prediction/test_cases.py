@@ -232,6 +232,26 @@ def test_a_datalist_of_other_modalities_is_refused(archive, datalist, problem, t
         InputFormat(archive).check_modalities(tmp_path / "datalist.json")
 
 
+def test_a_datalist_may_name_the_channels_of_the_training_where_dicom_rules_have_other_names(tmp_path):
+    channels = ("flair", "t1pre", "t1post")
+    content = {"modality": dict(enumerate(channels)), "testing": [{"image": ["a.nii.gz"] * 3}]}
+    (tmp_path / "datalist.json").write_text(json.dumps(content))
+    InputFormat(("T1", "T2", "OUT"), channels=channels).check_modalities(tmp_path / "datalist.json")
+    with pytest.raises(InputError, match="found flair, t1pre, t1post; expected in, t2, out, in this order"):
+        InputFormat(("T1", "T2", "OUT"), channels=("in", "t2", "out")).check_modalities(tmp_path / "datalist.json")
+
+
+@pytest.mark.parametrize("channel", ["image", "t1", "Shape"])
+def test_the_rules_of_an_archive_are_those_of_its_channels_in_any_case(channel, tmp_path):
+    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2)
+    root = bundle_as_published(tmp_path / "bundle", BUNDLE["mlsscl_3d"])
+    metadata = json.loads((root / "configs/metadata.json").read_text())
+    metadata["network_data_format"]["inputs"]["image"]["channel_def"] = {"0": channel}
+    (root / "configs/metadata.json").write_text(json.dumps(metadata))
+    with open_classifier(root, weights=weights, device="cpu") as served:
+        assert [*served.rules] == [channel] and served.input.channels == (channel,)
+
+
 def test_samples_of_another_bundle_are_refused_and_its_own_are_found(tmp_path):
     other = BUNDLE["siam3d_imbalance"] / "samples/datalist.json"
     for name, shape in (("mlsscl_3d", (1, 8, 8, 8)), ("radiomics_deep_contrast", (1, 8, 8))):

@@ -21,6 +21,12 @@ def test_images_are_shared_and_figures_are_those_of_the_whole_comparison_unless_
     assert evaluation(**{"cache": "none", "report#figures": True}) == ("none", True)
 
 
+def test_a_finished_comparison_is_reported_where_its_gpu_is_not(tmp_path):
+    write_cohort(tmp_path / "data")
+    run = LabelFractions("siam3d_imbalance", tmp_path / "data", tmp_path / "out", ["scratch"], device="cuda:99")
+    assert run.settings["device"] == "cuda:99"
+
+
 def test_a_misspelt_option_is_refused_before_anything_heavy_is_imported(tmp_path):
     write_cohort(tmp_path / "data")
     code = f"""
@@ -28,7 +34,7 @@ import sys
 from common.errors import OptionError
 from common.evaluation import LabelFractions
 try:
-    LabelFractions("siam3d_imbalance", "{tmp_path}/data", "{tmp_path}/out", ["radiomics"], max_epoch=1)
+    LabelFractions("siam3d_imbalance", "{tmp_path}/data", "{tmp_path}/out", ["radiomics"], max_epoch=1, device="cpu")
 except OptionError as error:
     print("max_epochs" in str(error), {{"torch", "monai", "sklearn", "pandas"}} & sys.modules.keys())
 """

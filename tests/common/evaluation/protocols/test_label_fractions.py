@@ -321,8 +321,8 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": ["mean:radiomics:radiomics"]}, "mean:radiomics:radiomics: found fewer than two different rows"),
         ({"methods": ["mean:mean:radiomics"]}, "mean:mean:radiomics: found a mean as a row"),
         ({"methods": ["mean::radiomics"]}, "mean::radiomics: found nothing as a row"),
-        ({"methods": ["mean:radiomics:outlin"]}, "outlin: .* expected radiomics, outline, .*; did you mean outline?"),
-        ({"methods": ["outline.LogVolum"]}, "outline.LogVolum: .* 'LogVolum'; did you mean LogVolume?"),
+        ({"methods": ["mean:radiomics:outlin"]}, r"outlin: .* expected radiomics, outline, .*; did you mean outline\?"),
+        ({"methods": ["outline.LogVolum"]}, r"outline.LogVolum: .* 'LogVolum'; did you mean LogVolume\?"),
         ({"methods": ["radiomics"], "device": "gpu"}, "device: found 'gpu'; expected cpu, or cuda:0 and so on"),
         ({"methods": ["imagenet+cgc"]}, "imagenet without a file of weights; set pretrained_weights"),
         ({"methods": []}, "methods: found none"),
@@ -330,9 +330,9 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"seeds": []}, "seeds: found none"),
         ({"seed": 1}, r"seed: found one for all runs; expected none, as seeds \(--seeds\) has those of the trainings"),
         ({"train": {"label_fraction": 0.5}}, "train: label_fraction: found one for all runs"),
-        ({"fold": [0, 7]}, "fold: found 0, 7; expected of 0, 1, the folds of labelled subjects"),
-        ({"fusio": 3}, "--fusio: .* one of pretrain, .*; did you mean fusion?"),
-        ({"train": {"fusio": 3}}, "train: found fusio, which train.yaml does not have; did you mean fusion?"),
+        ({"fold": [0, 7]}, "fold: found 0, 7; expected some of 0, 1, the folds of labelled subjects"),
+        ({"fusio": 3}, r"--fusio: .* one of pretrain, .*; did you mean fusion\?"),
+        ({"train": {"fusio": 3}}, r"train: found fusio, which train.yaml does not have; did you mean fusion\?"),
         ({"methods": ["mcl+cgc", "simsiam_mda+cgc"]}, r"MCL \+ CGC: found as several rows"),
     ],
 )
@@ -375,5 +375,5 @@ def test_a_bundle_that_measures_no_radiomics_is_reported_so(start, tmp_path):
 
 def test_a_row_that_other_bundles_have_is_refused_with_their_names(tmp_path):
     write_cohort(tmp_path / "data")
-    with pytest.raises(InputError, match=r"no imagenet_slices, which mlsscl_3d and siam3d_imbalance have; leave"):
+    with pytest.raises(InputError, match=r"no imagenet_slices, which only mlsscl_3d, siam3d_imbalance have; leave"):
         LabelFractions("radiomics_deep_contrast", tmp_path / "data", tmp_path / "out", ["imagenet_slices"])

@@ -21,7 +21,7 @@ def test_a_mean_of_a_start_with_a_row_for_each_modality_is_the_mean_of_these_row
     [
         ("outline.", "outline.: found no number after the dot; expected one, such as outline.LogVolume"),
         ("outline.Volume", "outline has no number 'Volume'; did you mean LogVolume?"),
-        ("composition.Enhancing", "composition has no number 'Enhancing'; expected one of Label1; Label2; ..."),
+        ("composition.Enhancing", "composition has no number 'Enhancing'; expected Label1 for the mask's 1, and so on"),
         ("modality_differences.t1 minus t1ce", "no number 't1 minus t1ce'; did you mean t1ce minus t1?"),
         ("radiomic", "radiomics, outline, composition, modality_differences, imagenet_slices, scratch, imagenet or"),
         ("simclrr+linear_probe", "simclrr: no such row, and no encoder to start from"),
