@@ -58,10 +58,10 @@ def transmit(study: SentStudy, port: int) -> bool:
 
 
 def storescu() -> str | None:
-    """Path of DCMTK's sender; pynetdicom's of that name, first where this environment is active, has other options."""
-    own = Path(sys.executable).parent
-    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) != own]
-    return shutil.which("storescu", path=os.pathsep.join(folders))
+    """Path of DCMTK's sender; pynetdicom's of that name, a script in whatever environment is active, is another one."""
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    found = (shutil.which("storescu", path=folder) for folder in folders if folder)
+    return next((path for path in found if path and not Path(path).read_bytes().startswith(b"#!")), None)
 
 
 def run_load(
