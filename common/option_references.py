@@ -101,7 +101,7 @@ def _surplus(name: str, value: Any, known: Sequence[Any], config: Mapping[str, A
         texts = texts if texts is not None else list(_texts(config))
         if any(re.search(rf"[@%]{name}(?:#|::){re.escape(str(key))}\b", text) for text in texts):
             continue
-        hint = did_you_mean(key, keys, f"it has {', '.join(sorted(map(str, keys)))}", f"{name}#")
+        hint = did_you_mean(str(key), map(str, keys), f"it has {', '.join(sorted(map(str, keys)))}", f"{name}#")
         yield f"{name}#{key}: no config has this option; {hint}"
 
 

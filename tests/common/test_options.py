@@ -308,6 +308,9 @@ def test_what_nothing_resolves_is_refused_before_the_run(folder, name, given, me
     parser = ConfigParser(copy.deepcopy(base))  # of a section new ids are known where something refers to them
     parser.update({"train#mine": [1, 2], "use": "@train#mine", "batch_size": "$@train#mine#1"})
     assert converted_options(parser.get(), folder) == {}
+    parser["train"] |= {7: 3}  # a key of YAML may be a number
+    with pytest.raises(InputError, match=r"^train#7: no config has this option; it has handlers, sampler$"):
+        converted_options(parser.get(), folder)
 
 
 def test_a_part_of_what_is_not_there_or_has_no_parts_is_refused():

@@ -27,7 +27,7 @@ class InputFormat:
 
     Attributes:
         modalities: names of the files that form one image, in the order of its channels.
-        channels: names of the network's channels where they are others than those of the DICOM rules.
+        channels: names of the network's channels in training; a datalist may have these or the names of the rules.
         spatial_dims: number of spatial dimensions of the network's input, 2 or 3; with 2, slices of volumes are taken.
         num_slices: number of slices of a volume's region, which become channels of one image; with 1, the slice with
             the largest mask area is taken.

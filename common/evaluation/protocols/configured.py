@@ -64,7 +64,7 @@ class ConfiguredStages:
             comparison may be continued with others.
 
     Raises:
-        InputError: there is no datalist, this machine lacks the device, or a subject is in both datalists.
+        InputError: there is no datalist, torch does not know the device, or a subject is in both datalists.
     """
 
     def __init__(
