@@ -41,15 +41,24 @@ def test_each_method_runs_with_and_without_mda(pretrain, method, mda):
 def test_the_target_of_byol_follows_the_encoder_slowly(pretrain):
     workflow, _ = pretrain("byol_mda.yaml", output="output", max_epochs=1, train__handlers__7__schedule="constant")
     network = workflow.network_def
-    # one step more by hand: target = 0.996 target + 0.004 online
+    # one step more by hand, at the base fitted to four steps: target = 0.9 target + 0.1 online
     handler = next(h for h in workflow.train_handlers if isinstance(h, MomentumUpdate))
-    expected = [0.996 * target + 0.004 * online for online, target in zip(*parameters(network), strict=True)]
+    expected = [0.9 * target + 0.1 * online for online, target in zip(*parameters(network), strict=True)]
     handler(workflow.trainer)
     for target, value in zip(network.target.parameters(), expected, strict=True):
         assert not target.requires_grad
         torch.testing.assert_close(target, value)
     assert any(not torch.equal(online, target) for online, target in zip(*parameters(network), strict=True))
     assert all(torch.equal(buffer, network.encoder.get_buffer(name)) for name, buffer in network.target.named_buffers())
+
+
+def test_byol_takes_the_momentum_of_its_paper_when_asked(open_bundle, configs, tiny, tmp_path):
+    for overlay in ("byol.yaml", "byol_mda.yaml"):
+        files = [configs / "pretrain.yaml", configs / overlay]
+        workflow = open_bundle(*files, momentum=0.996, batch_size=4, output_dir=tmp_path, **tiny)
+        workflow.initialize()
+        (handler,) = [h for h in workflow.train_handlers if isinstance(h, MomentumUpdate)]
+        assert handler.momentum_at(0, 1000) == pytest.approx(0.996)
 
 
 def parameters(network) -> tuple[list, list]:

@@ -45,6 +45,8 @@ def test_each_method_trains_its_networks_and_fills_its_queues(pretrain, overlay)
     assert ("queue" in checkpoint) == bool(views)
     kinds = [type(handler) for handler in workflow.train_handlers]
     assert (MomentumUpdate in kinds, KeyQueueHandler in kinds) == (has_target, bool(views))
+    fitted = [h.momentum for h in workflow.train_handlers if isinstance(h, MomentumUpdate)]
+    assert fitted == [None] * has_target  # to the number of steps
     if views:
         queue = checkpoint["queue"]
         size = len(
