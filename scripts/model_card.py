@@ -1,8 +1,7 @@
-"""Update the model card in a bundle's docs/reference.md from its metadata."""
+"""Update the model card in a bundle's docs/reference.md from its metadata, and from what ships with its weights."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from common import InputError, bundle_root
@@ -10,12 +9,13 @@ from common.command_line import run_commands
 
 
 def model_card(bundle: str) -> Path:
-    """Write the section "Model card" of docs/reference.md from configs/metadata.json.
+    """Write the section "Model card" of docs/reference.md from configs/metadata.json, and from calibration.json and
+    metrics.json in models/ where weights ship.
 
     Args:
         bundle: name of the bundle, e.g. liver_cgc.
     """
-    from common.deploy.packaging.model_card import with_card_section
+    from common.deploy.packaging.model_card import described, with_card_section
     from common.files import write_atomically
 
     folder = Path(bundle_root(bundle))
@@ -23,9 +23,8 @@ def model_card(bundle: str) -> Path:
         raise InputError(
             f"{bundle}: no such bundle; expected a folder in bundles/ with configs/metadata.json; correct it"
         )
-    metadata = json.loads((folder / "configs/metadata.json").read_text(encoding="utf-8"))
     page = folder / "docs/reference.md"
-    text = with_card_section(page.read_text(encoding="utf-8"), metadata, name=str(page))
+    text = with_card_section(page.read_text(encoding="utf-8"), *described(folder), name=str(page))
     return write_atomically(page, text)
 
 

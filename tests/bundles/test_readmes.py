@@ -65,6 +65,16 @@ def test_the_readme_says_what_it_is_not_for_and_is_read_in_minutes(bundle):
     assert len(text.split()) <= 1500
 
 
+def test_the_method_of_3dsiam_is_described_with_the_defaults_beside_the_paper_s_values():
+    bundle = next(bundle for bundle in BUNDLES if bundle.name == "siam3d_imbalance")
+    text = " ".join((bundle / "docs/README.md").read_text().split())
+    default = read_config(bundle / "configs/pretrain.yaml")
+    paper = default | read_config(bundle / "configs/paper.yaml")
+    for words, config in (("The paper has", paper), ("the defaults are", default)):
+        candidates = config["num_clusters"] * config["candidates_per_cluster"]
+        assert f"{words} N = {candidates} and m = {config['batch_size']}" in text
+
+
 @EACH_BUNDLE
 def test_the_folder_opens_on_a_readme_that_leads_to_its_pages(bundle):
     text = (bundle / "README.md").read_text()

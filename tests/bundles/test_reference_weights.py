@@ -18,6 +18,7 @@ from common.bundle_configs import BundleConfigs
 from common.deploy import package
 from common.deploy.package import package_bundle
 from common.deploy.prediction.cases import FileCase
+from common.files import file_digest
 from common.images.image_files import datalist_rows
 from common.training_record import read_training_record
 from scripts.predict import predict
@@ -173,6 +174,14 @@ def test_the_metadata_hold_the_scores_of_the_cross_validation(bundle):
     assert [entry["name"] for entry in metrics["classes"]] == record["classes"]
 
 
+@EACH_BUNDLE
+def test_the_metadata_say_whether_the_encoder_has_seen_the_images_held_out(bundle):
+    notes = json.loads((bundle / "models/metrics.json").read_text())["notes"]
+    seen = any("held-out ones too" in note for note in notes)
+    limits = read_config(bundle / "configs/metadata.json")["reference_limitations"]
+    assert seen == any("transductive" in limit for limit in limits)
+
+
 @pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: f"{path.parents[1].name}-{path.stem}")
 def test_no_sample_case_is_of_the_training(weights):
     bundle = weights.parents[1]
@@ -183,6 +192,13 @@ def test_no_sample_case_is_of_the_training(weights):
     assert len(samples) == 3 and seen and not set(samples) & set(seen)
     if bundle.name == "siam3d_imbalance":  # subjects are nodules there: other nodules of a patient count as seen, too
         assert not {name[:14] for name in samples} & {name[:14] for name in seen}
+
+
+@EACH_BUNDLE
+def test_the_hashes_that_ship_are_those_of_all_files_of_the_weights(bundle):
+    lines = (bundle / "models/SHA256SUMS").read_text().splitlines()
+    files = [path for path in sorted(bundle.glob("models/[!.]*")) if path.name != "SHA256SUMS"]
+    assert lines == [f"{file_digest(path, 'sha256')}  {path.name}" for path in files]  # as sha256sum reads them
 
 
 @EACH_BUNDLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...errors import InputError
+from ...evaluation.reports.lesion_report import metric_title
 from ...evaluation.statistics.metrics import METRIC_NAMES
 from ..prediction.prediction import NO_CALL
 
-__all__ = ["card_section", "render_model_card", "render_template", "with_card_section"]
+__all__ = ["card_section", "described", "render_model_card", "render_template", "with_card_section"]
 
-BEGIN = "<!-- rendered from configs/metadata.json by scripts/model_card.py -->"
+BEGIN = "<!-- rendered from configs/metadata.json and models/*.json by scripts/model_card.py -->"
 _COUNTS = ("held_out_subjects",)
 END = "<!-- end of the model card -->"
 TEMPLATE = "model_card.md.j2"  # beside this file
@@ -66,11 +68,14 @@ def render_template(
     environment = Environment(  # for Markdown, not HTML
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    segmenter = metadata.get("segmentation")
     own = {key: metadata.get(f"reference_{key}", []) for key in ("limitations", "failure_modes")}
     text = environment.get_template(template).render(
         metadata={"segmentation": None, **metadata, **{key: [*own[key], *metadata[key]] for key in own}},
         abstains=NO_CALL in metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values(),
-        scores=_scores(metrics or metadata["eval_metrics"]),
+        scores=_scores(metrics or metadata["eval_metrics"], _labels(metadata)),
+        notes=(metrics or {}).get("notes", []),
+        segmenter_scores=_scores(segmenter["eval_metrics"], _labels(segmenter)) if segmenter else [],
         calibration=_calibration(metadata.get("calibration")),
         hashes=hashes,
         **more,
@@ -78,18 +83,39 @@ def render_template(
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def card_section(metadata: Mapping[str, Any]) -> str:
-    """The card as a section of a bundle's README: a heading of the second level, between two marks."""
-    _, _, card = render_model_card(metadata, None, {}).partition("\n")
+def described(bundle: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What the card of a bundle is rendered from.
+
+    Args:
+        bundle: folder of the bundle.
+
+    Returns:
+        Its metadata, with the calibration that ships with its weights, and the metrics of their cross-validation;
+        ``None`` where none ship.
+    """
+    metadata = json.loads((bundle / "configs/metadata.json").read_text(encoding="utf-8"))
+    calibration, metrics = (
+        json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        for path in (bundle / f"models/{name}.json" for name in ("calibration", "metrics"))
+    )
+    return {**metadata, "calibration": calibration}, metrics
+
+
+def card_section(metadata: Mapping[str, Any], metrics: Mapping[str, Any] | None = None) -> str:
+    """The card as a section of a bundle's page: a heading of the second level, between two marks."""
+    _, _, card = render_model_card(metadata, metrics, {}).partition("\n")
     return f"{BEGIN}\n## Model card\n{re.sub('^## ', '### ', card, flags=re.MULTILINE)}{END}"
 
 
-def with_card_section(text: str, metadata: Mapping[str, Any], name: str = "README.md") -> str:
-    """A README with its card rendered again.
+def with_card_section(
+    text: str, metadata: Mapping[str, Any], metrics: Mapping[str, Any] | None = None, name: str = "README.md"
+) -> str:
+    """A page with its card rendered again.
 
     Args:
-        text: text of the README, with one card between its marks.
-        metadata: metadata of the bundle.
+        text: text of the page, with one card between its marks.
+        metadata: as for :func:`render_model_card`.
+        metrics: as for :func:`render_model_card`.
         name: name of the file, for error messages.
 
     Raises:
@@ -98,12 +124,17 @@ def with_card_section(text: str, metadata: Mapping[str, Any], name: str = "READM
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise InputError(f"{name}: no place for the model card; expected the lines {BEGIN!r} and {END!r}; add them")
     before, _, rest = text.partition(BEGIN)
-    return before + card_section(metadata) + rest.partition(END)[2]
+    return before + card_section(metadata, metrics) + rest.partition(END)[2]
 
 
-def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _labels(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
+
+
+def _scores(metrics: Mapping[str, Any], labels: Mapping[str, str]) -> list[tuple[str, str]]:
     if "results" not in metrics:
-        return [(METRIC_NAMES.get(name, name), f"{value:.3f}") for name, value in _scores_in(metrics).items()]
+        titles = {name: METRIC_NAMES.get(name) or metric_title(name, labels) for name in _scores_in(metrics)}
+        return [(title, f"{metrics[name]:.3f}") for name, title in titles.items()]
     first = metrics["results"][-1]
     cohort = ", ".join(f"{entry['subjects']} {entry['name']}" for entry in metrics["classes"])
     rows = [("Held-out subjects", f"{metrics['subjects']}: {cohort}"), ("Method", first["set"])]
@@ -124,17 +155,22 @@ def _calibration(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Rows of the known values; empty if nothing was fitted."""
     if not found or (found["temperature"], found["threshold"]) == (1.0, 0.0):
         return []
-    error = found.get("expected_calibration_error", {})
+    error, spread = found.get("expected_calibration_error", {}), found.get("intervals", {})
+    of_error = spread.get("expected_calibration_error", {})
     rows = [
-        ("Held-out subjects", found.get("num_subjects")),
-        ("Temperature", found["temperature"]),
-        ("Expected calibration error before", error.get("before")),
-        ("Expected calibration error after", error.get("after")),
-        ("Threshold of the largest probability", found["threshold"]),
-        ("Accuracy asked of the calls", found.get("target_accuracy")),
-        ("Accuracy of the calls", found.get("accuracy_of_calls")),
-        ("Coverage: share of cases that are called", found.get("coverage")),
+        ("Held-out subjects", found.get("num_subjects"), None),
+        ("Their images", found.get("num_images"), None),
+        ("Temperature", found["temperature"], spread.get("temperature")),
+        ("Expected calibration error before", error.get("before"), of_error.get("before")),
+        ("Expected calibration error after", error.get("after"), of_error.get("after")),
+        ("Threshold of the largest probability", found["threshold"], None),
+        ("Accuracy asked of the calls", found.get("target_accuracy"), None),
+        ("Accuracy of the calls", found.get("accuracy_of_calls"), spread.get("accuracy_of_calls")),
+        ("Coverage: share of cases that are called", found.get("coverage"), None),
     ]
-    return [
-        (name, str(value) if isinstance(value, int) else f"{value:.3f}") for name, value in rows if value is not None
-    ]
+    return [(name, _with_interval(value, interval)) for name, value, interval in rows if value is not None]
+
+
+def _with_interval(value: float, interval: list[float] | None) -> str:
+    text = str(value) if isinstance(value, int) else f"{value:.3f}"
+    return f"{text} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else text

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from common.deploy.packaging.model_card import render_model_card, with_card_section
+from common.deploy.packaging.model_card import described, render_model_card, with_card_section
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES, read_config
 
@@ -26,11 +26,34 @@ def metadata():
 
 
 @EACH_BUNDLE
-def test_the_card_in_a_bundle_s_reference_is_that_of_its_metadata(bundle):
+def test_the_card_in_a_bundle_s_reference_is_that_of_its_metadata_and_weights(bundle):
     text = (bundle / "docs/reference.md").read_text()
-    assert text == with_card_section(text, read_config(bundle / "configs/metadata.json")), (
-        f"run scripts/model_card.py {bundle.name}"
-    )
+    assert text == with_card_section(text, *described(bundle)), f"run scripts/model_card.py {bundle.name}"
+
+
+@EACH_BUNDLE
+def test_the_card_in_a_bundle_s_reference_reports_the_calibration_that_ships(bundle):
+    card = section((bundle / "docs/reference.md").read_text(), "Calibration and abstaining")
+    file = bundle / "models/calibration.json"
+    assert ("Not calibrated" in card) == (not file.is_file())
+    for name, error in json.loads(file.read_text())["expected_calibration_error"].items() if file.is_file() else ():
+        assert f"| Expected calibration error {name} | {error:.3f} (" in card
+
+
+def test_a_card_of_a_calibration_says_whether_the_described_network_applies_it(metadata):
+    metadata["calibration"] = {"temperature": 2.0, "threshold": 0.0}
+    assert "gives probabilities without them" in " ".join(render_model_card(metadata, None, {}).split())
+    metadata["network_data_format"]["outputs"]["pred"]["channel_def"]["2"] = "no call"
+    assert "probabilities without them" not in " ".join(render_model_card(metadata, None, {}).split())
+
+
+def test_the_card_of_a_bundle_with_a_segmenter_has_its_scores_and_its_data():
+    bundle = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
+    card, segmenter = (bundle / "docs/reference.md").read_text(), described(bundle)[0]["segmentation"]
+    scores = segmenter["eval_metrics"]
+    for title, name in (("Dice", "dice"), ("Dice of anterior", "dice_1"), ("Dice of posterior", "dice_2")):
+        assert f"| {title} | {scores[name]:.3f} |" in card
+    assert segmenter["data_source"] in " ".join(card.split())
 
 
 @EACH_BUNDLE
@@ -66,20 +89,23 @@ def test_channels_shapes_and_no_call_are_those_of_the_metadata(metadata):
 
 def test_a_calibration_is_reported_with_its_threshold_and_what_is_left(metadata):
     metadata["calibration"] = {
+        "intervals": {"temperature": [1.6, 1.8], "expected_calibration_error": {"after": [0.03, 0.07]}},
         "temperature": 1.7321,
         "threshold": 0.8125,
         "target_accuracy": 0.9,
         "num_subjects": 62,
+        "num_images": 71,
         "expected_calibration_error": {"before": 0.1239, "after": 0.0461},
         "coverage": 0.7096,
         "accuracy_of_calls": 0.8864,
     }
     card = section(render_model_card(metadata, None, {}), "Calibration and abstaining")
-    for value in ("62", "1.732", "0.124", "0.046", "0.812", "0.900", "0.886", "0.710"):
+    with_intervals = ("1.732 (1.600 to 1.800)", "0.046 (0.030 to 0.070)")
+    for value in ("62", "71", "0.124", "0.812", "0.900", "0.886", "0.710", *with_intervals):
         assert f" | {value} |" in card
     metadata["calibration"] |= {"target_accuracy": None, "accuracy_of_calls": None}
     card = section(render_model_card(metadata, None, {}), "Calibration and abstaining")
-    assert "asked of the calls" not in card and "Accuracy of the calls" not in card and "| 1.732 |" in card
+    assert "asked of the calls" not in card and "Accuracy of the calls" not in card and "| 1.732 (" in card
 
 
 def test_uncalibrated_packaging_is_reported_as_such(metadata):
@@ -95,10 +121,12 @@ def test_scores_come_with_intervals_beside_the_majority_class(metadata):
         "confidence": 0.95,
         "majority_class": {"auc": {**found, "value": 0.5}},
         "results": [{"set": "Fine-tuned", "metrics": {"auc": found}}],
+        "notes": ["The encoder has seen the held-out images."],
     }
     card = section(render_model_card(metadata, json.loads(json.dumps(metrics)), {}), "Scores")
     assert "| Held-out subjects | 62: 30 low grade, 32 high grade |" in card
     assert "| AUC | 0.812 (0.700 to 0.900); majority class 0.500 |" in card
+    assert "\n- The encoder has seen the held-out images.\n" in card
 
 
 def test_the_metadata_s_own_scores_are_reported_where_there_is_no_report(metadata):
