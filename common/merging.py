@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from .bundle_configs import BASES
 from .errors import InputError, OptionError, one_line
 from .option_references import part_problem
+from .references import references
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
 
-__all__ = ["check_files", "check_merging", "read_config"]
+__all__ = ["check_files", "check_merging", "check_overlays", "read_config"]
 
 _FAILURES = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # of MONAI's parser where it sets a part
 _NO_RUNS = ("imports", "initialize", "finalize")
@@ -35,8 +36,8 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
         options: values by id; parts of ids have ``#`` or ``::`` in their names.
 
     Raises:
-        OptionError: a file is missing or is no config, the base of an overlay is missing, a run is in none of the
-            files, or an option sets a part of what no config has.
+        OptionError: a file is missing or is no config, the base of an overlay is missing, an overlay has no effect
+            (:func:`check_overlays`), a run is in none of the files, or an option sets a part of what no config has.
     """
     from monai.bundle import ConfigParser  # here, as the scripts' help need not wait for MONAI
 
@@ -47,10 +48,52 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
             if problem := _overlay_problem(parser, name, value, alone=number == 0):
                 raise OptionError(f"{file}: sets {problem}; {_remedy(file, content, files[:number])}")
             _merge(parser, name, value)
+    check_overlays(files, parser.get())
     problems = list(_option_problems(parser, options))
     problems += [_unknown_run(name, parser.get(), files) for name in runs if not _runs(parser, name)]
     if problems:
         raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
+
+
+def check_overlays(files: Sequence[str], config: Mapping[str, Any]) -> None:
+    """Refuse an overlay that MONAI merges without a word, and that changes nothing or half of what it says.
+
+    Args:
+        files: configs in their order; a path to each.
+        config: what they are when merged.
+
+    Raises:
+        OptionError: the overlay of a method sets what the stage lacks, as it is of another one; a stage after an
+            overlay sets the same anew.
+    """
+    contents = [(str(file), read_config(file)) for file in files]
+    stages = [(number, file, content) for number, (file, content) in enumerate(contents) if "run" in content]
+    known = set().union(*(_roots(content) for _, _, content in stages))
+    for number, (file, content) in enumerate(contents):
+        if "run" in content or not stages:
+            continue
+        if lost := _lost(content, known, config):
+            names = " with ".join(Path(stage).name for _, stage, _ in stages)
+            remedy = _remedy(file, content, files[:number])
+            raise OptionError(f"{file}: sets {', '.join(lost)}, which {names} does not have; {remedy}")
+        for later, stage, others in stages:
+            anew = [name for name, value in content.items() if name in others and others[name] != value]
+            if later > number and anew:
+                words = ",".join(f"'{each}'" for each in sorted(map(str, files), key=lambda each: each == file))
+                raise OptionError(
+                    f"{file}: sets {', '.join(anew)}, which {Path(stage).name} after it sets anew; "
+                    f'set --config_file "[{words}]"'
+                )
+
+
+def _lost(content: Mapping[str, Any], known: set[str], config: Mapping[str, Any]) -> list[str]:
+    """Ids of a method's overlay that a stage does not have; overlays of a cohort, without a method, fit several."""
+    lost = _roots(content) - known - set().union(*map(references, config.values()))
+    return [name for name in content if name in lost] if "method" in content else []
+
+
+def _roots(content: Mapping[str, Any]) -> set[str]:
+    return {name.removeprefix("+").replace("::", "#").split("#")[0] for name in content}
 
 
 def check_files(**files: str | None) -> None:
@@ -140,16 +183,19 @@ def _option_problems(parser: ConfigParser, options: Mapping[str, Any]) -> Iterat
 def _remedy(file: str, content: Mapping[str, Any], before: Sequence[str]) -> str:
     """The files of which this one is an overlay, as an option."""
     path = Path(file)
-    roots = {name.removeprefix("+").replace("::", "#").split("#")[0] for name in content if set("+#:") & set(name)}
+    roots = _roots({name: None for name in content if set("+#:") & set(name)} or content)
     stems = [BASES[path.stem]] if path.stem in BASES else []
     stems += [each.stem for each in _configs(path.parent) if not stems and _takes(each, path, content)]
     bases = [str(path.with_name(f"{stem}{path.suffix}")) for stem in stems]
     if not bases:
         return f"give the config that has {', '.join(sorted(roots))} before it"
-    overlays = [each for each in before if "initialize" not in read_config(each)]  # another stage is no overlay
+    others = {each: read_config(each) for each in before}
+    base = read_config(bases[0])
+    known = _roots(base) | (_roots(content) if "run" in content else set())
+    overlays = [each for each, ids in others.items() if "run" not in ids and not _lost(ids, known, base | ids)]
     words = ",".join(f"'{each}'" for each in [bases[0], *overlays, file])
-    others = f" (or over {', '.join(Path(each).name for each in bases[1:])})" if bases[1:] else ""
-    return f'it is an overlay: set --config_file "[{words}]"{others}'
+    further = f" (or over {', '.join(Path(each).name for each in bases[1:])})" if bases[1:] else ""
+    return f'it is an overlay: set --config_file "[{words}]"{further}'
 
 
 def _takes(path: Path, overlay: Path, content: Mapping[str, Any]) -> bool:
@@ -163,9 +209,9 @@ def _takes(path: Path, overlay: Path, content: Mapping[str, Any]) -> bool:
     except InputError:
         return False
     parser = ConfigParser(config=stage)
-    return "initialize" in stage and not any(
-        _overlay_problem(parser, name, value, alone=True) for name, value in content.items()
-    )
+    if "initialize" not in stage or _lost(content, _roots(stage), {**stage, **content}):
+        return False
+    return not any(_overlay_problem(parser, name, value, alone=True) for name, value in content.items())
 
 
 def _runs(parser: ConfigParser, name: str) -> bool:

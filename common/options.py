@@ -65,12 +65,16 @@ def check_options(bundle_root: str | Path) -> None:
     Raises:
         OptionError: an option is typed twice; it has another type than its defaults, a value that no run can use, an
             argument that its component lacks, or a reference, expression or component that nothing resolves; no config
-            has it and nothing refers to it; a config of several processes was not started by torchrun.
+            has it and nothing refers to it; an overlay has no effect; a config of several processes was not started by
+            torchrun.
         InputError: this machine lacks the device; the output folder cannot be made.
     """
+    from .merging import check_overlays  # here, as it needs the package that imports this module
+
     if (parser := calling_parser()) is None:
         return
     _check_once(parser.get())
+    check_overlays(_merged_files(), parser.get())
     _check_started(parser.get())
     device = parser.get().get("device")
     if expected := device_problem(device):
@@ -119,6 +123,14 @@ def calling_parser() -> ConfigParser | None:
         if isinstance(parser := frame.f_locals.get("self"), ConfigParser):
             return parser
     return None
+
+
+def _merged_files() -> Sequence[str]:
+    """The configs that MONAI's command has merged, which it passes to no expression; none in other workflows."""
+    for frame, _ in traceback.walk_stack(None):
+        if frame.f_code.co_name == "create_workflow" and (files := frame.f_locals.get("config_file")):
+            return [files] if isinstance(files, str) else list(files)
+    return []
 
 
 def converted_options(config: Mapping[str, Any], folder: str | Path) -> dict[str, Any]:

@@ -23,9 +23,11 @@ def test_every_stage_and_every_overlay_of_it_merges(bundle):
             [*map(str, files)], [next(key for key in ("training", "evaluating") if key in contents[stage])], {}
         )
     for overlay in overlays:
-        roots = {name.lstrip("+").split("#")[0] for name in contents[overlay] if set("+#") & set(name)}
-        (first, *_) = [path for path in stages if "initialize" in contents[path] and roots <= contents[path].keys()]
-        check_merging([str(first), str(overlay)], [], {})
+        of_method = "method" in contents[overlay]
+        roots = {name.lstrip("+").split("#")[0] for name in contents[overlay] if of_method or set("+#") & set(name)}
+        merged = {path: set().union(*(contents[file].keys() for file in files)) for path, files in stages.items()}
+        (first, *_) = [path for path in stages if "initialize" in merged[path] and roots - {"banks"} <= merged[path]]
+        check_merging([*map(str, stages[first]), str(overlay)], [], {})
 
 
 @pytest.mark.parametrize(
@@ -88,8 +90,44 @@ def test_the_remedy_for_an_overlay_of_another_stage_is_its_own_stage_instead():
         check_merging(
             [str(configs / name) for name in ("train.yaml", "image_only.yaml", "simclr.yaml")], ["training"], {}
         )
-    files = "','".join(str(configs / name) for name in ("pretrain.yaml", "image_only.yaml", "simclr.yaml"))
+    files = "','".join(str(configs / name) for name in ("pretrain.yaml", "simclr.yaml"))  # image_only is of train.yaml
     assert str(caught.value).endswith(f"it is an overlay: set --config_file \"['{files}']\"")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            ["train.yaml", "re.yaml"],
+            "re.yaml: sets method, strategy, which train.yaml does not have; it is an overlay: set --config_file "
+            "\"['pretrain.yaml','re.yaml']\"",
+        ),
+        (
+            ["re.yaml", "train.yaml"],
+            "re.yaml: sets method, strategy, which train.yaml does not have; it is an overlay: set --config_file "
+            "\"['pretrain.yaml','re.yaml']\"",
+        ),
+        (
+            ["train.yaml", "evaluate.yaml", "re.yaml"],
+            "re.yaml: sets method, strategy, which train.yaml with evaluate.yaml does not have; it is an overlay: set "
+            "--config_file \"['pretrain.yaml','re.yaml']\"",
+        ),
+        (
+            ["re.yaml", "pretrain.yaml"],
+            "re.yaml: sets method, strategy, which pretrain.yaml after it sets anew; set --config_file "
+            "\"['pretrain.yaml','re.yaml']\"",
+        ),
+        (
+            ["brats.yaml", "train.yaml"],
+            "brats.yaml: sets in_channels, num_classes, which train.yaml after it sets anew; set --config_file "
+            "\"['train.yaml','brats.yaml']\"",
+        ),
+    ],
+)
+def test_an_overlay_that_would_be_merged_without_effect_is_refused(files, message):
+    with pytest.raises(OptionError) as caught:
+        check_merging([str(SIAM / file) for file in files], ["training"], {})
+    assert str(caught.value).replace(f"{SIAM}/", "") == message
 
 
 def test_the_remedy_for_an_overlay_given_alone_is_a_command_that_merges():

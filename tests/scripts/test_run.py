@@ -42,6 +42,18 @@ def test_what_monai_cannot_merge_is_one_line_before_anything_runs(words, line):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["scripts/run.py"], ["-m", "monai.bundle", "run"]])
+def test_an_overlay_of_another_stage_is_refused_by_both_commands(command, tmp_path):
+    files = f"['{CONFIGS}/train.yaml','{CONFIGS}/re.yaml']"
+    words = ["training", "--config_file", files, "--output_dir", str(tmp_path / "out")]
+    done = run_python([*command, *words], PROJECT, environment())
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(
+        f"error: {CONFIGS}/re.yaml: sets method, strategy, which train.yaml does not have; it is an overlay: set "
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_it_runs_what_monais_own_command_runs(tmp_path):
     (tmp_path / "mine.yaml").write_text(
         "text: none\ninitialize: []\nshow: ['$print(\"text:\", @text, @part#a)']\npart: {a: 1}\n"
