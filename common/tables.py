@@ -23,7 +23,12 @@ _NEAR = 0.8  # of difflib: one letter less, more or exchanged in a word of five
 
 
 def read_table(
-    path: Path, columns: Sequence[str], delimiter: str = ",", whole: bool = False, optional: Sequence[str] = ()
+    path: Path,
+    columns: Sequence[str],
+    delimiter: str = "",
+    whole: bool = False,
+    optional: Sequence[str] = (),
+    remedy: str = "",
 ) -> list[dict[str, str]]:
     """Rows of a CSV file with a header, as stripped text.
 
@@ -33,9 +38,11 @@ def read_table(
     Args:
         path: table to read.
         columns: columns that it must have.
-        delimiter: character between cells; a tab for TSV.
+        delimiter: character between cells; by default the one of ``,``, ``;`` and tab that the header has most often,
+            as a spreadsheet's depends on its language.
         whole: whether to refuse lines with fewer cells than the header.
         optional: columns that it may have; where one is absent and another has nearly its name, a warning is logged.
+        remedy: what to do where a column is missing.
 
     Returns:
         For each line the text by column.
@@ -50,15 +57,21 @@ def read_table(
         raise InputError(f"{path}: found {found}, expected a CSV with the columns {', '.join(columns)}{more}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, delimiter=delimiter)
+            first = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter or max(",;\t", key=first.count))
             header = [name.strip() for name in reader.fieldnames or ()]
             lines = list(reader)
     except (csv.Error, UnicodeDecodeError, AttributeError) as error:
-        raise InputError(f"{path}: found no CSV ({one_line(error)}), expected columns {', '.join(columns)}") from error
+        save = "; save it as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+        found = f"found no CSV ({one_line(error)}), expected columns {', '.join(columns)}{save}"
+        raise InputError(f"{path}: {found}") from error
     if missing := [column for column in columns if column not in header]:
         nearest = near_names(missing, header, columns)
         hints = "".join(f"; is the column {near} the {column}? write both alike" for column, near in nearest)
-        raise InputError(f"{path}: found the columns {', '.join(header)}, expected {', '.join(missing)} too{hints}")
+        hints = hints or (f"; {remedy}" if remedy and header else "")
+        found = f"found the columns {', '.join(header)}" if header else "found an empty file"
+        raise InputError(f"{path}: {found}, expected {', '.join(missing)}{' too' if header else ''}{hints}")
     absent = [column for column in optional if column not in header]
     for column, near in near_names(absent, header, [*columns, *optional]):
         logger.warning("%s: found a column %s and none %s; rename it if it is the %s", path, near, column, column)

@@ -13,6 +13,8 @@ from ..programs import command_of
 
 __all__ = ["assign_folds", "check_hold_out", "hold_out"]
 
+_SHOWN = 5  # classes in a message
+
 
 def assign_folds(
     rows: Sequence[Mapping[str, Any]],
@@ -20,6 +22,7 @@ def assign_folds(
     seed: int = 0,
     group: str = "subject",
     stratify: str | None = "label",
+    labels: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Assign a ``fold`` in 0..num_folds-1 to each row, so that no subject is in two folds.
 
@@ -33,6 +36,7 @@ def assign_folds(
         seed: random seed for the shuffling of the subjects.
         group: key whose values are never split between folds.
         stratify: key whose proportions are the same in each fold, or ``None`` for a cohort without labels.
+        labels: names of the classes, for the message.
 
     Returns:
         The rows in the given order, each with an int ``fold``: ``num_folds`` where no row of the group has a label.
@@ -42,7 +46,7 @@ def assign_folds(
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    divided, names, kinds = _divided(rows, num_folds, group, stratify)
+    divided, names, kinds = _divided(rows, num_folds, group, stratify, labels)
     splitter = (GroupKFold if stratify is None else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)
     codes = np.unique([str(kind) for kind in kinds], return_inverse=True)[1]
     folds = np.full(len(rows), num_folds)
@@ -52,7 +56,7 @@ def assign_folds(
 
 
 def _divided(
-    rows: Sequence[Mapping[str, Any]], num_folds: int, group: str, stratify: str | None
+    rows: Sequence[Mapping[str, Any]], num_folds: int, group: str, stratify: str | None, labels: Sequence[str] = ()
 ) -> tuple[list[int], list[Any], list[Any]]:
     """Places of the rows that are divided into folds, their groups and their classes, once all is checked."""
     if num_folds < 2:
@@ -63,7 +67,8 @@ def _divided(
     if rows and not divided:
         raise InputError(f"folds: found no {group} with a {stratify}; expected some of each class; add {stratify}s")
     names, kinds = [groups[number] for number in divided], [classes[number] for number in divided]
-    _check_class_sizes(names, kinds, num_folds, group, stratify)
+    shown = [labels[kind] if stratify and labels else kind for kind in kinds]
+    _check_class_sizes(names, shown, num_folds, group, stratify)
     return divided, names, kinds
 
 
@@ -91,10 +96,17 @@ def _check_class_sizes(groups: list, classes: list, num_folds: int, group: str, 
         members[kind].add(member)
     small = {kind: len(found) for kind, found in members.items() if len(found) < num_folds}
     if not members or small:
-        kinds = [f"{n} {group}s" + (f" with {stratify} {kind!r}" if stratify else "") for kind, n in small.items()]
+        kinds = [
+            f"{n} {group}{'s' * (n > 1)}" + (f" with {stratify} {kind}" if stratify else "")
+            for kind, n in sorted(small.items(), key=str)
+        ]
+        more = f" and {len(kinds) - _SHOWN} more classes" if len(kinds) > _SHOWN else ""
+        fewer = min(small.values(), default=0)
+        remedy = f"lower num_folds (--num_folds {fewer}) or " if fewer > 1 else ""
         raise InputError(
-            f"folds: found {', '.join(sorted(kinds)) or 'no rows'}, expected at least {num_folds} (num_folds)"
-            f"{' of each class' if stratify else ''}; lower num_folds or add {group}s"
+            f"folds: found {', '.join(kinds[:_SHOWN]) or 'no rows'}{more}, expected at least {num_folds} (num_folds)"
+            f"{' of each class' if stratify else ''}; {remedy}add {group}s"
+            f"{' of the class, or leave it out' if stratify and not remedy else ''}"
         )
 
 

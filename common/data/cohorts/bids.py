@@ -10,8 +10,8 @@ from typing import Any, Literal
 from ...errors import InputError
 from .bids_files import Scan, Visit, find_derivative, scans, visits
 from .bids_tables import BidsTables
+from .class_labels import label_name, label_names
 from .collect import existing_folder, expect_choice, read_age, write_cohort
-from .table import label_name, label_names
 
 __all__ = ["bids_datalist"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...tables import read_table
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
+from .spellings import alike, several_spellings, without_zeros
 
 __all__ = [
     "existing_folder",
@@ -77,7 +78,12 @@ def read_age(column: str, text: str) -> tuple[dict[str, float], list[str]]:
 
 
 def with_folds(
-    rows: Sequence[dict[str, Any]], labels: Sequence[str], num_folds: int, seed: int, group: str = "subject"
+    source: Path,
+    rows: Sequence[dict[str, Any]],
+    labels: Sequence[str],
+    num_folds: int,
+    seed: int,
+    group: str = "subject",
 ) -> Sequence[dict[str, Any]]:
     """Rows that have folds as they are, and others with folds, see :func:`write_cohort`.
 
@@ -87,7 +93,10 @@ def with_folds(
     if all("fold" in row for row in rows):
         return rows
     maps = any(isinstance(row.get("label"), str) for row in rows)
-    return assign_folds(rows, num_folds, seed, group, stratify="label" if labels and not maps else None)
+    try:
+        return assign_folds(rows, num_folds, seed, group, "label" if labels and not maps else None, labels)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
 
 
 def write_cohort(
@@ -125,7 +134,8 @@ def write_cohort(
         The path written.
 
     Raises:
-        InputError: there are incomplete patients to report, or no complete ones.
+        InputError: there are incomplete patients to report, or no complete ones; a patient, class or modality is named
+            twice or in several spellings.
     """
     expect_choice("incomplete", incomplete, ("report", "drop"))
     if problems and incomplete == "report":
@@ -135,8 +145,9 @@ def write_cohort(
         logger.warning("dropped %s", problem)
     if not rows:
         raise InputError(f"{source}: found no complete patient, expected at least one; correct the path or the layout")
+    _check_names(source, (str(row[group]) for row in (*rows, *testing) if group in row), group, labels, modality)
     maps = any(isinstance(row.get("label"), str) for row in rows)
-    rows = with_folds(rows, labels, num_folds, seed, group)
+    rows = with_folds(source, rows, labels, num_folds, seed, group)
     path = write_datalist(output, rows, testing, labels=labels or None, name=name, modality=modality or None)
     counts = Counter(row.get("label") for row in rows)
     shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)
@@ -147,3 +158,27 @@ def write_cohort(
     if labels and not maps:
         logger.info("%s: labels %s", path, ", ".join(f"{label} -> {index}" for index, label in enumerate(labels)))
     return path
+
+
+def _check_names(
+    source: Path, patients: Iterable[str], group: str, labels: Sequence[str], modality: Sequence[str]
+) -> None:
+    """Refuse names that are given twice or differ in their spelling alone, and warn of zeros in front of numbers."""
+    patients = list(patients)
+    problems = [
+        f"{field}: found {name} twice, expected different names; correct them"
+        for field, names in (("labels", labels), ("modality", modality))
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+    problems += [
+        f"{field}: found {spellings}, expected one spelling each; write them alike, or rename one"
+        for field, names in ((group, patients), ("label", labels))
+        for spellings in several_spellings(names, alike)
+    ]
+    if problems:
+        raise InputError.of_rows(str(source), problems)
+    if zeros := several_spellings(patients, without_zeros):
+        shown = ", ".join(zeros[:10]) + (", ..." if len(zeros) > 10 else "")
+        remedy = "write one patient alike everywhere, or a patient is in training and test"
+        logger.warning("%s: %s: found %s, taken as different; %s", source, group, shown, remedy)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from ...errors import InputError
 from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
+from .class_labels import label_indices
 from .collect import existing_folder, expect_choice, read_table, with_folds, write_cohort
-from .table import label_names, table_row
+from .table import table_row, used_labels
 
 __all__ = ["dicom_datalist"]
 
@@ -80,7 +81,7 @@ def dicom_datalist(
     expect_choice("incomplete", incomplete, ("report", "drop"))
     expect_choice("unlabelled", unlabelled, ("report", "keep"))
     root, known = existing_folder(root), read_dicom_rules(rules)
-    entries, names = _read_labels(labels, class_names)
+    entries, names, indices = _read_labels(labels, class_names)
     base = root if labels is None else Path(os.path.abspath(labels)).parent
     series: dict[str, Found] = {}
     rows, problems = [], []
@@ -95,15 +96,17 @@ def dicom_datalist(
             reasons.append(f"no line in {os.path.basename(labels or '')}")
         elif series[subject]:
             images = dict.fromkeys(known, "") | {name: str(files[0].parent) for name, files in series[subject].items()}
-            row, more = table_row(entry | images, base, list(known), names, "zeros", unlabelled)
+            row, more = table_row(entry | images, base, list(known), indices, "zeros", unlabelled)
             reasons += more
         if reasons:
             problems.append(f"patient {subject}: {'; '.join(reasons)}")
         else:
             rows.append(row)
+    if not class_names:
+        rows, names = used_labels(rows, names)
     write = not (problems and incomplete == "report")
     if write:
-        _check_folds(rows, problems, names, num_folds, seed)
+        _check_folds(root, rows, problems, names, num_folds, seed)
     if deidentify and write:
         from .dicom_deidentified import deidentify_cohort
 
@@ -126,11 +129,11 @@ def dicom_datalist(
 
 
 def _check_folds(
-    rows: Sequence[dict[str, Any]], problems: Sequence[str], names: Sequence[str], num_folds: int, seed: int
+    root: Path, rows: Sequence[dict[str, Any]], problems: Sequence[str], names: Sequence[str], num_folds: int, seed: int
 ) -> None:
     """Refuse too few subjects for the folds before anything is written, as that takes long, and log those left out."""
     try:
-        with_folds(rows, names, num_folds, seed)
+        with_folds(root, rows, names, num_folds, seed)
     except InputError:
         for problem in problems:
             logger.warning("dropped %s", problem)
@@ -139,19 +142,19 @@ def _check_folds(
 
 def _read_labels(
     labels: str | os.PathLike | None, class_names: Sequence[str]
-) -> tuple[dict[str, dict[str, str]] | None, Sequence[str]]:
-    """Lines of the CSV by subject, and the class names; ``None`` and no names without a CSV."""
+) -> tuple[dict[str, dict[str, str]] | None, Sequence[str], Mapping[str, int]]:
+    """Lines of the CSV by subject, the class names and their indices; ``None`` and no names without a CSV."""
     if labels is None:
-        return None, ()
+        return None, (), {}
     lines = read_table(Path(labels), ("subject",))
     counts = Counter(line["subject"] for line in lines)
     if repeated := [f"subject {subject}: found {n} lines, expected one" for subject, n in counts.items() if n > 1]:
         raise InputError.of_rows(str(labels), repeated)
-    if not lines or "label" not in lines[0]:
-        class_names = ()
-    elif not class_names:
-        class_names = label_names(line["label"] for line in lines)
-    return {line["subject"]: line for line in lines}, class_names
+    names: Sequence[str] = ()
+    indices: dict[str, int] = {}
+    if lines and "label" in lines[0]:
+        names, indices = label_indices(labels, (line["label"] for line in lines), class_names)
+    return {line["subject"]: line for line in lines}, names, indices
 
 
 def _find_series(folder: Path, rules: Mapping[str, DicomRule], missing: str, convert: bool) -> tuple[Found, list[str]]:

@@ -13,8 +13,8 @@ from PIL import Image
 from ...errors import InputError
 from ...images.nifti import write_nifti
 from ...images.read import read_image
+from .class_labels import label_name
 from .collect import existing_folder, missing_files, read_table, write_cohort
-from .table import label_name
 
 __all__ = ["lgg_datalist"]
 

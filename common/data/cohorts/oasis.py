@@ -11,8 +11,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...images.nifti import write_nifti
+from .class_labels import label_name, label_names
 from .collect import existing_folder, missing_files, read_age, read_table, write_cohort
-from .table import label_name, label_names
 
 __all__ = ["oasis_datalist"]
 

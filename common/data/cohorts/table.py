@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ...errors import InputError
+from .class_labels import label_indices, label_name
 from .collect import expect_choice, read_table, write_cohort
 
-__all__ = ["label_name", "label_names", "table_datalist", "table_row"]
+__all__ = ["table_datalist", "table_row", "used_labels"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ def table_datalist(
         table: CSV file.
         output: JSON to write.
         images: columns with the paths of the modalities, in their order.
-        labels: class names; the column ``label`` contains names or indices. Default: its sorted values.
+        labels: class names; the column ``label`` contains names, or indices from 0, or the numbers that
+            ``1=low,2=high`` assigns. Default: its sorted values.
         incomplete: treatment of incomplete rows: "report" stops with a list of the rows with missing files or unknown
             label; "drop" omits and logs them.
         num_folds: number of subject-wise stratified folds, if the table has no column ``fold``.
@@ -57,31 +59,41 @@ def table_datalist(
         The path written.
 
     Raises:
-        InputError: the table or a column is missing, or rows are incomplete, or of another row's images with another
-            subject or label, and not dropped.
+        InputError: the table or a column is missing, the labels are other numbers than indices of ``labels``, paths
+            have backslashes, or rows are incomplete, or of another row's images with another subject or label, and not
+            dropped; one subject or class is spelled in several ways.
     """
     table = Path(os.path.abspath(table))
-    entries = read_table(table, ("subject", *images), optional=("mask", "label", "fold", "slice"), whole=True)
+    if known := [column for column in images if column in (*KNOWN_COLUMNS, *INTEGER_COLUMNS)]:
+        raise InputError(f"images: found {', '.join(known)}, expected columns of images; correct --images")
+    entries = read_table(
+        table,
+        ("subject", *images),
+        optional=("mask", "label", "fold", "slice"),
+        whole=True,
+        remedy="rename the columns, or name those of the images with --images",
+    )
     has_label = bool(entries) and "label" in entries[0]
-    if has_label and not labels:
-        labels = label_names(entry["label"] for entry in entries)
-        if odd := [name for name in labels if name.lower() in UNKNOWN]:
+    given = bool(labels)
+    indices: dict[str, int] = {}
+    if has_label:
+        labels, indices = label_indices(table, (entry["label"] for entry in entries), labels)
+        if odd := [name for name in labels if name.lower() in UNKNOWN and not given]:
             remedy = "leave these cells empty and set --unlabelled keep, or name the classes with --labels"
             logger.warning("%s: label: found %s, taken as a class; %s", table, ", ".join(odd), remedy)
     expect_choice("missing", missing, ("refuse", "zeros"))
     expect_choice("unlabelled", unlabelled, ("report", "keep"))
+    _check_slashes(table, entries, [*images, "mask"])
     rows, problems = [], []
     lines: dict[tuple[str, ...], int] = {}
-    meanings: dict[str, tuple[tuple[Any, Any], int]] = {}
+    seen: dict[str, tuple[Any, str, int]] = {}
     for number, entry in enumerate(entries, start=2):  # the header is line 1, as in a spreadsheet
         if (first := lines.setdefault(tuple(entry.values()), number)) != number:
             logger.warning("%s: line %d equals line %d in every cell; left out", table, number, first)
             continue
-        row, reasons = table_row(entry, table.parent, images, labels if has_label else (), missing, unlabelled)
-        same, meaning = str([row["image"], row.get("mask"), row.get("slice")]), (row["subject"], row.get("label"))
-        other, line = meanings.setdefault(same, (meaning, number))
-        if meaning != other and any(entry[column] for column in images):
-            reasons.append(f"the images of line {line} (subject {other[0]}), with another subject or label")
+        row, reasons = table_row(entry, table.parent, images, indices, missing, unlabelled)
+        if clash := _clash(row, number, seen):
+            reasons.append(clash)
         if reasons:
             problems.append(f"line {number} (subject {entry['subject'] or 'none'}): {'; '.join(reasons)}")
         else:
@@ -91,6 +103,8 @@ def table_datalist(
         shown = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
         what = "what measures masks refuses these rows; fill the cells in, or leave the rows out"
         logger.warning("%s: mask: empty in %d of %d rows (%s); %s", table, len(without), len(rows), shown, what)
+    if not given:
+        rows, labels = used_labels(rows, labels)
     return write_cohort(
         table,
         output,
@@ -105,30 +119,55 @@ def table_datalist(
     )
 
 
-def label_names(values: Iterable[str]) -> list[str]:
-    """Class names in the order of their index: the values sorted as numbers or alphabetically.
+def _check_slashes(table: Path, entries: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
+    """Refuse paths as Windows writes them, which would be reported as many missing files."""
+    cells = [cell for entry in entries for column in columns if "\\" in (cell := entry.get(column, ""))]
+    if cells and not any((table.parent / cell).exists() for cell in cells):
+        raise InputError(
+            f"{table}: {', '.join(columns)}: found backslashes in {len(cells)} paths, such as {cells[0]}, expected "
+            "paths of this machine with /; replace them"
+        )
+
+
+def _clash(row: Mapping[str, Any], number: int, seen: dict[str, tuple[Any, str, int]]) -> str:
+    """Why a row has the images of an earlier one; empty if it has its own.
 
     Args:
-        values: texts of a column; empty ones are ignored, and ``1.0`` is ``1``.
+        row: row of the datalist.
+        number: its line.
+        seen: subject of each file, and label of each group of images, mask and slice, with subject and line of their
+            first row; files without symbolic links. This row is added.
     """
-    names = {label_name(value) for value in values} - {""}
-    return sorted(names, key=float) if all(map(_is_number, names)) else sorted(names)
+    images = row["image"] if isinstance(row["image"], list) else [row["image"]]
+    files = [os.path.realpath(path) for path in images if path]
+    meanings = dict.fromkeys(files, row["subject"])
+    if files:
+        mask = os.path.realpath(row["mask"]) if "mask" in row else ""
+        meanings[str([files, mask, row.get("slice")])] = row.get("label")
+    for key, meaning in meanings.items():
+        other, subject, line = seen.setdefault(key, (meaning, row["subject"], number))
+        if other != meaning:
+            return f"the images of line {line} (subject {subject}), with another subject or label"
+    return ""
 
 
-def label_name(value: str) -> str:
-    """A value as class name: a number in its shortest form, other text unchanged."""
-    return f"{float(value):.12g}" if _is_number(value) else value
+def used_labels(rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows and class names without the classes of dropped rows, such as the sum below a table.
 
-
-def _is_number(value: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+(\.\d*)?", value) is not None
+    Args:
+        rows: rows of the datalist, with indices as labels.
+        labels: class names, as found in all lines.
+    """
+    used = sorted({row["label"] for row in rows if "label" in row})
+    rows = [row | ({"label": used.index(row["label"])} if "label" in row else {}) for row in rows]
+    return rows, [labels[index] for index in used]
 
 
 def table_row(
     entry: dict[str, str],
     base: Path,
     images: Sequence[str],
-    labels: Sequence[str],
+    indices: Mapping[str, int],
     missing: Literal["refuse", "zeros"] = "refuse",
     unlabelled: Literal["report", "keep"] = "report",
 ) -> tuple[dict[str, Any], list[str]]:
@@ -138,7 +177,7 @@ def table_row(
         entry: line of the table, text by column.
         base: folder to which its paths are relative.
         images: columns with the paths of the modalities.
-        labels: class names; empty if the table has no labels.
+        indices: index of the class for each text that stands for one; empty if the table has no labels.
         missing: "refuse" or "zeros", see :func:`table_datalist`.
         unlabelled: "report" or "keep", see there.
     """
@@ -153,14 +192,13 @@ def table_row(
         row["mask"] = str(base / entry["mask"])
         reasons += [f"no {row['mask']}"] if not Path(row["mask"]).exists() else []
     value = entry.get("label", "")
-    if labels and (value or unlabelled == "report"):
-        if label_name(value) in labels or value in labels:
-            row["label"] = list(labels).index(value if value in labels else label_name(value))
-        elif value.isdecimal() and int(value) < len(labels) and not any(map(_is_number, labels)):
-            row["label"] = int(value)
+    if indices and (value or unlabelled == "report"):
+        index = indices.get(value, indices.get(label_name(value)))
+        if index is not None:
+            row["label"] = index
         else:
             remedy = "" if value else "; --unlabelled keep keeps the row for pre-training"
-            reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(labels)}{remedy}")
+            reasons.append(f"label is {value or 'empty'}, expected one of {', '.join(indices)}{remedy}")
     row["subject"] = entry["subject"]
     for column in INTEGER_COLUMNS:
         if number := entry.get(column):

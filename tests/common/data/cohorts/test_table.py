@@ -190,3 +190,133 @@ def test_a_column_that_is_nearly_called_as_one_with_a_meaning_is_reported(cohort
         InputError, match=r"expected subject too; is the column Subjects the subject\? write both alike$"
     ):
         table_datalist(write(cohort, "Subjects,image", ["s0,s0_t1.nii.gz"]), cohort.folder / "new.json")
+
+
+@pytest.mark.parametrize("incomplete", ["report", "drop"])
+@pytest.mark.parametrize(
+    ("values", "names", "remedy"),
+    [
+        (["1", "2", "3"], ("low", "mid", "high"), "found 1, 2, 3, expected 0, 1, 2 .*--labels 1=low,2=mid,3=high$"),
+        (["1.0", "2.0"], ("low", "mid", "high"), "found 1, 2, expected 0, 1, 2 .*--labels NUMBER=low,NUMBER=mid,"),
+        (["0", "1", "9"], ("low", "high"), "found 0, 1, 9, expected 0, 1 "),
+        (["-1", "0"], ("low", "high"), "found -1, 0, expected 0, 1 .*--labels -1=low,0=high$"),
+        (["low", "1"], ("low", "high"), "found 1, expected 0, 1 "),
+    ],
+)
+def test_numbers_that_are_no_indices_of_the_names_are_refused_also_where_lines_are_dropped(
+    tmp_path, values, names, remedy, incomplete
+):
+    path = write_labels(tmp_path, values * 4)
+    with pytest.raises(InputError, match=f"table.csv: label: {remedy}"):
+        table_datalist(path, tmp_path / "a.json", labels=names, incomplete=incomplete, num_folds=2)
+
+
+def test_names_can_be_given_with_the_number_that_stands_for_each(tmp_path):
+    path = write_labels(tmp_path, ["1", "3.0", "low"] * 4)
+    rows = load_datalist(
+        table_datalist(path, tmp_path / "a.json", labels=("1=low", "3=high"), num_folds=2), check="none"
+    )
+    assert [row["label"] for row in rows] == [0, 1, 0] * 4
+    with pytest.raises(InputError, match="label is 1, expected one of a, b, 2, 3"):  # 1 is no index of b
+        table_datalist(write_labels(tmp_path, ["1", "2"]), tmp_path / "a.json", labels=("2=a", "3=b"))
+    with pytest.raises(InputError, match="labels: found several names for 1, expected one; correct --labels"):
+        table_datalist(path, tmp_path / "a.json", labels=("1=low", "1=high"))
+
+
+@pytest.mark.parametrize("pair", [("0", "0.0"), ("P1", "p1"), ("P 1", "P  1"), ("Mu\u0308ller", "M\u00fcller")])
+def test_a_subject_in_two_spellings_is_refused(cohort, pair):
+    rows = [f"{name}{i},s{i}_t1.nii.gz,{i % 2}" for i, name in enumerate("abcd")]
+    rows += [f"{name},s{i}_t1.nii.gz,0" for i, name in enumerate(pair, start=4)]
+    with pytest.raises(InputError, match=f"subject: found {pair[0]} and {pair[1]}, expected one spelling each; write"):
+        table_datalist(write(cohort, "subject,image,label", rows), cohort.folder / "new.json", num_folds=2)
+
+
+def test_subjects_that_differ_in_leading_zeros_are_a_warning(cohort, caplog):
+    names = ["1", "001", "P2", "P02", "1.5", "1.05"]
+    table = write(cohort, "subject,image,label", [f"{name},s{i}_t1.nii.gz,{i % 2}" for i, name in enumerate(names)])
+    table_datalist(table, cohort.folder / "new.json", num_folds=2)
+    assert "subject: found 1 and 001, P2 and P02, taken as different; write one patient alike" in caplog.text
+
+
+@pytest.mark.parametrize("labels", [(), ("Benign", "benign", "Malignant")])
+def test_a_class_in_two_spellings_is_refused(tmp_path, labels):
+    path = write_labels(tmp_path, ["benign", "Benign", "Malignant"] * 4)
+    with pytest.raises(
+        InputError, match="label: found Benign and benign, expected one spelling each; write them alike"
+    ):
+        table_datalist(path, tmp_path / "a.json", labels=labels, num_folds=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"images": ("t1", "t1")}, "modality: found t1 twice, expected different names"),
+        ({"images": ("t1", "mask")}, "images: found mask, expected columns of images; correct --images"),
+        ({"images": ("t1",), "labels": ("b", "b")}, "labels: found b twice, expected different names"),
+    ],
+)
+def test_a_column_or_name_twice_and_a_column_of_another_meaning_are_refused(cohort, options, message):
+    rows = [f"s{i},s{i}_t1.nii.gz,s{i}_seg.nii.gz,{i % 2}" for i in range(4)]
+    with pytest.raises(InputError, match=message):
+        table_datalist(write(cohort, "subject,t1,mask,label", rows), cohort.folder / "new.json", num_folds=2, **options)
+
+
+def test_a_dropped_line_leaves_no_class(cohort):
+    rows = [*(f"s{i},s{i}_t1.nii.gz,{i % 2 + 11}" for i in range(4)), "Total,,4"]
+    table = write(cohort, "subject,image,label", rows)
+    content = json.loads(table_datalist(table, cohort.folder / "new.json", num_folds=2, incomplete="drop").read_text())
+    assert content["labels"] == {"0": "11", "1": "12"} and [row["label"] for row in content["training"]] == [0, 1] * 2
+
+
+@pytest.mark.parametrize("path", ["s0_t1.nii.gz", "./s0_t1.nii.gz", "folder/../s0_t1.nii.gz", "link.nii.gz"])
+def test_an_image_of_two_subjects_is_refused_under_any_path_and_with_another_mask(cohort, path):
+    (cohort.folder / "folder").mkdir()
+    (cohort.folder / "link.nii.gz").symlink_to(cohort.folder / "s0_t1.nii.gz")
+    rows = [*(f"s{i},s{i}_t1.nii.gz,s{i}_seg.nii.gz,{i % 2}" for i in range(4)), f"s4,{path},s4_seg.nii.gz,0"]
+    with pytest.raises(InputError, match=r"line 6 \(subject s4\): the images of line 2 \(subject s0\)"):
+        table_datalist(write(cohort, "subject,image,mask,label", rows), cohort.folder / "new.json", num_folds=2)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_cells_are_separated_as_in_the_header(cohort, separator):
+    rows = [f"s{i},s{i}_t1.nii.gz,{i % 2}".replace(",", separator) for i in range(4)]
+    path = table_datalist(
+        write(cohort, "subject,image,label".replace(",", separator), rows), cohort.folder / "new.json", num_folds=2
+    )
+    assert [row["label"] for row in load_datalist(path)] == [0, 1] * 2
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_in_another_encoding_is_refused_with_the_format_to_save(cohort, encoding):
+    path = cohort.folder / "table.csv"
+    path.write_text("subject,image\nM\u00fcller,s0_t1.nii.gz\n", encoding=encoding)
+    with pytest.raises(InputError, match=r"expected columns subject, image; save it as CSV UTF-8$"):
+        table_datalist(path, cohort.folder / "new.json")
+
+
+def test_a_table_without_columns_of_images_is_refused_with_the_option_that_names_them(cohort):
+    table = write(cohort, "subject,t1,t2", ["s0,s0_t1.nii.gz,s0_t2.nii.gz"])
+    with pytest.raises(InputError, match=r"expected image too; rename the columns, or name those of .* with --images$"):
+        table_datalist(table, cohort.folder / "new.json")
+    table.write_text("")
+    with pytest.raises(InputError, match=r"table.csv: found an empty file, expected subject, image$"):
+        table_datalist(table, cohort.folder / "new.json")
+
+
+def test_paths_with_backslashes_are_one_line(cohort):
+    rows = [f"s{i},C:\\images\\s{i}_t1.nii.gz" for i in range(4)]
+    with pytest.raises(InputError, match=r"found backslashes in 4 paths, such as C:\\images\\s0_t1.nii.gz, expected"):
+        table_datalist(write(cohort, "subject,image", rows), cohort.folder / "new.json")
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_folds", "message"),
+    [
+        ("aaabb", 3, r"table.csv: folds: found 2 subjects with label b, .*; lower num_folds \(--num_folds 2\) or add"),
+        ("aaab", 2, "found 1 subject with label b, .* of each class; add subjects of the class, or leave it out$"),
+        ("abcdefgh", 2, "with label d, 1 subject with label e and 3 more classes, expected at least 2"),
+    ],
+)
+def test_too_few_subjects_for_the_folds_are_named_by_table_and_class(tmp_path, labels, num_folds, message):
+    with pytest.raises(InputError, match=message):
+        table_datalist(write_labels(tmp_path, list(labels)), tmp_path / "a.json", num_folds=num_folds)
