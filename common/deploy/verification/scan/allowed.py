@@ -51,7 +51,7 @@ TARGETS: dict[str, frozenset[str]] = {
     }.items()
 }
 
-IMPORTS = frozenset({"$import os", "$import pathlib"})
+IMPORTS = frozenset({"$import json", "$import os", "$import pathlib", "$import sys"})
 MACROS = frozenset({"%run"})  # another id of the same file, which is scanned itself
 
 EXPRESSIONS = frozenset(
@@ -90,6 +90,11 @@ EXPRESSIONS = frozenset(
         "$monai.handlers.from_engine('pred')",
         "$['subject'] + [f'probability_{k}' for k in range(@num_classes)]",
         "$monai.utils.set_determinism(seed=0)",
+        "$os.path.isfile(@datalist) or sys.exit('error: ' + @datalist + ': found no such file, expected a datalist; "
+        "name its folder by --dataset_dir')",
+        "$json.load(open(@datalist, 'rb')).get(@section) or sys.exit('error: ' + @datalist + ': section ' + @section + "
+        "': found no rows, expected at least one; set --section ' + ('testing' if @section == 'training' else "
+        "'training'))",
         "$@evaluator.run()",
         "$[dict(zip(@columns, [subject, *map(float, values)])) for subject, *values in (line.rsplit(',', "
         "len(@columns) - 1) for line in pathlib.Path(@predictions).read_text().split('\\n')[:-1])]",
