@@ -10,6 +10,7 @@ from types import ModuleType
 
 from .allocator import keep_freed_memory
 from .as_trained import as_trained, start_from
+from .bundle_folder import bundle_root
 from .errors import InputError, brief_input_errors, flag
 from .exported_inference import exported_inference, exported_metadata, save_exported
 from .options import check_options
@@ -39,21 +40,6 @@ __all__ = [
 # MONAI creates this reader for every LoadImage, also where nvImageCodec is neither installed nor needed.
 warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader: nvImageCodec decoder plugin did not register")
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
-
-
-def bundle_root(name: str) -> str:
-    """Folder of a bundle of this checkout or installation, so that its configs work from any working directory.
-
-    Under another name this package is the library of one bundle's archive, and gives that archive's folder.
-
-    Args:
-        name: folder below ``bundles/``.
-    """
-    above = Path(__file__).resolve().parent.parent
-    if __name__ != "common":
-        return str(above)
-    checkout, installed = above / "bundles", above / "clinical_ssl" / "bundles"
-    return str((checkout if checkout.is_dir() else installed) / name)
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from . import bundle_root
+from .bundle_folder import bundle_root
 from .errors import InputError
 from .hints import did_you_mean
 

@@ -34,11 +34,22 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
     try:
         with collection(enabled=False):
             content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: found no UTF-8 text, expected a datalist in UTF-8; save it as UTF-8, or name another file"
+        ) from None
     except (ValueError, OSError, RecursionError) as error:
+        if "BOM" in str(error):  # in Python's words: decode using utf-8-sig
+            raise InputError(
+                f"{path}: found a byte order mark before the text, expected a datalist in plain UTF-8; save it as UTF-8"
+            ) from None
         found = "too many brackets in one another" if isinstance(error, RecursionError) else one_line(error)
         raise InputError(f"{path}: found no JSON ({found}), expected a datalist; correct the file") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: found a {type(content).__name__}, expected an object with a list 'training'")
+        raise InputError(
+            f"{path}: found a {type(content).__name__}, expected an object with rows in 'training' or 'testing'; "
+            "correct the file"
+        )
     return content
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError, OptionError
 from .files import check_folder
 from .hints import did_you_mean
+from .merging import check_overlays
 from .option_limits import device_problem, limit_problem, unknown_arguments
 from .option_references import unresolved
 from .references import closure, evaluated, references
@@ -69,8 +70,6 @@ def check_options(bundle_root: str | Path) -> None:
             torchrun.
         InputError: this machine lacks the device; the output folder cannot be made.
     """
-    from .merging import check_overlays  # here, as it needs the package that imports this module
-
     if (parser := calling_parser()) is None:
         return
     _check_once(parser.get())

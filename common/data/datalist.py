@@ -254,11 +254,11 @@ def _resolved(row: Mapping[str, Any], base: Path, keys: Sequence[str], dropped: 
     result = {key: value for key, value in row.items() if key not in dropped}
     for key in keys:
         value = result.get(key)
-        if isinstance(value, str):
+        if isinstance(value, str) and value:  # an empty one, which is reported already, would be the folder
             result[key] = os.path.normpath(os.path.join(base, value))
         elif isinstance(value, list):
             result[key] = [
-                os.path.normpath(os.path.join(base, item)) if isinstance(item, str) else item for item in value
+                os.path.normpath(os.path.join(base, item)) if isinstance(item, str) and item else item for item in value
             ]
     if result.get("subject") is not None:
         result["subject"] = str(result["subject"])

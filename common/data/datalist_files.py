@@ -91,7 +91,7 @@ def _report_for_all(problems: Problems, counts: Mapping[int, int | None], found:
 
 
 def _has_paths(row: Any, maps: bool) -> bool:
-    if not isinstance(row, Mapping) or not isinstance(row.get("mask"), str | None):
+    if not isinstance(row, Mapping) or not isinstance(row.get("mask"), str | None) or row.get("mask") == "":
         return False
     if maps and not (isinstance(row.get("label"), str) and row["label"]):
         return False

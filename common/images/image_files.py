@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, one_line
+from ..datalist_json import read_datalist
+from ..errors import InputError
 from .nifti import NIFTI_SUFFIXES
 from .pictures import PICTURE_SUFFIXES
 from .studies import all_files
@@ -146,14 +146,16 @@ def datalist_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     Raises:
         InputError: the file is no datalist, or rows are no objects with paths.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows = content.get("testing") or content["training"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    if is_image(path):
+        raise InputError(f"{path}: found an image, expected a folder or a datalist; give its folder")
+    content = read_datalist(path)
+    if not (rows := content.get("testing") or content.get("training")):
+        others = [name for name, value in content.items() if value and isinstance(value, list)]
+        but = f" (but {', '.join(others)})" if others else ""
         raise InputError(
-            f"{path}: found no datalist ({one_line(error, 80)}), expected JSON with rows in testing or training; "
-            "provide one, or a folder"
-        ) from error
+            f"{path}: found no rows in testing or training{but}, expected at least one; add them, or name its section "
+            "testing"
+        )
     if not isinstance(rows, list):
         raise InputError(f"{path}: found {type(rows).__name__} as rows, expected a list of objects; correct it")
     if problems := [f"row {index}: {problem}" for index, row in enumerate(rows) if (problem := _problem(row))]:
@@ -167,13 +169,18 @@ def _problem(row: Any) -> str | None:
         return f"found {str(row)[:40]!r}, expected an object such as {{'image': 'a.nii.gz'}}; correct it"
     image, mask, place = row.get("image"), row.get("mask"), row.get("slice")
     files = image if isinstance(image, list) else [image]
-    if not files or not all(file is None or isinstance(file, str) for file in files):
+    if not files or not all(file is None or _is_path(file) for file in files):
         return f"image: found {str(image)[:40]!r}, expected a path, or one for each modality; correct it"
-    if not (mask is None or isinstance(mask, str)):
-        return f"mask: found {str(mask)[:40]!r}, expected a path; correct it"
+    if not (mask is None or _is_path(mask)):
+        return f"mask: found {str(mask)[:40]!r}, expected a path; correct it, or leave it out"
     if not (place is None or (isinstance(place, int) and not isinstance(place, bool))):
         return f"slice: found {str(place)[:40]!r}, expected an integer; correct it"
     return None
+
+
+def _is_path(value: Any) -> bool:
+    """Whether a value is text that names a file; an empty one would be the datalist's own folder."""
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _name(row: dict[str, Any], index: int) -> str:

@@ -1,4 +1,4 @@
-"""A datalist without rows to predict ends inference in one line, before an earlier run's predictions are taken for new."""
+"""Without rows to predict, inference ends in one line, and an earlier run's predictions do not pass for new ones."""
 
 from __future__ import annotations
 

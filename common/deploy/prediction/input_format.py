@@ -66,8 +66,9 @@ class InputFormat:
             expected = self.channels or self.modalities
             order = " in this order," if len(expected) > 1 else ""
             raise InputError(
-                f"{datalist}: modality: found {', '.join(found)}; expected {', '.join(expected)},{order} as the "
-                "archive takes; take an archive of these modalities, or correct the names where they are wrong"
+                f"{datalist}: modality: found {', '.join(map(_shown, found))}; expected "
+                f"{', '.join(expected)},{order} as the archive takes; take an archive of these modalities, or correct the "
+                "names where they are wrong"
             )
 
 
@@ -116,6 +117,11 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
         organ_label=_value(parser, "organ_label", None),
         pictures=spatial_dims == 2 and num_slices == 1 and "slice_axis" not in parser,
     )
+
+
+def _shown(name: str) -> str:
+    """A name for messages, in quotes where something of it would not be seen."""
+    return name if name and name == name.strip() and name.isprintable() else ascii(name)
 
 
 def _value(parser: ConfigParser, name: str, default: Any) -> Any:

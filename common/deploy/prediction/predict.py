@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ...files import check_folder
+from ...hints import did_you_mean
 from ...images.image_files import cases_of_folder, datalist_rows, image_folders
 from ...images.studies import find_studies, irregular_files
 from ...temporary import temporary_folder
@@ -78,7 +79,11 @@ def find_cases(source: Path, classifier: Classifier, skip: Path | None = None) -
             for part, images in cases_of_folder(files, wanted.modalities).items():
                 cases.append(FileCase(f"{name}/{part}" if part else name, images, wanted))
     else:
-        raise InputError(f"{source}: found no such folder, expected DICOM studies, NIfTI files or a datalist")
+        beside = [str(path) for path in source.parent.glob("*")]
+        raise InputError(
+            f"{source}: found no such folder or file, expected DICOM studies, NIfTI files or a datalist; "
+            f"{did_you_mean(str(source), beside, 'correct the path')}"
+        )
     if not cases and not unreadable:
         raise NoStudiesError(
             f"{source}: found neither DICOM images nor NIfTI files nor pictures, expected studies; give their folder"

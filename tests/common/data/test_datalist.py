@@ -54,6 +54,14 @@ def test_optional_mask_and_label_may_be_absent_but_required_ones_not(cohort):
         load_datalist(path, label="required")
 
 
+@pytest.mark.parametrize("key", ["image", "mask"])
+def test_an_empty_path_is_one_problem_and_the_datalists_own_folder_is_not_read(cohort, key):
+    cohort.rows[0][key] = ""
+    with pytest.raises(InputError) as caught:
+        load_datalist(cohort.save())
+    assert len(str(caught.value).splitlines()) == 2 and f"{key}: found none, expected" in str(caught.value)
+
+
 def test_rows_of_other_folds_are_checked_too(cohort):
     (cohort.folder / "s5_t1.nii.gz").unlink()
     with pytest.raises(InputError, match=r"training\[5\].*s5_t1\.nii\.gz: found no such file"):

@@ -118,11 +118,72 @@ def test_a_datalists_rows_have_absolute_paths_and_the_names_of_subject_and_sessi
     assert len(datalist_rows(path)) == 1
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "not JSON"])
-def test_what_is_no_datalist_is_reported(tmp_path, content):
-    (tmp_path / "list.json").write_text(content)
-    with pytest.raises(InputError, match=r"list.json: found no datalist"):
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"[]", "found a list, expected an object with rows in 'training' or 'testing'; correct the file"),
+        (
+            b"not JSON",
+            "found no JSON (Expecting value: line 1 column 1 (char 0)), expected a datalist; correct the file",
+        ),
+        (b"{}", "found no rows in testing or training, expected at least one; add them, or name its section testing"),
+        (
+            b'{"test": [{"image": "a.nii.gz"}]}',
+            "found no rows in testing or training (but test), expected at least one; add them, or name its "
+            "section testing",
+        ),
+        (
+            b'{"training": [], "testing": []}',
+            "found no rows in testing or training, expected at least one; add them, or name its section testing",
+        ),
+        (
+            b"\xef\xbb\xbf{}",
+            "found a byte order mark before the text, expected a datalist in plain UTF-8; save it as UTF-8",
+        ),
+        (
+            "{}".encode("utf-16"),
+            "found no UTF-8 text, expected a datalist in UTF-8; save it as UTF-8, or name another file",
+        ),
+        (
+            b"\x1f\x8b\x08\x08",
+            "found no UTF-8 text, expected a datalist in UTF-8; save it as UTF-8, or name another file",
+        ),
+    ],
+)
+def test_what_is_no_datalist_is_reported(content, problem, tmp_path):
+    (tmp_path / "list.json").write_bytes(content)
+    with pytest.raises(InputError) as caught:
         datalist_rows(tmp_path / "list.json")
+    assert str(caught.value) == f"{tmp_path / 'list.json'}: {problem}"
+
+
+def test_an_image_in_place_of_a_folder_or_datalist_is_named_as_such(tmp_path):
+    (tmp_path / "scan.nii.gz").write_bytes(b"\x1f\x8b\x08\x08")
+    with pytest.raises(
+        InputError, match=r"scan.nii.gz: found an image, expected a folder or a datalist; give its folder"
+    ):
+        datalist_rows(tmp_path / "scan.nii.gz")
+
+
+def test_an_empty_path_is_none_and_never_the_datalists_own_folder(tmp_path):
+    path = tmp_path / "datalist.json"
+    rows = [
+        {"image": ""},
+        {"image": "a.nii", "mask": ""},
+        {"image": ["a.nii", " "]},
+        {"image": [None]},
+        {"image": None},
+    ]
+    path.write_text(json.dumps({"testing": rows}))
+    with pytest.raises(InputError) as caught:
+        datalist_rows(path)
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "row 0: image: found '', expected a path, or one for each modality; correct it",
+        "row 1: mask: found '', expected a path; correct it, or leave it out",
+        "row 2: image: found '['a.nii', ' ']', expected a path, or one for each modality; correct it".replace(
+            "'['a.nii', ' ']'", "\"['a.nii', ' ']\""
+        ),
+    ]
 
 
 def test_rows_of_a_datalist_that_are_no_objects_with_paths_are_all_named_in_our_words(tmp_path):
@@ -135,11 +196,11 @@ def test_rows_of_a_datalist_that_are_no_objects_with_paths_are_all_named_in_our_
         "row 0: found 'a.nii.gz', expected an object such as {'image': 'a.nii.gz'}; correct it",
         "row 1: found 'None', expected an object such as {'image': 'a.nii.gz'}; correct it",
         "row 2: image: found '5', expected a path, or one for each modality; correct it",
-        "row 3: mask: found '['b']', expected a path; correct it".replace("'['b']'", "\"['b']\""),
+        "row 3: mask: found '['b']', expected a path; correct it, or leave it out".replace("'['b']'", "\"['b']\""),
         "row 4: image: found '[]', expected a path, or one for each modality; correct it",
         "row 6: slice: found 'two', expected an integer; correct it",
     ]
-    for content, found in (({"testing": {"image": "a"}}, "found dict as rows"), ([], "found no datalist")):
+    for content, found in (({"testing": {"image": "a"}}, "found dict as rows"), ([], "found a list, expected")):
         path.write_text(json.dumps(content))
         with pytest.raises(InputError, match=found):
             datalist_rows(path)

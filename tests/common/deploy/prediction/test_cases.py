@@ -222,6 +222,7 @@ def test_a_datalist_of_the_archives_modalities_or_without_names_is_taken(archive
     ("archive", "datalist", "problem"),
     [
         (("US",), {"0": "CT"}, "found CT; expected US, as the archive takes; take"),
+        (("CT",), {"0": " CT"}, "found ' CT'; expected CT, as the archive takes"),
         (("FLAIR", "T1"), {"0": "T1", "1": "FLAIR"}, "found T1, FLAIR; expected FLAIR, T1, in this order"),
         (("T1",), {"0": "FLAIR", "1": "T1"}, "found FLAIR, T1; expected T1, as the archive takes"),
     ],
@@ -287,8 +288,13 @@ def test_cases_whose_folders_share_a_name_stay_apart(served, tmp_path):
 def test_an_empty_folder_is_reported(served, tmp_path):
     with pytest.raises(InputError, match="found neither DICOM images nor NIfTI files"):
         find_cases(tmp_path, served)
-    with pytest.raises(InputError, match="found no such folder"):
+    with pytest.raises(
+        InputError, match=r"nowhere: found no such folder or file, expected .* a datalist; correct the path"
+    ):
         find_cases(tmp_path / "nowhere", served)
+    (tmp_path / "datalist.json").touch()
+    with pytest.raises(InputError, match=r"a datalist; did you mean .*/datalist.json\?$"):
+        find_cases(tmp_path / "datalis.json", served)
 
 
 def test_a_mask_beside_several_studies_is_nobodys(study, served, tmp_path):
