@@ -163,6 +163,7 @@ def _described(command: Command, method: str | None) -> Command:
     def described(*args: Any, **kwargs: Any) -> Any:
         """The command, or the method of what it makes, with the arguments that were typed."""
         bound = signature.bind(*args, **kwargs)
+        _check_output(bound.arguments)
         of_method = {name: bound.arguments.pop(name) for name in later if name in bound.arguments}
         result = command(*bound.args, **bound.kwargs)
         return doer(result, **of_method) if doer else result
@@ -172,6 +173,22 @@ def _described(command: Command, method: str | None) -> Command:
     text = docstring_parser.parse(_plain(command)).description or ""
     described.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", text)
     return described
+
+
+def _check_output(arguments: Mapping[str, Any]) -> None:
+    """Refuse an output that is one of the inputs, under any name: the user's own file would be overwritten."""
+    output = arguments.get("output")
+    if not (isinstance(output, str) and os.path.isfile(output)):
+        return
+    for name, value in arguments.items():
+        values = value.values() if isinstance(value, Mapping) else value
+        values = [values] if isinstance(values, str) or not isinstance(values, Iterable) else values
+        paths = [each for each in values if name != "output" and isinstance(each, str) and os.path.isfile(each)]
+        if found := [path for path in paths if os.path.samefile(path, output)]:
+            raise OptionError(
+                f"output: found {output}, the file that is read ({name} {found[0]}), expected another file, as it would "
+                "be overwritten; set --output to another name"
+            )
 
 
 def _parameters(command: Command) -> dict[str, inspect.Parameter]:

@@ -53,6 +53,17 @@ def called(source: str, output: str, dry: bool = False, **settings: Any) -> dict
     return {"source": source, "output": output, "dry": dry, **settings}
 
 
+def joined(*sources: str, output: str, **settings: Any) -> str:
+    """Join.
+
+    Args:
+        sources: files to read.
+        output: file to write.
+        **settings: ids of a config.
+    """
+    return output
+
+
 def run(command: Any, words: str, **options: Any) -> Any:
     found: list[Any] = []
     run_commands(command, words.split(), show=found.append, **options)
@@ -174,3 +185,20 @@ def test_a_pipe_that_reads_no_further_ends_the_command_quietly(lines, end, code,
         process.stdout.close()
         process.stdin.close()
         assert (process.stderr.read(), process.wait()) == (message, code)
+
+
+@pytest.mark.parametrize(
+    "words", ["t.csv {0}", "t.csv link.csv", "{0} --output ./t.csv", "x y --output t.csv --mine t.csv"]
+)
+def test_an_input_is_never_the_output_too_however_it_is_written(words, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("the user's own")
+    (tmp_path / "link.csv").symlink_to("t.csv")
+    command = joined if "x y" in words else called
+    with pytest.raises(SystemExit) as ended:
+        run(command, words.format(tmp_path / "t.csv"))
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 2 and line.startswith("error: output: found ")
+    assert line.endswith(", expected another file, as it would be overwritten; set --output to another name")
+    assert run(called, "t.csv other.csv")["output"] == "other.csv"
+    assert run(called, f"{tmp_path} {tmp_path}")  # a folder may get results

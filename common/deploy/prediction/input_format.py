@@ -67,8 +67,8 @@ class InputFormat:
             order = " in this order," if len(expected) > 1 else ""
             raise InputError(
                 f"{datalist}: modality: found {', '.join(map(_shown, found))}; expected "
-                f"{', '.join(expected)},{order} as the archive takes; take an archive of these modalities, or correct the "
-                "names where they are wrong"
+                f"{', '.join(expected)},{order} as the archive takes; take an archive of these modalities, or correct "
+                "the names where they are wrong"
             )
 
 
