@@ -36,6 +36,6 @@ class PrepareRestoration(PrepareImage):
         self.key = key
 
     def _prepare(self, batch: DeviceBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """``(distorted, original)`` for the network and :class:`torch.nn.MSELoss`."""
+        """``(distorted, original)`` for the network and :class:`~common.losses.RestorationLoss`."""
         original = self._view(batch.image(self.key))
         return self.distort(original).contiguous(memory_format=self.memory_format), original

@@ -13,6 +13,8 @@ from torch.nn.functional import normalize
 from ..distributed import gather_rows
 from ..errors import InputError
 from .checkpoint import save_with_checkpoint
+from .loss_level import LossLevel
+from .second_view import second_view
 
 __all__ = [
     "CollapseMonitor",
@@ -26,15 +28,17 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 _COLLECTED = ("index", "feature", "second", "label")
+_EPOCHS = ("epochs_below", "epochs_at_chance", "epochs_unlearnt", "epochs_knn_at_chance")
+_KNN_PATIENCE = 10  # epochs; random weights, from which all start, are often at chance
 _MOST_ROWS = 2048  # of matrices of samples by samples
 
 
 class CollapseMonitor:
-    """Monitor each epoch for collapse and for learning, without additional forward passes.
+    """Monitor each epoch for collapse and for learning.
 
     A Siamese network without negatives can make all features equal, and its loss then looks perfect; a contrastive one
-    can stay at the chance level of its loss. From the latest output of each sample in the epoch, it adds to
-    ``engine.state.metrics``:
+    can stay at the chance level of its loss, and so can a pretext task. From the latest output of each sample in the
+    epoch, it adds to ``engine.state.metrics``:
 
     - ``feature_std``: mean std per dimension of the L2-normalised features over ``1 / sqrt(F)``: 1 when they spread
       evenly, 0 when all are equal (Chen & He 2021, section 4.1);
@@ -45,7 +49,17 @@ class CollapseMonitor:
     - ``knn_accuracy`` and ``knn_balanced_accuracy``, where rows have labels: leave-one-out, cosine, never used for
       training. The log compares them with the majority class.
 
-    The features are those of the **online** network: ``output.watched``, a pair of ``BxF`` for the two views.
+    The features are those of the **online** network: ``output.watched``, a pair of ``BxF`` for the two views. Pretext
+    tasks have one view, and ``None`` for the other one: for ``alignment`` and ``own_key_rank`` the last tenth of an
+    epoch's steps gets one more forward pass (:func:`~common.handlers.second_view.second_view`), all else needs none.
+
+    Their ``own_key_rank`` is no verdict: who restores images need not tell them apart. A loss that is no lower than in
+    the first epoch, or than its loss object's ``chance(output)``, is one
+    (:class:`~common.handlers.loss_level.LossLevel`), but not with a queue: while it fills, the loss grows.
+
+
+    ``epochs_unlearnt`` is the number of epochs since when either of the two says that nothing is learnt. Where the
+    neighbours' balanced accuracy is that of chance for ten epochs, the log says so once.
 
     Args:
         min_feature_std: lower bound of ``feature_std`` for a warning that all features are equal.
@@ -79,6 +93,12 @@ class CollapseMonitor:
         self.num_neighbours = num_neighbours
         self.epochs_below = 0
         self.epochs_at_chance = 0
+        self.epochs_unlearnt = 0
+        self.epochs_knn_at_chance = 0
+        self.loss = LossLevel()
+        self._contrasted = True  # whether own keys should be found
+        self._falls = True  # whether the loss should fall, and what it is by chance
+        self._chance: float | None = None
         self._features: dict[str, list[torch.Tensor]] = {name: [] for name in _COLLECTED}
 
     def attach(self, engine: Engine) -> None:
@@ -90,11 +110,17 @@ class CollapseMonitor:
     def _collect(self, engine: Engine) -> None:
         batch, output = engine.state.batch, engine.state.output["pred"]
         first, second = output.watched
+        first = first.detach().float()
         self._features["index"].append(batch["index"])
-        self._features["feature"].append(first.detach().float())
-        self._features["second"].append(second.detach().float())
+        self._features["feature"].append(first)
+        self._features["second"].append(second_view(engine, first) if second is None else second.detach().float())
         if "label" in batch:
             self._features["label"].append(batch["label"])
+        self.loss.add(engine.state.output["loss"])
+        chance = getattr(getattr(engine, "loss_function", None), "chance", None)
+        self._chance = None if chance is None else chance(output)
+        self._falls = not getattr(output, "queue_keys", None)
+        self._contrasted = output.watched[1] is not None
 
     def judge(self, engine: Engine) -> None:
         """Compute the metrics, warn or stop."""
@@ -110,19 +136,22 @@ class CollapseMonitor:
                 f"epoch {engine.state.epoch}: features of {bad} of {len(features)} samples are not finite; lower "
                 "learning_rate, or turn amp off"
             )
+        paired = ~second.isnan().any(dim=1)
         metrics = {
             "feature_std": feature_std(features),
             "effective_rank": _effective_rank(features),
-            "alignment": alignment(features, second),
+            "alignment": alignment(features[paired], second[paired]),
             "uniformity": uniformity(features),
-            "own_key_rank": own_key_rank(features, second),
+            "own_key_rank": own_key_rank(features[paired], second[paired]),
         }
         if labels is not None:
             known = labels[rows] >= 0  # see common.data.mark_unlabelled
             metrics |= self._judge_neighbours(engine, features[known], labels[rows][known])
-        engine.state.metrics.update(metrics)
         self._features = {name: [] for name in self._features}
+        self._judge_loss(engine)
         self._warn(engine, metrics, rank_limit=min(len(features) - 1, features.shape[1]))
+        metrics["epochs_unlearnt"] = max(self.epochs_at_chance, self.epochs_unlearnt)
+        engine.state.metrics.update(metrics)
 
     def _judge_neighbours(self, engine: Engine, features: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
         scores = {
@@ -130,18 +159,27 @@ class CollapseMonitor:
             "knn_balanced_accuracy": knn_balanced_accuracy(features, labels, self.num_neighbours),
         }
         counts = torch.bincount(labels.long())
+        counts = counts[counts > 0]
+        chance, balanced = 1 / len(counts), scores["knn_balanced_accuracy"]
         logger.info(
             f"epoch {engine.state.epoch}: kNN accuracy {scores['knn_accuracy']:.3f} (majority class "
-            f"{float(counts.max() / counts.sum()):.3f}), balanced {scores['knn_balanced_accuracy']:.3f} (chance "
-            f"{1 / int((counts > 0).sum()):.3f})"
+            f"{float(counts.max() / counts.sum()):.3f}), balanced {balanced:.3f} (chance {chance:.3f})"
         )
+        luck = chance + 2 * (chance * (1 - chance) * float((1 / counts).sum())) ** 0.5 / len(counts)
+        self.epochs_knn_at_chance = self.epochs_knn_at_chance + 1 if len(counts) > 1 and balanced < luck else 0
+        if self.epochs_knn_at_chance == _KNN_PATIENCE:
+            logger.warning(
+                f"epoch {engine.state.epoch}: kNN's balanced accuracy is that of chance for {_KNN_PATIENCE} epochs "
+                f"({balanced:.2f} for {len(labels)} samples; by chance {chance:.2f}, up to {luck:.2f}): what is learnt "
+                "does not separate the labels; compare with a training from scratch"
+            )
         return scores
 
     def _warn(self, engine: Engine, metrics: dict[str, float], rank_limit: int) -> None:
         lowest_rank = min(self.min_effective_rank, 0.4 * rank_limit)
         low = metrics["feature_std"] < self.min_feature_std or metrics["effective_rank"] < lowest_rank
         self.epochs_below = self.epochs_below + 1 if low else 0
-        at_chance = metrics["own_key_rank"] > self.max_own_key_rank
+        at_chance = self._contrasted and metrics["own_key_rank"] > self.max_own_key_rank
         self.epochs_at_chance = self.epochs_at_chance + 1 if at_chance else 0
         if self.epochs_below >= self.patience:
             message = (
@@ -161,18 +199,31 @@ class CollapseMonitor:
                 "momentum"
             )
 
+    def _judge_loss(self, engine: Engine) -> None:
+        fallen = self.loss.has_fallen(self._chance)
+        self.epochs_unlearnt = self.epochs_unlearnt + 1 if self._falls and not fallen else 0
+        if self.epochs_unlearnt >= self.patience:
+            chance = "" if self._chance is None else f", by chance {self._chance:.4g}"
+            logger.warning(
+                f"epoch {engine.state.epoch}: nothing is learnt for {self.epochs_unlearnt} epochs: the loss is "
+                f"{self.loss.loss:.4g} (in the first epoch {self.loss.first:.4g}{chance}), no less beyond its noise; "
+                "raise learning_rate or max_epochs, or lower learning_rate where the loss grows"
+            )
+
     def _joined(self, name: str) -> torch.Tensor:
         return gather_rows(torch.cat(self._features[name])).cpu()
 
     def state_dict(self) -> dict[str, Any]:
         """Features of the current epoch, and numbers of epochs beyond the bounds."""
         collected = {name: torch.cat(parts).cpu() for name, parts in self._features.items() if parts}
-        epochs = {"epochs_below": self.epochs_below, "epochs_at_chance": self.epochs_at_chance}
-        return {**epochs, "collected": collected}
+        epochs = {name: getattr(self, name) for name in _EPOCHS}
+        return {**epochs, "collected": collected, "loss": self.loss.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the result of :meth:`state_dict`."""
-        self.epochs_below, self.epochs_at_chance = state["epochs_below"], state["epochs_at_chance"]
+        for name in _EPOCHS:
+            setattr(self, name, state[name])
+        self.loss.load_state_dict(state["loss"])
         self._features = {
             name: [state["collected"][name]] if name in state["collected"] else [] for name in self._features
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 if TYPE_CHECKING:
-    from ..networks.rubik import RubikOutput
+    from ..networks.pretext import RubikOutput
     from ..transforms.rubik import RubikMoves
 
 __all__ = ["RubikLoss"]
@@ -38,3 +39,7 @@ class RubikLoss(nn.Module):
         order = cross_entropy(output.order, moves.order)
         rotation = binary_cross_entropy_with_logits(output.turned, moves.turned.to(output.turned))
         return self.order_weight * order + self.rotation_weight * rotation
+
+    def chance(self, output: RubikOutput) -> float:
+        """The loss where each permutation has the same score, and each rotation the probability 1/2."""
+        return self.order_weight * math.log(output.order.shape[1]) + self.rotation_weight * math.log(2)

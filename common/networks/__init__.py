@@ -17,6 +17,7 @@ from .jigsaw import JigsawNetwork
 from .long_short import LongShortNetwork, LongShortOutput, clip_views, key_views
 from .momentum_contrast import MomentumContrastNetwork, MomentumContrastOutput
 from .momentum_siamese import MomentumSiameseNetwork
+from .pretext import JigsawOutput, RestorationOutput, RubikOutput
 from .pretrained_parts import load_parts
 from .pretrained_unet import PretrainedUNet
 from .probabilities import TemperedSoftmax, with_probabilities
@@ -25,7 +26,7 @@ from .radiomics_encoder import RadiomicsEncoder
 from .residual_unet_encoder import ResidualUNetEncoder
 from .resnet import ResNetBackbone
 from .restoration import RestorationNetwork
-from .rubik import RubikNetwork, RubikOutput
+from .rubik import RubikNetwork
 from .siamese import SiameseNetwork, SiameseOutput
 from .slice_encoder import SliceEncoder
 from .sync_batchnorm import convert_sync_batchnorm
@@ -50,6 +51,7 @@ __all__ = [
     "HybridNetwork",
     "HybridOutput",
     "JigsawNetwork",
+    "JigsawOutput",
     "LongShortNetwork",
     "LongShortOutput",
     "MomentumContrastNetwork",
@@ -63,6 +65,7 @@ __all__ = [
     "ResNetBackbone",
     "ResidualUNetEncoder",
     "RestorationNetwork",
+    "RestorationOutput",
     "RubikNetwork",
     "RubikOutput",
     "SiameseNetwork",

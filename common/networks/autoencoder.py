@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from .interfaces import FeatureMapEncoder
+from .pretext import RestorationOutput, watched_features
 
 __all__ = ["DenoisingAutoencoder"]
 
@@ -17,9 +18,9 @@ __all__ = ["DenoisingAutoencoder"]
 class DenoisingAutoencoder(nn.Module):
     """Restore the clean image from a corrupted one (Vincent et al. 2008; Zhao and Yang 2021, Table 1).
 
-    The corruption is :class:`~common.engines.PrepareRestoration`'s, the loss :class:`torch.nn.MSELoss`. The decoder
-    (**ours**; Vincent's is one layer with the encoder's weights transposed) doubles the feature map once in each layer
-    and the last layer resizes it to the image: bilinear, 3x3 convolution, batch norm, ReLU.
+    The corruption is :class:`~common.engines.PrepareRestoration`'s, the loss :class:`~common.losses.RestorationLoss`.
+    The decoder (**ours**; Vincent's is one layer with the encoder's weights transposed) doubles the feature map once in
+    each layer and the last layer resizes it to the image: bilinear, 3x3 convolution, batch norm, ReLU.
 
     Args:
         encoder: network from ``B[C]HW`` to a feature map ``BKhw`` with attributes ``num_features`` (K) and
@@ -27,7 +28,7 @@ class DenoisingAutoencoder(nn.Module):
         channels: number of channels of each decoder layer.
 
     Shape:
-        ``B[C]HW -> B[C]HW``, in [0, 1].
+        ``B[C]HW`` to a :class:`RestorationOutput` of ``B[C]HW``, in [0, 1].
     """
 
     def __init__(self, encoder: FeatureMapEncoder, channels: Sequence[int] = (256, 128, 64, 32)) -> None:
@@ -41,12 +42,13 @@ class DenoisingAutoencoder(nn.Module):
         )
         self.head = nn.Conv2d(channels[-1], encoder.in_channels, 3, padding=1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> RestorationOutput:
         """The clean image."""
         height, width = x.shape[2], x.shape[3]
         x = self.encoder(x)
+        feature = watched_features(x)
         for layer in self.decoder:
             size = [min(2 * x.shape[2], height), min(2 * x.shape[3], width)]
             x = layer(interpolate(x, size=size, mode="bilinear", align_corners=False))
         x = interpolate(x, size=[height, width], mode="bilinear", align_corners=False)
-        return self.head(x).float().sigmoid()
+        return RestorationOutput(self.head(x).float().sigmoid(), feature)

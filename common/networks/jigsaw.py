@@ -7,6 +7,7 @@ from torch import nn
 
 from ..errors import InputError
 from .interfaces import FeatureMapEncoder
+from .pretext import JigsawOutput
 
 __all__ = ["JigsawNetwork"]
 
@@ -16,7 +17,7 @@ class JigsawNetwork(nn.Module):
 
     Their context-free network: the tiles are encoded separately by one encoder, and only the last layers combine them,
     so that the encoder must learn the parts and not the edges between them. Tiles and targets are
-    :class:`~common.engines.PrepareJigsaw`'s, the loss :class:`torch.nn.CrossEntropyLoss`.
+    :class:`~common.engines.PrepareJigsaw`'s, the loss :class:`~common.losses.JigsawLoss`.
 
     Args:
         encoder: network from ``B[C]hw`` to a feature map ``BKuv`` with attribute ``num_features`` (K); after training
@@ -32,7 +33,7 @@ class JigsawNetwork(nn.Module):
         InputError: in ``forward``, the number of tiles is another.
 
     Shape:
-        ``B[T][C]hw -> B[num_permutations]`` with ``T = grid * grid``.
+        ``B[T][C]hw`` with ``T = grid * grid`` to a :class:`JigsawOutput`.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class JigsawNetwork(nn.Module):
             nn.Linear(hidden_features, num_permutations),
         )
 
-    def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+    def forward(self, tiles: torch.Tensor) -> JigsawOutput:
         """A score for each permutation."""
         if tiles.dim() != 5 or tiles.shape[1] != self.num_tiles:
             raise InputError(
                 f"grid: tiles of shape {list(tiles.shape)}; expected [B, {self.num_tiles}, C, h, w]; "
                 "set the same grid for the network and for the tiles"
             )
-        maps = self.encoder(tiles.flatten(0, 1))  # [B*T]Kuv
-        features = self.tile_head(self.global_pool(maps).flatten(1))
-        return self.head(features.unflatten(0, (-1, self.num_tiles)).flatten(1)).float()
+        pooled = self.global_pool(self.encoder(tiles.flatten(0, 1))).flatten(1)  # [B*T]K
+        features = self.tile_head(pooled)
+        order = self.head(features.unflatten(0, (-1, self.num_tiles)).flatten(1)).float()
+        return JigsawOutput(order, pooled.detach().float().unflatten(0, (-1, self.num_tiles)).mean(dim=1))

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .interfaces import PyramidEncoder
+from .pretext import RestorationOutput, watched_features
 from .pretrained_unet import PretrainedUNet
 
 __all__ = ["RestorationNetwork"]
@@ -22,7 +23,7 @@ class RestorationNetwork(nn.Module):
         out_channels: number of modalities.
 
     Shape:
-        ``B[C]HWD -> B[out_channels]HWD``, in [0, 1].
+        ``B[C]HWD`` to a :class:`RestorationOutput` of ``B[out_channels]HWD``, in [0, 1].
     """
 
     def __init__(self, encoder: PyramidEncoder, out_channels: int = 1) -> None:
@@ -31,6 +32,7 @@ class RestorationNetwork(nn.Module):
         self.encoder = unet.encoder
         self.decoder = unet.decoder
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> RestorationOutput:
         """The restored images, in float32 also under autocast."""
-        return self.decoder(self.encoder.feature_maps(x), x.shape[2:]).float().sigmoid()
+        maps = self.encoder.feature_maps(x)
+        return RestorationOutput(self.decoder(maps, x.shape[2:]).float().sigmoid(), watched_features(maps[-1]))

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import nn
 
 from ..errors import InputError
 from .interfaces import VectorEncoder
+from .pretext import RubikOutput
 
-__all__ = ["RubikNetwork", "RubikOutput"]
-
-
-class RubikOutput(NamedTuple):
-    """Predicted order and rotations of the cubes."""
-
-    order: torch.Tensor  # BxP, a score for each permutation
-    turned: torch.Tensor  # Bx8x2, logits of the two rotations of each cube
+__all__ = ["RubikNetwork"]
 
 
 class RubikNetwork(nn.Module):
@@ -58,4 +50,5 @@ class RubikNetwork(nn.Module):
                 f"cubes: shape {list(cubes.shape)}; expected [B, 8, C, h, w, d]; take PrepareRubik as prepare_batch"
             )
         features = self.encoder(cubes.flatten(0, 1)).unflatten(0, (-1, 8))  # B8F
-        return RubikOutput(self.order_head(features.flatten(1)).float(), self.rotation_head(features).float())
+        order, turned = self.order_head(features.flatten(1)).float(), self.rotation_head(features).float()
+        return RubikOutput(order, turned, features.detach().float().mean(dim=1))

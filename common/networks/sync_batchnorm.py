@@ -32,7 +32,12 @@ class _CpuSyncBatchNorm(_BatchNorm):
         shape = [1, -1, *[1] * (input.dim() - 2)]
         centred = x - mean.view(shape)
         variance = all_reduce(centred.square().sum(axes)) / count
-        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+        if (
+            self.track_running_stats
+            and self.running_mean is not None
+            and self.running_var is not None
+            and self.num_batches_tracked is not None
+        ):
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum

@@ -11,11 +11,13 @@ from tests.bundles.shared.resume import SharedResume
 
 
 class TestResume(SharedResume):
-    killed_runs = {"pretrain": (["pretrain.yaml"], {})}
+    killed_runs = {"pretrain": (["pretrain.yaml"], {}), "genesis": (["pretrain.yaml", "genesis.yaml"], {})}
 
     def check(self, case, runs):
         """Targets and queues are the same, too."""
-        assert "queue" in runs.checkpoint and any(name.startswith("target.") for name in runs.checkpoint["network"])
+        contrasted = case == "pretrain"
+        assert ("queue" in runs.checkpoint) == contrasted
+        assert contrasted == any(name.startswith("target.") for name in runs.checkpoint["network"])
 
 
 def test_a_segmenter_that_was_interrupted_goes_on_with_the_same_patches(

@@ -12,11 +12,15 @@ from PIL import Image
 
 from common.radiomics.scaling import FittedScaling
 from tests.bundles.damage import with_whole_paths
-from tests.bundles.shared.pretraining import SharedPretraining
+from tests.bundles.shared.pretraining import SharedPretexts, SharedPretraining
 
 
 class TestPretraining(SharedPretraining):
     """With the defaults."""
+
+
+class TestPretexts(SharedPretexts):
+    pretexts = ["autoencoder.yaml", "jigsaw.yaml"]
 
 
 @pytest.mark.parametrize("overlay", [None, "negatives.yaml"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import pytest
 import torch
 
 from tests.bundles.bundle_files import read_config
+
+WATCHED = ["feature_std", "effective_rank", "alignment", "uniformity", "own_key_rank", "knn_balanced_accuracy"]
 
 
 class SharedPretraining:
@@ -30,3 +34,24 @@ class SharedPretraining:
             pretrain(output="output", stop_on_collapse="true", **options)
         assert "collapsing" in str(caught.value.__cause__)
         assert not (tmp_path / "output/model.pt").exists()
+
+
+class SharedPretexts:
+    """Tests of the pretext tasks in ``test_pretrain.py``, whose steps need one view."""
+
+    #: overlays
+    pretexts: Sequence[str]
+
+    def test_a_pretext_task_is_watched_like_a_contrast_and_its_training_is_as_without(self, pretrain, pretext, caplog):
+        runs = {}
+        for watch in ("true", "false"):
+            with caplog.at_level(logging.WARNING):
+                _, folder = pretrain(pretext, output=watch, watch_collapse=watch, learning_rate=0.0, max_epochs=3)
+            runs[watch] = pd.read_csv(folder / "metrics.csv"), torch.load(folder / "model.pt", weights_only=True)
+            assert ("epoch 3: nothing is learnt" in caplog.text) == (watch == "true")
+            caplog.clear()
+        (watched, weights), (plain, expected) = runs.values()
+        assert watched[WATCHED].notna().all(axis=None) and list(watched["epochs_unlearnt"])[-1] >= 2
+        assert (watched["own_key_rank"].between(0, 1) & (watched["alignment"] > 0)).all()  # two views, not one twice
+        assert not set(WATCHED) & set(plain) and list(watched["loss"]) == list(plain["loss"])
+        assert all(torch.equal(weights[name], value) for name, value in expected.items())

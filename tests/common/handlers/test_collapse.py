@@ -30,7 +30,8 @@ def engine_of(
 
     def step(engine, batch):
         rows = features[batch["index"]]
-        return {"pred": SiameseOutput(rows, rows, rows, rows if second is None else second[batch["index"]])}
+        pred = SiameseOutput(rows, rows, rows, rows if second is None else second[batch["index"]])
+        return {"pred": pred, "loss": torch.zeros(())}
 
     return Engine(step), batches
 
@@ -158,3 +159,40 @@ def test_balanced_knn_of_features_that_say_nothing_is_chance_whatever_the_class_
     assert knn_balanced_accuracy(features, labels) == pytest.approx(0.5, abs=0.06)
     features[labels == 1] += 5.0
     assert knn_balanced_accuracy(features, labels) > 0.95
+
+
+def test_a_loss_that_stays_is_reported_where_own_keys_are_found(caplog):
+    torch.manual_seed(0)
+    engine, batches = engine_of(torch.randn(16, 8))
+    CollapseMonitor(patience=2).attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=2)
+        assert "nothing is learnt" not in caplog.text
+        engine.run(batches, max_epochs=3)
+    assert "epoch 3: nothing is learnt for 2 epochs: the loss is 0 (in the first epoch 0)" in caplog.text
+    assert engine.state.metrics["epochs_unlearnt"] == 2
+
+
+@pytest.mark.parametrize(("separable", "warns"), [(True, False), (False, True)])
+def test_labels_that_neighbours_do_not_share_are_reported_once_after_ten_epochs(separable, warns, caplog):
+    torch.manual_seed(0)
+    features, labels = torch.randn(60, 8), torch.arange(60) % 3
+    features[:, :3] += 5 * separable * torch.nn.functional.one_hot(labels, 3)
+    engine, batches = engine_of(features, labels)
+    CollapseMonitor().attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=9)
+        assert "kNN" not in caplog.text
+        engine.run(batches, max_epochs=25)
+    found = [record.message for record in caplog.records if "kNN" in record.message]
+    assert [line.partition(" (")[0] for line in found] == warns * [
+        "epoch 10: kNN's balanced accuracy is that of chance for 10 epochs"
+    ]
+
+
+def test_one_class_alone_is_at_no_chance(caplog):
+    engine, batches = engine_of(torch.randn(16, 8), torch.zeros(16, dtype=torch.long))
+    CollapseMonitor().attach(engine)
+    with caplog.at_level(logging.WARNING):
+        engine.run(batches, max_epochs=11)
+    assert "kNN" not in caplog.text

@@ -99,7 +99,10 @@ def test_restored_images_are_in_0_to_1_in_single_precision():
     net = RestorationNetwork(VolumeResNet(10, 1, (4, 8, 16, 32)))
     x = torch.rand(2, 1, 16, 32, 24)
     with torch.autocast("cpu", torch.bfloat16):
-        found = net(x)
+        found, feature = net(x)
+        pooled = net.encoder(x)
+    torch.testing.assert_close(feature, pooled.float(), atol=0.02, rtol=0.02)
+    assert feature.dtype == torch.float32 and not feature.requires_grad
     assert found.dtype == torch.float32 and found.shape == x.shape and found.min() >= 0 and found.max() <= 1
 
 

@@ -49,12 +49,14 @@ def test_slices_are_refused_in_one_line():
 
 def test_the_loss_is_half_of_each_cross_entropy():
     torch.manual_seed(0)
-    output = RubikOutput(torch.randn(2, 5), torch.randn(2, 8, 2))
+    output = RubikOutput(torch.randn(2, 5), torch.randn(2, 8, 2), torch.randn(2, 3))
     moves = RubikMoves(torch.tensor([1, 4]), torch.randint(0, 2, (2, 8, 2)).float())
     order = -sum(output.order[b].log_softmax(0)[moves.order[b]] for b in range(2)) / 2
     p = output.turned.sigmoid()
     turned = -(moves.turned * p.log() + (1 - moves.turned) * (1 - p).log()).mean()
     torch.testing.assert_close(RubikLoss()(output, moves), 0.5 * order + 0.5 * turned)
+    equal = RubikOutput(torch.zeros(2, 5), torch.zeros(2, 8, 2), output.feature)
+    assert RubikLoss()(equal, moves) == pytest.approx(RubikLoss().chance(equal))
 
 
 def test_the_encoder_learns_to_recognise_turned_cubes_and_its_weights_load_as_those_of_other_rows():

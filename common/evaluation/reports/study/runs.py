@@ -17,6 +17,7 @@ from ...predictions import Outcome
 __all__ = ["collapsed", "read_curves", "trained_networks"]
 
 LEAST_STD, LEAST_RANK, MOST_RANK_OF_OWN = 0.05, 3.0, 0.4  # bounds of CollapseMonitor
+PATIENCE = 2  # epochs, its own
 _PLACES = re.compile(r"(labels[\d.]+|seed\d+|fold\d+|all)$")
 
 
@@ -74,8 +75,14 @@ def collapsed(curves: pd.DataFrame, plan: Mapping[str, Any] | None = None) -> li
             found.append(f"{run}: all features are nearly equal (standard deviation {last['feature_std']:.2f} of 1)")
         elif last.get("effective_rank", np.nan) < LEAST_RANK:
             found.append(f"{run}: the features span few dimensions (effective rank {last['effective_rank']:.1f})")
-        elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN:
+        elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN and last.get("epochs_unlearnt", 1):
             found.append(f"{run}: images hardly find their second view (rank {last['own_key_rank']:.2f}, chance 0.5)")
+            remedy = _longer(rows, _limiting_budget(plan or {}))
+        elif last.get("epochs_unlearnt", 0) >= PATIENCE:
+            first = rows["loss"].iloc[0]
+            found.append(
+                f"{run}: the loss did not fall ({first:.3g} in the first epoch, {last['loss']:.3g} in the last)"
+            )
             remedy = _longer(rows, _limiting_budget(plan or {}))
         else:
             continue

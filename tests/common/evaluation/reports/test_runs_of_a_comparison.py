@@ -58,10 +58,13 @@ def test_curves_have_the_names_of_their_rows_encoders_and_modalities(tmp_path):
             "{max_epochs: 4}",
         ),
         ({"feature_std": 0.06, "effective_rank": 3.5, "own_key_rank": 0.4}, None, ""),
+        ({"own_key_rank": 0.5, "epochs_unlearnt": 0}, None, ""),  # a pretext task that learns
+        ({"epochs_unlearnt": 2}, "the loss did not fall (2.5 in the first epoch, 2.5 in the last)", "{max_epochs: 4}"),
+        ({"epochs_unlearnt": 1}, None, ""),
     ],
 )
 def test_a_pretraining_is_judged_by_its_last_epoch_and_a_training_never(last, line, remedy):
-    good = {"feature_std": 1.0, "effective_rank": 9.0, "own_key_rank": 0.1}
+    good = {"loss": 2.5, "feature_std": 1.0, "effective_rank": 9.0, "own_key_rank": 0.1}
     curves = pd.DataFrame([{**good, "run": "se/fold0"}, {**good, **last, "run": "se/fold0"}]).assign(pretraining=True)
     curves = curves.assign(epoch=[1, 2], learning_rate=[0.03, 0.01])
     found = collapsed(curves)
