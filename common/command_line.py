@@ -186,8 +186,8 @@ def _check_output(arguments: Mapping[str, Any]) -> None:
         paths = [each for each in values if name != "output" and isinstance(each, str) and os.path.isfile(each)]
         if found := [path for path in paths if os.path.samefile(path, output)]:
             raise OptionError(
-                f"output: found {output}, the file that is read ({name} {found[0]}), expected another file, as it would "
-                "be overwritten; set --output to another name"
+                f"output: found {output}, the file that is read ({name} {found[0]}), expected another file, as it "
+                "would be overwritten; set --output to another name"
             )
 
 

@@ -83,13 +83,15 @@ def device_problem(value: Any) -> str | None:
     """What was expected of a device that torch does not know or this machine lacks; ``None`` if it can be used.
 
     Args:
-        value: value of the id ``device``; only text and numbers are checked.
+        value: value of the id ``device``: text, a device or nothing.
     """
     expected = "cpu, or cuda:0 and so on"
-    if not isinstance(value, str) or value == "cpu" or value.startswith(("$", "@", "%")):
+    if value is None or (isinstance(value, str) and (value == "cpu" or value.startswith(("$", "@", "%")))):
         return None
     import torch  # here, as scripts that import this package need not wait for torch
 
+    if not isinstance(value, str | torch.device):
+        return expected
     try:
         device = torch.device(value)
     except RuntimeError:

@@ -35,8 +35,12 @@ def run(
     """
     import monai.bundle
 
+    from common import InputError
     from common.merging import check_files, check_merging
+    from common.option_limits import device_problem
 
+    if expected := device_problem(options.get("device")):
+        raise InputError(f"device: found {options['device']!r}; expected {expected}; correct it")
     files = list(config_file)
     check_files(meta_file=meta_file, logging_file=logging_file, tracking=None if tracking == "mlflow" else tracking)
     check_merging(files, [run_id, *filter(None, (init_id, final_id))], options)

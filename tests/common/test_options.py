@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from common import InputError
@@ -242,9 +243,11 @@ def test_a_config_of_several_processes_needs_torchrun(monkeypatch):
 
 
 def test_a_device_that_torch_or_this_machine_does_not_have_is_refused():
-    assert device_problem("gpu") == "cpu, or cuda:0 and so on"
+    for value in ("gpu", "0", 0, 1.5, True, ["cpu"]):  # Fire reads --device 0 as a number, which torch takes for cuda:0
+        assert device_problem(value) == "cpu, or cuda:0 and so on"
     assert "CUDA devices that torch finds here" in device_problem("cuda:99")
-    assert device_problem("cpu") is device_problem("$torch.device('cpu')") is None
+    assert device_problem("cpu") is device_problem("$torch.device('cpu')") is device_problem(None) is None
+    assert device_problem(torch.device("cpu")) is None
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)

@@ -42,6 +42,13 @@ def test_what_monai_cannot_merge_is_one_line_before_anything_runs(words, line):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("typed", "found"), [("0", "0"), ("gpu", "'gpu'")])
+def test_a_device_that_is_none_is_one_line_for_configs_without_code_of_ours_too(typed, found):
+    done = run("evaluating", "--config_file", f"{CONFIGS}/inference.json", "--device", typed)
+    assert done.returncode == 1
+    assert done.stderr == f"error: device: found {found}; expected cpu, or cuda:0 and so on; correct it\n"
+
+
 @pytest.mark.parametrize("command", [["scripts/run.py"], ["-m", "monai.bundle", "run"]])
 def test_an_overlay_of_another_stage_is_refused_by_both_commands(command, tmp_path):
     files = f"['{CONFIGS}/train.yaml','{CONFIGS}/re.yaml']"
