@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,19 @@ import torch
 from monai.bundle import ConfigWorkflow, ckpt_export, verify_net_in_out
 
 from common.bundle_configs import BundleConfigs
-from common.deploy import package
 from common.deploy.package import package_bundle
+from common.deploy.packaging.formats import FORMATS
 from common.deploy.prediction.cases import FileCase
 from common.files import file_digest
 from common.images.image_files import datalist_rows
 from common.training_record import read_training_record
+from scripts.package import package
 from scripts.predict import predict
 from scripts.verify import verify
-from tests.bundles.bundle_files import BUNDLES, read_config
+from tests.bundles.bundle_files import BUNDLES, METADATA_SCHEMA, read_config
 from tests.bundles.commands import environment
 from tests.bundles.parity import validated_image
+from tests.common.deploy.alone import run_alone
 from tests.python_commands import run_python
 
 WITH_WEIGHTS = [bundle for bundle in BUNDLES if (bundle / "models/model.pt").is_file()]
@@ -37,8 +39,19 @@ OVERLAYS = {
     "siam3d_imbalance": ["lidc"],
 }
 CLASSES = ["0", "1"]
-#: A ResNet-50, of which model.pt2 and model.onnx take half a minute; tests/common/deploy/packaging has a small one.
-WITHOUT_EXPORT = ["radiomics_deep_contrast"]
+#: Formats that take long to write: half a minute of EfficientNet-Lite0.
+EXPORTED = ("model.pt2", "model.onnx")
+#: MONAI's checks of an archive of the zoo, and its inference on other images, with its folder on the path.
+USE_OF_THE_ZOO_S = """
+import sys
+root, schema, samples, results = sys.argv[1:]
+sys.path.insert(0, root)
+from monai.bundle import run, verify_metadata, verify_net_in_out
+files = {"config_file": f"{root}/configs/inference.json", "meta_file": f"{root}/configs/metadata.json"}
+verify_metadata(meta_file=files["meta_file"], filepath=schema)
+verify_net_in_out(net_id="network_def", device="cpu", **files)
+run("evaluating", **files, dataset_dir=samples, output_dir=results, device="cpu")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +79,27 @@ def logits(made_once):
         return pd.read_csv(made_once(f"logits_{bundle.name}", make) / "logits.csv", index_col=0)
 
     return logits
+
+
+@pytest.fixture(scope="module")
+def zoo_archive(made_once):
+    """``zoo_archive(bundle)``: its archive for the zoo by ``scripts/package.py`` without further options, unpacked."""
+
+    def zoo_archive(bundle: Path) -> Path:
+        def make(folder: Path) -> None:
+            path = package(bundle.name, "zoo", output=str(folder), quiet=True)
+            verify(str(path))
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(folder)
+
+        return made_once(f"zoo_{bundle.name}", make) / bundle.name
+
+    return zoo_archive
+
+
+def calibrated(bundle: Path, logits: pd.DataFrame) -> np.ndarray:
+    """Probabilities with the temperature that ships."""
+    return probabilities(logits, json.loads((bundle / "models/calibration.json").read_text())["temperature"])
 
 
 def counted(bundle: Path) -> dict[str, int]:
@@ -131,21 +165,36 @@ def test_the_metadata_describe_what_the_network_takes_and_gives(bundle):
 
 @pytest.mark.slow
 @EACH_BUNDLE
-def test_the_archive_for_a_hospital_gives_their_calibrated_probabilities(bundle, tmp_path, logits, monkeypatch):
-    if bundle.name in WITHOUT_EXPORT:
-        few = replace(package.TARGETS["inference"], formats=("model.safetensors", "model.ts"))
-        monkeypatch.setitem(package.TARGETS, "inference", few)
+def test_the_archive_for_the_zoo_passes_monai_s_checks_and_predicts_alone_as_the_checkout_does_calibrated(
+    bundle, zoo_archive, tmp_path, logits
+):
+    folder = shutil.copytree(zoo_archive(bundle), tmp_path / bundle.name)
+    assert {path.name for path in (folder / "models").iterdir()} >= set(FORMATS)
+    run_alone(USE_OF_THE_ZOO_S, tmp_path, folder, METADATA_SCHEMA, bundle / "samples", tmp_path / "results")
+    expected = logits(bundle)
+    table = pd.read_csv(tmp_path / "results/predictions.csv", index_col=0, header=None).loc[expected.index]
+    np.testing.assert_allclose(table[[1, 2]], calibrated(bundle, expected), atol=1e-3)
+    assert not table[3].any()  # no call
+
+
+@pytest.mark.slow
+@EACH_BUNDLE
+def test_the_archive_for_a_hospital_gives_their_calibrated_probabilities(
+    bundle, tmp_path, logits, monkeypatch, zoo_archive
+):
+    for name in EXPORTED:  # as written for the zoo, compared and scanned anew
+        written = zoo_archive(bundle) / "models" / name
+        copy = partial(lambda written, source, path: shutil.copyfile(written, path), written)
+        monkeypatch.setitem(FORMATS, name, (copy, FORMATS[name][1]))
     archive = package_bundle(bundle.name, "inference", tmp_path / "dist")
     verify(str(archive), scan=True)
     predict(str(archive), str(bundle / "samples/datalist.json"), str(tmp_path / "results"), num_workers=0, device="cpu")
     expected = logits(bundle)
-    temperature = json.loads((bundle / "models/calibration.json").read_text())["temperature"]
     results = json.loads((tmp_path / "results/results.json").read_text())["results"]
     found = {row["study"]: list(row["probabilities"].values()) for row in results}
     assert sorted(found) == sorted(expected.index)
     assert list(results[0]["probabilities"]) == read_training_record(bundle / "models/model.pt")["classes"]
-    scaled = probabilities(expected, temperature)
-    np.testing.assert_allclose([found[name] for name in expected.index], scaled, atol=1e-3)
+    np.testing.assert_allclose([found[name] for name in expected.index], calibrated(bundle, expected), atol=1e-3)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: f"{path.parents[1].name}-{path.stem}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,27 @@ def write_study(bundle: str, folder: Path, name: str, seed: int) -> dict[str, An
     mask[5:25, 10 + 5 * seed : 40] = 255
     Image.fromarray(np.stack([grey, mask], axis=-1), "LA").save(folder / f"{name}.png")
     return {"image": write_picture(grey, separate / "image.png"), "mask": write_picture(mask, separate / "mask.png")}
+
+
+def write_sample(row: dict[str, Any], samples: Path, folder: Path) -> Path:
+    """Write a case of a bundle's ``samples`` as the server takes it, under its subject's name: the mask as a channel.
+
+    Args:
+        row: of the samples' datalist.
+        samples: folder of the datalist.
+        folder: of the server's studies.
+    """
+    files = [samples / row[key] for key in ("image", "mask") if key in row]
+    path = folder / f"{row['subject']}{''.join(files[0].suffixes)}"
+    if len(files) == 1:
+        shutil.copy(files[0], path)
+    elif path.suffix == ".png":
+        Image.merge("LA", [Image.open(file).convert("L") for file in files]).save(path)
+    else:
+        parts = [nib.load(file) for file in files]
+        voxels = np.stack([part.get_fdata(dtype=np.float32) for part in parts], axis=-1)
+        nib.save(nib.Nifti1Image(voxels, parts[0].affine), path)
+    return path
 
 
 def write_volume(array: np.ndarray, path: Path) -> str:

@@ -9,13 +9,16 @@ from monai.transforms import Compose
 
 from common.deploy.consumers.monai_label import label_inference, loading_of_one_file, write_monai_label
 from common.deploy.consumers.monai_label_training import label_training
+from common.deploy.package import package_bundle
 from common.deploy.packaging.plain_inference import plain_inference
 from common.deploy.packaging.trained_configs import with_known_sizes
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.verification.archive import open_archive
 from common.deploy.verification.scan.configs import scan_config
 from common.errors import InputError
 from common.references import evaluated
 from tests.bundles.bundle_files import read_config
-from tests.common.deploy.consumers.label_studies import write_study, write_volume
+from tests.common.deploy.consumers.label_studies import write_sample, write_study, write_volume
 from tests.common.deploy.tiny_bundles import FOLDERS, SETTINGS, tiny_configs
 
 EACH_BUNDLE = pytest.mark.parametrize("bundle", SETTINGS)
@@ -58,6 +61,29 @@ def test_a_slice_may_be_a_nifti_of_one_slice(channels, with_mask, tmp_path):
     assert set(row) & {"mask", "image_0", "image_mask"} == ({"mask"} if with_mask else set())
     if with_mask:
         np.testing.assert_allclose(row["mask"], values[None, :, :, 0, -1], rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", [name for name in SETTINGS if (FOLDERS[name] / "models/model.ts").is_file()])
+def test_the_weights_that_ship_give_the_app_s_steps_what_their_bundle_gives(bundle, studies, tmp_path):
+    """Without MONAI Label: what its task takes out of the archive, one after the other."""
+    samples, found, expected = FOLDERS[bundle] / "samples", [], []
+    with open_classifier(FOLDERS[bundle], device="cpu") as classifier:
+        for row in json.loads((samples / "datalist.json").read_text())["testing"]:
+            files = {key: str(samples / row[key]) for key in ("image", "mask") if key in row}
+            image = classifier.preprocessing({**files, "subject": row["subject"]})["image"]
+            expected.append([*classifier(image).probabilities.values(), 0.0])  # no call
+    with open_archive(package_bundle(bundle, "monailabel", tmp_path)) as folder:
+        config = json.loads((folder / "configs/inference.json").read_text())
+        steps = [f"@{name}" for name in ("preprocessing", "inferer", "postprocessing")]
+        before, inferer, after = evaluated({**config, "bundle_root": str(folder), "device": "cpu", "_": steps}, "_")
+        network = torch.jit.load(folder / "models/model.ts").eval()
+        for row in json.loads((samples / "datalist.json").read_text())["testing"]:
+            data = before({"image": str(write_sample(row, samples, studies)), "device": "cpu"})
+            with torch.no_grad():
+                data["pred"] = inferer(data["image"][None], network)[0]
+            found.append(after(data)["pred"].tolist())
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @EACH_BUNDLE

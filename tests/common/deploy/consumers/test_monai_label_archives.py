@@ -18,27 +18,31 @@ from common.deploy.prediction.classifier import open_classifier
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.consumers.environments import consumer_environment
 from tests.common.deploy.consumers.label_server import LabelServer
+from tests.common.deploy.consumers.label_studies import write_sample
 from tests.common.deploy.made_studies import write_dicom
 
 pytestmark = pytest.mark.slow
 FOLDERS = {bundle.name: bundle for bundle in BUNDLES}
 SIAM, MLSSCL = "siam3d_imbalance", "mlsscl_3d"
+CLASSIFIERS = (SIAM, MLSSCL, "radiomics_deep_contrast")
 SEGMENTER = f"{MLSSCL}_segmentation"
 VOLUME = "hippocampus_001"
+SHAPE = "val_00000"  # a sample of MLSSCL, of one channel
+IMAGES = "shared/data/msd_hippocampus"
 TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
 def environment():
-    return consumer_environment("monai-label", make=False)
+    return consumer_environment("monai-label")
 
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory):
-    """Zip files of two classifiers and a segmenter at their real size."""
+    """Zip files of the classifiers and the segmenter at their real size."""
     folder = tmp_path_factory.mktemp("archives")
     return [
-        *(package_bundle(bundle, "monailabel", folder) for bundle in (SIAM, MLSSCL)),
+        *(package_bundle(bundle, "monailabel", folder) for bundle in CLASSIFIERS),
         package_segmenter(MLSSCL, folder),
     ]
 
@@ -46,10 +50,14 @@ def archives(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hippocampus(project):
     """Image and label map of a real volume."""
-    folder = project.parent / "shared/data/msd_hippocampus"
+    folder = project.parent / IMAGES
     if not folder.is_dir():
-        pytest.skip("found no ../shared/data/msd_hippocampus")
+        pytest.skip(f"found no ../{IMAGES}")
     return [folder / kind / f"{VOLUME}.nii.gz" for kind in ("images", "labels")]
+
+
+def sample_rows(bundle):
+    return json.loads((FOLDERS[bundle] / "samples/datalist.json").read_text())["testing"]
 
 
 def add_archives(server, archives):
@@ -59,16 +67,15 @@ def add_archives(server, archives):
 
 
 @pytest.fixture(scope="module")
-def server(environment, archives, hippocampus, tmp_path_factory):
-    """One server with all three, and one datastore with the images of all."""
+def server(environment, archives, project, tmp_path_factory):
+    """One server with all of them, and one datastore with the images of all."""
     folder = tmp_path_factory.mktemp("server")
     (studies := folder / "studies").mkdir()
-    for row in json.loads((FOLDERS[SIAM] / "samples/datalist.json").read_text())["testing"]:
-        parts = [nib.load(FOLDERS[SIAM] / "samples" / row[key]) for key in ("image", "mask")]
-        voxels = np.stack([part.get_fdata(dtype=np.float32) for part in parts], axis=-1)
-        nib.save(nib.Nifti1Image(voxels, parts[0].affine), studies / f"{row['subject']}.nii.gz")
-    for path in [*(FOLDERS[MLSSCL] / "samples/image").iterdir(), hippocampus[0]]:
-        shutil.copy(path, studies)
+    for bundle in CLASSIFIERS:
+        for row in sample_rows(bundle):
+            write_sample(row, FOLDERS[bundle] / "samples", studies)
+    if (volume := project.parent / IMAGES / f"images/{VOLUME}.nii.gz").is_file():
+        shutil.copy(volume, studies)
     server = LabelServer(environment, folder, studies)
     add_archives(server, archives)
     with server.running():
@@ -80,10 +87,10 @@ def server(environment, archives, hippocampus, tmp_path_factory):
 def expected():
     """Probabilities of each sample by the bundle itself."""
     found = {}
-    for bundle in (SIAM, MLSSCL):
+    for bundle in CLASSIFIERS:
         samples = FOLDERS[bundle] / "samples"
         with open_classifier(FOLDERS[bundle], device="cpu") as classifier:
-            for row in json.loads((samples / "datalist.json").read_text())["testing"]:
+            for row in sample_rows(bundle):
                 files = {key: str(samples / row[key]) for key in ("image", "mask") if key in row}
                 image = classifier.preprocessing({**files, "subject": row["subject"]})["image"]
                 found[bundle, row["subject"]] = classifier(image).probabilities
@@ -113,9 +120,9 @@ def test_a_batch_on_the_cpu_passes_over_images_of_other_archives(chosen, server,
 @pytest.mark.parametrize(
     ("model", "image", "reason"),
     [
-        (f"{SIAM}_classification", VOLUME, "ValueError: count of splits must match output_postfixes, 2 != 1."),
+        (f"{SIAM}_classification", SHAPE, "ValueError: count of splits must match output_postfixes, 2 != 1."),
         (f"{SIAM}_classification", "nobody", "FileNotFoundError: "),
-        ("nothing", VOLUME, "There is no model 'nothing' available"),
+        ("nothing", SHAPE, "There is no model 'nothing' available"),
     ],
 )
 def test_wrong_channels_unknown_images_and_models_are_answered_in_one_line(model, image, reason, server):

@@ -21,7 +21,7 @@ BUNDLE = "mlsscl_3d"
 
 
 def test_an_ensemble_is_served_and_gives_the_mean_of_its_members(tmp_path):
-    environment = consumer_environment("monai-label", make=False)
+    environment = consumer_environment("monai-label")
     members = [random_weights(BUNDLE, tmp_path / name) for name in ("first", "second")]
     state = torch.load(members[0])
     last = [*state][-2:]  # weight and bias of the layer of the classes

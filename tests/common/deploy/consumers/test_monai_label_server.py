@@ -75,7 +75,7 @@ def classifiers(folder, studies):
 @pytest.fixture(scope="module")
 def servers(folder, classifiers):
     """One with all four archives, one with a trainable one alone, and one with another of the four alone."""
-    environment = consumer_environment("monai-label", make=True)
+    environment = consumer_environment("monai-label")
     names = ("together", "alone", "other_alone")
     together, alone, other = (LabelServer(environment, folder / name, folder / "studies") for name in names)
     archive, classifier = alone.models / f"{TRAINED}_classification", classifiers[TRAINED][0]
