@@ -122,7 +122,7 @@ def test_inference_uses_nothing_but_monai_and_torch(name):
     assert "common" not in text and "scripts" not in text  # hospital platforms refuse archives with Python
     targets = [target for target in re.findall(r'"_target_": "([^"]+)"', text) if "." in target]
     assert all(target.split(".")[0] in ("monai", "torch") for target in targets)
-    assert set(re.findall(r"\$import (\w+)", text)) <= {"os", "json", "pathlib", "torch", "monai"}
+    assert set(re.findall(r"\$import (\w+)", text)) <= {"os", "json", "pathlib", "sys", "torch", "monai"}
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
