@@ -47,8 +47,11 @@ class BundleConfigs:
             self.root = Path(bundle).resolve()
         self.folder = self.root / "configs"
         if not self.folder.is_dir():
-            known = ", ".join(bundle_names())
-            raise InputError(f"{bundle}: no such bundle; expected one of {known}, or a bundle's folder")
+            known = bundle_names()
+            hint = did_you_mean(str(bundle), known, "correct it")
+            raise InputError(
+                f"{bundle}: no such bundle; expected one of {', '.join(known)}, or a bundle's folder; {hint}"
+            )
 
     def path(self, name: str) -> str:
         """File of a config.
@@ -62,8 +65,13 @@ class BundleConfigs:
         candidates = [self.folder / f"{name}.yaml", self.folder / name, Path(name)]
         found = [path for path in candidates if path.is_file()]
         if not found:
-            known = ", ".join(sorted(self.names()))
-            raise InputError(f"{name}: the bundle has no such config; expected one of {known}, or a path")
+            known = sorted(self.names())
+            stage, _, overlay = name.rpartition(":")  # a mistyped stage, which would be taken off otherwise
+            hint = did_you_mean(stage, known, "correct it", suffix=f":{overlay}") if stage else ""
+            hint = hint or did_you_mean(name, known, "correct it")
+            raise InputError(
+                f"{name}: the bundle has no such config; expected one of {', '.join(known)}, or a path; {hint}"
+            )
         return str(found[0])
 
     def files(self, stage: str) -> list[str]:

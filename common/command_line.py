@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from typing import Annotated, Any, NoReturn, get_type_hints
 
 import docstring_parser
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 from .command_values import metavar, read_setting, read_value, shown, word_type
 from .errors import OptionError, brief_input_errors
@@ -96,12 +96,23 @@ def _run(app: App, words: Sequence[str]) -> Any:
         return app(words)
     except UnusedCliTokensError as error:
         _stop(f"found {' '.join(error.unused_tokens or [])!r}, expected no further argument; --help lists the options")
+    except UnknownOptionError as error:
+        _stop(_unknown(error))
     except MissingArgumentError as error:
         _stop(_missing(error, words))
     except CycloptsError as error:
         _stop(" ".join(str(error).split()))
     except OptionError as error:
         _stop(str(error))
+
+
+def _unknown(error: UnknownOptionError) -> str:
+    """The message where a command has no such option: the nearest one, or all."""
+    if "Did you mean" in (text := " ".join(str(error).split())):
+        return text
+    names = [name for argument in error.argument_collection if argument.parse for name in argument.names]
+    known = ", ".join(name for name in names if name.startswith("--"))
+    return f"found {error.token.keyword or error.token.value}, expected one of {known}; --help describes them"
 
 
 def _missing(error: MissingArgumentError, words: Sequence[str]) -> str:
@@ -217,12 +228,14 @@ def _parameters(command: Command) -> dict[str, inspect.Parameter]:
 
 
 def _joined(words: Iterable[str], command: Command) -> list[str]:
-    """Words in which a boolean's name and value are one: ``--amp true`` becomes ``--amp=true``."""
+    """Words in which a name and its value are one where that is not clear: ``--amp true`` becomes ``--amp=true``."""
     switches = {f"--{name}" for name, hint in command.__annotations__.items() if hint.__origin__ is bool}
     joined: list[str] = []
     for word in words:
         if joined and joined[-1] in switches and word.lower() in ("true", "false"):
             joined[-1] += f"={word.lower()}"
+        elif joined and re.fullmatch(r"--\w[^=]*", joined[-1]) and re.match(r"-[\d.]", word):
+            joined[-1] += f"={word}"  # a value such as -5m, which would be taken for an option
         else:
             joined.append(word)
     return joined

@@ -27,6 +27,11 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
     if not path:
         raise InputError("datalist: found none, expected the path of a datalist; set --datalist")
     path = Path(path)
+    if path.parent.is_file():
+        raise InputError(
+            f"dataset_dir: {path.parent}: found a file, expected the folder of datalist.json; set --dataset_dir "
+            f"{path.parent.parent}{'' if path.parent.name == path.name else f' --datalist {path.parent}'}"
+        )
     if not path.is_file():
         raise InputError(
             f"{path}: found no such file, expected a datalist; set --datalist or run {command_of('make_datalist')}"

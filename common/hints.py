@@ -9,10 +9,11 @@ from contextvars import ContextVar
 
 __all__ = ["did_you_mean", "own_options", "unknown_options"]
 
+_NEAR = 0.65  # of difflib: size is near box_size (0.67), and modality is not near datalist (0.63)
 _own_options: ContextVar[tuple[str, ...]] = ContextVar("own_options", default=())
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str, prefix: str = "") -> str:
+def did_you_mean(name: str, known: Iterable[str], otherwise: str, prefix: str = "", suffix: str = "") -> str:
     """The end of a message that refuses a name: the nearest one that exists.
 
     Args:
@@ -20,13 +21,14 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str, prefix: str = 
         known: names that exist.
         otherwise: the end where none of them is near.
         prefix: what is shown before the nearest one.
+        suffix: what is shown after it.
 
     Example:
         >>> did_you_mean("max_epoch", ["batch_size", "max_epochs"], "see --help")
         'did you mean max_epochs?'
     """
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {prefix}{near[0]}?" if near else otherwise
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=_NEAR)
+    return f"did you mean {prefix}{near[0]}{suffix}?" if near else otherwise
 
 
 @contextmanager

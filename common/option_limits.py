@@ -21,7 +21,7 @@ _COUNTS = (
     *("batch_size", "max_epochs", "num_clusters", "candidates_per_cluster", "num_slices", "patches_per_volume"),
     *("save_interval", "val_interval", "long_stride", "short_stride", "lesion_slices", "num_keys", "in_channels"),
     *("num_classes", "channels", "hidden_features", "head_features", "in_features", "out_features", "num_radiomics"),
-    *("negatives", "depth", "groups", "radiomics_workers", *_SIZES),
+    *("negatives", "depth", "groups", "radiomics_workers", "resamples", *_SIZES),
 )
 _INDICES = ("fold", "target_class", "target_layer", "slice_index", "crop_margin")
 _SEEDS = ("seed", "seeds", "label_seed", "shuffle_seed")

@@ -9,6 +9,7 @@ from typing import Any
 from common import InputError
 from common.command_line import run_commands
 from common.errors import OptionError
+from common.hints import unknown_options
 
 
 def modality_statistics(
@@ -38,8 +39,8 @@ def modality_statistics(
     parser.read_config([configs.path(name) for name in (PRETRAIN, *overlays)])
     if not {"mean", "std", "modalities"} <= parser.get().keys():
         raise InputError(f"bundle: {bundle} has no modalities with mean and std; choose one whose pretrain.yaml has")
-    if unknown := sorted({key for key in overrides if key.split("#")[0] not in parser.get()}):
-        raise OptionError(f"found --{', --'.join(unknown)}, which no config of {bundle} has; correct it")
+    if unknown := unknown_options(overrides, parser.get(), f"pretrain.yaml of {bundle}"):
+        raise OptionError.of_rows("options", unknown)
     parser.update({**overrides, "cache_rate": 0.0})  # each image is needed once
     parser.update(converted_options(parser.get(), configs.folder))
     dataset = parser.get_parsed_content("train#dataset")

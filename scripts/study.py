@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from common.command_line import run_commands
+from common.errors import OptionError, brief_input_errors
+from common.hints import did_you_mean
+from common.programs import command_of
 
 
 def study(
@@ -126,5 +129,22 @@ def finish(output_dir: str) -> None:
 
 STEPS = {"compare": compare, "conclude": conclude, "finish": finish}
 
+
+def _check_step(word: str) -> None:
+    """Refuse a mistyped step, which would be taken for a bundle."""
+    from common.bundle_configs import bundle_names
+
+    if word == "plan":
+        remedy = f"{command_of('study')} BUNDLE DATASET_DIR OUTPUT_DIR --until plan makes one"
+    elif not (remedy := did_you_mean(word, STEPS, "")):
+        return
+    if word not in bundle_names() and not Path(word).exists():
+        raise OptionError(f"found {word}, expected a bundle or one of {', '.join(STEPS)}; {remedy}")
+
+
 if __name__ == "__main__":
-    run_commands(STEPS if sys.argv[1:2] and sys.argv[1] in STEPS else study)
+    brief_input_errors()
+    first = next(iter(sys.argv[1:]), "")
+    if first not in STEPS:
+        _check_step(first)
+    run_commands(STEPS if first in STEPS else study)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..option_limits import limit_problem
 from ..programs import command_of
 
 __all__ = ["assign_folds", "check_hold_out", "hold_out"]
@@ -46,6 +47,8 @@ def assign_folds(
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
+    if expected := limit_problem("seed", seed):
+        raise InputError(f"seed: found {seed}; expected {expected}; correct it")
     divided, names, kinds = _divided(rows, num_folds, group, stratify, labels)
     splitter = (GroupKFold if stratify is None else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)
     codes = np.unique([str(kind) for kind in kinds], return_inverse=True)[1]

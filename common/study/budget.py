@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from .measurement import StageCost
 
-__all__ = ["Fitted", "Stage", "fit_budget", "read_duration", "total_seconds"]
+__all__ = ["Fitted", "Stage", "duration_text", "fit_budget", "read_duration", "total_seconds"]
 
 LEAST_EPOCHS = 3
 RESERVE = 0.2  # of a budget that is left for what was not measured
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
 FORWARD = 0.4  # of the seconds of a step: evaluation and validation of as many images
 
 
@@ -153,14 +154,25 @@ def _shorter(full: Mapping[str, int]) -> Iterator[dict[str, int]]:
 
 
 def read_duration(text: str) -> float:
-    """Seconds of a duration such as ``90s``, ``30m``, ``2h`` or ``1.5d``; a number alone is seconds.
+    """Seconds of a duration such as ``90s``, ``30m``, ``2h`` or ``1.5d``.
 
     Raises:
-        ValueError: it is no positive duration.
+        ValueError: it is no positive duration, or has no unit: 5 may be minutes or hours.
     """
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    number, unit = (text[:-1], text[-1:].lower()) if text[-1:].lower() in units else (text, "s")
-    value = float(number) * units[unit]
+    if (unit := text[-1:].lower()) not in _UNITS:
+        raise ValueError(text)
+    value = float(text[:-1]) * _UNITS[unit]
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(text)
     return value
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as :func:`read_duration` reads it, in the largest unit of which it is a multiple.
+
+    Example:
+        >>> duration_text(7200), duration_text(5400)
+        ('2h', '90m')
+    """
+    unit = next((unit for unit, size in reversed(_UNITS.items()) if seconds % size == 0), "s")
+    return f"{seconds / _UNITS[unit]:g}{unit}"

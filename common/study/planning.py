@@ -154,7 +154,9 @@ def budget_seconds(text: str | None) -> float | None:
     try:
         return read_duration(text)
     except ValueError:
-        raise OptionError(f"--budget: found {text!r}; expected a time such as 30m or 2h; correct it") from None
+        raise OptionError(
+            f"--budget: found {text!r}; expected a time with its unit, such as 30m or 2h; correct it"
+        ) from None
 
 
 def _task_of(datalist: Path) -> Task:

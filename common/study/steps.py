@@ -13,6 +13,7 @@ from ..console import quiet, without_arguments
 from ..errors import InputError
 from ..locks import locked
 from ..programs import command_of
+from .budget import duration_text
 from .choice import choose_row, main_metric, networks_of
 from .compare import COMPARE, comparison_of, measured_pace, row_entries, watched_runs
 from .finish import is_hybrid
@@ -35,11 +36,17 @@ class Study:
     Args:
         folder: folder of the study.
         say: function that prints a text for the user; by default to standard output.
+
+    Raises:
+        InputError: the folder is a file, such as the plan in it.
     """
 
     def __init__(self, folder: str | Path, say: Callable[[str], object] = print) -> None:
         self.folder = Path(folder).resolve()
         self.say = say
+        if self.folder.is_file():
+            remedy = f"name {Path(folder).parent}" if self.folder.name == PLAN else "name another folder"
+            raise InputError(f"output_dir: {folder}: found a file, expected the folder of a study; {remedy}")
 
     def plan(self, wishes: Wishes) -> Plan:
         """Make the plan, or read the one that is there; what was typed must not contradict it.
@@ -185,13 +192,18 @@ class Study:
         """Refuse options that contradict the plan, unless they made it: budget, rules and user may have changed it."""
         there, before = _as_typed(plan), Journal(self.folder)["typed"] or {}
         other = [
-            f"{name}: {there.get(name)!r} in the plan, {now!r} typed"
+            f"{name}: {_shown(name, there.get(name))} in the plan, {_shown(name, now)} typed"
             for name, now in _typed(wishes).items()
             if now not in (there.get(name), before.get(name))
         ]
         if other:
             path = self.folder / PLAN
             raise InputError.of_rows(f"{path}: another plan; edit it, delete it, or name another --output_dir", other)
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value of an option as it is typed."""
+    return duration_text(value) if name == "budget" and value is not None else repr(value)
 
 
 def _use(archive: Path, plan: Plan) -> str:

@@ -202,3 +202,10 @@ def test_an_input_is_never_the_output_too_however_it_is_written(words, tmp_path,
     assert line.endswith(", expected another file, as it would be overwritten; set --output to another name")
     assert run(called, "t.csv other.csv")["output"] == "other.csv"
     assert run(called, f"{tmp_path} {tmp_path}")  # a folder may get results
+
+
+def test_a_value_that_begins_with_a_minus_is_no_option():
+    assert run(called, "a b --budget -5m --rate -.5") == {"source": "a", "output": "b", "dry": False} | {
+        "budget": "-5m",
+        "rate": -0.5,
+    }

@@ -48,6 +48,12 @@ def test_help_is_readable_and_imports_nothing_heavy(words, tmp_path):
             "make_phantom.py brain out --shape 64",
             "Invalid value for --shape: .*, expected 3 values separated by commas",
         ),
+        (
+            "doctor.py a.json --bundl b",
+            "found --bundl, expected one of --output_dir, --json, --strict; --help describes them",
+        ),
+        ("study.py finsh out", r"found finsh, expected a bundle or one of compare, .*; did you mean finish\?"),
+        ("study.py plan out", "found plan, expected a bundle or one of .*study.py BUNDLE .* --until plan makes one"),
         ("verify.py --scan", r"found no ARCHIVE \(--archive\), expected ARCHIVE; --help describes them"),
     ],
 )

@@ -73,3 +73,9 @@ def test_the_foreground_is_brighter_and_json_has_the_same_figures(run, tmp_path,
 def test_a_bundle_without_mean_and_std_is_refused(run, bundle, message):
     with pytest.raises(InputError, match=message):
         run(bundle=bundle)
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest(run, capsys):
+    with pytest.raises(SystemExit):
+        run("--dataset_di", "data")
+    assert capsys.readouterr().err.endswith("pretrain.yaml of liver_cgc has this option; did you mean dataset_dir?\n")

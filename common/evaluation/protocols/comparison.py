@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...bundle_configs import PRETRAIN
 from ...console import logged
 from ...errors import InputError
 from ...locks import locked
@@ -150,7 +151,8 @@ class Comparison(Stages):
         self._fine_tune(row, share.root, fold, self._start(share.repetition, row, fold), **share.settings)
 
     def _check_stages(self) -> None:
-        """Check the labels of each run, and create the smallest pre-training and training of each method."""
+        """Check values, the labels of each run, and create the smallest pre-training and training of each method."""
+        self._check_values()
         if problems := list(self._problems()):
             raise InputError.of_rows(self.title, problems)
         repetition, fold = self._smallest(self.repetitions)
@@ -170,6 +172,22 @@ class Comparison(Stages):
         for row in self.trained:
             if not isinstance(row.start, Encoder):
                 check(row)
+
+    def _check_values(self) -> None:
+        """Refuse values of a wrong type, or that no run can use, before those of what depends on them.
+
+        Raises:
+            OptionError: the trainings have some.
+        """
+        from ...options import converted_options  # here, as --help needs no MONAI
+
+        for stage in (PRETRAIN, self.training):
+            own = [name for of, name in self.stage_overlays if of == stage]
+            ids = {
+                name: value for name, value in self.configs.ids(stage, *self.overlays, *own).items() if "#" not in name
+            }
+            given = self.settings | self.of_stage.get(stage, {})
+            converted_options(ids | {name: given[name] for name in given if name in ids}, self.configs.folder)
 
     def _problems(self) -> Iterator[str]:
         """A line for each training of a classifier that has too few labels."""

@@ -14,7 +14,7 @@ from ...hints import unknown_options
 from ...tasks import Workers
 from .comparison import Comparison, Share
 from .dealt_folds import deal_folds
-from .label_checks import probe_problems
+from .label_checks import number_problems, overridden, probe_problems
 from .methods import FineTuning, Probe
 from .read_methods import SUPERVISED, read_encoders, read_fine_tunings
 from .repetitions import Repetition, repetitions, training_rows
@@ -22,6 +22,9 @@ from .repetitions import Repetition, repetitions, training_rows
 __all__ = ["CrossValidation"]
 
 logger = logging.getLogger(__name__)
+
+#: Ids that a cross-validation sets for each of its runs anew, and what chooses them.
+_FOLDS = {"fold": "each fold of the datalist is held out in turn (label_fractions.py --fold holds out some)"}
 
 
 class CrossValidation(Comparison):
@@ -117,6 +120,7 @@ class CrossValidation(Comparison):
         )
         if methods is None:
             methods = () if finetune else ("plain", "re", "se")
+        self.num_folds = folds
         self.sweep, self.probe, self.seeds = dict(sweep or {}), dict(probe or {}), list(dict.fromkeys(seeds))
         pretrained = [name for name in methods if name != SUPERVISED]
         trained = [*finetune, *(["scratch"] if SUPERVISED in methods else [])]
@@ -232,6 +236,12 @@ class CrossValidation(Comparison):
         unknown += self._unknown_ids(("pretrain", "train"), of_stage_only=True)
         if unknown:
             raise OptionError.of_rows("cross-validation", unknown)
+        own = {**_FOLDS, **({"seed": "seeds (--seeds) has those of folds and trainings"} if self.seeds else {})}
+        problems = [*number_problems(seeds=self.seeds), *overridden(own, self.settings, self.of_stage)]
+        if self.num_folds is not None and self.num_folds < 2:
+            problems.append(f"folds: found {self.num_folds}; expected whole numbers from 2; correct it")
+        if problems:
+            raise InputError.of_rows("cross-validation", problems)
         if wrong := [fraction for fraction in self.fractions if not 0 < fraction <= 1]:
             raise InputError(f"label_fractions: found {wrong[0]:g}; expected more than 0, at most 1")
         names = [name for encoder in self.encoders for name in encoder.rows(self.root, 0)]

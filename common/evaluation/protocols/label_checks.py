@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import InputError
+from ...option_limits import limit_problem
 
-__all__ = ["REPEATED", "label_problems", "probe_problems"]
+__all__ = ["REPEATED", "label_problems", "number_problems", "overridden", "probe_problems"]
 
 #: Ids that a comparison sets for each of its trainings anew, and what chooses them.
 REPEATED = {
@@ -17,6 +18,32 @@ REPEATED = {
     "label_seed": "seeds (--seeds) has it too",
     "label_fraction": "fractions (--fractions) has the parts of the labels",
 }
+
+
+def number_problems(**numbers: Any) -> Iterator[str]:
+    """A line for each argument of a comparison with a number that no run can use.
+
+    Args:
+        **numbers: values by name; empty lists are not checked.
+    """
+    for name, value in numbers.items():
+        if value != [] and (expected := limit_problem(name, value)):
+            yield f"{name}: found {value!r}; expected {expected}; correct it"
+
+
+def overridden(
+    own: Mapping[str, str], settings: Mapping[str, Any], of_stage: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """A line for each id that the comparison sets for each run itself, so that a value for all would be ignored.
+
+    Args:
+        own: those ids, and what chooses them.
+        settings: ids of all stages.
+        of_stage: ids of single stages.
+    """
+    for prefix, ids in (("", settings), *((f"{stage}: ", ids) for stage, ids in of_stage.items())):
+        for name in (name for name in own if name in ids):
+            yield f"{prefix}{name}: found one for all runs; expected none, as {own[name]}; leave it out"
 
 
 def label_problems(

@@ -15,7 +15,7 @@ from ...files import write_atomically
 from ...programs import command_of
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
-from .label_checks import REPEATED, label_problems
+from .label_checks import REPEATED, label_problems, number_problems, overridden
 from .methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
 from .read_methods import DIFFERENCES, FEW_NUMBERS, SLICES, read_rows
 from .repetitions import Repetition, training_rows
@@ -281,6 +281,7 @@ class LabelFractions(Comparison):
         for name, found in (("methods", self.rows), ("fractions", self.fractions), ("seeds", self.seeds)):
             if not found:
                 problems.append(f"{name}: found none; expected one or more")
+        problems += number_problems(seeds=self.seeds, resamples=self.resamples)
         unknown = list(self._unknown_ids(STAGES))
         problems += [*self._wrong_folds(), *unknown]
         problems += [*self._repeated([row.name for row in self.rows]), *self._overridden()]
@@ -309,9 +310,8 @@ class LabelFractions(Comparison):
                 yield f"{row.name}: {cause}; or leave {SLICES} out"
 
     def _overridden(self) -> Iterator[str]:
-        for prefix, ids in (("", self.settings), ("train: ", self.of_stage["train"])):
-            for name in (name for name in REPEATED if name in ids):
-                yield f"{prefix}{name}: found one for all runs; expected none, as {REPEATED[name]}; leave it out"
+        yield from overridden(REPEATED, self.settings, {"train": self.of_stage["train"]})
+        yield from overridden({"fold": "fold (--fold) has those that are held out"}, {}, self.of_stage)
 
     def _wrong_folds(self) -> Iterator[str]:
         if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:

@@ -68,6 +68,12 @@ def read_encoders(
     """
     if len(sweep) > 1:
         raise InputError(f"sweep: {', '.join(sweep)}; expected one id at a time; run it once for each")
+    for parameter, values in sweep.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise InputError(
+                f"sweep: found {parameter} {values!r}; expected a list of values; set --sweep "
+                f'"{{{parameter}: [{"" if isinstance(values, list | tuple) else values}]}}"'
+            )
     found: dict[str, list[Encoder]] = {}
     for text in dict.fromkeys(texts):
         overlay, *features = text.split("+")

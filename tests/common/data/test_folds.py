@@ -121,3 +121,9 @@ def test_a_class_without_a_training_subject_is_reported_whatever_chooses_the_epo
     assert sum(map(len, hold_out(rows, fraction, num_classes=2))) == 20
     with pytest.raises(InputError, match="found the classes 0, 1 among the training subjects, expected 2 too"):
         hold_out(rows, fraction, num_classes=3)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    with pytest.raises(InputError, match=f"seed: found {seed}; expected whole numbers from 0 to 4294967295"):
+        assign_folds(cohort(), seed=seed)

@@ -24,6 +24,17 @@ def test_a_missing_datalist_is_one_line(tmp_path):
         class_names(tmp_path / "datalist.json")
 
 
+def test_a_file_instead_of_its_folder_is_refused_with_the_options_to_set(tmp_path):
+    for name, more in (("datalist.json", ""), ("other.json", f" --datalist {tmp_path / 'other.json'}")):
+        (tmp_path / name).write_text("{}")
+        with pytest.raises(InputError) as error:
+            class_names(tmp_path / name / "datalist.json")
+        assert str(error.value) == (
+            f"dataset_dir: {tmp_path / name}: found a file, expected the folder of datalist.json; set --dataset_dir "
+            f"{tmp_path}{more}"
+        )
+
+
 def test_a_name_selects_one_and_none_selects_all():
     assert selected_modalities(["T1", "T2", "OUT"], "T2") == [1]
     assert selected_modalities(["T1", "T2", "OUT"], None) == [0, 1, 2]

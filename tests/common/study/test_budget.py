@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.study.budget import LEAST_EPOCHS, Stage, fit_budget, read_duration, total_seconds
+from common.study.budget import LEAST_EPOCHS, Stage, duration_text, fit_budget, read_duration, total_seconds
 from tests.common.study.builders import cost
 
 STAGES = [
@@ -101,12 +101,17 @@ def test_a_study_that_fits_is_within_the_budget_and_its_estimate_is_that_of_its_
     assert all(found.epochs[kind] <= full for kind, full in epochs.items())
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1.5D", 129600)])
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1.5D", 129600)])
 def test_durations(text, seconds):
     assert read_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "h", "2 weeks", "-1h", "nan", "inf", "0"])
+@pytest.mark.parametrize("text", ["", "h", "2 weeks", "-1h", "-5m", "nan", "inf", "0", "5", "90", "nanh"])
 def test_no_duration(text):
     with pytest.raises(ValueError):
         read_duration(text)
+
+
+@pytest.mark.parametrize("text", ["90s", "4m", "90m", "2h", "3d", "0.5s"])
+def test_a_duration_is_shown_as_it_is_typed(text):
+    assert duration_text(read_duration(text)) == text

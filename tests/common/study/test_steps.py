@@ -240,7 +240,7 @@ def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
         study.plan(wishes)
     for words in (
         "bundle",
-        "budget: None in the plan, 7200",
+        "budget: None in the plan, 2h typed",
         "batch_size: None in the plan, 3 typed",
         "edit it, delete",
     ):
@@ -280,3 +280,10 @@ def test_a_study_that_another_process_has_begun_meanwhile_keeps_its_files(tmp_pa
     with pytest.raises(InputError, match="another process"):
         Study(tmp_path / "study").plan(Wishes("siam3d_imbalance", "data", "study"))
     assert (tmp_path / "study/study.json").is_file()
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("plan.yaml", "name {}$"), ("numbers.csv", "name another folder$")])
+def test_a_file_instead_of_the_folder_of_a_study_is_refused(tmp_path, name, remedy):
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=f"{name}: found a file, .*; {remedy.format(tmp_path)}"):
+        Study(tmp_path / name)

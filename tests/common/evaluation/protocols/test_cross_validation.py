@@ -170,6 +170,28 @@ def test_an_unknown_method_is_one_line_that_names_the_known(dataset):
         recorded(dataset, methods=["both"])
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fold": 3}, "fold: found one for all runs; expected none, as each fold of the datalist is held out in turn"),
+        ({"pretrain": {"fold": 3}}, "pretrain: fold: found one for all runs"),
+        ({"seeds": [1], "seed": 2}, r"seed: found one for all runs; expected none, as seeds \(--seeds\) has those"),
+        ({"seeds": [-1]}, r"seeds: found \[-1\]; expected whole numbers from 0 to 4294967295; correct it"),
+        ({"seeds": [99999999999]}, r"seeds: found \[99999999999\]; expected whole numbers from 0"),
+        ({"seeds": [1], "folds": 1}, "folds: found 1; expected whole numbers from 2"),
+        ({"seeds": [1], "folds": 0}, "folds: found 0; expected whole numbers from 2"),
+        ({"sweep": {"num_clusters": 3}}, r"sweep: found num_clusters 3; .* set --sweep \"{num_clusters: \[3\]}\"$"),
+        ({"sweep": {"num_clusters": "plain"}}, "sweep: found num_clusters 'plain'; expected a list of values"),
+        ({"sweep": {"num_clusters": []}}, r"sweep: found num_clusters \[\]; expected a list of values"),
+        ({"methods": ["plai"]}, r"plai: the bundle has no such config; .*; did you mean plain\?"),
+        ({"overlays": ["pretrai:paper"]}, r"pretrai:paper: .*; did you mean pretrain:paper\?"),
+    ],
+)
+def test_options_that_would_be_ignored_or_misread_are_refused(dataset, options, message):
+    with pytest.raises(InputError, match=message):
+        recorded(dataset, **options)
+
+
 def test_a_cohort_without_folds_is_one_line(dataset):
     (dataset / "datalist.json").write_text(json.dumps({"training": [{"subject": "a"}]}))
     with pytest.raises(InputError, match="no fold for 1 subjects, a first"):

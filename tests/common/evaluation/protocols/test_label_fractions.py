@@ -328,6 +328,9 @@ def test_stages_have_settings_of_their_own_and_those_of_all(start):
         ({"methods": []}, "methods: found none"),
         ({"fractions": [0.2, 20]}, "fractions: found 20; expected more than 0, at most 1"),
         ({"seeds": []}, "seeds: found none"),
+        ({"seeds": [0, -1]}, r"seeds: found \[0, -1\]; expected whole numbers from 0 to 4294967295; correct it"),
+        ({"resamples": 0}, "resamples: found 0; expected whole numbers from 1; correct it"),
+        ({"pretrain": {"fold": 1}}, r"pretrain: fold: found one for all runs; expected none, as fold \(--fold\) has"),
         ({"seed": 1}, r"seed: found one for all runs; expected none, as seeds \(--seeds\) has those of the trainings"),
         ({"train": {"label_fraction": 0.5}}, "train: label_fraction: found one for all runs"),
         ({"fold": [0, 7]}, "fold: found 0, 7; expected some of 0, 1, the folds of labelled subjects"),
@@ -377,3 +380,19 @@ def test_a_row_that_other_bundles_have_is_refused_with_their_names(tmp_path):
     write_cohort(tmp_path / "data")
     with pytest.raises(InputError, match=r"no imagenet_slices, which only mlsscl_3d, siam3d_imbalance have; leave"):
         LabelFractions("radiomics_deep_contrast", tmp_path / "data", tmp_path / "out", ["imagenet_slices"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_epochs": "ten"}, "max_epochs: found 'ten'; expected a whole number"),
+        ({"train": {"max_epochs": 0}}, "max_epochs: found 0; expected whole numbers from 1"),
+        ({"cache_rate": 5}, "cache_rate: found 5; expected a number from 0 to 1"),  # which the checks do not use
+    ],
+)
+def test_values_of_a_wrong_type_are_refused_before_labels_that_are_too_few(tmp_path, options, message):
+    write_cohort(tmp_path / "data")
+    one = {"methods": ["scratch"], "fractions": [0.05], "validation_fraction": 0.5}
+    run = LabelFractions("siam3d_imbalance", tmp_path / "data", tmp_path / "out", **one, **options)
+    with pytest.raises(InputError, match=message):
+        run.check()

@@ -25,7 +25,7 @@ def test_a_mean_of_a_start_with_a_row_for_each_modality_is_the_mean_of_these_row
         ("modality_differences.t1 minus t1ce", "no number 't1 minus t1ce'; did you mean t1ce minus t1?"),
         ("radiomic", "radiomics, outline, composition, modality_differences, imagenet_slices, scratch, imagenet or"),
         ("simclrr+linear_probe", "simclrr: no such row, and no encoder to start from"),
-        ("se+linearprobe", "linearprobe: the bundle has no such config"),
+        ("se+linearprobe", "linear_probe, lung"),
     ],
 )
 def test_a_row_or_number_that_does_not_exist_is_refused_with_those_that_do(text, message):
