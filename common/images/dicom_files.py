@@ -42,10 +42,11 @@ def choose_series(study: DicomStudy, rules: Mapping[str, DicomRule]) -> dict[str
     if lacking := [name for name in rules if name not in files and name not in problems]:
         known = ", ".join(sorted({item.name for item in study.images}))
         reasons.append(f"no series matches {', '.join(lacking)} (found {known or 'no images'})")
+    remedy = "; choose one series for each name by --rules rules.yaml (docs/hospital.md)" if reasons else ""
     if len(study.patients) > 1:
         reasons.append(f"found files of {len(study.patients)} patients under one Study Instance UID, expected one")
     if reasons:
-        raise InputError("; ".join(reasons))
+        raise InputError("; ".join(reasons) + remedy)
     return files
 
 

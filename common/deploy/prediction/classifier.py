@@ -22,6 +22,7 @@ from ...files import file_digest
 from ...hints import unknown_options
 from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
+from ...options import converted_options
 from ...programs import command_of
 from ...temporary import temporary_folder
 from ..verification.archive import open_archive
@@ -144,7 +145,7 @@ def _opened_source(
     require: str | None,
     settings: Mapping[str, Any],
 ) -> Iterator[Classifier]:
-    is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
+    is_bundle = (source / "configs").is_dir() and not (source / MANIFEST).is_file()
     if is_bundle:
         with _copied_weights(source, weights, key, require, settings) as copy:
             calibration = source / CALIBRATION if weights is None else None  # that of the bundle's own weights
@@ -251,6 +252,8 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     if unknown := unknown_options(settings, parser.config.keys(), f"{root.name}'s inference.json"):
         raise OptionError.of_rows("options", unknown)
     parser.update({"bundle_root": str(root), "checkpoint": str(weights.absolute()), **settings})
+    if settings.keys() - {"device"}:  # of a bundle, whose configs have the types of their values
+        parser.update(converted_options(parser.get(), root / "configs"))
     metadata = _read_metadata(root)
     if rules is None and "dicom_rules" not in metadata:
         raise InputError(f"{root.name}: metadata.json has no dicom_rules; give a file with rules (--rules)")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
+from ...errors import InputError
 from ...files import check_folder, write_atomically
 from ...images.studies import find_studies
 from .cases import DicomCase
@@ -40,8 +41,10 @@ def segment_studies(segmenter: Segmenter, source: Path, output: Path) -> tuple[l
 
     Raises:
         NoStudiesError: there is no study.
-        InputError: nothing can be written to the output folder.
+        InputError: there is no such folder; nothing can be written to the output folder.
     """
+    if not source.is_dir():
+        raise InputError(f"{source}: found no such folder, expected DICOM studies; correct the path")
     check_folder(output)
     check_highdicom()
     keywords = sorted({key for rule in segmenter.rules.values() for key in rule.keywords})

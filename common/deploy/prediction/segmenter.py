@@ -148,7 +148,7 @@ def open_segmenter(
     """
     if expected := device_problem(device):
         raise InputError(f"device: found {device!r}; expected {expected}; correct it")
-    is_bundle = source.is_dir() and not (source / MANIFEST).is_file()
+    is_bundle = (source / "configs").is_dir() and not (source / MANIFEST).is_file()
     opened = _of_bundle(source, rules, device) if is_bundle else _of_archive(source, rules, key, require, device)
     with ExitStack() as stack:
         try:

@@ -28,6 +28,8 @@ _FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip supports
 _MODE = stat.S_IFREG | 0o644
 _LARGEST = 16 << 30  # bytes of an unpacked archive; those of networks with 100 million weights have 2 GB
 _LONGEST_NAME = 255  # bytes
+_BEGINNING = b"PK"  # of a zip
+_SHOWN = 4  # archives that a folder holds
 _LARGEST_LIST = 16 << 20  # bytes of each file that is read before the others are unpacked
 
 
@@ -89,6 +91,7 @@ def open_archive(path: str | Path, key: str | Path | None = None) -> Iterator[Pa
     with temporary_folder() as temporary, _opened(path) as (name, files):
         root = temporary / name
         root.mkdir()
+        _check_archive(path, files)
         for first in files.keys() & {*APART}:
             if files[first].size > _LARGEST_LIST:
                 raise InputError(f"{path}: {first} has {files[first].size} bytes; expected at most {_LARGEST_LIST}")
@@ -108,6 +111,10 @@ def open_archive(path: str | Path, key: str | Path | None = None) -> Iterator[Pa
 def _opened(path: Path) -> Iterator[tuple[str, Mapping[str, _File]]]:
     """The archive's name, and its files by theirs."""
     if path.is_dir():
+        if not ((path / MANIFEST).is_file() or (path / "configs").is_dir()):
+            zips = sorted(map(str, path.glob("*.zip")))[:_SHOWN]
+            remedy = f"did you mean {', '.join(zips)}?" if zips else "correct the path"
+            raise InputError(f"{path}: found a folder without {MANIFEST}, {_expected()}; {remedy}")
         names = [*archive_files(path), *(name for name in APART if (path / name).is_file())]
         yield path.resolve().name, {name: _of_folder(path / name) for name in names}
     elif path.is_file():
@@ -116,6 +123,19 @@ def _opened(path: Path) -> Iterator[tuple[str, Mapping[str, _File]]]:
     else:
         raise InputError(
             f"{path}: no such archive; expected a zip of {command_of('package')}, or its folder; check the path"
+        )
+
+
+def _expected() -> str:
+    return f"expected a zip of {command_of('package')}, or its unpacked folder"
+
+
+def _check_archive(path: Path, files: Mapping[str, _File]) -> None:
+    """Refuse weights, which are a zip too; what else has no manifest may be an archive that was changed."""
+    if MANIFEST not in files and "constants.pkl" in files:
+        raise InputError(
+            f"{path}: found weights (TorchScript), {_expected()}; package them, or name a bundle of this checkout and "
+            f"set --weights {path}"
         )
 
 
@@ -139,6 +159,8 @@ def _of_zip(path: Path, content: bytes | mmap.mmap) -> tuple[str, Mapping[str, _
     try:
         members = zip_layout(content)
     except ValueError as error:
+        if content[: len(_BEGINNING)] != _BEGINNING:
+            raise InputError(f"{path}: found no zip file, {_expected()}; correct the path, or copy it again") from error
         raise InputError(f"{path}: no readable zip ({error}); copy or download it again") from error
     if problems := [f"{member.name!r}: {problem}" for member in members if (problem := _problem(member))]:
         raise InputError.of_rows(f"{path}: not unpacked", problems)

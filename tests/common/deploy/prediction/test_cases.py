@@ -152,12 +152,15 @@ def test_missing_and_double_series_and_two_patients_are_reported_at_once(served,
     with pytest.raises(InputError) as error:
         case.files()
     assert "T1 matches 2 series" in str(error.value) and "found files of 2 patients" in str(error.value)
+    remedy = "; choose one series for each name by --rules rules.yaml (docs/hospital.md)"
+    assert str(error.value).endswith(remedy)
     for path in tmp_path.rglob("*.dcm"):
         path.unlink()
     write_dicom(tmp_path / "T2", VOLUME, AFFINE, "T2", uid)
     (case,), _ = find_cases(tmp_path, served)
-    with pytest.raises(InputError, match=r"no series matches T1 \(found series without number 'T2'\)"):
+    with pytest.raises(InputError, match=r"no series matches T1 \(found series without number 'T2'\)") as error:
         case.files()
+    assert str(error.value).endswith(remedy)
 
 
 def test_a_missing_slice_is_reported(study, image_of):

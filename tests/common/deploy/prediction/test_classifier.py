@@ -10,6 +10,8 @@ import torch
 
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.input_format import InputFormat
+from common.deploy.prediction.outcomes import ArchiveError
+from common.deploy.prediction.segmenter import open_segmenter
 from common.deploy.verification.archive import write_archive
 from common.deploy.verification.manifest import write_manifest
 from common.deploy.verification.scan import scan_file
@@ -129,12 +131,22 @@ def test_an_archive_takes_no_weights_and_settings_of_others(archive, weights):
         ({"weights": True, "key": "public.pem"}, "has no signature"),
         ({"weights": True, "require": "siam3d_imbalance==0.1.0"}, "has no signature and no release"),
         ({"weights": True, "checkpoint": "model.ts"}, "checkpoint: follows from the bundle and its weights"),
+        ({"weights": True, "image_size": 64}, "image_size: found 64; expected a list such as [96, 96, 96]; correct it"),
+        ({"weights": True, "image_size": [64, 64]}, "image_size: found [64, 64]; expected a list such as"),
         ({"weights": True, "in_channels": 3}, "found 1 (CT), expected one for each of the network's 3"),
     ],
 )
 def test_what_a_bundle_lacks_is_reported(weights, options, message):
     options = options | ({"weights": weights} if options.get("weights") is True else {})
     with pytest.raises(InputError, match=re.escape(message)), open_classifier(SIAM, **options):
+        pass
+
+
+@pytest.mark.parametrize("command", [open_classifier, open_segmenter])
+def test_a_folder_that_is_neither_archive_nor_bundle_is_named_as_such(command, tmp_path):
+    (tmp_path / "a.zip").touch()
+    message = f"{tmp_path}: found a folder without manifest.json, expected a zip of .*; did you mean {tmp_path}/a.zip"
+    with pytest.raises(ArchiveError, match=message), command(tmp_path):
         pass
 
 

@@ -19,6 +19,7 @@ from common.deploy.prediction.prediction import ModelIdentity
 from common.deploy.prediction.results import model_name
 from common.deploy.prediction.segment import segment_studies
 from common.deploy.prediction.segmentation_object import segmentation_object
+from common.errors import InputError
 from common.images.dicom_segmentation import read_segmentation
 from common.images.volume import Volume
 from scripts import segment
@@ -92,6 +93,14 @@ def test_a_bundle_without_segmenter_and_an_empty_folder_have_exit_codes_of_their
         run_commands(
             segment.segment, ["mlsscl_3d", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--device", "cpu"]
         )
+
+
+def test_a_missing_folder_is_an_error_and_no_empty_inbox(tmp_path):
+    with pytest.raises(
+        InputError, match=r"nowhere: found no such folder, expected DICOM studies; correct the path"
+    ) as error:
+        segment_studies(SimpleNamespace(rules={}), tmp_path / "nowhere", tmp_path / "out")
+    assert error.value.exit_code == 1
 
 
 def test_a_study_that_fails_has_no_results_of_an_earlier_run(tmp_path):

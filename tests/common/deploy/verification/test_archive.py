@@ -120,11 +120,35 @@ def test_what_is_no_archive_is_reported_in_one_line(folder, tmp_path):
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("one/a", "")
         archive.writestr("two/a", "")
-    for name, message in (("cut", "no readable zip"), ("text", "no readable zip"), ("two", "one, two on top")):
+    for name, message in (
+        ("cut", "no readable zip"),
+        ("text", "no zip file, expected a zip of"),
+        ("two", "one, two on top"),
+    ):
         with pytest.raises(InputError, match=message) as caught, open_archive(tmp_path / f"{name}.zip"):
             pass
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such archive"), open_archive(tmp_path / "none.zip"):
+        pass
+
+
+def test_what_is_taken_for_an_archive_is_named_with_what_is_expected(folder, tmp_path):
+    expected = "expected a zip of python scripts/package.py, or its unpacked folder"
+    (tmp_path / "models").mkdir()
+    with zipfile.ZipFile(tmp_path / "model.ts", "w") as weights:
+        weights.writestr("model/constants.pkl", "")
+    problems = {
+        tmp_path: f"found a folder without manifest.json, {expected}; correct the path",
+        tmp_path
+        / "model.ts": f"found weights (TorchScript), {expected}; package them, or name a bundle of this checkout "
+        f"and set --weights {tmp_path / 'model.ts'}",
+    }
+    for path, problem in problems.items():
+        with pytest.raises(InputError) as caught, open_archive(path):
+            pass
+        assert str(caught.value) == f"{path}: {problem}"
+    archive = write_archive(folder, tmp_path / "bundle.zip")
+    with pytest.raises(InputError, match=f"or its unpacked folder; did you mean {archive}"), open_archive(tmp_path):
         pass
 
 
