@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import counted
 from ..errors import InputError
 from ..option_limits import limit_problem
 from ..programs import command_of
@@ -100,7 +101,7 @@ def _check_class_sizes(groups: list, classes: list, num_folds: int, group: str, 
     small = {kind: len(found) for kind, found in members.items() if len(found) < num_folds}
     if not members or small:
         kinds = [
-            f"{n} {group}{'s' * (n > 1)}" + (f" with {stratify} {kind}" if stratify else "")
+            counted(n, group) + (f" with {stratify} {kind}" if stratify else "")
             for kind, n in sorted(small.items(), key=str)
         ]
         more = f" and {len(kinds) - _SHOWN} more classes" if len(kinds) > _SHOWN else ""

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..counts import counted
+from ..data.cohorts.spellings import several_spellings, without_zeros
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
 from ..programs import command_of
@@ -49,9 +51,12 @@ def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> 
     rows = [row for name in sections for row in _checked(findings, path, name, content[name])]
     found = [row for row in content[sections[0]] if isinstance(row, Mapping)]
     _subjects(findings, found)
-    _classes(findings, found, labels)
+    _classes(findings, found, labels, tested := sections[0] == "testing")
     _masks(findings, found)
-    _folds(findings, found, labels)
+    if tested:
+        findings.note("folds", "none needed: all rows are of a test set")
+    else:
+        _folds(findings, found, labels)
     _columns(findings, found)
     if rows:
         from .datalist_images import examine_images  # imports NumPy and the readers
@@ -109,16 +114,20 @@ def _split(text: str) -> tuple[str, str]:
 def _subjects(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
     counts = Counter(str(row.get("subject")) for row in rows)
     several = sum(count > 1 for count in counts.values())
-    text = f"{len(counts)} subjects, {len(rows)} images"
+    text = f"{counted(len(counts), 'subject')}, {counted(len(rows), 'image')}"
     findings.note("subjects", text + (f", {several} with several images or visits" if several else ""))
+    if doubtful := several_spellings(counts, without_zeros):
+        what = f"found {', '.join(doubtful[:5])}{', ...' * (len(doubtful) > 5)}, which may be the same"
+        findings.warning("subjects", what, "write a patient alike everywhere, or training and test may share one")
     if len(counts) < 2 * FEWEST_OF_CLASS:
         findings.warning(
             "subjects", f"only {len(counts)}: intervals will be wide", "add subjects, or use weights of another cohort"
         )
 
 
-def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> None:
+def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], tested: bool) -> None:
     classes = _class_of(rows)
+    severe = findings.warning if tested else findings.error  # what nobody trains on may lack a class
     unlabelled = {str(row.get("subject")) for row in rows} - set(classes)
     if not classes:
         findings.note("classes", "no labels: pre-training and segmentation only")
@@ -127,13 +136,14 @@ def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapp
     named = {label: labels.get(str(label), str(label)) for label in sorted({*counts, *map(int, labels)})}
     findings.note("classes", ", ".join(f"{counts[label]} {name}" for label, name in named.items()))
     if unlabelled:
-        findings.note("classes", f"{len(unlabelled)} subjects without a label: they are pre-trained on, never tested")
+        findings.note("classes", f"{counted(len(unlabelled), 'subject')} without a label: pre-trained on, never tested")
     if len(counts) == 1:
-        findings.error("classes", "all subjects have one class", "add subjects of another class, or pre-train only")
+        severe("classes", "all subjects have one class", "add subjects of another class, or pre-train only")
     for label, name in named.items():
         if counts[label] < FEWEST_OF_CLASS and len(counts) > 1:
-            level = findings.error if counts[label] < 2 else findings.warning
-            level("classes", f"{counts[label]} subjects of {name}", "add some, or merge the class with another one")
+            level = severe if counts[label] < 2 else findings.warning
+            few = f"{counted(counts[label], 'subject')} of {name}"
+            level("classes", few, "add some, or merge the class with another one")
 
 
 def _masks(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -157,9 +167,8 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
         findings.error("folds", f"{len(lacking)} of {len(folds)} subjects have none, such as {lacking[0]}", FOLDS)
         return
     if leaking := [subject for subject, found in folds.items() if len(found) > 1]:
-        findings.error(
-            "folds", f"{len(leaking)} subjects are in several folds: {', '.join(leaking[:5])}", f"{FOLDS}, by subject"
-        )
+        what = f"{counted(len(leaking), 'subject')} in several folds: {', '.join(leaking[:5])}"
+        findings.error("folds", what, f"{FOLDS}, by subject")
     classes = _class_of(rows)
     numbers = sorted({fold for found in folds.values() for fold in found}, key=str)
     for fold in numbers:
@@ -173,7 +182,7 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
                 f"{command_of('make_datalist')} ... --num_folds {max(min(fewest, len(numbers) - 1), 2)}",
             )
     sizes = Counter(fold for found in folds.values() for fold in found)
-    findings.note("folds", ", ".join(f"{fold}: {sizes[fold]} subjects" for fold in numbers))
+    findings.note("folds", ", ".join(f"{fold}: {counted(sizes[fold], 'subject')}" for fold in numbers))
 
 
 def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:

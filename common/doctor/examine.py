@@ -13,6 +13,8 @@ from .findings import Findings
 
 __all__ = ["dumps", "examine"]
 
+_TABLES = (".csv", ".tsv", ".xlsx")
+
 
 def examine(thing: str | None, output_dir: str | Path | None = None) -> Findings:
     """Examine what a word names.
@@ -46,6 +48,9 @@ def examine(thing: str | None, output_dir: str | Path | None = None) -> Findings
         from .datalist_findings import examine_datalist
 
         return examine_datalist(path, output_dir)
+    if path.suffix.lower() in _TABLES:
+        remedy = f"run {command_of('make_datalist')} table {thing} datalist.json, then this on the datalist"
+        raise InputError(f"{thing}: found a table, expected a datalist (.json); {remedy}")
     if path.is_file():
         from .weights_findings import examine_weights
 

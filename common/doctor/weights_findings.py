@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import bundle_root
+from ..counts import counted
 from ..errors import InputError, one_line
 from ..programs import command_of
 from .findings import Findings
@@ -110,7 +111,8 @@ def _record(findings: Findings, record: Mapping[str, Any]) -> None:
     subjects = {part: len(names) for part, names in record["subjects"].items()}
     findings.note(
         "record",
-        f"trained on {subjects.get('training', 0)} subjects, {subjects.get('validation', 0)} to choose the epoch",
+        f"trained on {counted(subjects.get('training', 0), 'subject')}, "
+        f"{subjects.get('validation', 0)} to choose the epoch",
     )
     for name in ("classes", "modalities"):
         if record.get(name):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...bundle_configs import PRETRAIN, BundleConfigs
+from ...counts import counted
 from ...errors import InputError
 from ...files import file_digest, write_atomically
 from ...hints import did_you_mean, unknown_options
@@ -213,7 +214,7 @@ class ConfiguredStages:
         if both := sorted(found & tested):
             shown = ", ".join(both[:10]) + (" ..." if len(both) > 10 else "")
             raise InputError(
-                f"{self.elsewhere}: {len(both)} subjects are in {self.datalist} too"
+                f"{self.elsewhere}: found {counted(len(both), 'subject')} of {self.datalist}"
                 f"{'' if held_out is None else ', in a fold that is held out'}: {shown}; take them out"
             )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...bundle_configs import PRETRAIN, BundleConfigs, bundle_names
+from ...counts import counted
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError, root_cause
 from ...files import write_atomically
@@ -316,7 +317,7 @@ class LabelFractions(Comparison):
     def _wrong_folds(self) -> Iterator[str]:
         if lacking := [row.get("subject") for row in self.labelled if row.get("fold") is None]:
             remedy = f"run {command_of('make_datalist')}"
-            yield f"{self.datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; {remedy}"
+            yield f"{self.datalist}: no fold for {counted(len(lacking), 'subject')}, {lacking[0]} first; {remedy}"
         known = sorted({row["fold"] for row in self.labelled if row.get("fold") is not None})
         if not self.repetition.folds or set(self.repetition.folds) - set(known):
             found, expected = (", ".join(map(str, folds)) or "none" for folds in (self.repetition.folds, known))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...counts import counted
 from ...datalist_json import indexed_names, read_datalist
 from ...errors import InputError
 from ...files import write_atomically
@@ -79,9 +80,8 @@ def repetitions(
     if num_folds is not None:
         raise InputError(f"folds: found {num_folds} without seeds to assign them; set seeds, or leave folds out")
     if lacking := [row.get("subject") for row in rows if "fold" not in row]:
-        raise InputError(
-            f"{datalist}: no fold for {len(lacking)} subjects, {lacking[0]} first; run {command_of('make_datalist')}"
-        )
+        whom = f"{counted(len(lacking), 'subject')}, {lacking[0]} first"
+        raise InputError(f"{datalist}: no fold for {whom}; run {command_of('make_datalist')}")
     return [Repetition(output_dir, tuple(sorted(_held_out_folds(rows))))], output_dir
 
 

@@ -104,7 +104,7 @@ def test_a_checkpoint_of_a_bundle_that_is_not_here_is_a_warning(tmp_path):
     found = texts(path)
     assert found["warning"] == ["record: bundle nowhere is not in this checkout"]
     assert "record: nowhere, train.yaml, no fold held out" in found["note"]
-    assert "record: trained on 1 subjects, 0 to choose the epoch" in found["note"]
+    assert "record: trained on 1 subject, 0 to choose the epoch" in found["note"]
 
 
 def test_a_file_without_tensors_is_an_error(tmp_path):

@@ -45,7 +45,7 @@ def test_all_bad_rows_are_errors_with_a_remedy_each(cohort):
     [
         (lambda rows: [row.update(fold=row["label"]) for row in rows], "folds", "fold 0 has no subject of high"),
         (lambda rows: rows[2].pop("fold"), "folds", "1 of 6 subjects have none, such as s2"),
-        (lambda rows: rows[2].update(subject="s0", label=0), "folds", "1 subjects are in several folds: s0"),
+        (lambda rows: rows[2].update(subject="s0", label=0), "folds", "1 subject in several folds: s0"),
         (lambda rows: [row.update(label=0) for row in rows], "classes", "all subjects have one class"),
     ],
 )
@@ -98,3 +98,17 @@ def test_rows_without_a_mask_are_a_warning_and_a_cohort_without_masks_is_a_note(
     for row in cohort.rows:
         row.pop("mask", None)
     assert "none; siam3d_imbalance" in found(examine_datalist(cohort.save()), "note")["masks"]
+
+
+def test_a_sound_test_set_without_folds_has_no_error(cohort):
+    rows = [{key: row[key] for key in row if key != "fold"} for row in cohort.rows[:3]]
+    cohort.content |= {"training": [], "testing": rows}
+    findings = examine_datalist(cohort.save())
+    assert found(findings, "error") == {}
+    assert "1 subject of high" in found(findings, "warning")["classes"]
+    assert "none needed" in found(findings, "note")["folds"]
+
+
+def test_subjects_that_differ_in_spelling_alone_are_a_warning(cohort):
+    cohort.rows[0]["subject"], cohort.rows[1]["subject"] = "P1", "p01"
+    assert "found P1 and p01, which may be the same" in found(examine_datalist(cohort.save()), "warning")["subjects"]

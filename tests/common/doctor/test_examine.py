@@ -97,6 +97,11 @@ def test_findings_are_sorted_by_severity_and_are_json():
 def test_what_does_not_exist_is_one_line(tmp_path):
     with pytest.raises(InputError, match="no such file, folder or bundle"):
         examine(str(tmp_path / "none.json"))
+    (tmp_path / "t.csv").touch()
+    with pytest.raises(
+        InputError, match=r"found a table, expected a datalist .* table .*t.csv datalist.json, then this"
+    ):
+        examine(str(tmp_path / "t.csv"))
     with pytest.raises(InputError, match="a folder without configs or manifest"):
         examine(str(tmp_path))
     (tmp_path / "datalist.json").write_text("{}")

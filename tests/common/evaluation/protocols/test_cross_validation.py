@@ -83,7 +83,7 @@ def test_encoders_of_other_patients_are_pre_trained_once_and_serve_all_folds(dat
     probe = run.stages[-1][2]
     assert probe["transductive"] is False and probe["learnt_tables"]["3DSiam"].endswith("plain/learnt_all.csv")
     others.write_text(json.dumps({"training": [{"subject": "x"}, {"subject": 4}]}))
-    with pytest.raises(InputError, match=r"datalist_pretraining.json: 1 subjects are in .*datalist.json too: 4; take"):
+    with pytest.raises(InputError, match=r"datalist_pretraining.json: found 1 subject of .*datalist.json: 4; take"):
         recorded(dataset, methods=["plain"], pretraining_datalist=others)
     with pytest.raises(InputError, match="transductive: found true beside pretraining_datalist"):
         recorded(dataset, methods=["plain"], pretraining_datalist=others, transductive=True)
@@ -194,7 +194,7 @@ def test_options_that_would_be_ignored_or_misread_are_refused(dataset, options, 
 
 def test_a_cohort_without_folds_is_one_line(dataset):
     (dataset / "datalist.json").write_text(json.dumps({"training": [{"subject": "a"}]}))
-    with pytest.raises(InputError, match="no fold for 1 subjects, a first"):
+    with pytest.raises(InputError, match="no fold for 1 subject, a first"):
         recorded(dataset)
 
 
