@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from functools import partial
@@ -169,7 +170,7 @@ def test_the_archive_for_the_zoo_passes_monai_s_checks_and_predicts_alone_as_the
     bundle, zoo_archive, tmp_path, logits
 ):
     folder = shutil.copytree(zoo_archive(bundle), tmp_path / bundle.name)
-    assert {path.name for path in (folder / "models").iterdir()} >= set(FORMATS)
+    assert {path.name for path in (folder / "models").iterdir()} - {"scaling.json"} == set(FORMATS)
     run_alone(USE_OF_THE_ZOO_S, tmp_path, folder, METADATA_SCHEMA, bundle / "samples", tmp_path / "results")
     expected = logits(bundle)
     table = pd.read_csv(tmp_path / "results/predictions.csv", index_col=0, header=None).loc[expected.index]
@@ -221,6 +222,14 @@ def test_the_metadata_hold_the_scores_of_the_cross_validation(bundle):
     record = read_training_record(bundle / "models/model.pt")
     assert metrics["subjects"] == len(record["subjects"]["training"])
     assert [entry["name"] for entry in metrics["classes"]] == record["classes"]
+
+
+@EACH_BUNDLE
+def test_the_scores_that_the_limits_quote_are_those_of_the_results(bundle):
+    limits = read_config(bundle / "configs/metadata.json")["reference_limitations"]
+    quoted = re.findall(r"\b0\.\d{3}\b", " ".join(limits))
+    results = (bundle / "docs/results.md").read_text()
+    assert quoted and [score for score in quoted if score not in results] == []
 
 
 @EACH_BUNDLE
