@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine
 from torch import nn
@@ -29,7 +30,7 @@ def second_view(engine: Engine, first: torch.Tensor) -> torch.Tensor:
         first: features of the first view, ``BxF``.
     """
     length: int = engine.state.epoch_length or 1
-    needed = max(length // SHARE, -(-FEWEST // len(first)))
+    needed = max(length // SHARE, -(-FEWEST // (len(first) * idist.get_world_size())))
     if (engine.state.iteration - 1) % length < length - needed:
         return torch.full_like(first, torch.nan)
     device = torch.device(engine.state.device)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.bundles.commands import run_by_torchrun
+from tests.bundles.commands import run_bundle, run_by_torchrun, run_in_two_processes
 from tests.bundles.process_groups import check_two_processes
 from tests.bundles.recorder import read_steps
 
@@ -29,6 +29,18 @@ def test_two_processes_have_the_clips_the_loss_the_queues_and_the_weights_of_one
     steps, _ = check_two_processes(files, EXACT, tmp_path, parts, **tolerances, **clips)
     assert len(steps) > 4
     assert steps[0]["loss"] == 0 < steps[1]["loss"]  # an empty queue has no negatives
+
+
+@pytest.mark.slow
+def test_two_processes_watch_the_features_of_one(configs, clips, tmp_path):
+    files = [configs / name for name in ("pretrain.yaml", "genesis.yaml", "multi_gpu.yaml")]
+    options = {key: value for key, value in clips.items() if key != "quiet"} | {"learning_rate": 0.0, "max_epochs": 3}
+    single = run_bundle("training", files[:2], output_dir=tmp_path / "one", device="cpu", **options)
+    double = run_in_two_processes("training", files, output_dir=tmp_path / "two", **options)
+    assert (single.returncode, double.returncode) == (0, 0), single.stderr + double.stderr
+    one, two = (pd.read_csv(tmp_path / name / "metrics.csv").drop(columns="seconds") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(one, two, rtol=1e-3)
+    assert one["own_key_rank"].between(0, 1).all() and one["epochs_unlearnt"].iloc[-1] == 2
 
 
 # Patches as large as the volumes are the same wherever they are cut; Adam would enlarge the last bits of the gradients.
