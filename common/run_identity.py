@@ -20,7 +20,7 @@ WITHOUT_EFFECT = frozenset(
         *("bundle_root", "cache_dir", "dataset_dir", "library", "output_dir", "scaling"),
         *("device", "network", "network_start", "non_blocking", "num_workers", "pin_memory", "radiomics_workers"),
         *("activation_checkpointing", "cache", "cache_rate", "resume", "save_interval", "stop_on_collapse"),
-        *("progress", "quiet", "_desc_", "_requires_"),
+        *("progress", "quiet", "traits", "_desc_", "_requires_"),
     )
 )
 #: Handlers that do not change results.

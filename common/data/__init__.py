@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .names import class_names, selected_modalities, subject_index
     from .samplers import CandidateBatchSampler
     from .slices import slice_datalist
+    from .traits import lesion_traits
     from .volume_cache import DiskCacheDataset, SharedCacheDataset, cached_dataset
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "cluster_purity",
     "hold_out",
     "keep_label_fraction",
+    "lesion_traits",
     "load_datalist",
     "mark_unlabelled",
     "measure_modalities",

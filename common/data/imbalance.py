@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 
 from ..errors import InputError
 
-__all__ = ["Clusters", "cluster_features", "cluster_purity", "reweight", "select_balanced"]
+__all__ = ["Clusters", "cluster_eta_squared", "cluster_features", "cluster_purity", "reweight", "select_balanced"]
 
 
 class Clusters(NamedTuple):
@@ -102,3 +102,19 @@ def cluster_purity(clusters: Clusters, labels: torch.Tensor) -> float:
     table = torch.zeros(len(clusters.centroids), int(labels.max()) + 1)
     table.index_put_((clusters.assignment, labels.long().cpu()), torch.tensor(1.0), accumulate=True)
     return float(table.max(dim=1).values.sum() / len(labels))
+
+
+def cluster_eta_squared(clusters: Clusters, values: torch.Tensor) -> float:
+    """Share of the variance of ``values`` that lies between clusters, in [0, 1]: 0 for equal means; for logs only.
+
+    Clusters that follow something else have ``(k - 1) / (N - 1)`` on average.
+
+    Args:
+        clusters: clusters of N samples.
+        values: a number of each sample, shape ``N``.
+    """
+    values = values.double().cpu() - values.double().mean().cpu()
+    sums = torch.zeros(len(clusters.centroids), dtype=torch.double).index_add_(0, clusters.assignment, values)
+    between = (sums.square() / clusters.counts.clamp_min(1)).sum()
+    total = values.square().sum()
+    return float(between / total) if total > 0 else 0.0

@@ -18,7 +18,6 @@ from .findings import Findings
 __all__ = ["examine_datalist"]
 
 FEWEST_OF_CLASS = 10  # subjects, below which metrics mean little
-CENTRES = ("centre", "center", "site", "hospital", "institution", "scanner", "manufacturer")
 WITH_MASKS = "siam3d_imbalance and radiomics_deep_contrast"
 FOLDS = f"assign folds with {command_of('make_datalist')}"
 _LINE = re.compile(r"(?P<place>\w+\[\d+\](?: \(subject [^)]*\))? \w+|\w+ \w+): (?P<text>.*)", re.DOTALL)
@@ -59,18 +58,13 @@ def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> 
         _folds(findings, found, labels)
     _columns(findings, found)
     if rows:
+        from ..data.traits import centre_column
         from .datalist_images import examine_images  # imports NumPy and the readers
 
-        examine_images(findings, path, rows, None if output_dir is None else Path(output_dir), centre_of(found))
+        examine_images(findings, path, rows, None if output_dir is None else Path(output_dir), centre_column(found))
     else:
         findings.note("images", "not compared and not drawn, as long as rows have errors")
     return findings
-
-
-def centre_of(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """The column that names the hospital or scanner of each row, if there is one."""
-    names = {str(key).lower(): str(key) for row in rows for key in row}
-    return next((names[name] for name in CENTRES if name in names), None)
 
 
 def _checked(findings: Findings, path: Path, section: str, rows: Sequence[Any]) -> list[dict[str, Any]]:

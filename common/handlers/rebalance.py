@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from monai.engines import PrepareBatch
 from monai.inferers import Inferer, SimpleInferer
 from torch import nn
 
-from ..data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from ..data.imbalance import Clusters, cluster_eta_squared, cluster_features, cluster_purity, reweight, select_balanced
 from ..data.samplers import CandidateBatchSampler
 from ..distributed import exchange_rows, gather_rows, own_rows
 from ..engines import PrepareImage
@@ -38,8 +39,11 @@ class RebalanceHandler:
     where each step leaves the mean feature of a sample's two views; then SE chooses before anything is loaded, through
     :meth:`select_from_bank` in the sampler. Under several processes all clusters are those of the joined batch.
 
-    Metrics per epoch: ``cluster_share_<j>``, the mean share of the j-th largest cluster of a batch, and, where rows
-    have a label, ``cluster_purity`` of the clusters (labels are never used for training).
+    Metrics per epoch, means over the clustered batches: ``cluster_share_<j>``, the share of the j-th largest cluster,
+    and what the clusters follow: ``cluster_purity`` by label, ``cluster_purity_centre``, each with the share of the
+    most frequent label or centre as ``..._base``, which purity has at least, and ``cluster_eta2_size``, the share of
+    the variance of the logarithm of the lesion's size between clusters. They are there where rows have labels, centres
+    and masks, none of which is used for training.
 
     Args:
         encoder: network from ``B[C]HWD`` to ``B[F]``.
@@ -56,6 +60,7 @@ class RebalanceHandler:
         prepare_batch: function that moves clean images to the device for fresh features.
         inferer: inferer that runs the encoder on them.
         sampler: batch sampler of the training loader, which chooses the samples for features from the bank.
+        traits: ``centre`` and ``size`` of each sample, see :func:`~common.data.lesion_traits`.
 
     Raises:
         InputError: RE or SE is undefined for these sizes.
@@ -76,6 +81,7 @@ class RebalanceHandler:
         prepare_batch: PrepareBatch | None = None,
         inferer: Inferer | None = None,
         sampler: CandidateBatchSampler | None = None,
+        traits: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         _one_of("strategy", strategy, _STRATEGIES)
         _one_of("features", features, _FEATURES)
@@ -102,7 +108,9 @@ class RebalanceHandler:
         self.prepare_batch = prepare_batch or PrepareImage()
         self.inferer = inferer or SimpleInferer()
         self.sampler = sampler
-        self._log: dict[str, float] = defaultdict(float)
+        self.traits = dict(traits or {})
+        self._sums: dict[str, float] = defaultdict(float)
+        self._batches: dict[str, int] = defaultdict(int)
 
     def attach(self, engine: Engine) -> None:
         """Act at the start of each iteration, update the bank at its end, log at the end of the epoch."""
@@ -134,7 +142,8 @@ class RebalanceHandler:
         from_bank = self.features == "bank"
         local = self._own_bank()(batch["index"]) if from_bank else self._fresh_features(engine, batch["image"])
         features = gather_rows(local)
-        clusters = self._cluster(features, gather_rows(batch["label"]) if "label" in batch else None)
+        labels = gather_rows(batch["label"]) if "label" in batch else None
+        clusters = self._cluster(features, gather_rows(batch["index"]), labels)
         if self.strategy == "re":
             batch["weight"] = own_rows(reweight(clusters, self.max_weight))
         else:
@@ -146,7 +155,7 @@ class RebalanceHandler:
         """Positions of the chosen samples among the ``candidates`` (indices in the cohort), by features in the bank."""
         bank = self._own_bank()
         features, labels = bank(candidates), bank.labels[candidates]
-        clusters = self._cluster(features, labels if bool((labels >= 0).all()) else None)
+        clusters = self._cluster(features, candidates, labels)
         return select_balanced(features, clusters, self.batch_size)
 
     def remember(self, engine: Engine) -> None:
@@ -157,21 +166,22 @@ class RebalanceHandler:
 
     def report(self, engine: Engine) -> None:
         """Write the epoch's mean cluster shares and purity to ``engine.state.metrics`` and the log."""
-        num_batches = self._log.pop("batches", 0.0)
-        if num_batches:
-            means = {name: total / num_batches for name, total in self._log.items()}
+        if self._sums:
+            means = {name: total / self._batches[name] for name, total in self._sums.items()}
             engine.state.metrics.update(means)
             shares = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-            logger.info(f"{self.strategy.upper()} over {num_batches:.0f} batches: {shares}")
-        self._log.clear()
+            logger.info(f"{self.strategy.upper()} over {max(self._batches.values())} batches: {shares}")
+        self._sums.clear()
+        self._batches.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """The bank, and the sums of the current epoch for a checkpoint within it."""
-        return {"bank": None if self.bank is None else self.bank.state_dict(), "sums": dict(self._log)}
+        bank = None if self.bank is None else self.bank.state_dict()
+        return {"bank": bank, "sums": dict(self._sums), "batches": dict(self._batches)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the result of :meth:`state_dict`."""
-        self._log = defaultdict(float, state["sums"])
+        self._sums, self._batches = defaultdict(float, state["sums"]), defaultdict(int, state["batches"])
         if self.bank is not None:
             self.bank.load_state_dict(state["bank"])
 
@@ -193,15 +203,30 @@ class RebalanceHandler:
                 chunks.append(self.inferer(x, self.encoder).float())
         return torch.cat(chunks)
 
-    def _cluster(self, features: torch.Tensor, labels: torch.Tensor | None) -> Clusters:
+    def _cluster(self, features: torch.Tensor, index: torch.Tensor, labels: torch.Tensor | None) -> Clusters:
         clusters = cluster_features(features, self.num_clusters, self.seed)
         shares = clusters.counts.sort(descending=True).values / len(features)
-        self._log["batches"] += 1.0
         for rank, share in enumerate(shares.tolist(), start=1):
-            self._log[f"cluster_share_{rank}"] += share
-        if labels is not None:
-            self._log["cluster_purity"] += cluster_purity(clusters, labels)
+            self._add(f"cluster_share_{rank}", share)
+        traits = {name: values[index.cpu()] for name, values in self.traits.items()}
+        for name, values in (("cluster_purity", labels), ("cluster_purity_centre", traits.get("centre"))):
+            if values is not None:
+                self._add_purity(name, clusters, values.long().cpu())
+        if "size" in traits:
+            self._add("cluster_eta2_size", cluster_eta_squared(clusters, traits["size"]))
         return clusters
+
+    def _add_purity(self, name: str, clusters: Clusters, groups: torch.Tensor) -> None:
+        """Purity of the samples whose group is known, and the share of the largest group."""
+        known = groups >= 0  # see common.data.mark_unlabelled
+        if bool(known.any()):
+            groups = groups[known]
+            self._add(name, cluster_purity(clusters._replace(assignment=clusters.assignment[known]), groups))
+            self._add(f"{name}_base", float(groups.bincount().max()) / len(groups))
+
+    def _add(self, name: str, value: float) -> None:
+        self._sums[name] += value
+        self._batches[name] += 1
 
 
 def _check_selection_sizes(batch_size: int, num_candidates: int, num_clusters: int) -> None:

@@ -30,12 +30,14 @@ def test_each_strategy_runs_and_logs_what_it_did(pretrain, strategy, features):
     assert list(metrics["iteration"]) == [4, 8]  # 15 subjects, 4 at a time
     assert metrics["loss"].between(-1, 1 if strategy != "re" else 4).all()
     assert {"feature_std", "effective_rank", "knn_accuracy", "learning_rate", "seconds"} <= set(metrics)
-    reported = {"cluster_share_1", "cluster_share_2", "cluster_share_3", "cluster_purity"}
+    reported = {"cluster_share_1", "cluster_share_2", "cluster_share_3", "cluster_purity", "cluster_purity_base"}
+    reported |= {"cluster_purity_centre", "cluster_purity_centre_base", "cluster_eta2_size"}
     assert (reported & set(metrics)) == (set() if strategy == "plain" else reported)
     if strategy != "plain":
         warm, balanced = metrics[sorted(reported)].iloc[0], metrics[sorted(reported)].iloc[1]
         assert warm.isna().all()  # nothing is clustered while warming up
-        assert balanced.filter(like="share").sum() == pytest.approx(1)
+        assert balanced.filter(like="share").sum() == pytest.approx(1) and balanced.between(0, 1).all()
+        assert balanced["cluster_purity_centre"] >= balanced["cluster_purity_centre_base"] > 0
     assert json.loads((output_dir / "metrics.json").read_text())[-1]["loss"] == pytest.approx(metrics["loss"].iloc[-1])
     assert {path.name for path in output_dir.iterdir()} <= {
         "checkpoint.pt", "model.pt", "metrics.csv", "metrics.json", "tensorboard"

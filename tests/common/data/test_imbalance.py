@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from common.data.imbalance import Clusters, cluster_features, cluster_purity, reweight, select_balanced
+from common.data.imbalance import (
+    Clusters,
+    cluster_eta_squared,
+    cluster_features,
+    cluster_purity,
+    reweight,
+    select_balanced,
+)
 from common.errors import InputError
 
 
@@ -81,3 +88,14 @@ def test_a_contested_sample_goes_where_the_sum_of_distances_is_least():
 def test_purity_is_the_share_of_the_commonest_labels():
     clusters = Clusters(torch.tensor([0, 0, 0, 1, 1]), torch.zeros(2, 1))
     assert cluster_purity(clusters, torch.tensor([1, 1, 0, 0, 0])) == pytest.approx(4 / 5)
+
+
+def test_eta_squared_is_the_share_of_the_variance_between_clusters():
+    torch.manual_seed(0)
+    clusters = Clusters(torch.tensor([0, 1, 0, 2, 1, 1, 0]), torch.zeros(4, 1))  # and an empty one
+    values = torch.randn(7)
+    means = torch.stack([values[clusters.assignment == j].mean() for j in clusters.assignment])
+    naive = means.var(correction=0) / values.var(correction=0)
+    assert cluster_eta_squared(clusters, values) == pytest.approx(float(naive))
+    assert cluster_eta_squared(clusters, means) == pytest.approx(1.0)
+    assert cluster_eta_squared(clusters, torch.ones(7)) == 0.0

@@ -110,7 +110,27 @@ def test_shares_and_purity_are_those_of_the_hand_made_batch(strategy):
     handler = RebalanceHandler(Mean(), strategy, batch_size=4, num_candidates=10)
     _, engine = run(handler, batch(VALUES, LABELS))
     expected = {"cluster_share_1": 0.4, "cluster_share_2": 0.4, "cluster_share_3": 0.2, "cluster_purity": 0.9}
-    assert engine.state.metrics == pytest.approx(expected)
+    assert engine.state.metrics == pytest.approx(expected | {"cluster_purity_base": 0.7})
+
+
+@pytest.mark.parametrize("features", ["fresh", "bank"])
+def test_what_clusters_follow_is_judged_by_the_traits_of_each_sample_and_unknown_labels_are_left_out(features):
+    """Of a cohort of 20, the batch has the last ten, in another order; unit sizes in two clusters, 3 and 5 in one."""
+    order = torch.tensor([3, 9, 0, 7, 5, 1, 8, 2, 4, 6])
+    centres, sizes = torch.zeros(20, dtype=torch.long), torch.ones(20)
+    centres[10:] = torch.tensor([0, 0, 0, 0, 1, 2, 1, 1, 1, 0])
+    sizes[10:] = torch.tensor([1.0, 1, 1, 1, 1, 1, 3, 5, 3, 5])
+    bank = FeatureBank(20, 2) if features == "bank" else None
+    traits = {"centre": centres, "size": sizes}
+    handler = RebalanceHandler(Mean(), "re", features=features, bank=bank, batch_size=10, traits=traits)
+    labels = [label if number % 2 else -1 for number, label in enumerate(LABELS)]  # known: 0, 1 | 1 | 0, 0
+    data = {key: value[order] for key, value in batch(VALUES, labels).items()}
+    _, engine = run(handler, data | {"index": 10 + order})
+    metrics = engine.state.metrics
+    assert (metrics["cluster_purity"], metrics["cluster_purity_base"]) == pytest.approx((4 / 5, 3 / 5))
+    assert (metrics["cluster_purity_centre"], metrics["cluster_purity_centre_base"]) == pytest.approx((0.8, 0.5))
+    # mean 2.2; 6 times 1 and a cluster with mean 4 and squares 1 within
+    assert metrics["cluster_eta2_size"] == pytest.approx((6 * 1.2**2 + 4 * 1.8**2) / (6 * 1.2**2 + 4 * 1.8**2 + 4))
 
 
 def test_the_bank_gives_re_the_features_of_the_last_step_without_a_forward_pass():
