@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from common.data import assign_folds, write_datalist
+from common.engines import PrepareImage
 from common.evaluation import LabelFractions
 
 
@@ -137,6 +138,23 @@ def compare(
                 shutil.copy(table, folder.parent)
     report = LabelFractions(bundle, cohort, output_dir, methods, device="cpu", amp=False, **options).run()
     return Learnt(output_dir, json.loads((report.parent / "metrics.json").read_text()))
+
+
+class ShuffledPairs:
+    """Views of a batch, each of another subject than those before it: the pairs of all terms of a loss are wrong.
+
+    Args:
+        prepare: the config's, which gives the views as a list or by name, and the target of the loss.
+    """
+
+    def __init__(self, prepare: PrepareImage) -> None:
+        self.prepare = prepare
+
+    def __call__(self, *batch: Any, **options: Any) -> Any:
+        """The same with rows of each view moved on by its place."""
+        views, target = self.prepare(*batch, **options)
+        moved = [view.roll(place, 0) for place, view in enumerate(views.values() if isinstance(views, dict) else views)]
+        return (dict(zip(views, moved, strict=True)) if isinstance(views, dict) else moved), target
 
 
 def _save(path: Path, volume: np.ndarray) -> str:
