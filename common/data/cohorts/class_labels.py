@@ -14,7 +14,7 @@ _CODED = re.compile(r"([+-]?\d+)=(.+)")
 
 
 def label_indices(
-    source: str | PathLike[str], values: Iterable[str], labels: Sequence[str] = ()
+    source: str | PathLike[str], values: Iterable[str], labels: Sequence[str] = (), option: str = "--labels"
 ) -> tuple[list[str], dict[str, int]]:
     """Class names, and the index of each text that stands for one of them.
 
@@ -23,6 +23,7 @@ def label_indices(
         values: texts of the column; empty ones are ignored.
         labels: class names in their order, for which the column may have indices from 0; or each with the number that
             stands for it in the column, such as ``1=low``; by default the sorted values.
+        option: option that gives ``labels``, for messages.
 
     Raises:
         InputError: the column has numbers that are no indices of ``labels``, or starts at 1: whether 1 is the first or
@@ -42,7 +43,7 @@ def label_indices(
     if all(coded):
         codes = [match[1] for match in coded if match]
         if repeated := sorted({code for code in codes if codes.count(code) > 1}):
-            raise InputError(f"labels: found several names for {', '.join(repeated)}, expected one; correct --labels")
+            raise InputError(f"{option}: found several names for {', '.join(repeated)}, expected one; correct {option}")
         return names, indices | {label_name(code): index for index, code in enumerate(codes)}
     found = sorted({int(name) for value in values if (name := label_name(value)).lstrip("+-").isdecimal()})
     if found and not (found[0] == 0 and found[-1] < len(names)):
@@ -50,7 +51,7 @@ def label_indices(
         raise InputError(
             f"{fspath(source)}: label: found {', '.join(map(str, found))}, expected "
             f"{', '.join(map(str, range(len(names))))} for {', '.join(names)}, or these names; say which number is "
-            f"which: --labels {','.join(f'{code}={name}' for code, name in pairs)}"
+            f"which: {option} {','.join(f'{code}={name}' for code, name in pairs)}"
         )
     return names, indices | {str(index): index for index in range(len(names))}
 

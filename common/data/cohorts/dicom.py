@@ -54,7 +54,8 @@ def dicom_datalist(
         rules: YAML of :func:`~common.images.dicom_rules.read_dicom_rules`; its order is that of the modalities.
         labels: CSV with the column ``subject`` and optionally ``label``, ``mask``, ``fold``, ``slice`` and others, as
             for :func:`~common.data.cohorts.table.table_datalist`; patients without a line are incomplete.
-        class_names: names of the labels in the order of their index; default: sorted values of the column.
+        class_names: names of the labels in the order of their index, or ``1=low,2=high`` for other numbers in the
+            column; default: its sorted values.
         missing: treatment of missing modalities: "zeros" keeps patients without some modality, with null instead of it;
             "refuse" treats them as incomplete.
         convert: whether to write each series as ``<folder of output>/nifti/<subject>/<modality>.nii.gz``, and a mask
@@ -153,7 +154,7 @@ def _read_labels(
     names: Sequence[str] = ()
     indices: dict[str, int] = {}
     if lines and "label" in lines[0]:
-        names, indices = label_indices(labels, (line["label"] for line in lines), class_names)
+        names, indices = label_indices(labels, (line["label"] for line in lines), class_names, "--class_names")
     return {line["subject"]: line for line in lines}, names, indices
 
 

@@ -147,7 +147,9 @@ def _clash(row: Mapping[str, Any], number: int, seen: dict[str, tuple[Any, str, 
     for key, meaning in meanings.items():
         other, subject, line = seen.setdefault(key, (meaning, row["subject"], number))
         if other != meaning:
-            return f"the images of line {line} (subject {subject}), with another subject or label"
+            return (
+                f"the images of line {line} (subject {subject}), with another {'subject' if key in files else 'label'}"
+            )
     return ""
 
 

@@ -50,7 +50,9 @@ def test_all_bad_lines_are_reported_at_once(tmp_path):
     assert "line 3: label is 'high'; expected an integer" in message and "line 3: subject 1 occurs twice" in message
 
 
-@pytest.mark.parametrize(("text", "message"), [("image\na\n", "expected mask too"), ("", "expected image, mask too")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("image\na\n", "expected mask too"), ("", "found an empty file, expected image, mask")]
+)
 def test_a_file_that_is_no_list_of_pairs_is_named(tmp_path, text, message):
     (tmp_path / "pairs.csv").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):

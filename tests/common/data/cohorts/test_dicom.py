@@ -257,3 +257,11 @@ def test_the_real_study_is_distinguished_by_its_headers(shared_data, tmp_path):
     )
     (row,) = load_datalist(path, num_images=3)
     assert [Path(folder).name for folder in row["image"]] == ["T1post", "T2_reg", "FLAIR_reg"]
+
+
+def test_numbers_that_are_no_indices_of_the_names_are_refused_with_the_option_that_assigns_them(dicom):
+    dicom.patients()
+    dicom.labels.write_text("subject,label\n" + "".join(f"p{i},{i % 2 + 1}\n" for i in range(6)))
+    with pytest.raises(InputError, match=r"label: found 1, 2, expected 0, 1 .*: --class_names 1=low,2=high$"):
+        dicom.read(class_names=("low", "high"))
+    assert [row["label"] for row in dicom.read(class_names=("1=low", "2=high"))] == [0, 1] * 3

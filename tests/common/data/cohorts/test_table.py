@@ -175,7 +175,9 @@ def test_equal_lines_are_left_out_with_a_warning_and_one_image_has_one_subject_a
     assert len(load_datalist(table_datalist(table, cohort.folder / "new.json", num_folds=2))) == 4
     assert "line 6 equals line 3 in every cell; left out" in caplog.text
     table = write(cohort, "subject,image,label", [*rows, "s5,s1_t1.nii.gz,1", "s2,s2_t1.nii.gz,1"])
-    with pytest.raises(InputError, match=r"2 problems\n  line 6 \(subject s5\): the images of line 3 \(subject s1\)"):
+    with pytest.raises(
+        InputError, match=r"2 problems\n  line 6 \(subject s5\): .* line 3 \(subject s1\), .* subject\n.* label\n"
+    ):
         table_datalist(table, cohort.folder / "new.json", num_folds=2)
 
 
@@ -219,7 +221,7 @@ def test_names_can_be_given_with_the_number_that_stands_for_each(tmp_path):
     assert [row["label"] for row in rows] == [0, 1, 0] * 4
     with pytest.raises(InputError, match="label is 1, expected one of a, b, 2, 3"):  # 1 is no index of b
         table_datalist(write_labels(tmp_path, ["1", "2"]), tmp_path / "a.json", labels=("2=a", "3=b"))
-    with pytest.raises(InputError, match="labels: found several names for 1, expected one; correct --labels"):
+    with pytest.raises(InputError, match="--labels: found several names for 1, expected one; correct --labels"):
         table_datalist(path, tmp_path / "a.json", labels=("1=low", "1=high"))
 
 
