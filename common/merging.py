@@ -27,13 +27,16 @@ _FAILURES = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # of 
 _NO_RUNS = ("imports", "initialize", "finalize")
 
 
-def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[str, Any]) -> None:
+def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Merge configs and options as MONAI does, and refuse what it cannot merge or run.
 
     Args:
         files: configs in their order; a path to each.
         runs: ids that are run.
         options: values by id; parts of ids have ``#`` or ``::`` in their names.
+
+    Returns:
+        The merged files and options.
 
     Raises:
         OptionError: a file is missing or is no config, the base of an overlay is missing, an overlay has no effect
@@ -53,6 +56,8 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
     problems += [_unknown_run(name, parser.get(), files) for name in runs if not _runs(parser, name)]
     if problems:
         raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
+    merged: dict[str, Any] = parser.get()
+    return merged
 
 
 def check_overlays(files: Sequence[str], config: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ def run(
     """Check the configs and options of a run, then let MONAI run it.
 
     MONAI's own command runs the same, but ends in a traceback where an overlay lacks the config over which it lies, or
-    an option sets a part of what is not there.
+    an option sets a part of what is not there; and it predicts images of other modalities than the network's.
 
     Args:
         run_id: what is run, such as training or evaluating.
@@ -36,6 +36,7 @@ def run(
     import monai.bundle
 
     from common import InputError
+    from common.deploy.prediction.exported_channels import check_exported
     from common.merging import check_files, check_merging
     from common.option_limits import device_problem
 
@@ -43,7 +44,8 @@ def run(
         raise InputError(f"device: found {options['device']!r}; expected {expected}; correct it")
     files = list(config_file)
     check_files(meta_file=meta_file, logging_file=logging_file, tracking=None if tracking == "mlflow" else tracking)
-    check_merging(files, [run_id, *filter(None, (init_id, final_id))], options)
+    config = check_merging(files, [run_id, *filter(None, (init_id, final_id))], options)
+    check_exported(config)
     monai.bundle.run(
         run_id=run_id,
         config_file=files,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.bundles.commands import PROJECT, environment
@@ -47,6 +49,22 @@ def test_a_device_that_is_none_is_one_line_for_configs_without_code_of_ours_too(
     done = run("evaluating", "--config_file", f"{CONFIGS}/inference.json", "--device", typed)
     assert done.returncode == 1
     assert done.stderr == f"error: device: found {found}; expected cpu, or cuda:0 and so on; correct it\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ("siam3d_imbalance/configs/inference.json", "found PET; expected CT, as the archive takes"),
+        ("mlsscl_3d/configs/inference_segmentation.json", "found PET; expected T1, as the archive takes"),
+    ],
+)
+def test_inference_by_an_exported_network_refuses_a_datalist_of_other_modalities(config, problem, tmp_path):
+    rows = [{"image": "a.nii.gz", "mask": "b.nii.gz", "subject": "a"}]
+    (tmp_path / "list.json").write_text(json.dumps({"modality": {"0": "PET"}, "testing": rows}))
+    words = ["--datalist", str(tmp_path / "list.json"), "--output_dir", str(tmp_path / "out")]
+    done = run("evaluating", "--config_file", f"bundles/{config}", *words)
+    assert done.returncode == 1 and not (tmp_path / "out").exists()
+    assert done.stderr.startswith(f"error: {tmp_path}/list.json: modality: {problem}") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [["scripts/run.py"], ["-m", "monai.bundle", "run"]])
