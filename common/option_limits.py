@@ -36,7 +36,7 @@ _SHARES = (
     *("affine_prob", "momentum", "average_share"),
 )
 _BELOW_ONE = ("bank_momentum", "overlap")  # at 1 a bank never changes, and windows never move
-_PORTIONS = ("label_fraction", "label_fractions", "lesion_share", "max_correlation", "milestones")
+_PORTIONS = ("label_fraction", "label_fractions", "lesion_share", "max_correlation", "milestones", "layer_decay")
 _INFINITY = float("inf")
 _LARGEST_BELOW_ONE = math.nextafter(1.0, 0.0)
 #: For each id the smallest and the largest value, whether the smallest one is allowed, and how a message says so.

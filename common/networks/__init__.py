@@ -14,6 +14,7 @@ from .hybrid import HybridNetwork, HybridOutput
 from .hybrid_classifier import HybridClassifier
 from .imagenet_weights import load_imagenet_weights
 from .jigsaw import JigsawNetwork
+from .layer_groups import layer_groups
 from .long_short import LongShortNetwork, LongShortOutput, clip_views, key_views
 from .momentum_contrast import MomentumContrastNetwork, MomentumContrastOutput
 from .momentum_siamese import MomentumSiameseNetwork
@@ -79,6 +80,7 @@ __all__ = [
     "convert_sync_batchnorm",
     "folded_batch_norms",
     "key_views",
+    "layer_groups",
     "load_encoder_weights",
     "load_imagenet_weights",
     "load_parts",

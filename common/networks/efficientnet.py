@@ -59,7 +59,7 @@ class EfficientNetBackbone(EfficientNet):
         torch.Size([1, 1408, 7, 7])
     """
 
-    __jit_unused_properties__ = ("blocks",)
+    __jit_unused_properties__ = ("blocks", "layers")
 
     def __init__(
         self, model_name: str = "efficientnet-b2", drop_connect_rate: float = 0.2, norm_momentum: float = 0.1
@@ -114,6 +114,11 @@ class EfficientNetBackbone(EfficientNet):
     def blocks(self) -> list[Any]:
         """The MBConv blocks of all stages: ``blocks[10]`` is the 11th, the paper's target layer (section 4.4)."""
         return [block for stage in self._blocks for block in stage]
+
+    @property
+    def layers(self) -> list[tuple[nn.Module, ...]]:
+        """Stem, stages of blocks, and the last convolution."""
+        return [(self._conv_stem, self._bn0), *((stage,) for stage in self._blocks), (self._conv_head, self._bn1)]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The last feature map."""

@@ -90,6 +90,14 @@ class HybridClassifier(nn.Module):
         self.frozen = freeze(hybrid, [*frozen, *_unused(view)])
         self.head_alone = False
 
+    def branches(self) -> list[list[tuple[nn.Module, ...]]]:
+        """Layers that the classifier's view has, of each branch from its input on."""
+        projection = () if self.view == "pooled" else ((self.hybrid.image_projection,),)
+        image = [*self.hybrid.image_encoder.layers, *projection]
+        radiomics: list[tuple[nn.Module, ...]] = [(layer,) for layer in self.hybrid.radiomics_encoder]
+        both = {"both": [image, radiomics], "radiomics": [radiomics]}
+        return both.get(self.view, [image])
+
     def train_head_alone(self, alone: bool) -> None:
         """Let batch norms outside the classifier keep their statistics in training, or no longer.
 

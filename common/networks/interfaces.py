@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 __all__ = ["FeatureMapEncoder", "PyramidEncoder", "VectorEncoder"]
 
@@ -29,10 +30,15 @@ class FeatureMapEncoder(Protocol):
     Attributes:
         in_channels: number of channels of an image.
         num_features: number of channels of the feature map.
+        layers: its layers from the image on, each of one or several modules.
     """
 
     in_channels: int
     num_features: int
+
+    @property
+    def layers(self) -> Sequence[tuple[nn.Module, ...]]:
+        """The layers."""
 
     def __call__(self, x: torch.Tensor, /) -> Any:
         """The feature map of a batch."""

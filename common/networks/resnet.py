@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from monai.networks.nets.resnet import ResNet, get_inplanes, resnet_params
+from torch import nn
 
 from ..errors import InputError
 
@@ -45,6 +46,8 @@ class ResNetBackbone(ResNet):
         torch.Size([2, 2048, 8, 8])
     """
 
+    __jit_unused_properties__ = ("layers",)
+
     def __init__(
         self,
         depth: int = 50,
@@ -79,6 +82,11 @@ class ResNetBackbone(ResNet):
         self.in_channels = in_channels
         self.small_stem = small_stem
         self.num_features: int = self.in_planes
+
+    @property
+    def layers(self) -> list[tuple[nn.Module, ...]]:
+        """Stem and the four groups of blocks."""
+        return [(self.conv1, self.bn1), (self.layer1,), (self.layer2,), (self.layer3,), (self.layer4,)]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The last feature map."""

@@ -168,6 +168,7 @@ def test_a_run_sees_the_converted_options(folder):
         ("bank_momentum", 1, "a number from 0 to below 1"),
         ("alpha", -0.1, "0 or more"),
         ("lesion_share", 0, "more than 0, at most 1"),
+        ("layer_decay", 0, "more than 0, at most 1"),
         ("max_weight", 0.5, "a number from 1"),
         ("slice_axis", 3, "0, 1 or 2"),
         ("temperature", float("inf"), "more than 0"),
@@ -178,7 +179,10 @@ def test_a_run_sees_the_converted_options(folder):
     ],
 )
 def test_a_value_that_no_run_can_use_is_refused_before_it(folder, name, given, expected):
-    known = {**DEFAULTS, **dict.fromkeys(("affine_prob", "bank_momentum", "alpha", "lesion_share", "momentum"), 0.5)}
+    known = {
+        **DEFAULTS,
+        **dict.fromkeys(("affine_prob", "bank_momentum", "alpha", "lesion_share", "layer_decay", "momentum"), 0.5),
+    }
     known |= {"max_weight": 3.0, "slice_axis": 2, "temperature": 0.1}
     (folder / "train.json").write_text(json.dumps(known))
     with pytest.raises(InputError, match=rf"^{name}: found .*; expected {expected}; correct it$"):

@@ -137,6 +137,13 @@ def test_the_encoder_learns_at_its_share_of_the_rate_along_the_same_schedule(tra
     assert rates[0] > 0 and rates[1] == 0
 
 
+def test_each_earlier_layer_learns_at_its_share_of_the_next_one_s_rate(train, pretrained):
+    options = {"frozen_layers": [], "learning_rate": 0.01, "encoder_rate": 0.5, "layer_decay": 0.5}
+    workflow, _ = train(pretrained_encoder=pretrained, **options)
+    rates = [group["initial_lr"] for group in workflow.trainer.optimizer.param_groups]
+    assert rates == pytest.approx([0.01, *(0.005 * 0.5**depth for depth in range(6, 0, -1))])
+
+
 def test_the_weights_kept_are_the_moving_average_over_a_share_of_the_steps(train, pretrained, tmp_path):
     options = {"pretrained_encoder": pretrained, "frozen_layers": [], "label_fraction": 0.4}
     workflow, weights = train(**options, average_share=0.5)  # one step, whose weight is 1 / (1 + 0.5)
