@@ -88,6 +88,17 @@ def test_linear_evaluation_changes_nothing_but_the_classifier(train, pretrained)
     assert not torch.equal(weights["head.weight"], start["head.weight"])
 
 
+def test_classes_weigh_alike_in_the_loss_where_asked_and_not_by_default(open_bundle, configs, tiny, tmp_path):
+    found = {}
+    for weight in (None, "balanced"):
+        workflow = open_bundle(configs / "train.yaml", output_dir=tmp_path, class_weight=weight, cache_rate=0.0, **tiny)
+        workflow.initialize()
+        found[weight] = workflow.parser.get_parsed_content("loss").weight
+        labels = torch.tensor([row["label"] for row in workflow.parser.get_parsed_content("train#dataset#data")])
+    assert found[None] is None
+    torch.testing.assert_close(found["balanced"], len(labels) / (2 * torch.bincount(labels).float()))
+
+
 def test_imagenet_weights_are_the_start_where_no_encoder_is_named(train, open_bundle, configs, tiny, tmp_path):
     source = open_bundle(configs / "train.yaml", output_dir=tmp_path / "source", seed=7, **tiny)
     source.initialize()
