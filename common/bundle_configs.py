@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -13,7 +13,12 @@ from .bundle_folder import bundle_root
 from .errors import InputError
 from .hints import did_you_mean
 
-__all__ = ["BASES", "PRETRAIN", "BundleConfigs", "bundle_names"]
+__all__ = ["BASES", "PAPER", "PRETRAIN", "BundleConfigs", "Recipe", "bundle_names", "overlays_of", "stage_of"]
+
+#: Whose protocol a comparison follows: ours, which was measured, or that of the bundle's paper, to the letter.
+Recipe = Literal["default", "paper"]
+#: File of a bundle with its paper's recipe, tables and figures.
+PAPER = "paper.yaml"
 
 #: The config of pre-training; as start of a row, that config without an overlay.
 PRETRAIN = "pretrain"
@@ -25,6 +30,11 @@ BASES = {
     "extract_features": PRETRAIN,
     "infer_hybrid": "train",
 }
+#: Configs that a comparison runs.
+STAGES = (
+    *(PRETRAIN, "extract_features", "linear_probe", "train", "evaluate"),
+    *("train_segmentation", "evaluate_segmentation"),
+)
 
 
 class BundleConfigs:
@@ -103,6 +113,22 @@ class BundleConfigs:
         """Ids that an overlay sets and a config does not have."""
         return {key.lstrip("+").split("#")[0] for key in self.ids(overlay)} - set(self.ids(stage))
 
+    def recipe(self, name: Recipe) -> list[str]:
+        """Overlays of a recipe, each for one stage, such as ``pretrain:paper``; none for ``default``.
+
+        Raises:
+            InputError: there is no such recipe, or the bundle has none of a paper.
+        """
+        if name == "default":
+            return []
+        if name != "paper":
+            raise InputError(f"recipe: found {name!r}; expected default or paper; correct it")
+        path = self.root / PAPER
+        found = _read(str(path)).get("recipe") if path.is_file() else None
+        if found is None:
+            raise InputError(f"recipe: found paper; {path} has none; expected default; leave it out")
+        return list(found)
+
     def overlay_of_encoder(self, name: str, others: Sequence[str] = ()) -> str:
         """Overlay of ``pretrain.yaml`` by its file's name or by the ``encoder_name`` that it sets.
 
@@ -130,6 +156,17 @@ class BundleConfigs:
     def names(self) -> list[str]:
         """Names of all configs and overlays."""
         return [path.stem for path in self.folder.glob("*.yaml")]
+
+
+def stage_of(overlay: str) -> tuple[str | None, str]:
+    """The stage of an overlay for one, ``<stage>:<overlay>``, or ``None``, and its name or path."""
+    stage, _, name = overlay.partition(":")
+    return (stage, name) if name and stage in STAGES else (None, overlay)
+
+
+def overlays_of(stage: str, overlays: Iterable[str]) -> list[str]:
+    """Names or paths of the overlays of a stage in their order: of those for all stages and its own."""
+    return [name for of, name in map(stage_of, overlays) if of in (None, stage)]
 
 
 def bundle_names() -> list[str]:

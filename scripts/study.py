@@ -25,6 +25,7 @@ def study(
     test_datalist: str | None = None,
     methods: Sequence[str] | None = None,
     overlays: Sequence[str] = (),
+    recipe: Literal["default", "paper"] = "default",
     seeds: Sequence[int] = (0,),
     vary_pretraining: bool = False,
     fractions: Sequence[float] = (1.0,),
@@ -55,7 +56,9 @@ def study(
         test_datalist: datalist of a separate test set (its section testing, or else training), instead of
             cross-validation.
         methods: rows of the comparison as in label_fractions.py, separated by commas; by default those of the bundle.
-        overlays: further config files of the bundle for all stages.
+        overlays: further config files of the bundle for all stages, or for one, such as pretrain:paper.
+        recipe: paper for the literal protocol of the bundle's paper, whose overlays come first, or default for ours.
+            What the plan sets for cohort and machine lies over either.
         seeds: random seeds, for each of which the trainings are repeated, e.g. 0,1,2; the final model has the first.
             The option --seed is refused; --pretrain "{seed: 1}" is the seed of the pre-trainings alone.
         vary_pretraining: whether each pre-training is repeated for each seed, too.
@@ -77,6 +80,7 @@ def study(
         task=task,
         methods=methods,
         overlays=overlays,
+        recipe=recipe,
         seeds=seeds,
         vary_pretraining=vary_pretraining,
         fractions=fractions,

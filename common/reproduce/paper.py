@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..bundle_configs import BundleConfigs
+from ..bundle_configs import PAPER, BundleConfigs
 from ..errors import InputError
 
 __all__ = ["Column", "Exhibit", "Paper", "Row"]
 
-FILE = "paper.yaml"
 #: What is made of the results of an exhibit's runs.
 KINDS = ("table", "counts", "architecture", "sweep", "curve", "correlation", "heat maps")
 
@@ -135,7 +134,7 @@ class Paper:
         """
         import yaml
 
-        path = BundleConfigs(bundle).root / FILE
+        path = BundleConfigs(bundle).root / PAPER
         if not path.is_file():
             raise InputError(f"{path}: does not exist; expected the tables and figures of the bundle's paper")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

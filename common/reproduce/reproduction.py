@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ..bundle_configs import Recipe
 from ..console import logged
 from .paper import Paper
 from .plan import Request, planned_runs
@@ -35,6 +36,7 @@ class Reproduction:
         cohort: cohort of the paper that the data resemble, e.g. lung; by default the first of the table.
         budget: "paper" for its protocol in full, or "short" for a small one that shows the form.
         overlays: config files of the bundle for all stages instead of the cohort's, e.g. lidc.
+        recipe: paper for its literal protocol, or default for this project's own settings in the paper's table.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained, where the paper has some.
         raters: further datalists of a segmentation with the masks of other raters, by name.
         submission: name of the team of a segmentation, for masks of the section "testing".
@@ -61,6 +63,7 @@ class Reproduction:
         cohort: str | None = None,
         budget: Literal["short", "paper"] = "paper",
         overlays: Sequence[str] = (),
+        recipe: Recipe = "paper",
         pretraining_datalist: str | Path | None = None,
         raters: Mapping[str, str] | None = None,
         submission: str = "",
@@ -75,7 +78,8 @@ class Reproduction:
         paper = Paper.of(bundle)
         exhibit = paper.exhibit(table, figure)
         cohort = paper.cohort(exhibit, cohort)
-        options: dict[str, Any] = {"overlays": list(overlays), "pretraining_datalist": pretraining_datalist}
+        options: dict[str, Any] = {"overlays": list(overlays), "recipe": recipe}
+        options |= {"pretraining_datalist": pretraining_datalist}
         options |= {"pretrain": pretrain, "train": train, "probe": probe, "scheduler": scheduler}
         options |= {"raters": raters, "submission": submission}
         options |= {"resources": resources, "workers": workers if workers != 1 else None}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..bundle_configs import PRETRAIN, BundleConfigs
+from ..bundle_configs import PRETRAIN, BundleConfigs, overlays_of
 from ..errors import InputError
 from ..evaluation.protocols.final_model import TASKS
 from ..evaluation.protocols.methods import FineTuning
@@ -21,6 +21,7 @@ from .compare import COMPARE, shared_options
 from .ensemble import write_ensemble
 from .final_training import FinalTraining
 from .plan import Plan
+from .stage_table import training_config
 
 __all__ = [
     "FINAL",
@@ -78,7 +79,7 @@ def collect_weights(study: Path, plan: Plan, text: str, training: FinalTraining 
     from ..deploy.packaging.hybrid_archive import needs_radiomics
 
     final, row = study / FINAL, read_row(plan, study, text)
-    overlays = [*plan.overlays, *row.overlays]
+    overlays = [*overlays_of(training_config(plan.task), plan.overlays), *row.overlays]
     if training is not None:
         return _copied(training.folder, final, overlays)
     folders = [path.parent for path in weights_of_folds(study, plan, row)]

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..bundle_configs import PRETRAIN, BundleConfigs
+from ..bundle_configs import PRETRAIN, BundleConfigs, Recipe, overlays_of
 from ..errors import OptionError
 from ..evaluation.protocols.read_methods import COMPOSITION, DIFFERENCES, FEW_NUMBERS, RADIOMICS, SLICES
 from ..files import write_atomically
@@ -57,6 +57,7 @@ class Wishes:
     task: Task | None = None
     methods: Sequence[str] | None = None
     overlays: Sequence[str] = ()
+    recipe: Recipe = "default"
     seeds: Sequence[int] = (0,)
     vary_pretraining: bool = False
     fractions: Sequence[float] = (1.0,)
@@ -192,7 +193,7 @@ def _draft(
     task: Task,
 ) -> Plan:
     """The plan before its measurement: methods and settings."""
-    overlays = list(dict.fromkeys([*protocol.overlays, *wishes.overlays]))
+    overlays = list(dict.fromkeys([*protocol.overlays, *configs.recipe(wishes.recipe), *wishes.overlays]))
     settings = {**(protocol.settings or {}), **wishes.settings}
     plan = Plan(
         bundle=wishes.bundle if "/" not in wishes.bundle else str(configs.root),
@@ -216,7 +217,8 @@ def _draft(
         cohort=_summary(cohort),
         machine=asdict(machine),
     )
-    defaults = {"pretrain": configs.ids(PRETRAIN, *overlays), "train": configs.ids(training_config(task), *overlays)}
+    stages = {"pretrain": PRETRAIN, "train": training_config(task)}
+    defaults = {name: configs.ids(stage, *overlays_of(stage, overlays)) for name, stage in stages.items()}
     folds = len(found.folds) if found.test_fold is None else 10**9  # all training subjects, if the test set is separate
     facts = Facts(cohort, machine, defaults, folds, {**settings, **wishes.pretrain, **wishes.train})
     names = wishes.settings.keys() | wishes.pretrain.keys() | wishes.train.keys()
@@ -259,7 +261,8 @@ def _check_options(configs: BundleConfigs, plan: Plan) -> None:
     if problems:
         raise OptionError.of_rows("options", problems)
     for stage, part in ((PRETRAIN, plan.pretrain), (training_config(plan.task), plan.train)):
-        ids = {name: value for name, value in configs.ids(stage, *plan.overlays).items() if "#" not in name}
+        ids = configs.ids(stage, *overlays_of(stage, plan.overlays))
+        ids = {name: value for name, value in ids.items() if "#" not in name}
         everywhere = {name: value for name, value in plan.settings.items() if name in ids}
         converted_options({**ids, **everywhere, **{name: part[name] for name in part if name in ids}}, configs.folder)
 
@@ -290,7 +293,8 @@ def _measure_radiomics(table: StageTable, study: Path, number: int = 4) -> float
     from ..radiomics.cohort import extract_table
 
     rows = [dict(row) for row in table.rows[:: max(1, len(table.rows) // number)]][:number]
-    ids = table.configs.ids("extract_features", *table.plan.overlays)
+    features = "extract_features"
+    ids = table.configs.ids(features, *overlays_of(features, table.plan.overlays))
     settings = table.plan.settings.get("radiomics_settings", ids.get("radiomics_settings"))
     if isinstance(settings, str) and settings.startswith("$@bundle_root + "):
         settings = str(table.configs.root) + settings.removeprefix("$@bundle_root + ").strip("'")

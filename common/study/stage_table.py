@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..bundle_configs import PRETRAIN, BundleConfigs
+from ..bundle_configs import PRETRAIN, BundleConfigs, overlays_of
 from ..evaluation.protocols.methods import Encoder, FineTuning, Probe
 from .budget import Stage
 from .measurement import StageCost, StageRun
@@ -132,15 +132,17 @@ class StageTable:
         return int(of_stage.get("max_epochs", self.plan.settings.get("max_epochs", ids["max_epochs"])))
 
     def _default(self, name: str) -> Any:
-        return self.configs.ids(training_config(self.plan.task)).get(name)
+        config = training_config(self.plan.task)
+        return self.configs.ids(config, *overlays_of(config, self.plan.overlays)).get(name)
 
     def _key(self, config: str, overlays: Sequence[str]) -> str:
         return " + ".join([config, *overlays])
 
     def _run(self, config: str, overlays: Sequence[str], device: str) -> StageRun:
-        names = [*self.configs.files(config), *map(self.configs.path, [*self.plan.overlays, *overlays])]
+        every = [*overlays_of(config, self.plan.overlays), *overlays]
+        names = [*self.configs.files(config), *map(self.configs.path, every)]
         of_stage = self.plan.pretrain if config == PRETRAIN else self.plan.train
-        ids = self.configs.ids(config, *self.plan.overlays, *overlays)
+        ids = self.configs.ids(config, *every)
         whole = {"transductive": True, "all_subjects": True, "pretrained_encoder": None, "validation_fraction": 0.0}
         settings = {**({"modalities": list(self.modalities)} if self.modalities else {}), **self.plan.settings}
         overrides = {**settings, **of_stage, **whole, "device": device, "quiet": True}

@@ -236,7 +236,7 @@ def _typed(wishes: Wishes) -> dict[str, Any]:
 
     plain = Wishes(wishes.bundle, wishes.dataset_dir, wishes.output_dir)
     names = ["datalist", "test_datalist", "task", "methods", "seeds", "vary_pretraining", "fractions"]
-    names += ["workers", "overlays", "final"]
+    names += ["workers", "overlays", "recipe", "final"]
     found: dict[str, Any] = {"bundle": Path(wishes.bundle).name, "dataset_dir": wishes.dataset_dir}
     found |= {name: value for name in names if (value := getattr(wishes, name)) != getattr(plain, name)}
     if wishes.budget is not None:

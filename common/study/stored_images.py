@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..bundle_configs import PRETRAIN
+from ..bundle_configs import PRETRAIN, overlays_of
 from ..evaluation.protocols.configured import SHARED
 from ..evaluation.protocols.methods import Encoder, FineTuning
 from .rules.memory import stored_voxels
@@ -32,7 +32,7 @@ def stored_bytes(table: StageTable) -> int:
     shape, channels = plan.cohort["shape"], len(plan.cohort["modalities"])
     total = 0
     for config, of_stage, images in stages:
-        ids = table.configs.ids(config, *plan.overlays)
+        ids = table.configs.ids(config, *overlays_of(config, plan.overlays))
         ids |= {name: value for name, value in {**SHARED, **plan.settings, **of_stage}.items() if name in ids}
         if ids.get("cache") in ("both", "disk"):
             total += images * _image_bytes(ids, shape, channels)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...bundle_configs import PRETRAIN
+from ...bundle_configs import PRETRAIN, overlays_of
 from ...console import logged
 from ...errors import InputError
 from ...locks import locked
@@ -182,10 +182,8 @@ class Comparison(Stages):
         from ...options import converted_options  # here, as --help needs no MONAI
 
         for stage in (PRETRAIN, self.training):
-            own = [name for of, name in self.stage_overlays if of == stage]
-            ids = {
-                name: value for name, value in self.configs.ids(stage, *self.overlays, *own).items() if "#" not in name
-            }
+            whole = self.configs.ids(stage, *overlays_of(stage, self.overlays))
+            ids = {name: value for name, value in whole.items() if "#" not in name}
             given = self.settings | self.of_stage.get(stage, {})
             converted_options(ids | {name: given[name] for name in given if name in ids}, self.configs.folder)
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...bundle_configs import PRETRAIN, BundleConfigs
+from ...bundle_configs import PRETRAIN, BundleConfigs, Recipe, overlays_of, stage_of
 from ...counts import counted
 from ...errors import InputError
 from ...files import file_digest, write_atomically
@@ -39,11 +39,6 @@ ELSEWHERE = "pretraining_datalist"
 DATALISTS = ("datalist", ELSEWHERE)
 #: Path of the datalist from the folder of the outputs, for the page of the comparison.
 PLACE = "place"
-#: Configs that a comparison runs.
-STAGES = (
-    *("pretrain", "extract_features", "linear_probe", "train", "evaluate"),
-    *("train_segmentation", "evaluate_segmentation"),
-)
 
 
 class ConfiguredStages:
@@ -54,7 +49,8 @@ class ConfiguredStages:
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs.
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``, or for one as
-            ``<stage>:<overlay>``, such as ``pretrain:paper``.
+            ``<stage>:<overlay>``, such as ``pretrain:paper``; a later one lies over an earlier one.
+        recipe: "paper" for the overlays of the paper's protocol, first; "default" for none.
         transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once instead.
         settings: config ids and their values, for every stage that has them.
@@ -75,6 +71,7 @@ class ConfiguredStages:
         output_dir: str | Path,
         *,
         overlays: Sequence[str] = (),
+        recipe: Recipe = "default",
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -87,10 +84,8 @@ class ConfiguredStages:
         self.dataset_dir, self.output_dir = Path(dataset_dir).resolve(), Path(output_dir).resolve()
         self.transductive, self.settings = transductive, dict(settings or {})
         self.datalist = Path(self.settings.get("datalist") or self.dataset_dir / "datalist.json").resolve()
-        self.overlays = [self.configs.path(name) for name in overlays if not _stage_of(name)]
-        self.stage_overlays = [tuple(name.split(":", 1)) for name in overlays if _stage_of(name)]
-        for _, name in self.stage_overlays:
-            self.configs.path(name)
+        named = map(stage_of, [*self.configs.recipe(recipe), *overlays])
+        self.overlays = [_typed(stage, self.configs.path(name)) for stage, name in named]
         self.of_stage = {stage: dict(ids) for stage, ids in (of_stage or {}).items()}
         self.modalities = modality_names(self.datalist)
         self.elsewhere = None if pretraining_datalist is None else Path(pretraining_datalist).resolve()
@@ -137,8 +132,7 @@ class ConfiguredStages:
         """One stage with its settings; overrides in ``optional`` are left out where its config does not have them."""
         from monai.bundle import ConfigWorkflow  # here, as the probe's worker processes do not need it
 
-        own = [self.configs.path(name) for of, name in self.stage_overlays if of == stage]
-        files = [*self.configs.files(stage), *self.overlays, *own, *overlays]
+        files = [*self.configs.files(stage), *overlays_of(stage, self.overlays), *overlays]
         workflow = ConfigWorkflow(
             config_file=files,
             logging_file=str(self.configs.folder / "logging.conf"),
@@ -161,14 +155,13 @@ class ConfiguredStages:
     def _identity(self) -> dict[str, Any]:
         """Settings that must be equal in all runs of one comparison."""
         elsewhere = {ELSEWHERE: file_digest(self.elsewhere, "sha256")} if self.elsewhere else {}
-        overlays = [*self._names(self.overlays), *(":".join(each) for each in self.stage_overlays)]
         digest = file_digest(self.datalist, "sha256")
-        return {"settings": self.settings, "overlays": overlays, "datalist": digest, **elsewhere}
+        return {"settings": self.settings, "overlays": self._names(self.overlays), "datalist": digest, **elsewhere}
 
     def _names(self, overlays: Iterable[str]) -> list[str]:
         """Overlays of the bundle by name, so that its folder may be another one later; others by their path."""
-        paths = [Path(path) for path in overlays]
-        return [path.stem if path.parent == self.configs.folder else str(path) for path in paths]
+        paths = [(stage, Path(path)) for stage, path in map(stage_of, overlays)]
+        return [_typed(stage, path.stem if path.parent == self.configs.folder else str(path)) for stage, path in paths]
 
     @property
     def _claim(self) -> Path:
@@ -230,10 +223,9 @@ class ConfiguredStages:
             yield from unknown_options(self.settings, everywhere, f"one of {', '.join(known)}")
 
 
-def _stage_of(overlay: str) -> str | None:
-    """The stage of an overlay for one, ``<stage>:<overlay>``."""
-    stage = overlay.partition(":")[0]
-    return stage if ":" in overlay and stage in STAGES else None
+def _typed(stage: str | None, overlay: str) -> str:
+    """An overlay as it is typed, for all stages or for one."""
+    return f"{stage}:{overlay}" if stage else overlay
 
 
 @cache

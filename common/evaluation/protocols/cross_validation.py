@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...bundle_configs import Recipe
 from ...errors import InputError, OptionError
 from ...hints import unknown_options
 from ...tasks import Workers
@@ -66,6 +67,7 @@ class CrossValidation(Comparison):
             remaining data (140 cases) in the KiTS19 dataset is used for self-supervised learning", Zhao and Yang 2021).
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``, or for one, such as
             pretrain:paper.
+        recipe: paper for the literal protocol of the bundle's paper, whose overlays come first, or default for ours.
         sweep: id of ``pretrain.yaml`` and the values to try with each method, e.g.
             "{num_clusters: [plain, 2, 3, 4, 5]}" (Li et al. 2021, Fig. 4); a value that names an overlay stands for
             that one as it is, without the method.
@@ -98,6 +100,7 @@ class CrossValidation(Comparison):
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
+        recipe: Recipe = "default",
         sweep: Mapping[str, Sequence[Any]] | None = None,
         probe: Mapping[str, Any] | None = None,
         pretrain: Mapping[str, Any] | None = None,
@@ -112,6 +115,7 @@ class CrossValidation(Comparison):
             dataset_dir,
             output_dir,
             overlays=overlays,
+            recipe=recipe,
             transductive=transductive,
             pretraining_datalist=pretraining_datalist,
             settings=settings,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ...bundle_configs import PRETRAIN
+from ...bundle_configs import PRETRAIN, Recipe
 from ...errors import InputError, OptionError
 from ...tasks import Task, Workers
 from .comparison import Comparison, Share
@@ -48,6 +48,7 @@ class FinalModel(Comparison):
         task: "classification", or "segmentation" by ``train_segmentation.yaml``.
         transductive: whether to pre-train once on all subjects, without their labels, instead of once for each fold.
         overlays: further config files of the bundle for all stages, or for one, such as pretrain:paper.
+        recipe: paper for the literal protocol of the bundle's paper, whose overlays come first, or default for ours.
         pretrain: ids of the pre-training alone, e.g. "{max_epochs: 100}".
         train: ids of the training alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
         target_accuracy: accuracy that called cases must reach, e.g. 0.9; by default all are called.
@@ -73,6 +74,7 @@ class FinalModel(Comparison):
         task: Literal["classification", "segmentation"] = "classification",
         transductive: bool = False,
         overlays: Sequence[str] = (),
+        recipe: Recipe = "default",
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         target_accuracy: float | None = None,
@@ -87,6 +89,7 @@ class FinalModel(Comparison):
         super().__init__(
             *(bundle, dataset_dir, output_dir),
             overlays=overlays,
+            recipe=recipe,
             transductive=transductive,
             settings={"quiet": True, **settings},
             of_stage=of_stage,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...bundle_configs import PRETRAIN, BundleConfigs, bundle_names
+from ...bundle_configs import PRETRAIN, BundleConfigs, Recipe, bundle_names
 from ...counts import counted
 from ...csv_text import csv_text
 from ...errors import InputError, OptionError, root_cause
@@ -62,6 +62,7 @@ class LabelFractions(Comparison):
         pretraining_datalist: datalist of other subjects, or of all but the held-out ones, on which encoders are
             pre-trained once.
         overlays: further config files of the bundle for all stages, or for one, such as pretrain:paper.
+        recipe: paper for the literal protocol of the bundle's paper, whose overlays come first, or default for ours.
         pretrain: ids of ``pretrain.yaml`` alone, e.g. "{max_epochs: 100}".
         train: ids of ``train.yaml`` alone, e.g. "{max_epochs: 20, learning_rate: 0.001}".
         max_correlation: largest allowed correlation between two features of ``radiomics``, above which one is dropped
@@ -96,6 +97,7 @@ class LabelFractions(Comparison):
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
+        recipe: Recipe = "default",
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         max_correlation: float | None = 0.95,
@@ -111,6 +113,7 @@ class LabelFractions(Comparison):
             dataset_dir,
             output_dir,
             overlays=overlays,
+            recipe=recipe,
             transductive=transductive,
             pretraining_datalist=pretraining_datalist,
             settings={"quiet": True, **settings},

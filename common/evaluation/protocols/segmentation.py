@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...bundle_configs import PRETRAIN
+from ...bundle_configs import PRETRAIN, Recipe
 from ...datalist_json import read_datalist
 from ...errors import InputError, OptionError
 from ...files import write_atomically
@@ -52,6 +52,7 @@ class Segmentation(Comparison):
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once.
         overlays: further config files of the bundle for all stages, or ``<stage>:<overlay>`` for one, such as
             pretrain:unet.
+        recipe: paper for the literal protocol of the bundle's paper, whose overlays come first, or default for ours.
         pretrain: ids of ``pretrain.yaml`` alone.
         train: ids of ``train_segmentation.yaml`` alone.
         workers: number of processes of this machine that run stages at the same time; with GPUs at most one for each.
@@ -78,6 +79,7 @@ class Segmentation(Comparison):
         transductive: bool = False,
         pretraining_datalist: str | Path | None = None,
         overlays: Sequence[str] = (),
+        recipe: Recipe = "default",
         pretrain: Mapping[str, Any] | None = None,
         train: Mapping[str, Any] | None = None,
         workers: int = 1,
@@ -88,6 +90,7 @@ class Segmentation(Comparison):
         super().__init__(
             *(bundle, dataset_dir, output_dir),
             overlays=overlays,
+            recipe=recipe,
             transductive=transductive,
             pretraining_datalist=pretraining_datalist,
             settings={"quiet": True, **settings},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...bundle_configs import PRETRAIN
+from ...bundle_configs import PRETRAIN, overlays_of
 from ...errors import InputError, root_cause
 from ...temporary import temporary_folder
 from .configured import ConfiguredStages
@@ -58,8 +58,7 @@ class CheckedStages(ConfiguredStages):
             labels: label fractions and the seeds for their choice, by default the settings'.
             folds: held-out folds, by default those of the repetition.
         """
-        own = [name for stage, name in self.stage_overlays if stage == "train"]
-        ids = self.configs.ids("train", *self.overlays, *own, *row.overlays)
+        ids = self.configs.ids("train", *overlays_of("train", self.overlays), *row.overlays)
         ids |= self.settings | self.of_stage.get("train", {})
         found = {name: ids.get(name) for name in ("validation_fraction", "label_fraction", "label_seed")}
         plain = {name: value for name, value in found.items() if isinstance(value, int | float)}

@@ -88,6 +88,19 @@ def test_linear_evaluation_changes_nothing_but_the_classifier(train, pretrained)
     assert not torch.equal(weights["head.weight"], start["head.weight"])
 
 
+def test_the_paper_s_protocol_keeps_the_last_epoch_and_classifies_by_a_hidden_layer_but_in_linear_evaluation(
+    train, tmp_path
+):
+    _, weights = train("paper.yaml")
+    assert [tuple(value.shape) for name, value in weights.items() if name.startswith("head.") and value.ndim == 2] == [
+        (256, 1280),
+        (2, 256),
+    ]
+    assert "val_auc" not in pd.read_csv(tmp_path / "output/metrics.csv")
+    _, weights = train("paper.yaml", "single.yaml", "linear.yaml", modality="T1", output="linear")
+    assert weights["head.weight"].shape == (2, 256)
+
+
 def test_classes_weigh_alike_in_the_loss_where_asked_and_not_by_default(open_bundle, configs, tiny, tmp_path):
     found = {}
     for weight in (None, "balanced"):

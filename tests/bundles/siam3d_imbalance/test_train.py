@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 import torch
 
+from common.transforms import BatchRandFlip
 from tests.bundles.shared.training import SharedTraining
 
 
@@ -73,3 +75,12 @@ def test_checkpointed_and_half_precision_training_run(train):
     _, output_dir = train(activation_checkpointing="true", amp="true", max_epochs=1)
     weights = torch.load(output_dir / "model.pt", weights_only=True)
     assert all(value.isfinite().all() for value in weights.values())
+
+
+def test_the_overlay_of_the_paper_trains_at_a_constant_rate_without_flips(train):
+    workflow, output_dir = train("paper_train.yaml")
+    assert pd.read_csv(output_dir / "metrics.csv")["learning_rate"].tolist() == [0.01, 0.01]
+    (flip,) = (
+        each for each in workflow.parser.get_parsed_content("augment").transforms if isinstance(each, BatchRandFlip)
+    )
+    assert flip.prob == 0

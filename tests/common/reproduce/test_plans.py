@@ -144,9 +144,12 @@ def test_the_short_budget_of_liver_cgc_leaves_its_warm_up(tmp_path):
 def test_overlays_replace_those_of_the_cohort_and_none_of_the_protocol(tmp_path):
     plan = reproduction(tmp_path, "siam3d_imbalance", "table 2", "brats", overlays=["lidc"])
     run = plan.runs["comparison"]
-    assert [Path(path).stem for path in run.overlays] == ["lidc"]
-    assert run.stage_overlays == [("pretrain", "paper"), ("linear_probe", "paper_probe")]
+    recipe = ["pretrain:paper", "train:paper_train", "linear_probe:paper_probe"]
+    assert run._identity()["overlays"] == [*recipe, "lidc"]
     assert run.config_of("pretrain")["batch_size"] == 6 and run.config_of("linear_probe")["classifier"] == "svm"
+    assert (run.config_of("train")["learning_rate"], run.config_of("train")["flip_prob"]) == (0.01, 0.0)
+    (ours,) = reproduction(tmp_path, "siam3d_imbalance", "table 2", "lung", recipe="default").runs.values()
+    assert ours._identity()["overlays"] == ["lung"] and ours.config_of("train")["flip_prob"] == 0.5
 
 
 def test_the_layers_of_the_encoder_are_those_of_the_paper(tmp_path):

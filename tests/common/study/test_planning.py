@@ -15,9 +15,10 @@ BUNDLES = ("liver_cgc", "mlsscl_3d", "radiomics_deep_contrast", "siam3d_imbalanc
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
-def test_the_bundles_own_options_and_epochs_are_accepted(bundle):
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+def test_the_bundles_own_options_and_epochs_are_accepted(bundle, recipe):
     configs = BundleConfigs(bundle)
-    overlays = read_protocol(configs, "classification").overlays
+    overlays = [*read_protocol(configs, "classification").overlays, *configs.recipe(recipe)]
     options = {"settings": {"device": "cpu"}, "pretrain": {"max_epochs": 3}, "train": {"validation_fraction": 0.2}}
     _check_options(configs, plan(bundle=bundle, overlays=overlays, **options))
 
