@@ -38,13 +38,13 @@ def label_indices(
     names = [match[2] for match in coded if match] if all(coded) else list(labels)
     names = names or label_names(values)
     indices = {name: index for index, name in enumerate(names)}
-    if not labels or any(map(_is_number, names)):
-        return names, indices
-    if all(coded):
+    if labels and all(coded):
         codes = [match[1] for match in coded if match]
         if repeated := sorted({code for code in codes if codes.count(code) > 1}):
             raise InputError(f"{option}: found several names for {', '.join(repeated)}, expected one; correct {option}")
         return names, indices | {label_name(code): index for index, code in enumerate(codes)}
+    if not labels or any(map(_is_number, names)):
+        return names, indices
     found = sorted({int(name) for value in values if (name := label_name(value)).lstrip("+-").isdecimal()})
     if found and not (found[0] == 0 and found[-1] < len(names)):
         pairs = zip(found, names, strict=True) if len(found) == len(names) else [("NUMBER", name) for name in names]

@@ -219,6 +219,10 @@ def test_names_can_be_given_with_the_number_that_stands_for_each(tmp_path):
         table_datalist(path, tmp_path / "a.json", labels=("1=low", "3=high"), num_folds=2), check="none"
     )
     assert [row["label"] for row in rows] == [0, 1, 0] * 4
+    output = table_datalist(
+        write_labels(tmp_path, ["1", "2"] * 2), tmp_path / "a.json", labels=("1=2", "2=3"), num_folds=2
+    )
+    assert [row["label"] for row in load_datalist(output, check="none")] == [0, 1] * 2  # 2 is the number, no name
     with pytest.raises(InputError, match="label is 1, expected one of a, b, 2, 3"):  # 1 is no index of b
         table_datalist(write_labels(tmp_path, ["1", "2"]), tmp_path / "a.json", labels=("2=a", "3=b"))
     with pytest.raises(InputError, match="--labels: found several names for 1, expected one; correct --labels"):
