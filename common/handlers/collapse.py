@@ -28,7 +28,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 _COLLECTED = ("index", "feature", "second", "label")
-_EPOCHS = ("epochs_below", "epochs_at_chance", "epochs_unlearnt", "epochs_knn_at_chance")
+_STATE = ("epochs_below", "epochs_at_chance", "epochs_unlearnt", "epochs_knn_at_chance", "first_alignment")
 _KNN_PATIENCE = 10  # epochs; random weights, from which all start, are often at chance
 _MOST_ROWS = 2048  # of matrices of samples by samples
 
@@ -55,7 +55,9 @@ class CollapseMonitor:
 
     Their ``own_key_rank`` is no verdict: who restores images need not tell them apart. A loss that is no lower than in
     the first epoch, or than its loss object's ``chance(output)``, is one
-    (:class:`~common.handlers.loss_level.LossLevel`), but not with a queue: while it fills, the loss grows.
+    (:class:`~common.handlers.loss_level.LossLevel`). With a queue it grows while the queue fills and its keys become
+    harder: there it is compared with the second epoch, and is no verdict where ``alignment`` is a fifth below that of
+    the first: random weights may find own keys, but do not bring them nearer.
 
 
     ``epochs_unlearnt`` is the number of epochs since when either of the two says that nothing is learnt. Where the
@@ -97,8 +99,9 @@ class CollapseMonitor:
         self.epochs_knn_at_chance = 0
         self.loss = LossLevel()
         self._contrasted = True  # whether own keys should be found
-        self._falls = True  # whether the loss should fall, and what it is by chance
-        self._chance: float | None = None
+        self.first_alignment = 0.0
+        self._queued = False
+        self._chance: float | None = None  # the loss of guessing
         self._features: dict[str, list[torch.Tensor]] = {name: [] for name in _COLLECTED}
 
     def attach(self, engine: Engine) -> None:
@@ -119,7 +122,7 @@ class CollapseMonitor:
         self.loss.add(engine.state.output["loss"])
         chance = getattr(getattr(engine, "loss_function", None), "chance", None)
         self._chance = None if chance is None else chance(output)
-        self._falls = not getattr(output, "queue_keys", None)
+        self._queued = bool(getattr(output, "queue_keys", None))
         self._contrasted = output.watched[1] is not None
 
     def judge(self, engine: Engine) -> None:
@@ -148,7 +151,7 @@ class CollapseMonitor:
             known = labels[rows] >= 0  # see common.data.mark_unlabelled
             metrics |= self._judge_neighbours(engine, features[known], labels[rows][known])
         self._features = {name: [] for name in self._features}
-        self._judge_loss(engine)
+        self._judge_loss(engine, metrics["alignment"])
         self._warn(engine, metrics, rank_limit=min(len(features) - 1, features.shape[1]))
         metrics["epochs_unlearnt"] = max(self.epochs_at_chance, self.epochs_unlearnt)
         engine.state.metrics.update(metrics)
@@ -199,29 +202,36 @@ class CollapseMonitor:
                 "momentum"
             )
 
-    def _judge_loss(self, engine: Engine) -> None:
+    def _judge_loss(self, engine: Engine, distance: float) -> None:
         fallen = self.loss.has_fallen(self._chance)
-        self.epochs_unlearnt = self.epochs_unlearnt + 1 if self._falls and not fallen else 0
+        if engine.state.epoch == 1:
+            self.first_alignment = distance
+        if self._queued:
+            fallen = fallen or distance < 0.8 * self.first_alignment
+            if engine.state.epoch == 1:  # queues are no longer than the cohort
+                self.loss = LossLevel()
+        self.epochs_unlearnt = 0 if fallen else self.epochs_unlearnt + 1
         if self.epochs_unlearnt >= self.patience:
-            chance = "" if self._chance is None else f", by chance {self._chance:.4g}"
+            levels = f"in the {'second' if self._queued else 'first'} epoch {self.loss.first:.4g}"
+            levels += "" if self._chance is None else f", by chance {self._chance:.4g}"
             logger.warning(
                 f"epoch {engine.state.epoch}: nothing is learnt for {self.epochs_unlearnt} epochs: the loss is "
-                f"{self.loss.loss:.4g} (in the first epoch {self.loss.first:.4g}{chance}), no less beyond its noise; "
-                "raise learning_rate or max_epochs, or lower learning_rate where the loss grows"
+                f"{self.loss.loss:.4g} ({levels}), no less beyond its noise; raise learning_rate or max_epochs, or "
+                "lower learning_rate where the loss grows"
             )
 
     def _joined(self, name: str) -> torch.Tensor:
         return gather_rows(torch.cat(self._features[name])).cpu()
 
     def state_dict(self) -> dict[str, Any]:
-        """Features of the current epoch, and numbers of epochs beyond the bounds."""
+        """Features and losses of the current epoch, numbers of epochs beyond the bounds, level of the first epoch."""
         collected = {name: torch.cat(parts).cpu() for name, parts in self._features.items() if parts}
-        epochs = {name: getattr(self, name) for name in _EPOCHS}
-        return {**epochs, "collected": collected, "loss": self.loss.state_dict()}
+        judged = {name: getattr(self, name) for name in _STATE}
+        return {**judged, "collected": collected, "loss": self.loss.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the result of :meth:`state_dict`."""
-        for name in _EPOCHS:
+        for name in _STATE:
             setattr(self, name, state[name])
         self.loss.load_state_dict(state["loss"])
         self._features = {

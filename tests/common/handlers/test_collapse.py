@@ -16,7 +16,7 @@ from common.handlers.collapse import (
     own_key_rank,
     uniformity,
 )
-from common.networks import SiameseOutput
+from common.networks import MomentumContrastOutput, SiameseOutput
 
 
 def engine_of(
@@ -196,3 +196,18 @@ def test_one_class_alone_is_at_no_chance(caplog):
     with caplog.at_level(logging.WARNING):
         engine.run(batches, max_epochs=11)
     assert "kNN" not in caplog.text
+
+
+@pytest.mark.parametrize(("alignments", "unlearnt"), [((0.7, 0.6, 0.7, 0.6, 0.65), 3), ((0.7, 0.6, 0.3, 0.2, 0.1), 0)])
+def test_with_a_queue_a_loss_above_the_second_epoch_s_counts_unless_own_keys_come_nearer(alignments, unlearnt, caplog):
+    monitor = CollapseMonitor(patience=2)
+    engine = Engine(lambda engine, batch: None)
+    output = MomentumContrastOutput(torch.eye(4), torch.eye(4))
+    with caplog.at_level(logging.WARNING):
+        for epoch, distance in enumerate(alignments, start=1):
+            engine.state.epoch, engine.state.batch = epoch, {"index": torch.arange(4)}
+            engine.state.output = {"pred": output, "loss": torch.tensor(0.5 if epoch == 1 else 3.0)}
+            monitor._collect(engine)
+            monitor._judge_loss(engine, distance)
+    assert monitor.epochs_unlearnt == unlearnt
+    assert ("3 (in the second epoch 3)" in caplog.text) == (unlearnt > 0)
