@@ -142,36 +142,6 @@ def test_kidney_tumours_are_pretrained_without_labels_and_folds(run_config, conf
     assert np.isfinite(metrics["loss"]).all() and "knn_accuracy" not in metrics
 
 
-def mean_rank(workflow, held_out) -> float:
-    """Where among the held-out radiomics an image's own are by cosine, from 0 (first) to 1 (last); chance is 0.5."""
-    network = workflow.network_def.eval()
-    with torch.no_grad():
-        image = network.image_features(torch.stack([row["image"] for row in held_out]))
-        radiomics = network.radiomics_features(torch.stack([row["radiomics"] for row in held_out]))
-    similarity = image @ radiomics.T
-    return float((similarity > similarity.diag()[:, None]).float().mean()) * len(held_out) / (len(held_out) - 1)
-
-
-@pytest.mark.slow
-def test_true_pairs_are_learnt_and_shuffled_pairs_score_like_chance(
-    run_config, open_bundle, configs, tiny, many_phantoms, tmp_path
-):
-    ranks = {}
-    for overlay in ("thyroid", "shuffled"):
-        options = tiny | {"dataset_dir": many_phantoms, "output_dir": tmp_path / overlay, "batch_size": 30}
-        options |= {"max_epochs": 25, "learning_rate": 0.03, "apply_mask": "true", "image_size": [32, 32]}
-        workflow = run_config(configs / "pretrain.yaml", configs / f"{overlay}.yaml", **options)
-        options = {key: value for key, value in options.items() if key not in ("learning_rate", "max_epochs")}
-        options |= {"checkpoint": tmp_path / overlay / "model.pt", "fold": 0}
-        test = open_bundle(configs / "evaluate.yaml", workflow_type=None, **options)
-        test.initialize()
-        held_out = test.parser.get_parsed_content("dataset")
-        assert len(held_out) == 30
-        ranks[overlay] = mean_rank(workflow, [held_out[i] for i in range(30)])
-    assert ranks["thyroid"] < 0.3, ranks
-    assert 0.35 < ranks["shuffled"] < 0.65, ranks
-
-
 def test_images_without_a_label_are_pretrained_on_beside_others(pretrain, thyroid_phantoms, tmp_path):
     content = with_whole_paths(thyroid_phantoms)
     for row in content["training"][::3]:

@@ -25,6 +25,7 @@ def write_cohort(
     labels: Sequence[int],
     masks: Sequence[np.ndarray] | None = None,
     num_folds: int = 2,
+    modalities: Sequence[str] | None = None,
 ) -> Path:
     """Write volumes and their datalist.
 
@@ -34,6 +35,7 @@ def write_cohort(
         labels: class of each subject.
         masks: mask of each subject.
         num_folds: number of folds by subject, stratified by class.
+        modalities: names of the modalities.
 
     Returns:
         The folder.
@@ -48,7 +50,7 @@ def write_cohort(
             row["mask"] = _save(folder / f"{subject}_mask.nii.gz", masks[number].astype(np.uint8))
         rows.append(row)
     names = [f"class {label}" for label in sorted(set(map(int, labels)))]
-    write_datalist(folder / "datalist.json", assign_folds(rows, num_folds, seed=0), labels=names)
+    write_datalist(folder / "datalist.json", assign_folds(rows, num_folds, seed=0), labels=names, modality=modalities)
     return folder
 
 
