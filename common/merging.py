@@ -82,7 +82,8 @@ def check_overlays(files: Sequence[str], config: Mapping[str, Any]) -> None:
             remedy = _remedy(file, content, files[:number])
             raise OptionError(f"{file}: sets {', '.join(lost)}, which {names} does not have; {remedy}")
         for later, stage, others in stages:
-            anew = [name for name, value in content.items() if name in others and others[name] != value]
+            anew = [name for name in content if name in others and others[name] != content[name]]
+            anew = [name for name in anew if name != "method" and not name.startswith("+")]  # MONAI appends these
             if later > number and anew:
                 words = ",".join(f"'{each}'" for each in sorted(map(str, files), key=lambda each: each == file))
                 raise OptionError(
@@ -93,7 +94,7 @@ def check_overlays(files: Sequence[str], config: Mapping[str, Any]) -> None:
 
 def _lost(content: Mapping[str, Any], known: set[str], config: Mapping[str, Any]) -> list[str]:
     """Ids of a method's overlay that a stage does not have; overlays of a cohort, without a method, fit several."""
-    lost = _roots(content) - known - set().union(*map(references, config.values()))
+    lost = _roots(content) - known - {"method"} - set().union(*map(references, config.values()))
     return [name for name in content if name in lost] if "method" in content else []
 
 

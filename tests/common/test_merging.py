@@ -99,22 +99,22 @@ def test_the_remedy_for_an_overlay_of_another_stage_is_its_own_stage_instead():
     [
         (
             ["train.yaml", "re.yaml"],
-            "re.yaml: sets method, strategy, which train.yaml does not have; it is an overlay: set --config_file "
+            "re.yaml: sets strategy, which train.yaml does not have; it is an overlay: set --config_file "
             "\"['pretrain.yaml','re.yaml']\"",
         ),
         (
             ["re.yaml", "train.yaml"],
-            "re.yaml: sets method, strategy, which train.yaml does not have; it is an overlay: set --config_file "
+            "re.yaml: sets strategy, which train.yaml does not have; it is an overlay: set --config_file "
             "\"['pretrain.yaml','re.yaml']\"",
         ),
         (
             ["train.yaml", "evaluate.yaml", "re.yaml"],
-            "re.yaml: sets method, strategy, which train.yaml with evaluate.yaml does not have; it is an overlay: set "
+            "re.yaml: sets strategy, which train.yaml with evaluate.yaml does not have; it is an overlay: set "
             "--config_file \"['pretrain.yaml','re.yaml']\"",
         ),
         (
             ["re.yaml", "pretrain.yaml"],
-            "re.yaml: sets method, strategy, which pretrain.yaml after it sets anew; set --config_file "
+            "re.yaml: sets strategy, which pretrain.yaml after it sets anew; set --config_file "
             "\"['pretrain.yaml','re.yaml']\"",
         ),
         (
@@ -128,6 +128,22 @@ def test_an_overlay_that_would_be_merged_without_effect_is_refused(files, messag
     with pytest.raises(OptionError) as caught:
         check_merging([str(SIAM / file) for file in files], ["training"], {})
     assert str(caught.value).replace(f"{SIAM}/", "") == message
+
+
+@pytest.mark.parametrize("after", ["evaluate.yaml", "extract_features.yaml"])
+def test_an_overlay_between_stages_may_add_to_what_the_later_one_adds_to(after, tmp_path):
+    (tmp_path / "mine.yaml").write_text("+initialize: ['$print()']\n+imports: ['$import os']\n")
+    base = str(SIAM / {"evaluate.yaml": "train.yaml"}.get(after, "pretrain.yaml"))
+    merged = check_merging([base, str(tmp_path / "mine.yaml"), str(SIAM / after)], ["evaluating"], {})
+    assert "$print()" in merged["initialize"] and "$import os" in merged["imports"]
+
+
+def test_an_overlay_may_name_a_method_where_a_stage_has_no_such_name_or_another(tmp_path):
+    (tmp_path / "mine.yaml").write_text("method: Mine\nlearning_rate: 0.1\n")
+    assert check_merging([TRAIN, str(tmp_path / "mine.yaml")], ["training"], {})["learning_rate"] == 0.1
+    configs = SIAM.parents[1] / "radiomics_deep_contrast" / "configs"
+    files = [str(configs / name) for name in ("pretrain.yaml", "simclr.yaml", "extract_features.yaml")]
+    check_merging(files, ["evaluating"], {})
 
 
 def test_the_remedy_for_an_overlay_given_alone_is_a_command_that_merges():

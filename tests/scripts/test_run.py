@@ -74,7 +74,7 @@ def test_an_overlay_of_another_stage_is_refused_by_both_commands(command, tmp_pa
     done = run_python([*command, *words], PROJECT, environment())
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith(
-        f"error: {CONFIGS}/re.yaml: sets method, strategy, which train.yaml does not have; it is an overlay: set "
+        f"error: {CONFIGS}/re.yaml: sets strategy, which train.yaml does not have; it is an overlay: set "
     )
     assert not (tmp_path / "out").exists()
 
