@@ -26,34 +26,47 @@ def label_indices(
         option: option that gives ``labels``, for messages.
 
     Raises:
-        InputError: the column has numbers that are no indices of ``labels``, or starts at 1: whether 1 is the first or
-            the second name, only the user knows.
+        InputError: the column has numbers that are no indices of ``labels`` (-1 beside all of them is an unknown
+            label), or no 0: whether 1 is the first or the second name, only the user knows.
 
     Example:
         >>> label_indices("a.csv", ["1", "2"], ["1=low", "2=high"])
         (['low', 'high'], {'low': 0, 'high': 1, '1': 0, '2': 1})
     """
     values = list(values)
-    coded = [_CODED.fullmatch(label) for label in labels]
-    names = [match[2] for match in coded if match] if all(coded) else list(labels)
-    names = names or label_names(values)
+    coded = [match for label in labels if (match := _CODED.fullmatch(label))]
+    if coded and len(coded) < len(labels):
+        some = ", ".join(match[2] for match in coded)
+        raise InputError(f"{option}: found a number for {some} alone, expected one for each name; correct {option}")
+    names = [match[2] for match in coded] or list(labels) or label_names(values)
     indices = {name: index for index, name in enumerate(names)}
-    if labels and all(coded):
-        codes = [match[1] for match in coded if match]
+    if coded:
+        codes = [label_name(match[1]) for match in coded]
         if repeated := sorted({code for code in codes if codes.count(code) > 1}):
             raise InputError(f"{option}: found several names for {', '.join(repeated)}, expected one; correct {option}")
-        return names, indices | {label_name(code): index for index, code in enumerate(codes)}
+        words = {name: index for name, index in indices.items() if not _is_number(name)}  # a number is a code here
+        return names, words | {code: index for index, code in enumerate(codes)}
     if not labels or any(map(_is_number, names)):
         return names, indices
     found = sorted({int(name) for value in values if (name := label_name(value)).lstrip("+-").isdecimal()})
-    if found and not (found[0] == 0 and found[-1] < len(names)):
-        pairs = zip(found, names, strict=True) if len(found) == len(names) else [("NUMBER", name) for name in names]
+    expected = range(len(names))
+    if found and not (found[0] == 0 and found[-1] in expected) and found != [-1, *expected]:  # -1: unknown
+        choices = (zip(codes, names, strict=True) for codes in _numberings(found, len(names)))
+        remedies = (f"{option} {','.join(f'{code}={name}' for code, name in pairs)}" for pairs in choices)
         raise InputError(
             f"{fspath(source)}: label: found {', '.join(map(str, found))}, expected "
-            f"{', '.join(map(str, range(len(names))))} for {', '.join(names)}, or these names; say which number is "
-            f"which: {option} {','.join(f'{code}={name}' for code, name in pairs)}"
+            f"{', '.join(map(str, expected))} for {', '.join(names)}, or these names; say which number is which: "
+            f"{' or '.join(remedies)}"
         )
-    return names, indices | {str(index): index for index in range(len(names))}
+    return names, indices | {str(index): index for index in expected}
+
+
+def _numberings(found: Sequence[int], number: int) -> Sequence[Sequence[int | str]]:
+    """Numbers of the classes of a column with these numbers, in ascending order: as many, or from 0 or 1."""
+    if len(found) == number:
+        return [found]
+    counts = [range(start, start + number) for start in (0, 1)]
+    return [each for each in counts if {*found} <= {*each} or {*each} <= {*found}] or [["NUMBER"] * number]
 
 
 def label_names(values: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ...counts import counted
 from ...errors import InputError
 from .class_labels import label_indices, label_name
 from .collect import expect_choice, read_table, write_cohort
@@ -124,8 +125,8 @@ def _check_slashes(table: Path, entries: Sequence[Mapping[str, str]], columns: S
     cells = [cell for entry in entries for column in columns if "\\" in (cell := entry.get(column, ""))]
     if cells and not any((table.parent / cell).exists() for cell in cells):
         raise InputError(
-            f"{table}: {', '.join(columns)}: found backslashes in {len(cells)} paths, such as {cells[0]}, expected "
-            "paths of this machine with /; replace them"
+            f"{table}: {', '.join(columns)}: found backslashes in {counted(len(cells), 'path')}, such as {cells[0]}, "
+            "expected paths of this machine with /; replace them"
         )
 
 
@@ -146,10 +147,13 @@ def _clash(row: Mapping[str, Any], number: int, seen: dict[str, tuple[Any, str, 
         meanings[str([files, mask, row.get("slice")])] = row.get("label")
     for key, meaning in meanings.items():
         other, subject, line = seen.setdefault(key, (meaning, row["subject"], number))
-        if other != meaning:
+        if other != meaning and key in files:  # load_datalist refuses them, too
             return (
-                f"the images of line {line} (subject {subject}), with another {'subject' if key in files else 'label'}"
+                f"{key} is an image of line {line} (subject {subject}) too, with another subject; correct one, give "
+                "each subject of a stack its own file, or leave a placeholder's cell empty, with --missing zeros"
             )
+        if other != meaning:
+            return f"the images of line {line} (subject {subject}), with another label; correct one"
     return ""
 
 

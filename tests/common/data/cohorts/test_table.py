@@ -175,8 +175,11 @@ def test_equal_lines_are_left_out_with_a_warning_and_one_image_has_one_subject_a
     assert len(load_datalist(table_datalist(table, cohort.folder / "new.json", num_folds=2))) == 4
     assert "line 6 equals line 3 in every cell; left out" in caplog.text
     table = write(cohort, "subject,image,label", [*rows, "s5,s1_t1.nii.gz,1", "s2,s2_t1.nii.gz,1"])
+    shared = (
+        r"line 6 \(subject s5\): .*/s1_t1.nii.gz is .* line 3 \(subject s1\) too, with another subject; correct one,"
+    )
     with pytest.raises(
-        InputError, match=r"2 problems\n  line 6 \(subject s5\): .* line 3 \(subject s1\), .* subject\n.* label\n"
+        InputError, match=rf"2 problems\n  {shared} .*\n.* line 4 .*, with another label; correct one\n"
     ):
         table_datalist(table, cohort.folder / "new.json", num_folds=2)
 
@@ -199,8 +202,12 @@ def test_a_column_that_is_nearly_called_as_one_with_a_meaning_is_reported(cohort
     ("values", "names", "remedy"),
     [
         (["1", "2", "3"], ("low", "mid", "high"), "found 1, 2, 3, expected 0, 1, 2 .*--labels 1=low,2=mid,3=high$"),
-        (["1.0", "2.0"], ("low", "mid", "high"), "found 1, 2, expected 0, 1, 2 .*--labels NUMBER=low,NUMBER=mid,"),
-        (["0", "1", "9"], ("low", "high"), "found 0, 1, 9, expected 0, 1 "),
+        (["1.0", "2.0"], ("low", "mid", "high"), "found 1, 2, expected .* 0=low,.* or --labels 1=low,2=mid,3=high$"),
+        (["1", "3"], ("low", "mid", "high"), "found 1, 3, expected 0, 1, 2 .*which: --labels 1=low,2=mid,3=high$"),
+        (["1"], ("low", "high"), "found 1, expected .*--labels 0=low,1=high or --labels 1=low,2=high$"),
+        (["0", "1", "9"], ("low", "high"), "found 0, 1, 9, expected 0, 1 .*which: --labels 0=low,1=high$"),
+        (["-1", "1"], ("low", "high"), "found -1, 1, expected 0, 1 .*--labels -1=low,1=high$"),
+        (["7"], ("low", "high"), "found 7, expected 0, 1 .*--labels NUMBER=low,NUMBER=high$"),
         (["-1", "0"], ("low", "high"), "found -1, 0, expected 0, 1 .*--labels -1=low,0=high$"),
         (["low", "1"], ("low", "high"), "found 1, expected 0, 1 "),
     ],
@@ -226,7 +233,24 @@ def test_names_can_be_given_with_the_number_that_stands_for_each(tmp_path):
     with pytest.raises(InputError, match="label is 1, expected one of a, b, 2, 3"):  # 1 is no index of b
         table_datalist(write_labels(tmp_path, ["1", "2"]), tmp_path / "a.json", labels=("2=a", "3=b"))
     with pytest.raises(InputError, match="--labels: found several names for 1, expected one; correct --labels"):
-        table_datalist(path, tmp_path / "a.json", labels=("1=low", "1=high"))
+        table_datalist(path, tmp_path / "a.json", labels=("1=low", "01=high"))
+    with pytest.raises(InputError, match="--labels: found a number for low alone, expected one for each name"):
+        table_datalist(path, tmp_path / "a.json", labels=("1=low", "high"))
+
+
+@pytest.mark.parametrize("value", ["3", "0"])
+def test_a_number_that_is_a_name_stands_for_no_class_where_codes_are_given(tmp_path, value):
+    path = write_labels(tmp_path, ["1", "2"] * 2 + [value])
+    with pytest.raises(InputError, match=f"1 problem\n.* label is {value}, expected one of 1, 2\n"):
+        table_datalist(path, tmp_path / "a.json", labels=("1=0", "2=3"), num_folds=2)
+
+
+@pytest.mark.parametrize("values", [["0", "1", "-1"], ["0", "0", "0"], ["0", "1", "1"]])
+def test_indices_of_the_names_are_taken_with_a_minus_one_that_is_unknown(tmp_path, values):
+    path = write_labels(tmp_path, values * 2)
+    output = table_datalist(path, tmp_path / "a.json", labels=("low", "high"), incomplete="drop", num_folds=2)
+    rows = load_datalist(output, check="none")
+    assert [row["label"] for row in rows] == [int(value) for value in values * 2 if value != "-1"]
 
 
 @pytest.mark.parametrize("pair", [("0", "0.0"), ("P1", "p1"), ("P 1", "P  1"), ("Mu\u0308ller", "M\u00fcller")])
@@ -279,7 +303,9 @@ def test_an_image_of_two_subjects_is_refused_under_any_path_and_with_another_mas
     (cohort.folder / "folder").mkdir()
     (cohort.folder / "link.nii.gz").symlink_to(cohort.folder / "s0_t1.nii.gz")
     rows = [*(f"s{i},s{i}_t1.nii.gz,s{i}_seg.nii.gz,{i % 2}" for i in range(4)), f"s4,{path},s4_seg.nii.gz,0"]
-    with pytest.raises(InputError, match=r"line 6 \(subject s4\): the images of line 2 \(subject s0\)"):
+    with pytest.raises(
+        InputError, match=r"line 6 \(subject s4\): .*/s0_t1.nii.gz is an image of line 2 \(subject s0\)"
+    ):
         table_datalist(write(cohort, "subject,image,mask,label", rows), cohort.folder / "new.json", num_folds=2)
 
 
@@ -311,8 +337,11 @@ def test_a_table_without_columns_of_images_is_refused_with_the_option_that_names
 
 def test_paths_with_backslashes_are_one_line(cohort):
     rows = [f"s{i},C:\\images\\s{i}_t1.nii.gz" for i in range(4)]
-    with pytest.raises(InputError, match=r"found backslashes in 4 paths, such as C:\\images\\s0_t1.nii.gz, expected"):
-        table_datalist(write(cohort, "subject,image", rows), cohort.folder / "new.json")
+    for number, count in ((4, "4 paths"), (1, "1 path")):
+        with pytest.raises(
+            InputError, match=rf"found backslashes in {count}, such as C:\\images\\s0_t1.nii.gz, expected"
+        ):
+            table_datalist(write(cohort, "subject,image", rows[:number]), cohort.folder / "new.json")
 
 
 @pytest.mark.parametrize(
