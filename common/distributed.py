@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.distributed as dist
 
-__all__ = ["all_reduce", "exchange_rows", "gather_rows", "join_rows", "own_rows"]
+__all__ = ["all_reduce", "concatenate", "exchange_rows", "gather_rows", "join_rows", "own_rows"]
 
 
 class _AllReduce(torch.autograd.Function):
@@ -47,6 +49,11 @@ def join_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
     rank = dist.get_rank()
     parts = [rows if number == rank else torch.zeros_like(rows) for number in range(dist.get_world_size())]
     return all_reduce(torch.cat(parts)), rank
+
+
+def concatenate(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Rows of an epoch's steps on the device of the latest; those of a checkpoint are on the CPU."""
+    return torch.cat([part.to(parts[-1].device) for part in parts])
 
 
 def gather_rows(rows: torch.Tensor) -> torch.Tensor:

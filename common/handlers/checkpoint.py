@@ -25,6 +25,7 @@ from .random_state import RandomState
 __all__ = ["ResumableCheckpoint", "save_with_checkpoint"]
 
 logger = logging.getLogger(__name__)
+_WATCHING = ("collapse",)  # states without which a run goes on, as the run before may not have been watched
 _SHOWN = 8  # changed settings in a message
 
 
@@ -178,7 +179,7 @@ class ResumableCheckpoint:
             )
         for name, obj in self._all_objects(engine).items():
             try:
-                obj.load_state_dict(states[name])
+                obj.load_state_dict(states.get(name, {}) if name in _WATCHING else states[name])
             except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
                 found = one_line(error, limit=300)
                 raise InputError(f"{self.path}: {name} does not fit this run ({found}); {remedy}") from error

@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 from monai.metrics import compute_embedding_collapse
 from torch.nn.functional import normalize
 
-from ..distributed import gather_rows
+from ..distributed import concatenate, gather_rows
 from ..errors import InputError
 from .checkpoint import save_with_checkpoint
 from .loss_level import LossLevel
@@ -28,7 +28,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 _COLLECTED = ("index", "feature", "second", "label")
-_STATE = ("epochs_below", "epochs_at_chance", "epochs_unlearnt", "epochs_knn_at_chance", "first_alignment")
+_STATE = (
+    *("epochs_below", "epochs_at_chance", "epochs_unlearnt", "epochs_knn_at_chance"),
+    *("first_epoch", "first_alignment", "weighted"),
+)
 _KNN_PATIENCE = 10  # epochs; random weights, from which all start, are often at chance
 _MOST_ROWS = 2048  # of matrices of samples by samples
 
@@ -51,17 +54,20 @@ class CollapseMonitor:
 
     The features are those of the **online** network: ``output.watched``, a pair of ``BxF`` for the two views. Pretext
     tasks have one view, and ``None`` for the other one: for ``alignment`` and ``own_key_rank`` the last tenth of an
-    epoch's steps gets one more forward pass (:func:`~common.handlers.second_view.second_view`), all else needs none.
+    epoch's steps, and at least 16 samples, get one more forward pass
+    (:func:`~common.handlers.second_view.second_view`), all else needs none.
 
-    Their ``own_key_rank`` is no verdict: who restores images need not tell them apart. A loss that is no lower than in
-    the first epoch, or than its loss object's ``chance(output)``, is one
-    (:class:`~common.handlers.loss_level.LossLevel`). With a queue it grows while the queue fills and its keys become
-    harder: there it is compared with the second epoch, and is no verdict where ``alignment`` is a fifth below that of
-    the first: random weights may find own keys, but do not bring them nearer.
+    Where own keys are not found, nothing is learnt: ``epochs_at_chance`` counts the epochs since then. For pretext
+    tasks it is 0, as who restores images need not tell them apart.
 
+    The other verdict is a loss that is no lower than in the first epoch, or than its loss object's ``chance(output)``
+    (:class:`~common.handlers.loss_level.LossLevel`). RE weights the loss after its warm-up: there it is compared with
+    the first weighted epoch. With a queue it grows while the queue fills and its keys become harder: there it is
+    compared with the second epoch, and only counts where ``alignment`` is not a fifth below that of the first: random
+    weights may find own keys, but do not bring them nearer.
 
-    ``epochs_unlearnt`` is the number of epochs since when either of the two says that nothing is learnt. Where the
-    neighbours' balanced accuracy is that of chance for ten epochs, the log says so once.
+    ``epochs_unlearnt`` is the number of epochs since when either of the two holds. Where the neighbours' balanced
+    accuracy is that of chance for ten epochs, the log says so once.
 
     Args:
         min_feature_std: lower bound of ``feature_std`` for a warning that all features are equal.
@@ -98,6 +104,8 @@ class CollapseMonitor:
         self.epochs_unlearnt = 0
         self.epochs_knn_at_chance = 0
         self.loss = LossLevel()
+        self.first_epoch = 0  # with which the loss is compared; 0 where it is unknown
+        self.weighted = False  # whether samples have weights in the loss
         self._contrasted = True  # whether own keys should be found
         self.first_alignment = 0.0
         self._queued = False
@@ -119,6 +127,9 @@ class CollapseMonitor:
         self._features["second"].append(second_view(engine, first) if second is None else second.detach().float())
         if "label" in batch:
             self._features["label"].append(batch["label"])
+        if "weight" in batch and not self.weighted and self.first_epoch:  # RE's first step after its warm-up
+            self.loss = LossLevel()
+        self.weighted = "weight" in batch
         self.loss.add(engine.state.output["loss"])
         chance = getattr(getattr(engine, "loss_function", None), "chance", None)
         self._chance = None if chance is None else chance(output)
@@ -153,6 +164,7 @@ class CollapseMonitor:
         self._features = {name: [] for name in self._features}
         self._judge_loss(engine, metrics["alignment"])
         self._warn(engine, metrics, rank_limit=min(len(features) - 1, features.shape[1]))
+        metrics["epochs_at_chance"] = self.epochs_at_chance
         metrics["epochs_unlearnt"] = max(self.epochs_at_chance, self.epochs_unlearnt)
         engine.state.metrics.update(metrics)
 
@@ -203,6 +215,8 @@ class CollapseMonitor:
             )
 
     def _judge_loss(self, engine: Engine, distance: float) -> None:
+        if self.loss.first is None:
+            self.first_epoch = engine.state.epoch
         fallen = self.loss.has_fallen(self._chance)
         if engine.state.epoch == 1:
             self.first_alignment = distance
@@ -212,31 +226,30 @@ class CollapseMonitor:
                 self.loss = LossLevel()
         self.epochs_unlearnt = 0 if fallen else self.epochs_unlearnt + 1
         if self.epochs_unlearnt >= self.patience:
-            levels = f"in the {'second' if self._queued else 'first'} epoch {self.loss.first:.4g}"
-            levels += "" if self._chance is None else f", by chance {self._chance:.4g}"
+            levels = [f"in epoch {self.first_epoch}: {self.loss.first:.4g}"] if self.first_epoch else []
+            levels += [] if self._chance is None else [f"by chance: {self._chance:.4g}"]
             logger.warning(
-                f"epoch {engine.state.epoch}: nothing is learnt for {self.epochs_unlearnt} epochs: the loss is "
-                f"{self.loss.loss:.4g} ({levels}), no less beyond its noise; raise learning_rate or max_epochs, or "
-                "lower learning_rate where the loss grows"
+                f"epoch {engine.state.epoch}: no fall of the loss beyond its noise for {self.epochs_unlearnt} epochs: "
+                f"it is {self.loss.loss:.4g} ({', '.join(levels)}); raise learning_rate or max_epochs, or lower "
+                "learning_rate where the loss grows"
             )
 
     def _joined(self, name: str) -> torch.Tensor:
-        return gather_rows(torch.cat(self._features[name])).cpu()
+        return gather_rows(concatenate(self._features[name])).cpu()
 
     def state_dict(self) -> dict[str, Any]:
         """Features and losses of the current epoch, numbers of epochs beyond the bounds, level of the first epoch."""
-        collected = {name: torch.cat(parts).cpu() for name, parts in self._features.items() if parts}
+        collected = {name: concatenate(parts).cpu() for name, parts in self._features.items() if parts}
         judged = {name: getattr(self, name) for name in _STATE}
         return {**judged, "collected": collected, "loss": self.loss.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the result of :meth:`state_dict`."""
+        """Restore the result of :meth:`state_dict`; what earlier versions did not count starts at 0."""
         for name in _STATE:
-            setattr(self, name, state[name])
-        self.loss.load_state_dict(state["loss"])
-        self._features = {
-            name: [state["collected"][name]] if name in state["collected"] else [] for name in self._features
-        }
+            setattr(self, name, state.get(name, 0))
+        self.loss.load_state_dict(state.get("loss", {}))
+        collected = state.get("collected", {})
+        self._features = {name: [collected[name]] if name in collected else [] for name in self._features}
 
 
 def feature_std(features: torch.Tensor) -> float:

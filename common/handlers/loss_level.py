@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from ..distributed import gather_rows
+from ..distributed import concatenate, gather_rows
 
 __all__ = ["LossLevel"]
 
@@ -31,7 +32,7 @@ class LossLevel:
 
     def add(self, loss: torch.Tensor) -> None:
         """Add the loss of a step, a scalar, without synchronisation."""
-        self._steps.append(loss.detach().float())
+        self._steps.append(loss.detach().float().reshape(1))
 
     def has_fallen(self, chance: float | None = None) -> bool:
         """Close the epoch: whether its loss is below that of the first one, if it is a later one, and below chance.
@@ -39,7 +40,7 @@ class LossLevel:
         Args:
             chance: loss of guessing; ``None`` where there is none.
         """
-        joined = gather_rows(torch.stack(self._steps))  # steps of all processes
+        joined = gather_rows(concatenate(self._steps))  # steps of all processes
         steps = joined.view(len(self._steps), -1).double().mean(dim=1).cpu()
         self._steps = []
         chain = steps if self.last_step is None else torch.cat([steps.new_tensor([self.last_step]), steps])
@@ -59,5 +60,5 @@ class LossLevel:
         return vars(self) | {"_steps": [step.cpu() for step in self._steps]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the result of :meth:`state_dict`."""
-        vars(self).update(state, _steps=list(state["_steps"]))
+        """Restore the result of :meth:`state_dict`; after an empty one, of earlier versions, any loss falls."""
+        vars(self).update({"first": math.inf, "first_steps": 1, **state}, _steps=list(state.get("_steps", ())))

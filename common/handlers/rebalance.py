@@ -180,8 +180,10 @@ class RebalanceHandler:
         return {"bank": bank, "sums": dict(self._sums), "batches": dict(self._batches)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the result of :meth:`state_dict`."""
-        self._sums, self._batches = defaultdict(float, state["sums"]), defaultdict(int, state["batches"])
+        """Restore the result of :meth:`state_dict`; earlier versions counted the batches of all sums in one of them."""
+        sums = dict(state["sums"])
+        batches = dict.fromkeys(sums, int(sums.pop("batches", 0)))
+        self._sums, self._batches = defaultdict(float, sums), defaultdict(int, state.get("batches", batches))
         if self.bank is not None:
             self.bank.load_state_dict(state["bank"])
 

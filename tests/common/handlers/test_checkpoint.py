@@ -103,6 +103,25 @@ def test_what_a_killed_run_was_writing_is_removed_by_the_next_one(tmp_path, monk
     assert sorted(path.name for path in tmp_path.iterdir()) == [".0123456789ab-notes", "checkpoint.pt", "model.pt"]
 
 
+@pytest.mark.parametrize(("name", "refused"), [("collapse", False), ("bank", True)])
+def test_a_run_that_was_not_watched_goes_on_watched_while_other_states_must_be_there(name, refused, tmp_path):
+    class Handler:
+        def state_dict(self):
+            return {}
+
+        def load_state_dict(self, state):
+            self.loaded = state
+
+    Run(tmp_path).go(epochs=2)
+    again, handler = Run(tmp_path), Handler()
+    save_with_checkpoint(again.engine, name, handler)
+    if refused:
+        with pytest.raises(InputError, match="bank does not fit this run"):
+            again.go(epochs=3)
+    else:
+        assert len(again.go(epochs=3).seen) == 4 and handler.loaded == {}
+
+
 def test_resume_can_be_refused(tmp_path):
     Run(tmp_path).go()
     assert len(Run(tmp_path, resume=False).go().seen) == 12

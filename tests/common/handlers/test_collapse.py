@@ -6,6 +6,7 @@ import pytest
 import torch
 from ignite.engine import Engine
 
+from common.distributed import concatenate
 from common.errors import InputError
 from common.handlers import CollapseMonitor
 from common.handlers.collapse import (
@@ -130,6 +131,7 @@ def test_a_sample_that_does_not_find_its_second_view_is_reported_while_the_run_g
         assert "nothing is learnt" not in caplog.text
         engine.run(batches, max_epochs=2)
     assert "epoch 2: nothing is learnt for 2 epochs" in caplog.text
+    assert engine.state.metrics["epochs_at_chance"] == 2
 
 
 def test_own_key_rank_is_the_share_of_nearer_keys():
@@ -167,10 +169,10 @@ def test_a_loss_that_stays_is_reported_where_own_keys_are_found(caplog):
     CollapseMonitor(patience=2).attach(engine)
     with caplog.at_level(logging.WARNING):
         engine.run(batches, max_epochs=2)
-        assert "nothing is learnt" not in caplog.text
+        assert "no fall" not in caplog.text
         engine.run(batches, max_epochs=3)
-    assert "epoch 3: nothing is learnt for 2 epochs: the loss is 0 (in the first epoch 0)" in caplog.text
-    assert engine.state.metrics["epochs_unlearnt"] == 2
+    assert "epoch 3: no fall of the loss beyond its noise for 2 epochs: it is 0 (in epoch 1: 0);" in caplog.text
+    assert (engine.state.metrics["epochs_unlearnt"], engine.state.metrics["epochs_at_chance"]) == (2, 0)
 
 
 @pytest.mark.parametrize(("separable", "warns"), [(True, False), (False, True)])
@@ -210,4 +212,40 @@ def test_with_a_queue_a_loss_above_the_second_epoch_s_counts_unless_own_keys_com
             monitor._collect(engine)
             monitor._judge_loss(engine, distance)
     assert monitor.epochs_unlearnt == unlearnt
-    assert ("3 (in the second epoch 3)" in caplog.text) == (unlearnt > 0)
+    assert ("it is 3 (in epoch 2: 3)" in caplog.text) == (unlearnt > 0)
+
+
+@pytest.mark.parametrize(("weighted", "unlearnt"), [(-0.6, 0), (-0.4, 4)])
+def test_the_loss_of_re_is_compared_with_its_first_weighted_epoch(weighted, unlearnt):
+    """Weights of at least 1 make a negative loss lower, whether or not anything is learnt."""
+    monitor, engine = CollapseMonitor(), Engine(lambda engine, batch: None)
+    rows = torch.eye(4)
+    for epoch, loss in enumerate([-0.3, -0.4, *[weighted] * 4], start=1):
+        engine.state.epoch, engine.state.batch = epoch, {"index": torch.arange(4)}
+        engine.state.batch |= {"weight": torch.full((4,), 1.3)} if epoch > 1 else {}
+        engine.state.output = {"pred": SiameseOutput(rows, rows, rows, rows), "loss": torch.tensor(loss)}
+        for _ in range(4):
+            monitor._collect(engine)
+        state, monitor = monitor.state_dict(), CollapseMonitor()
+        monitor.load_state_dict(state)
+        monitor._judge_loss(engine, 0.5)
+    assert (monitor.first_epoch, monitor.epochs_unlearnt) == (2, unlearnt)
+
+
+@pytest.mark.parametrize("chance", [None, 1.0])
+def test_a_checkpoint_of_an_earlier_version_is_continued_without_a_verdict_on_its_loss(chance, caplog):
+    torch.manual_seed(0)
+    old = {"index": torch.arange(8), "feature": torch.randn(8, 4), "second": torch.randn(8, 4)}
+    monitor = CollapseMonitor()
+    monitor.load_state_dict({"epochs_below": 1, "epochs_at_chance": 1, "collected": old})
+    assert (monitor.epochs_below, monitor.epochs_at_chance, monitor.epochs_unlearnt) == (1, 1, 0)
+    engine, batches = engine_of(torch.randn(16, 4))
+    engine.loss_function = type("Loss", (), {"chance": lambda self, output: chance})()
+    monitor.attach(engine)
+    engine.run(batches, max_epochs=3)
+    assert engine.state.metrics["epochs_unlearnt"] == 0 and "no fall" not in caplog.text
+
+
+def test_rows_of_a_checkpoint_come_to_the_device_of_the_run():
+    joined = concatenate([torch.zeros(3, 2), torch.zeros(1, 2, device="meta")])
+    assert joined.shape == (4, 2) and joined.device.type == "meta"

@@ -195,3 +195,10 @@ def test_sums_of_a_running_epoch_survive_a_checkpoint():
     other.load_state_dict(handler.state_dict())
     other.report(engine)
     assert engine.state.metrics["cluster_share_3"] == pytest.approx(0.2)
+
+
+def test_sums_of_an_earlier_version_are_means_over_their_number_of_batches():
+    handler, engine = RebalanceHandler(Mean(), "re", batch_size=10), Engine(lambda engine, batch: None)
+    handler.load_state_dict({"bank": None, "sums": {"batches": 4.0, "cluster_share_1": 2.0}})
+    handler.report(engine)
+    assert engine.state.metrics == {"cluster_share_1": 0.5}

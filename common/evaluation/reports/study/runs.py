@@ -75,7 +75,7 @@ def collapsed(curves: pd.DataFrame, plan: Mapping[str, Any] | None = None) -> li
             found.append(f"{run}: all features are nearly equal (standard deviation {last['feature_std']:.2f} of 1)")
         elif last.get("effective_rank", np.nan) < LEAST_RANK:
             found.append(f"{run}: the features span few dimensions (effective rank {last['effective_rank']:.1f})")
-        elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN and last.get("epochs_unlearnt", 1):
+        elif last.get("own_key_rank", np.nan) > MOST_RANK_OF_OWN and _lasting(last.get("epochs_at_chance", np.nan)):
             found.append(f"{run}: images hardly find their second view (rank {last['own_key_rank']:.2f}, chance 0.5)")
             remedy = _longer(rows, _limiting_budget(plan or {}))
         elif last.get("epochs_unlearnt", 0) >= PATIENCE:
@@ -88,6 +88,11 @@ def collapsed(curves: pd.DataFrame, plan: Mapping[str, Any] | None = None) -> li
             continue
         remedies[remedy] = None
     return [*found, *remedies]
+
+
+def _lasting(epochs: float) -> bool:
+    """Whether own keys are not found for long enough; earlier versions did not write for how long."""
+    return bool(np.isnan(epochs) or epochs >= PATIENCE)
 
 
 def _calmer(rows: pd.DataFrame) -> str:

@@ -58,7 +58,16 @@ def test_curves_have_the_names_of_their_rows_encoders_and_modalities(tmp_path):
             "{max_epochs: 4}",
         ),
         ({"feature_std": 0.06, "effective_rank": 3.5, "own_key_rank": 0.4}, None, ""),
-        ({"own_key_rank": 0.5, "epochs_unlearnt": 0}, None, ""),  # a pretext task that learns
+        ({"own_key_rank": 0.5, "epochs_at_chance": 0, "epochs_unlearnt": 1}, None, ""),  # a pretext task
+        (
+            {"own_key_rank": 0.5, "epochs_at_chance": 0, "epochs_unlearnt": 2},
+            *("the loss did not fall (2.5 in the first epoch, 2.5 in the last)", "{max_epochs: 4}"),
+        ),
+        ({"own_key_rank": 0.5, "epochs_at_chance": 1, "epochs_unlearnt": 1}, None, ""),
+        (
+            {"own_key_rank": 0.5, "epochs_at_chance": 2, "epochs_unlearnt": 2},
+            *("images hardly find their second view (rank 0.50, chance 0.5)", "{max_epochs: 4}"),
+        ),
         ({"epochs_unlearnt": 2}, "the loss did not fall (2.5 in the first epoch, 2.5 in the last)", "{max_epochs: 4}"),
         ({"epochs_unlearnt": 1}, None, ""),
     ],
