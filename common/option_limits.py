@@ -53,16 +53,17 @@ _LIMITS: dict[str, tuple[float, float, bool, str]] = {
     "max_weight": (1, _INFINITY, True, "a number from 1"),
     "slice_axis": (0, 2, True, "0, 1 or 2"),
 }
+_NAMES = {"class_weight": ("balanced",)}  # of those that are null otherwise
 _LABELS = ("mask_label", "organ_label")
 _LISTS = (*_SIZES, "channels", "spacing", "c_grid", "seeds", "label_fractions")  # that need an entry
 
 
 def limit_problem(name: str, value: Any) -> str | None:
-    """What was expected of a number, or of the numbers of a list, that no run can use; ``None`` if it is usable.
+    """What was expected of a value, or of those of a list, that no run can use; ``None`` if it is usable.
 
     Args:
         name: id of the option.
-        value: its value; text, null and values of ids without limits are not checked.
+        value: its value; null, references and values of ids without limits are not checked.
 
     Example:
         >>> limit_problem("batch_size", 0)
@@ -70,6 +71,9 @@ def limit_problem(name: str, value: Any) -> str | None:
     """
     values = value if isinstance(value, list | tuple) else [value]
     numbers = [item for item in values if isinstance(item, int | float) and not isinstance(item, bool)]
+    if name in _NAMES:
+        words = [item for item in values if isinstance(item, str) and not item.startswith(("$", "@", "%"))]
+        return f"{' or '.join(_NAMES[name])} or null" if set(words) - set(_NAMES[name]) else None
     if name in _LABELS:
         return "a label other than 0, the background" if 0 in numbers else None
     if name not in _LIMITS:

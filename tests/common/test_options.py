@@ -176,6 +176,7 @@ def test_a_run_sees_the_converted_options(folder):
         ("mask_label", 0, "a label other than 0, the background"),
         ("optimizer#momentum", -0.9, "a number from 0 to 1"),
         ("save_interval", 0, "whole numbers from 1"),
+        ("class_weight", "Balanced", "balanced or null"),
     ],
 )
 def test_a_value_that_no_run_can_use_is_refused_before_it(folder, name, given, expected):
@@ -183,7 +184,7 @@ def test_a_value_that_no_run_can_use_is_refused_before_it(folder, name, given, e
         **DEFAULTS,
         **dict.fromkeys(("affine_prob", "bank_momentum", "alpha", "lesion_share", "layer_decay", "momentum"), 0.5),
     }
-    known |= {"max_weight": 3.0, "slice_axis": 2, "temperature": 0.1}
+    known |= {"max_weight": 3.0, "slice_axis": 2, "temperature": 0.1, "class_weight": "balanced"}
     (folder / "train.json").write_text(json.dumps(known))
     with pytest.raises(InputError, match=rf"^{name}: found .*; expected {expected}; correct it$"):
         converted(folder, **{name: given})
