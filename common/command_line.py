@@ -18,7 +18,8 @@ import docstring_parser
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 from .command_values import metavar, read_setting, read_value, shown, word_type
-from .errors import OptionError, brief_input_errors
+from .errors import InputError, OptionError, brief_input_errors
+from .fold_files import numbered_files
 from .hints import did_you_mean, own_options
 
 __all__ = ["run_commands"]
@@ -194,12 +195,20 @@ def _check_output(arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         values = value.values() if isinstance(value, Mapping) else value
         values = [values] if isinstance(values, str) or not isinstance(values, Iterable) else values
-        paths = [each for each in values if name != "output" and isinstance(each, str) and os.path.isfile(each)]
+        texts = [each for each in values if name != "output" and isinstance(each, str)]
+        paths = [path for text in texts for path in (text, *_numbered(text)) if os.path.isfile(path)]
         if found := [path for path in paths if os.path.samefile(path, output)]:
             raise OptionError(
                 f"output: found {output}, the file that is read ({name} {found[0]}), expected another file, as it "
                 "would be overwritten; set --output to another name"
             )
+
+
+def _numbered(path: str) -> list[str]:
+    """Files that a path with ``{fold}`` or ``{seed}`` stands for; where there are none, the command says so."""
+    with suppress(InputError):
+        return [*map(str, numbered_files(path).values())]
+    return []
 
 
 def _parameters(command: Command) -> dict[str, inspect.Parameter]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import difflib
 import logging
+import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 MISSING = frozenset(
     ["#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "-nan"]
 )
+_NO_HEADER = re.compile(r'[\s,;]*|"?sep=.?"?\s*', re.IGNORECASE)
 _NEAR = 0.8  # of difflib: one letter less, more or exchanged in a word of five
 
 
@@ -38,8 +41,9 @@ def read_table(
     Args:
         path: table to read.
         columns: columns that it must have.
-        delimiter: character between cells; by default the one of ``,``, ``;`` and tab that the header has most often,
-            as a spreadsheet's depends on its language.
+        delimiter: character between cells; by default the one of ``,``, ``;`` and tab that gives most of the columns
+            that are asked for, as a spreadsheet's depends on its language. Empty lines before the header are skipped,
+            as is Excel's ``sep=;``.
         whole: whether to refuse lines with fewer cells than the header.
         optional: columns that it may have; where one is absent and another has nearly its name, a warning is logged.
         remedy: what to do where a column is missing.
@@ -57,11 +61,12 @@ def read_table(
         raise InputError(f"{path}: found {found}, expected a CSV with the columns {', '.join(columns)}{more}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.DictReader(file, delimiter=delimiter or max(",;\t", key=first.count))
-            header = [name.strip() for name in reader.fieldnames or ()]
-            lines = list(reader)
+            text = list(dropwhile(_NO_HEADER.fullmatch, file))
+        choices = delimiter or ",;\t"
+        headers = {each: [name.strip() for name in next(csv.reader(text, delimiter=each), ())] for each in choices}
+        known = {*columns, *optional}
+        delimiter = max(headers, key=lambda each: (len(known & {*headers[each]}), len(headers[each])))
+        header, lines = headers[delimiter], list(csv.DictReader(text, delimiter=delimiter))
     except (csv.Error, UnicodeDecodeError, AttributeError) as error:
         save = "; save it as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else ""
         found = f"found no CSV ({one_line(error)}), expected columns {', '.join(columns)}{save}"

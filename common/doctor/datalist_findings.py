@@ -49,7 +49,8 @@ def examine_datalist(path: str | Path, output_dir: str | Path | None = None) -> 
         return findings
     rows = [row for name in sections for row in _checked(findings, path, name, content[name])]
     found = [row for row in content[sections[0]] if isinstance(row, Mapping)]
-    _subjects(findings, found)
+    everyone = [row.get("subject") for name in sections for row in content[name] if isinstance(row, Mapping)]
+    _subjects(findings, found, [str(name) for name in everyone])
     _classes(findings, found, labels, tested := sections[0] == "testing")
     _masks(findings, found)
     if tested:
@@ -105,12 +106,13 @@ def _split(text: str) -> tuple[str, str]:
     return (what, remedy) if what else (text, "correct it")
 
 
-def _subjects(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
+def _subjects(findings: Findings, rows: Sequence[Mapping[str, Any]], everyone: Sequence[str]) -> None:
+    """Number of subjects in the rows, and doubtful spellings among those of all sections."""
     counts = Counter(str(row.get("subject")) for row in rows)
     several = sum(count > 1 for count in counts.values())
     text = f"{counted(len(counts), 'subject')}, {counted(len(rows), 'image')}"
     findings.note("subjects", text + (f", {several} with several images or visits" if several else ""))
-    if doubtful := several_spellings(counts, without_zeros):
+    if doubtful := several_spellings(everyone, without_zeros):
         what = f"found {', '.join(doubtful[:5])}{', ...' * (len(doubtful) > 5)}, which may be the same"
         findings.warning("subjects", what, "write a patient alike everywhere, or training and test may share one")
     if len(counts) < 2 * FEWEST_OF_CLASS:

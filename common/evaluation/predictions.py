@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..feature_table import read_table
-from .fold_files import numbered_files
+from ..fold_files import numbered_files
 from .subject_means import subject_means
 
 __all__ = ["Outcome", "majority_baseline", "outcomes_of", "read_predictions"]

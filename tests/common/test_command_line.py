@@ -188,12 +188,19 @@ def test_a_pipe_that_reads_no_further_ends_the_command_quietly(lines, end, code,
 
 
 @pytest.mark.parametrize(
-    "words", ["t.csv {0}", "t.csv link.csv", "{0} --output ./t.csv", "x y --output t.csv --mine t.csv"]
+    "words",
+    [
+        *("t.csv {0}", "t.csv link.csv", "{0} --output ./t.csv", "x y --output t.csv --mine t.csv"),
+        *("p{{fold}}.csv p0.csv", "x{{seed}}/p{{fold}}.csv p0.csv"),
+    ],
 )
 def test_an_input_is_never_the_output_too_however_it_is_written(words, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.csv").write_text("the user's own")
-    (tmp_path / "link.csv").symlink_to("t.csv")
+    for link in ("link.csv", "p1.csv", "x2/p0.csv"):
+        (tmp_path / link).parent.mkdir(exist_ok=True)
+        (tmp_path / link).symlink_to(tmp_path / "t.csv")
+    (tmp_path / "p0.csv").hardlink_to(tmp_path / "t.csv")
     command = joined if "x y" in words else called
     with pytest.raises(SystemExit) as ended:
         run(command, words.format(tmp_path / "t.csv"))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...errors import InputError
 from ...feature_table import feature_columns, read_table
-from ..fold_files import FOLD, fold_files, numbered_files
+from ...fold_files import FOLD, fold_files, numbered_files
 
 __all__ = ["FeatureSets", "with_traditional"]
 

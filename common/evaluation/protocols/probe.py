@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ...errors import InputError
-from ..fold_files import FOLD, SEED
+from ...fold_files import FOLD, SEED
 from ..predictions import read_predictions
 from ..reports.report import write_report
 from .classifier import CLASSIFIERS, constant, fit_probe

@@ -13,8 +13,8 @@ from ...counts import counted
 from ...datalist_json import indexed_names, read_datalist
 from ...errors import InputError
 from ...files import write_atomically
+from ...fold_files import SEED
 from ...programs import command_of
-from ..fold_files import SEED
 
 __all__ = [
     "Repetition",

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from ...errors import InputError
 from ...feature_table import read_table
-from ..fold_files import numbered_files
+from ...fold_files import numbered_files
 from ..subject_splits import SubjectSplits
 
 __all__ = ["CalibrationRows", "read_calibration_rows"]

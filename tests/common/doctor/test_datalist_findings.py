@@ -112,3 +112,8 @@ def test_a_sound_test_set_without_folds_has_no_error(cohort):
 def test_subjects_that_differ_in_spelling_alone_are_a_warning(cohort):
     cohort.rows[0]["subject"], cohort.rows[1]["subject"] = "P1", "p01"
     assert "found P1 and p01, which may be the same" in found(examine_datalist(cohort.save()), "warning")["subjects"]
+
+
+def test_subjects_of_the_test_set_that_differ_in_spelling_alone_are_a_warning(cohort):
+    cohort.content["testing"] = [cohort.rows.pop() | {"subject": cohort.rows[0]["subject"].upper()}]
+    assert "found s0 and S0, which may be the same" in found(examine_datalist(cohort.save()), "warning")["subjects"]

@@ -318,6 +318,24 @@ def test_cells_are_separated_as_in_the_header(cohort, separator):
     assert [row["label"] for row in load_datalist(path)] == [0, 1] * 2
 
 
+@pytest.mark.parametrize(
+    ("before", "header"),
+    [
+        ("", 'subject,"volume; ml; outline; total",image'),
+        ("\n", "subject;volume;image"),
+        (";;\n", "subject;volume;image"),
+        ("sep=;\n", "subject;volume;image"),
+        ('"sep=,"\n', "subject,volume,image"),
+        ("sep=\t\n", "subject\tvolume\timage"),
+    ],
+)
+def test_the_separator_is_the_one_that_gives_the_expected_columns_of_the_first_line_with_text(cohort, before, header):
+    separator = "," if "," in header else header[7]
+    rows = [f"s{i},1.5,s{i}_t1.nii.gz".replace(",", separator) for i in range(4)]
+    path = table_datalist(write(cohort, before + header, rows), cohort.folder / "new.json", num_folds=2)
+    assert [row["subject"] for row in load_datalist(path)] == ["s0", "s1", "s2", "s3"]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 def test_a_table_in_another_encoding_is_refused_with_the_format_to_save(cohort, encoding):
     path = cohort.folder / "table.csv"

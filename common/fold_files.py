@@ -6,7 +6,7 @@ import glob
 import re
 from pathlib import Path
 
-from ..errors import InputError
+from .errors import InputError
 
 __all__ = ["FOLD", "SEED", "fold_files", "numbered_files"]
 

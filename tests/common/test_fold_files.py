@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import InputError
-from common.evaluation.fold_files import fold_files, numbered_files
+from common.fold_files import fold_files, numbered_files
 
 
 def test_a_path_with_fold_stands_for_one_file_per_fold(tmp_path):
