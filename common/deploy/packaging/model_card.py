@@ -68,12 +68,12 @@ def render_template(
     environment = Environment(  # for Markdown, not HTML
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    segmenter = metadata.get("segmentation")
+    segmenter = {"data_source": "", "eval_metrics": {}, **found} if (found := metadata.get("segmentation")) else None
     own = {key: metadata.get(f"reference_{key}", []) for key in ("limitations", "failure_modes")}
     text = environment.get_template(template).render(
-        metadata={"segmentation": None, **metadata, **{key: [*own[key], *metadata[key]] for key in own}},
+        metadata={**metadata, "segmentation": segmenter, **{key: [*own[key], *metadata[key]] for key in own}},
         abstains=NO_CALL in metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values(),
-        scores=_scores(metrics or metadata["eval_metrics"], _labels(metadata)),
+        scores=_scores(metrics or metadata.get("eval_metrics", {}), _labels(metadata)),
         notes=(metrics or {}).get("notes", []),
         segmenter_scores=_scores(segmenter["eval_metrics"], _labels(segmenter)) if segmenter else [],
         calibration=_calibration(metadata.get("calibration")),

@@ -132,11 +132,15 @@ def _expected() -> str:
 
 def _check_archive(path: Path, files: Mapping[str, _File]) -> None:
     """Refuse weights, which are a zip too; what else has no manifest may be an archive that was changed."""
-    if MANIFEST not in files and "constants.pkl" in files:
+    if MANIFEST in files:
+        return
+    if "constants.pkl" in files:
         raise InputError(
             f"{path}: found weights (TorchScript), {_expected()}; package them, or name a bundle of this checkout and "
             f"set --weights {path}"
         )
+    if "data.pkl" in files:
+        raise InputError(f"{path}: found weights (PyTorch), {_expected()}; package them by {command_of('package')}")
 
 
 def _mapped(file: BinaryIO) -> mmap.mmap | nullcontext[bytes]:
@@ -160,7 +164,10 @@ def _of_zip(path: Path, content: bytes | mmap.mmap) -> tuple[str, Mapping[str, _
         members = zip_layout(content)
     except ValueError as error:
         if content[: len(_BEGINNING)] != _BEGINNING:
-            raise InputError(f"{path}: found no zip file, {_expected()}; correct the path, or copy it again") from error
+            found, remedy = "no zip file", "correct the path, or copy it again"
+            if path.suffix == ".json":
+                found, remedy = "a JSON file", "name the archive first, then what it predicts"
+            raise InputError(f"{path}: found {found}, {_expected()}; {remedy}") from error
         raise InputError(f"{path}: no readable zip ({error}); copy or download it again") from error
     if problems := [f"{member.name!r}: {problem}" for member in members if (problem := _problem(member))]:
         raise InputError.of_rows(f"{path}: not unpacked", problems)

@@ -56,6 +56,16 @@ def test_the_card_of_a_bundle_with_a_segmenter_has_its_scores_and_its_data():
     assert segmenter["data_source"] in " ".join(card.split())
 
 
+def test_scores_are_left_out_where_nothing_was_evaluated():
+    bundle = next(bundle for bundle in BUNDLES if bundle.name == "mlsscl_3d")
+    metadata = copy.deepcopy(read_config(bundle / "configs/metadata.json"))
+    del metadata["eval_metrics"], metadata["segmentation"]["eval_metrics"], metadata["segmentation"]["data_source"]
+    card = render_model_card(metadata, None, {})
+    assert (
+        "None: no evaluation" in section(card, "Scores") and card.count("Source: ") == 1 and "| | value |" not in card
+    )
+
+
 @EACH_BUNDLE
 def test_a_card_says_all_that_a_user_must_know(bundle):
     metadata = read_config(bundle / "configs/metadata.json")

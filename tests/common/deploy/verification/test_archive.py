@@ -9,6 +9,7 @@ import zipfile
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from common import InputError
 from common.deploy.verification.archive import open_archive, write_archive
@@ -135,6 +136,8 @@ def test_what_is_no_archive_is_reported_in_one_line(folder, tmp_path):
 def test_what_is_taken_for_an_archive_is_named_with_what_is_expected(folder, tmp_path):
     expected = "expected a zip of python scripts/package.py, or its unpacked folder"
     (tmp_path / "models").mkdir()
+    (tmp_path / "datalist.json").write_text("{}")
+    torch.save({}, tmp_path / "model.pt")
     with zipfile.ZipFile(tmp_path / "model.ts", "w") as weights:
         weights.writestr("model/constants.pkl", "")
     problems = {
@@ -142,6 +145,8 @@ def test_what_is_taken_for_an_archive_is_named_with_what_is_expected(folder, tmp
         tmp_path
         / "model.ts": f"found weights (TorchScript), {expected}; package them, or name a bundle of this checkout "
         f"and set --weights {tmp_path / 'model.ts'}",
+        tmp_path / "model.pt": f"found weights (PyTorch), {expected}; package them by python scripts/package.py",
+        tmp_path / "datalist.json": f"found a JSON file, {expected}; name the archive first, then what it predicts",
     }
     for path, problem in problems.items():
         with pytest.raises(InputError) as caught, open_archive(path):
