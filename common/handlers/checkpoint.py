@@ -25,7 +25,7 @@ from .random_state import RandomState
 __all__ = ["ResumableCheckpoint", "save_with_checkpoint"]
 
 logger = logging.getLogger(__name__)
-_WATCHING = ("collapse",)  # states without which a run goes on, as the run before may not have been watched
+_WATCHING = ("collapse", "watch_collapse")  # state and setting that change no result
 _SHOWN = 8  # changed settings in a message
 
 
@@ -220,6 +220,7 @@ def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
     names = [name for name in names if f"{name}{CONTENT}" not in contents]
     names = [name for name in names if written.get(name) is not None or not name.endswith(CONTENT)]
     names = [name for name in names if name != IMAGES or os.path.isdir(written.get(name, ""))]
+    names = [name for name in names if name not in _WATCHING]  # earlier versions did not watch pretext tasks
     names.sort(key=lambda name: "#" in name)
     shown = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -112,8 +112,8 @@ def test_a_run_that_was_not_watched_goes_on_watched_while_other_states_must_be_t
         def load_state_dict(self, state):
             self.loaded = state
 
-    Run(tmp_path).go(epochs=2)
-    again, handler = Run(tmp_path), Handler()
+    Run(tmp_path, identity={"watch_collapse": False}).go(epochs=2)
+    again, handler = Run(tmp_path, identity={"watch_collapse": True}), Handler()
     save_with_checkpoint(again.engine, name, handler)
     if refused:
         with pytest.raises(InputError, match="bank does not fit this run"):
