@@ -11,6 +11,7 @@ from common.run_identity import identity_of
 from tests.bundles.bundle_files import BUNDLES, read_config
 
 TRAINED = {f"{bundle.name}/{path.stem}": path for bundle in BUNDLES for path in bundle.glob("configs/*train*.yaml")}
+TRAINED = {name: path for name, path in TRAINED.items() if "run" in read_config(path)}  # overlays are none
 #: What a user may change when a run goes on.
 FREE = {
     "output_dir": "elsewhere",
