@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,7 +110,7 @@ class RebalanceHandler:
         self.sampler = sampler
         self.traits = dict(traits or {})
         self._sums: dict[str, float] = defaultdict(float)
-        self._batches: dict[str, int] = defaultdict(int)
+        self._batches: Counter[str] = Counter()
 
     def attach(self, engine: Engine) -> None:
         """Act at the start of each iteration, update the bank at its end, log at the end of the epoch."""
@@ -183,7 +183,7 @@ class RebalanceHandler:
         """Restore the result of :meth:`state_dict`; earlier versions counted the batches of all sums in one of them."""
         sums = dict(state["sums"])
         batches = dict.fromkeys(sums, int(sums.pop("batches", 0)))
-        self._sums, self._batches = defaultdict(float, sums), defaultdict(int, state.get("batches", batches))
+        self._sums, self._batches = defaultdict(float, sums), Counter(state.get("batches", batches))
         if self.bank is not None:
             self.bank.load_state_dict(state["bank"])
 

@@ -28,7 +28,7 @@ def never_runs(monkeypatch, kind):
     ("wrong", "expected"),
     [
         ({"num_clusters": 16}, r"pre-training 3DSiam \+ SE: num_candidates: 15 .*num_clusters 16"),
-        ({"learning_rate": "fast"}, r"pre-training 3DSiam: learning_rate: found 'fast'"),
+        ({"learning_rate": "fast"}, r"learning_rate: found 'fast'; expected a number"),
         ({"batch_size": 16, "finetune": ["scratch"], "methods": []}, r"Supervised: batch_size: 16 .*cohort of 12"),
     ],
 )

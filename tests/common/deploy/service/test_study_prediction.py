@@ -105,5 +105,7 @@ def test_a_folder_without_manifest_is_not_served_since_nothing_of_it_is_checked(
 
 
 def test_a_folder_that_is_no_bundle_is_one_line_with_the_exit_code_of_archives(tmp_path):
-    with pytest.raises(ArchiveError, match=r": no segmenter \(FileNotFoundError: .*metadata\.json"):
+    with pytest.raises(
+        ArchiveError, match=r": found a folder without manifest\.json, expected a zip of python scripts/package\.py"
+    ):
         open_segmenter(tmp_path).__enter__()
