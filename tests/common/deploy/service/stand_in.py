@@ -39,9 +39,9 @@ def predictor(folder: Path):
         if not (done.is_file() and done.read_text() == key):
             time.sleep(SECONDS)
             write_image(results / "report.dcm", headers[0].StudyInstanceUID, generate_uid(), 1)
-            write_atomically(done, key)
-            with open(folder / "predictions.txt", "a") as file:
+            with open(folder / "predictions.txt", "a") as file:  # first: a kill in between predicts, and counts, again
                 file.write(f"{headers[0].StudyInstanceUID}\n")
+            write_atomically(done, key)
         return results
 
     return predict
