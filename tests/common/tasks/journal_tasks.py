@@ -12,6 +12,8 @@ from pathlib import Path
 from common.errors import InputError
 from common.tasks import Task
 
+SECONDS = 120  # what has not come by then does not come
+
 
 def note(folder: Path, line: str) -> None:
     """Append a line; short appends of several processes do not mix."""
@@ -27,6 +29,27 @@ def make(folder: Path, name: str, needs: tuple[str, ...], seconds: float = 0.0) 
     time.sleep(seconds)
     (folder / name).write_text("+".join([name, *((folder / other).read_text() for other in needs)]))
     note(folder, f"end {name}")
+
+
+def until(there: Path) -> None:
+    """Wait for a file of another task or of the test."""
+    end = time.monotonic() + SECONDS
+    while not there.exists():
+        assert time.monotonic() < end, f"{there.name} did not come"
+        time.sleep(0.01)
+
+
+def meet(folder: Path, name: str, other: str) -> None:
+    """Write what the process may use, once another task that waits for this one runs too."""
+    (folder / f"{name} runs").touch()
+    until(folder / f"{other} runs")
+    (folder / name).write_text(f"{os.environ['OMP_NUM_THREADS']} {os.environ.get('CUDA_VISIBLE_DEVICES')}")
+
+
+def make_after(folder: Path, name: str, there: Path) -> None:
+    """Write a file when another one is there."""
+    until(there)
+    make(folder, name, ())
 
 
 def killed_once(folder: Path, name: str) -> None:
@@ -51,12 +74,6 @@ def refuse() -> None:
         raise InputError("a.json: no fold")
     except InputError as error:
         raise RuntimeError("cannot be instantiated") from error
-
-
-def environment(folder: Path, name: str) -> None:
-    """Write what the process may use."""
-    time.sleep(0.2)
-    (folder / name).write_text(f"{os.environ['OMP_NUM_THREADS']} {os.environ.get('CUDA_VISIBLE_DEVICES')}")
 
 
 def task(folder: Path, name: str, *needs: str, seconds: float = 0.0) -> Task:
