@@ -54,11 +54,11 @@ def serving(archive: Path, folder: Path, **values: object) -> Iterator[Path]:
     words = [serve.__file__, archive, folder / "state", "--settings", path, "--device", "cpu"]
     service = Command(words, folder)
     try:
-        wait_for(lambda: not service.running or (log.is_file() and "listens" in log.read_text()), 120)
+        wait_for(lambda: not service.running or (log.is_file() and "listens" in log.read_text()))
         yield log
     finally:
         service.process.terminate()
-        done = service.result(60)
+        done = service.result()
         assert done.returncode == 0, done.stderr
 
 
@@ -78,7 +78,7 @@ def test_a_study_that_orthanc_sends_comes_back_as_a_valid_report_by_dicom_and_by
         with serving(archive, tmp_path, port=port, destinations=targets, heat_map=True) as log:
             orthanc.upload(tmp_path / "study")
             orthanc.call("modalities/service/store", orthanc.call("studies")[0].encode())
-            wait_for(lambda: log.read_text().count(": delivered to") == 2, 60)
+            wait_for(lambda: log.read_text().count(": delivered to") == 2)
             (report,) = orthanc.series("SR")
             assert len(report["Instances"]) == 1 and len(orthanc.series("OT")) == 1  # not twice, by two ways
             content = orthanc.call(f"instances/{report['Instances'][0]}/file")
@@ -102,7 +102,7 @@ def test_a_segmenter_s_study_comes_back_as_a_valid_dicom_segmentation(tmp_path):
         with serving(archive, tmp_path, port=port, destinations=targets) as log:
             orthanc.upload(tmp_path / "study")
             orthanc.call("modalities/service/store", orthanc.call("studies")[0].encode())
-            wait_for(lambda: ": delivered to" in log.read_text(), 60)
+            wait_for(lambda: ": delivered to" in log.read_text())
             (series,) = orthanc.series("SEG")
             (tmp_path / "seg.dcm").write_bytes(orthanc.call(f"instances/{series['Instances'][0]}/file"))
     data = pydicom.dcmread(tmp_path / "seg.dcm")

@@ -29,6 +29,7 @@ from tests.common.deploy.service.sent_studies import break_off, receiving_archiv
 
 WAITING = 40  # studies that may be under way, so that the service is killed while it receives, too
 MINUTES = 20  # before the senders give up
+PATIENCE = 5.0  # seconds for an answer, as pynetdicom does not notice that a service was killed; then it is sent again
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def transmit(study: SentStudy, port: int) -> bool:
     """Send a study as a scanner does; whether all of it was confirmed."""
     files = sorted(study.folder.iterdir())
     if study.broken:
-        return break_off([pydicom.dcmread(path) for path in files[:-1]], port)
+        return break_off([pydicom.dcmread(path) for path in files[:-1]], port, seconds=PATIENCE)
     if (program := storescu()) is None:
-        return send([pydicom.dcmread(path) for path in files], port)
+        return send([pydicom.dcmread(path) for path in files], port, seconds=PATIENCE)
     command = [program, "-aet", "SCANNER", "-aec", "CLINSSL", "+sd", "127.0.0.1", str(port), study.folder]
     return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 

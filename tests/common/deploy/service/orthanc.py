@@ -84,7 +84,7 @@ def running_orthanc(folder: Path, modalities: dict[str, tuple[str, int]]) -> Ite
     with open(folder / "log.txt", "wb") as log:
         process = subprocess.Popen(["Orthanc", folder / "orthanc.json"], stdout=log, stderr=log)
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while True:
             try:
                 orthanc.call("system")
@@ -95,4 +95,4 @@ def running_orthanc(folder: Path, modalities: dict[str, tuple[str, int]]) -> Ite
         yield orthanc
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)

@@ -45,7 +45,7 @@ class RunningService:
     def __exit__(self, *_: object) -> None:
         if self.running:
             self.process.process.terminate()
-            self.process.result(30)
+            self.process.result()
 
     def start(self) -> RunningService:
         """Start it, and wait until it listens."""
@@ -57,7 +57,7 @@ class RunningService:
             words = [PROJECT / "scripts/serve.py", self.archive, self.folder, "--settings", settings]
             words += ["--device", "cpu"]
         self.process = Command(words, PROJECT)
-        wait_for(lambda: self.log.count(mark) > starts or not self.running, 120)
+        wait_for(lambda: self.log.count(mark) > starts or not self.running)
         assert self.running, self.process.result().stderr
         return self
 
@@ -85,7 +85,7 @@ class RunningService:
         """Answer of the health endpoint."""
         address = re.findall(r"health and metrics at (http://127\.0\.0\.1:\d+)", self.log)[-1]
         try:
-            with urllib.request.urlopen(address + path, timeout=10) as answer:
+            with urllib.request.urlopen(address + path, timeout=60) as answer:
                 return answer.read().decode()
         except urllib.error.HTTPError as error:
             return f"{error.code} {error.read().decode()}"

@@ -48,12 +48,14 @@ def study_of(count: int, **tags: object) -> list[FileDataset]:
     return [image(study, f"{study}.1.{number}", number, count, **tags) for number in range(1, count + 1)]
 
 
-def associate(port: int, title: str = "SCANNER", called: str = "CLINSSL", tls=None, host: str = "127.0.0.1"):
-    """An association with the service, which may have been rejected."""
+def associate(
+    port: int, title: str = "SCANNER", called: str = "CLINSSL", tls=None, host: str = "127.0.0.1", seconds: float = 60.0
+):
+    """An association with the service, which may have been rejected; an answer is waited for so many seconds."""
     from pynetdicom import AE
 
     entity = AE(ae_title=title)
-    entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = 5
+    entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = seconds
     entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
     return entity.associate(host, port, ae_title=called, tls_args=tls)
 
@@ -115,7 +117,7 @@ def has_ipv6() -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -177,18 +177,23 @@ def test_a_second_instance_on_one_queue_is_refused(tmp_path):
 
 def test_results_wait_for_an_archive_that_is_away_and_are_given_up_after_the_last_attempt(tmp_path):
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the archive does: nobody else gets the port
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with RunningService(tmp_path, destinations=[f"dicom://PACS@127.0.0.1:{port}"], attempts=4) as service:
-        assert send(study_of(1), service.port)
-        wait_for(lambda: "again in 0 s" in service.log)
-        refusals = iter([0xA700])
-        with receiving_archive(lambda _: next(refusals, 0), port) as (_, came):
-            wait_for(lambda: service.states == {"done": 1})
-        assert len(came) == 1 and "status 0xA700" in service.log
-        assert send(study_of(1), service.port)
-        wait_for(lambda: service.states == {"done": 1, "undelivered": 1})
-        assert "was not reached); given up" in service.log
+        with RunningService(tmp_path, destinations=[f"dicom://PACS@127.0.0.1:{port}"], attempts=99) as service:
+            assert send(study_of(1), service.port)
+            wait_for(lambda: "again in 0 s" in service.log)
+            refusals = iter([0xA700])
+            with receiving_archive(lambda _: next(refusals, 0), port) as (_, came):
+                wait_for(lambda: service.states == {"done": 1})
+            assert len(came) == 1 and "status 0xA700" in service.log
+            settings = tmp_path / "service.yaml"
+            settings.write_text(settings.read_text().replace("attempts: 99", "attempts: 3"))
+            service.kill()
+            service.start()
+            assert send(study_of(1), service.port)
+            wait_for(lambda: service.states == {"done": 1, "undelivered": 1})
+            assert "was not reached); given up" in service.log
 
 
 def test_files_of_a_watched_folder_are_taken_when_they_have_settled_and_others_stay(tmp_path):
