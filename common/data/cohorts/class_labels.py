@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 
@@ -10,7 +11,7 @@ from ...errors import InputError
 
 __all__ = ["label_indices", "label_name", "label_names"]
 
-_CODED = re.compile(r"([+-]?\d+)=(.+)")
+_CODED = re.compile(r"([+-]?\d+)\s*=\s*(.+)")
 
 
 def label_indices(
@@ -52,7 +53,8 @@ def label_indices(
     expected = range(len(names))
     if found and not (found[0] == 0 and found[-1] in expected) and found != [-1, *expected]:  # -1: unknown
         choices = (zip(codes, names, strict=True) for codes in _numberings(found, len(names)))
-        remedies = (f"{option} {','.join(f'{code}={name}' for code, name in pairs)}" for pairs in choices)
+        texts = (",".join(f"{code}={name}" for code, name in pairs) for pairs in choices)
+        remedies = (f"{option} {shlex.quote(text)}" for text in texts)
         raise InputError(
             f"{fspath(source)}: label: found {', '.join(map(str, found))}, expected "
             f"{', '.join(map(str, expected))} for {', '.join(names)}, or these names; say which number is which: "

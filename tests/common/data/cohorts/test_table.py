@@ -209,6 +209,7 @@ def test_a_column_that_is_nearly_called_as_one_with_a_meaning_is_reported(cohort
         (["-1", "1"], ("low", "high"), "found -1, 1, expected 0, 1 .*--labels -1=low,1=high$"),
         (["7"], ("low", "high"), "found 7, expected 0, 1 .*--labels NUMBER=low,NUMBER=high$"),
         (["-1", "0"], ("low", "high"), "found -1, 0, expected 0, 1 .*--labels -1=low,0=high$"),
+        (["1", "2"], ("very low", "high"), "found 1, 2, expected 0, 1 .*--labels '1=very low,2=high'$"),
         (["low", "1"], ("low", "high"), "found 1, expected 0, 1 "),
     ],
 )
@@ -222,10 +223,9 @@ def test_numbers_that_are_no_indices_of_the_names_are_refused_also_where_lines_a
 
 def test_names_can_be_given_with_the_number_that_stands_for_each(tmp_path):
     path = write_labels(tmp_path, ["1", "3.0", "low"] * 4)
-    rows = load_datalist(
-        table_datalist(path, tmp_path / "a.json", labels=("1=low", "3=high"), num_folds=2), check="none"
-    )
-    assert [row["label"] for row in rows] == [0, 1, 0] * 4
+    for labels in (("1=low", "3=high"), ("1 = low", "3 =high")):
+        rows = load_datalist(table_datalist(path, tmp_path / "a.json", labels=labels, num_folds=2), check="none")
+        assert [row["label"] for row in rows] == [0, 1, 0] * 4
     output = table_datalist(
         write_labels(tmp_path, ["1", "2"] * 2), tmp_path / "a.json", labels=("1=2", "2=3"), num_folds=2
     )
