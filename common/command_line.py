@@ -196,7 +196,7 @@ def _check_output(arguments: Mapping[str, Any]) -> None:
         values = value.values() if isinstance(value, Mapping) else value
         values = [values] if isinstance(values, str) or not isinstance(values, Iterable) else values
         texts = [each for each in values if name != "output" and isinstance(each, str)]
-        paths = [path for text in texts for path in (text, *_numbered(text)) if os.path.isfile(path)]
+        paths = [path for text in texts for path in _numbered(text)]
         if found := [path for path in paths if os.path.samefile(path, output)]:
             raise OptionError(
                 f"output: found {output}, the file that is read ({name} {found[0]}), expected another file, as it "
@@ -204,11 +204,11 @@ def _check_output(arguments: Mapping[str, Any]) -> None:
             )
 
 
-def _numbered(path: str) -> list[str]:
-    """Files that a path with ``{fold}`` or ``{seed}`` stands for; where there are none, the command says so."""
+def _numbered(path: str) -> Iterable[str | os.PathLike[str]]:
+    """Files that a path stands for, also by ``{fold}`` or ``{seed}``; where there are none, the command says so."""
     with suppress(InputError):
-        return [*map(str, numbered_files(path).values())]
-    return []
+        return numbered_files(path).values()
+    return ()
 
 
 def _parameters(command: Command) -> dict[str, inspect.Parameter]:

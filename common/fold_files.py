@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def numbered_files(path: str | Path) -> dict[tuple[int | None, int | None], Path
     """
     parts = re.split(r"(\{seed\}|\{fold\})", str(path))
     if len(parts) == 1:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):  # also where the text is too long for a path
             raise InputError(f"{path}: no such file; expected a table (CSV); run the step that writes it first")
         return {(None, None): Path(path)}
     pattern, mask = "", ""

@@ -209,6 +209,7 @@ def test_an_input_is_never_the_output_too_however_it_is_written(words, tmp_path,
     assert line.endswith(", expected another file, as it would be overwritten; set --output to another name")
     assert run(called, "t.csv other.csv")["output"] == "other.csv"
     assert run(called, f"{tmp_path} {tmp_path}")  # a folder may get results
+    assert run(called, f"{'text' * 100} t.csv")  # no path, as it is too long for one
 
 
 def test_a_value_that_begins_with_a_minus_is_no_option():
