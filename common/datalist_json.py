@@ -44,7 +44,7 @@ def read_datalist(path: str | os.PathLike[str] | None) -> dict[str, Any]:
             f"{path}: found no UTF-8 text, expected a datalist in UTF-8; save it as UTF-8, or name another file"
         ) from None
     except (ValueError, OSError, RecursionError) as error:
-        if "BOM" in str(error):  # in Python's words: decode using utf-8-sig
+        if isinstance(error, json.JSONDecodeError) and "BOM" in error.msg:  # in Python's words: decode using utf-8-sig
             raise InputError(
                 f"{path}: found a byte order mark before the text, expected a datalist in plain UTF-8; save it as UTF-8"
             ) from None

@@ -138,6 +138,7 @@ def test_wrong_arguments_are_reported_in_one_line_that_names_the_file(cohort, ar
         ('{"training": [{}], "labels": {"1": "a"}}', "labels: found"),
         ('{"training": [{}], "labels": {"0": "a", "1": "a"}}', "labels: found .* expected another name for each index"),
         ('{"training": [{}], "training": []}', "found no JSON \\('training' twice in one object\\)"),
+        ('{"BOM": 1, "BOM": 2}', "found no JSON \\('BOM' twice in one object\\)"),
         (None, "found no such file"),
     ],
 )
