@@ -51,8 +51,8 @@ def check_merging(files: Sequence[str], runs: Sequence[str], options: Mapping[st
             if problem := _overlay_problem(parser, name, value, alone=number == 0):
                 raise OptionError(f"{file}: sets {problem}; {_remedy(file, content, files[:number])}")
             _merge(parser, name, value)
+    problems = list(_option_problems(parser, options))  # merges them, as they may refer to what an overlay adds
     check_overlays(files, parser.get())
-    problems = list(_option_problems(parser, options))
     problems += [_unknown_run(name, parser.get(), files) for name in runs if not _runs(parser, name)]
     if problems:
         raise OptionError(problems[0]) if len(problems) == 1 else OptionError.of_rows("options", problems)
@@ -194,7 +194,7 @@ def _remedy(file: str, content: Mapping[str, Any], before: Sequence[str]) -> str
     stems += [each.stem for each in _configs(path.parent) if not stems and _takes(each, path, content)]
     bases = [str(path.with_name(f"{stem}{path.suffix}")) for stem in stems]
     if not bases:
-        return f"give the config that has {', '.join(sorted(roots))} before it"
+        return f"give the config that has {', '.join(sorted(roots - {'method'}))} before it"
     others = {each: read_config(each) for each in before}
     base = read_config(bases[0])
     known = _roots(base) | (_roots(content) if "run" in content else set())

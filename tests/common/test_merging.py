@@ -146,6 +146,14 @@ def test_an_overlay_may_name_a_method_where_a_stage_has_no_such_name_or_another(
     check_merging(files, ["evaluating"], {})
 
 
+def test_an_overlay_of_a_method_may_add_what_an_option_refers_to_and_nothing_else(tmp_path):
+    (tmp_path / "mine.yaml").write_text("method: Mine\nfocal: {_target_: FocalLoss}\n")
+    files = [TRAIN, str(tmp_path / "mine.yaml")]
+    assert check_merging(files, ["training"], {"loss": "@focal"})["loss"] == "@focal"
+    with pytest.raises(OptionError, match=r"sets focal, which train.yaml .*; give the config that has focal before"):
+        check_merging(files, ["training"], {})
+
+
 def test_the_remedy_for_an_overlay_given_alone_is_a_command_that_merges():
     with pytest.raises(OptionError) as caught:
         check_merging([str(SIAM / "evaluate.yaml")], ["evaluating"], {})
