@@ -79,9 +79,9 @@ def collapsed(curves: pd.DataFrame, plan: Mapping[str, Any] | None = None) -> li
             found.append(f"{run}: images hardly find their second view (rank {last['own_key_rank']:.2f}, chance 0.5)")
             remedy = _longer(rows, _limiting_budget(plan or {}))
         elif last.get("epochs_unlearnt", 0) >= PATIENCE:
-            first = rows["loss"].iloc[0]
             found.append(
-                f"{run}: the loss did not fall ({first:.3g} in the first epoch, {last['loss']:.3g} in the last)"
+                f"{run}: for {last['epochs_unlearnt']:.0f} epochs the loss has been no lower than at the start, or "
+                f"than by chance ({last['loss']:.3g} in the last)"
             )
             remedy = _longer(rows, _limiting_budget(plan or {}))
         else:
