@@ -26,6 +26,11 @@ __all__ = ["ResumableCheckpoint", "save_with_checkpoint"]
 
 logger = logging.getLogger(__name__)
 _WATCHING = ("collapse", "watch_collapse")  # state and setting that change no result
+#: Losses of pretext tasks before and since their networks' outputs hold watched features too; both compute the same.
+_SAME = (
+    ("torch.nn.MSELoss", "common.losses.RestorationLoss"),
+    ("torch.nn.CrossEntropyLoss", "common.losses.JigsawLoss"),
+)
 _SHOWN = 8  # changed settings in a message
 
 
@@ -221,6 +226,7 @@ def _changed(written: dict[str, Any], now: dict[str, Any]) -> str:
     names = [name for name in names if written.get(name) is not None or not name.endswith(CONTENT)]
     names = [name for name in names if name != IMAGES or os.path.isdir(written.get(name, ""))]
     names = [name for name in names if name not in _WATCHING]  # earlier versions did not watch pretext tasks
+    names = [name for name in names if (written.get(name), now.get(name)) not in _SAME]
     names.sort(key=lambda name: "#" in name)
     shown = [f"{name} {written.get(name)!r} (now {now.get(name)!r})" for name in names[:_SHOWN]]
     return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

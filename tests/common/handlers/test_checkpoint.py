@@ -112,8 +112,10 @@ def test_a_run_that_was_not_watched_goes_on_watched_while_other_states_must_be_t
         def load_state_dict(self, state):
             self.loaded = state
 
-    Run(tmp_path, identity={"watch_collapse": False}).go(epochs=2)
-    again, handler = Run(tmp_path, identity={"watch_collapse": True}), Handler()
+    before = {"watch_collapse": False, "loss#_target_": "torch.nn.MSELoss"}
+    Run(tmp_path, identity=before).go(epochs=2)
+    now = {"watch_collapse": True, "loss#_target_": "common.losses.RestorationLoss"}
+    again, handler = Run(tmp_path, identity=now), Handler()
     save_with_checkpoint(again.engine, name, handler)
     if refused:
         with pytest.raises(InputError, match="bank does not fit this run"):
