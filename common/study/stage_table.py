@@ -50,8 +50,7 @@ class StageTable:
         runs: dict[str, StageRun] = {}
         for _, row in self.read():
             if isinstance(row.start, Encoder):
-                overlays = [] if row.start.overlay == PRETRAIN else [row.start.overlay]
-                run = self._run(PRETRAIN, overlays, device)
+                run = self._run(PRETRAIN, _overlays(row.start), device)
                 runs[run.key] = run
             if isinstance(row, FineTuning):
                 run = self._run(training_config(self.plan.task), row.overlays, device)
@@ -79,10 +78,10 @@ class StageTable:
         encoders = {row.start.folder: row.start for _, row in found if isinstance(row.start, Encoder)}
         for folder, encoder in encoders.items():
             of = [(text, row) for text, row in found if isinstance(row.start, Encoder) and row.start.folder == folder]
-            cost = costs[self._key(PRETRAIN, [] if encoder.overlay == PRETRAIN else [encoder.overlay])]
+            cost = costs[self._key(PRETRAIN, _overlays(encoder))]
             names, runs = frozenset(text for text, _ in of), len(encoder.runs)
             images = self._images(labelled=False)
-            epochs = self._epochs(PRETRAIN, encoder.overlay)
+            epochs = self._epochs(PRETRAIN, *_overlays(encoder))
             what = f"pre-training {encoder.name}"
             everyone = len(self.rows)
             yield Stage(
@@ -127,7 +126,7 @@ class StageTable:
         return max(1, len(folds) - held_out)
 
     def _epochs(self, config: str, *overlays: str) -> int:
-        ids = {**self.configs.ids(config), **{k: v for name in overlays for k, v in self.configs.ids(name).items()}}
+        ids = self.configs.ids(config, *overlays_of(config, self.plan.overlays), *overlays)
         of_stage = self.plan.pretrain if config == PRETRAIN else self.plan.train
         return int(of_stage.get("max_epochs", self.plan.settings.get("max_epochs", ids["max_epochs"])))
 
@@ -166,3 +165,8 @@ class StageTable:
             by_class.setdefault(row["label"], []).append(row)
         turns = [rows[place] for place in range(len(labelled)) for rows in by_class.values() if place < len(rows)]
         return turns[:number]
+
+
+def _overlays(encoder: Encoder) -> list[str]:
+    """What lies over ``pretrain.yaml`` for an encoder, which may be that config itself."""
+    return [] if encoder.overlay == PRETRAIN else [encoder.overlay]

@@ -55,3 +55,14 @@ def test_no_budget_leaves_out_rows_of_few_numbers_which_take_seconds(table):
     table = replace(table, plan=replace(table.plan, methods=["radiomics", *FEW_NUMBERS, "scratch", "re"]))
     found = fit_plan(table, costs(table), 0.0, 1.0, 0.0)
     assert found.methods == ["radiomics", *FEW_NUMBERS, "re"] and [*found.estimate["left_out"]] == ["scratch"]
+
+
+@pytest.mark.parametrize("overlay", ["pretrain:{}", "{}"])
+def test_the_epochs_of_an_overlay_of_the_plan_count(table, overlay, tmp_path):
+    (tmp_path / "mine.yaml").write_text("max_epochs: 7\n")
+    drawn = replace(
+        table.plan, overlays=[overlay.format(tmp_path / "mine.yaml")], pretrain={}, methods=["re", "pretrain"]
+    )
+    table = replace(table, plan=drawn)
+    stages = [stage for stage in table.stages(costs(table), 0.0) if stage.kind == "pretrain"]
+    assert [stage.epochs for stage in stages] == [7, 7]
