@@ -67,7 +67,7 @@ def read_table(
         known = {*columns, *optional}
         delimiter = max(headers, key=lambda each: (len(known & {*headers[each]}), len(headers[each])))
         header, lines = headers[delimiter], list(csv.DictReader(text, delimiter=delimiter))
-    except (csv.Error, UnicodeDecodeError, AttributeError) as error:
+    except (csv.Error, UnicodeDecodeError) as error:
         save = "; save it as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else ""
         found = f"found no CSV ({one_line(error)}), expected columns {', '.join(columns)}{save}"
         raise InputError(f"{path}: {found}") from error

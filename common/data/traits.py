@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,10 +57,5 @@ def _volume(facts: ImageFacts, mask_label: int | Sequence[int] | None) -> float:
     """Volume of the lesion, 0 where the file has too many values for a mask."""
     wanted = [mask_label] if isinstance(mask_label, int) else mask_label
     counts = [count for value, count in facts.values or () if (value > 0 if wanted is None else value in wanted)]
-    spacing = [] if facts.affine is None else [math.dist(axis, [0] * len(axis)) for axis in _axes(facts.affine)]
-    return sum(counts) * math.prod(spacing)
-
-
-def _axes(affine: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Steps from voxel to voxel along each axis, in mm."""
-    return [list(column[:-1]) for column in list(zip(*affine, strict=True))[:-1]]
+    voxel = 1.0 if facts.affine is None else float(torch.tensor(facts.affine)[:-1, :-1].det().abs())
+    return sum(counts) * voxel
