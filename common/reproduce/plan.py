@@ -73,17 +73,15 @@ def _protocol(request: Request, name: str, run: Mapping[str, Any]) -> Comparison
     if request.budget == "short":
         options = merged(options, request.paper.short.get(run["protocol"], {}))
         options = merged(options, request.exhibit.short.get(name, {}))
-    given = dict(request.options)
-    of_cohort = given.pop("overlays", None) or request.paper.cohorts[request.cohort].get("overlays", ())
-    overlays = [*of_cohort, *options.pop("overlays", ())]
-    options = merged(options, {**request.settings, **given})
+    overlays = request.options.get("overlays") or request.paper.cohorts[request.cohort].get("overlays", ())
+    options = merged(options, {**request.settings, **request.options, "overlays": overlays})
     for key, value in options.items():
         if isinstance(value, str):
             options[key] = value.replace("{dataset_dir}", str(request.dataset_dir))
     for method, key in run.get("needs", {}).items():
         options["methods"] = _without(options["methods"], method, key, request, options.get("pretraining_datalist"))
     folder = request.output_dir / request.exhibit.folder / request.cohort / name
-    return known[run["protocol"]](request.paper.bundle, request.dataset_dir, folder, overlays=overlays, **options)
+    return known[run["protocol"]](request.paper.bundle, request.dataset_dir, folder, **options)
 
 
 def _without(
