@@ -77,7 +77,7 @@ class BundleConfigs:
         if not found:
             known = sorted(self.names())
             stage, _, overlay = name.rpartition(":")  # a mistyped stage, which would be taken off otherwise
-            hint = did_you_mean(stage, known, "correct it", suffix=f":{overlay}") if stage else ""
+            hint = did_you_mean(stage, known, "correct it", suffix=f":{overlay}") if overlay and stage else ""
             hint = hint or did_you_mean(name, known, "correct it")
             raise InputError(
                 f"{name}: the bundle has no such config; expected one of {', '.join(known)}, or a path; {hint}"

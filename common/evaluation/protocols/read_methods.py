@@ -72,7 +72,7 @@ def read_encoders(
         if not isinstance(values, list | tuple) or not values:
             raise InputError(
                 f"sweep: found {parameter} {values!r}; expected a list of values; set --sweep "
-                f'"{{{parameter}: [{"" if isinstance(values, list | tuple) else values}]}}"'
+                f'"{{{parameter}: [{"..." if isinstance(values, list | tuple) else values}]}}"'
             )
     found: dict[str, list[Encoder]] = {}
     for text in dict.fromkeys(texts):

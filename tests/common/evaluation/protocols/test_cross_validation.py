@@ -182,9 +182,10 @@ def test_an_unknown_method_is_one_line_that_names_the_known(dataset):
         ({"seeds": [1], "folds": 0}, "folds: found 0; expected whole numbers from 2"),
         ({"sweep": {"num_clusters": 3}}, r"sweep: found num_clusters 3; .* set --sweep \"{num_clusters: \[3\]}\"$"),
         ({"sweep": {"num_clusters": "plain"}}, "sweep: found num_clusters 'plain'; expected a list of values"),
-        ({"sweep": {"num_clusters": []}}, r"sweep: found num_clusters \[\]; expected a list of values"),
+        ({"sweep": {"num_clusters": []}}, r"sweep: found num_clusters \[\]; .*--sweep \"{num_clusters: \[\.{3}\]}\"$"),
         ({"methods": ["plai"]}, r"plai: the bundle has no such config; .*; did you mean plain\?"),
         ({"overlays": ["pretrai:paper"]}, r"pretrai:paper: .*; did you mean pretrain:paper\?"),
+        ({"overlays": ["pretrain:"]}, r"pretrain:: .*; did you mean pretrain\?"),
     ],
 )
 def test_options_that_would_be_ignored_or_misread_are_refused(dataset, options, message):
