@@ -52,7 +52,10 @@ def _dealt(datalist: Path, repetition: Repetition) -> dict[str, Any]:
     from ...data import assign_folds  # here, as the probe's worker processes don't need it
 
     content = dict(read_datalist(datalist))
-    dealt = assign_folds(training_rows(datalist), num_folds=len(repetition.folds), seed=repetition.seed or 0)
+    try:
+        dealt = assign_folds(training_rows(datalist), num_folds=len(repetition.folds), seed=repetition.seed or 0)
+    except InputError as error:  # whose num_folds is --folds of the commands that deal
+        raise InputError(f"{datalist}: {str(error).replace('num_folds', 'folds')}") from None
     base, folder = datalist.parent.absolute(), repetition.output_dir.absolute()
     for section, rows in zip(SECTIONS, (dealt, content.get("testing")), strict=True):
         if rows:

@@ -35,6 +35,12 @@ def test_each_seed_deals_as_many_folds_as_the_datalist_has_or_as_are_asked_for_o
     assert repetitions(datalist, tmp_path, [7], None)[0][0].folds == (0, 1, 2, 3, 4)
 
 
+def test_too_many_folds_are_refused_with_the_datalist_and_the_option_of_a_cross_validation(datalist, tmp_path):
+    (repetition,) = repetitions(datalist, tmp_path, [7], 99)[0]
+    with pytest.raises(InputError, match=rf"^{datalist}: folds: found .*, expected at least 99 \(folds\).*--folds \d"):
+        deal_folds(datalist, repetition)
+
+
 def test_a_dealt_datalist_names_the_same_files_and_keeps_all_else(datalist, tmp_path):
     (repetition,), _ = repetitions(datalist, tmp_path / "out", [5], None)
     deal_folds(datalist, repetition)
