@@ -193,7 +193,8 @@ class LinearProbe:
             problems.append(f"c_grid: found {self.options['c_grid']}; expected positive penalties")
         if not 0 < self.options["validation_fraction"] < 1:
             problems.append(
-                f"validation_fraction: found {self.options['validation_fraction']}; expected between 0 and 1"
+                f"validation_fraction: found {self.options['validation_fraction']}; expected more than 0, less than 1, "
+                'as these subjects choose the penalty; --train "{validation_fraction: 0}" is of the networks alone'
             )
         problems += [
             f"select: found {number!r} for {name}; expected a number of features from 1"

@@ -179,6 +179,7 @@ def test_the_report_says_what_pre_training_saw(make_table, run, tmp_path, transd
         ({"positive": 2}, "positive: found 2"),
         ({"classifier": "tree"}, "classifier: found 'tree'; expected one of svm, logistic"),
         ({"validation_fraction": 1.0}, "validation_fraction: found 1.0"),
+        ({"validation_fraction": 0.0}, "validation_fraction: found 0.0; expected more than 0, less than 1, as these"),
         ({"extra_predictions": {"a": "x.csv"}}, "extra_predictions: a is also a feature set"),
     ],
 )
