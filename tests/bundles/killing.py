@@ -46,8 +46,8 @@ def check_killed_run(configs: list[Path], folder: Path, **overrides: object) -> 
 
 
 def kill_after(steps: int, output_dir: Path, arguments: dict) -> None:
-    """Start the run and send SIGKILL when so many steps are recorded; the next step waits a moment."""
-    command = Command(bundle_command(**arguments, output_dir=output_dir), PROJECT, environment() | {PAUSE: "0.2"})
+    """Start the run and send SIGKILL when so many steps are recorded; the next one waits until then."""
+    command = Command(bundle_command(**arguments, output_dir=output_dir), PROJECT, environment() | {PAUSE: str(steps)})
     try:
         while len(read_steps(output_dir)) < steps:
             assert command.running, command.result().stderr

@@ -11,7 +11,8 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-PAUSE = "PAUSE_AFTER_STEP"  # environment variable: seconds to wait, so that a test can kill the run between two steps
+PAUSE = "PAUSE_AFTER_STEP"  # environment variable: number of the step after which the run waits until a test kills it
+SECONDS = 600  # after which it is no longer killed
 #: An overlay of any training.
 RECORDER = """
 +train#handlers:
@@ -44,7 +45,8 @@ class StepRecorder:
         }
         with self.path.open("a") as file:
             file.write(json.dumps(step) + "\n")
-        time.sleep(float(os.environ.get(PAUSE, 0)))
+        if os.environ.get(PAUSE) == str(engine.state.iteration):
+            time.sleep(SECONDS)
 
 
 def read_steps(folder: Path, rank: int = 0) -> list[dict]:
