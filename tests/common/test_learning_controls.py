@@ -16,9 +16,9 @@ NUM_SUBJECTS, STEPS = 96, 200
 SIGNAL, NUISANCE = 8, 56  # voxels of a 4 x 4 x 4 volume: what a subject keeps, and what every view draws anew
 
 
-def cohort() -> tuple[torch.Tensor, torch.Tensor]:
+def cohort(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Volumes ``N x 1 x 4 x 4 x 4`` whose class lies in few voxels, under a nuisance three times as large."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     labels = torch.arange(NUM_SUBJECTS) % 2
     signal = torch.randn(NUM_SUBJECTS, SIGNAL) * 0.3 + (2.0 * labels[:, None] - 1)
     return view(signal), labels
@@ -143,10 +143,14 @@ def test_pretraining_finds_what_the_views_share_and_its_neighbours_have_the_same
 
 @pytest.mark.parametrize("method", [Siam, Mlsscl, Modalities, RadiomicsDeep])
 def test_shuffled_pairs_teach_nothing_about_the_class(method):
-    volumes, labels = cohort()
-    _, after, network = train(method, volumes, shuffled=True)
-    assert knn_balanced_accuracy(after, labels) < 0.75
-    assert own_key_rank(after, features(network, view(signal_of(volumes)))) > 0.42
+    scores, ranks = [], []
+    for seed in range(3):  # of 96 subjects, one cohort alone scores 0.4 to 0.76
+        volumes, labels = cohort(seed)
+        _, after, network = train(method, volumes, shuffled=True)
+        scores.append(knn_balanced_accuracy(after, labels))
+        ranks.append(own_key_rank(after, features(network, view(signal_of(volumes)))))
+    assert sum(scores) / len(scores) < 0.7
+    assert sum(ranks) / len(ranks) > 0.42
 
 
 def test_shuffled_labels_score_like_chance_however_good_the_features_are():
