@@ -14,9 +14,11 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
+from random import SystemRandom
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,6 +27,7 @@ SECONDS = 600  # a command that takes longer is stuck
 PRELOADED = ("monai.bundle", "ignite.handlers", "matplotlib.backends.backend_agg", "mlflow", "pandas", "skops.io")
 PRELOADED += ("SimpleITK", "highdicom", "onnxruntime", "radiomics", "sklearn.linear_model", "torch._dynamo")
 PRELOADED += ("torch.onnx", "torch.export", "cyclonedx.model.bom", "safetensors.torch", "tests.preloaded")
+FIRST_PORT, PORTS = 20_000, 500  # of each worker, below those that the system gives to whoever asks for any
 SHARED = "TESTS_FORK_SERVER"  # environment variable with the address of the interpreter that forks for all workers
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -165,10 +168,13 @@ def in_one_group(env: dict[str, str], size: int = 2) -> list[dict[str, str]]:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens to."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
+    """A port of this machine that nobody listens to, and that neither the system nor another worker gives away."""
+    first = FIRST_PORT + PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in SystemRandom().sample(range(first, first + PORTS), PORTS):  # tests begin with the same random state
+        with suppress(OSError), socket.socket() as server:
+            server.bind(("", port))
+            return port
+    raise OSError(f"no free port from {first} to {first + PORTS - 1}")
 
 
 def run_group(

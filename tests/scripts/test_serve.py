@@ -20,10 +20,10 @@ from common.deploy.consumers.monai_label_segmentation import package_segmenter
 from common.deploy.prediction.outcomes import ArchiveError
 from scripts import serve
 from tests.common.deploy.made_studies import write_dicom
-from tests.common.deploy.service.orthanc import free_port, is_here, running_orthanc
+from tests.common.deploy.service.orthanc import is_here, running_orthanc
 from tests.common.deploy.service.sent_studies import wait_for
 from tests.common.deploy.service.tiny_archive import write_tiny_archive
-from tests.python_commands import Command
+from tests.python_commands import Command, free_port
 
 pytest.importorskip("pynetdicom")
 pytest.importorskip("highdicom")

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.python_commands import free_port
 
 SECONDS = 300
 # Forks of one interpreter that has imported MONAI, which takes ten seconds: one server for each line that it reads.
@@ -71,9 +72,7 @@ class LabelServer:
         shutil.copytree(environment / "monailabel/sample-apps/monaibundle", folder / "app")
         self.models = folder / "app/model"
         self.models.mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     @contextmanager
     def running(self) -> Iterator[None]:

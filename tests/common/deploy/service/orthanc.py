@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,19 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.python_commands import free_port
+
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
 def is_here() -> bool:
     """Whether Orthanc and its DICOMweb plugin are installed."""
     return shutil.which("Orthanc") is not None and PLUGIN.is_file()
-
-
-def free_port() -> int:
-    """A port that nothing uses at present."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Orthanc:
