@@ -62,7 +62,8 @@ def read_table(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             text = list(dropwhile(_NO_HEADER.fullmatch, file))
-        choices = delimiter or ",;\t"
+        # only those of the header: Python refuses one long cell, which the others make of thousands of columns
+        choices = delimiter or [each for each in ",;\t" if each in "".join(text[:1])] or ","
         headers = {each: [name.strip() for name in next(csv.reader(text, delimiter=each), ())] for each in choices}
         known = {*columns, *optional}
         delimiter = max(headers, key=lambda each: (len(known & {*headers[each]}), len(headers[each])))

@@ -322,6 +322,7 @@ def test_cells_are_separated_as_in_the_header(cohort, separator):
     ("before", "header"),
     [
         ("", 'subject,"volume; ml; outline; total",image'),
+        pytest.param("", f"subject,{'v' * 131_070},image", id="wide"),  # longer than one cell may be
         ("\n", "subject;volume;image"),
         (";;\n", "subject;volume;image"),
         ("sep=;\n", "subject;volume;image"),
