@@ -19,4 +19,6 @@ cd "$root"
 export OMP_NUM_THREADS=1
 # with --cov, one place for what commands in other folders have run
 export COVERAGE_FILE="$root/.coverage"
-exec "$python" -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15 "$@"
+# a worker that is lost, as with a test that hangs, ends the run: another in its place would start the same test again,
+# and pytest-xdist waits for ever where the other workers are done
+exec "$python" -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations=15 "$@"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.python_commands import share_fork_server, use_shared_fork_server
+from tests.python_commands import end_forks, share_fork_server, use_shared_fork_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
@@ -39,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         use_shared_fork_server()
     elif getattr(config.option, "numprocesses", None):
         share_fork_server()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A command of a test that was killed does not keep the whole run from its end."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and getattr(config.option, "numprocesses", None):
+        end_forks()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -40,6 +41,14 @@ def share_fork_server() -> None:
     if not hasattr(server, "_forkserver_authkey"):  # of Python 3.14, which lets nobody else connect
         server.ensure_running()
         os.environ[SHARED] = server._forkserver_address
+
+
+def end_forks() -> None:
+    """Kill what workers that were killed have left: it keeps the server, and with it this run's output, open."""
+    server = forkserver._forkserver._forkserver_pid
+    with suppress(OSError):
+        for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def use_shared_fork_server() -> None:
