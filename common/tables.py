@@ -62,6 +62,8 @@ def read_table(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             text = list(dropwhile(_NO_HEADER.fullmatch, file))
+        if any("\0" in line for line in text):  # of UTF-16; no path can have it
+            raise csv.Error("it has NUL characters")
         # only those of the header: Python refuses one long cell, which the others make of thousands of columns
         choices = delimiter or [each for each in ",;\t" if each in "".join(text[:1])] or ","
         headers = {each: [name.strip() for name in next(csv.reader(text, delimiter=each), ())] for each in choices}
@@ -69,8 +71,7 @@ def read_table(
         delimiter = max(headers, key=lambda each: (len(known & {*headers[each]}), len(headers[each])))
         header, lines = headers[delimiter], list(csv.DictReader(text, delimiter=delimiter))
     except (csv.Error, UnicodeDecodeError) as error:
-        save = "; save it as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else ""
-        found = f"found no CSV ({one_line(error)}), expected columns {', '.join(columns)}{save}"
+        found = f"found no CSV ({one_line(error)}), expected columns {', '.join(columns)}; save it as CSV UTF-8"
         raise InputError(f"{path}: {found}") from error
     if missing := [column for column in columns if column not in header]:
         nearest = near_names(missing, header, columns)

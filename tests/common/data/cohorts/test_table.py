@@ -337,10 +337,12 @@ def test_the_separator_is_the_one_that_gives_the_expected_columns_of_the_first_l
     assert [row["subject"] for row in load_datalist(path)] == ["s0", "s1", "s2", "s3"]
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_a_table_in_another_encoding_is_refused_with_the_format_to_save(cohort, encoding):
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("latin-1", "M\u00fcller"), ("utf-16", "Miller"), ("utf-16-le", "Miller")]
+)
+def test_a_table_in_another_encoding_is_refused_with_the_format_to_save(cohort, encoding, name):
     path = cohort.folder / "table.csv"
-    path.write_text("subject,image\nM\u00fcller,s0_t1.nii.gz\n", encoding=encoding)
+    path.write_text(f"subject,image\n{name},s0_t1.nii.gz\n", encoding=encoding)
     with pytest.raises(InputError, match=r"expected columns subject, image; save it as CSV UTF-8$"):
         table_datalist(path, cohort.folder / "new.json")
 
