@@ -123,7 +123,7 @@ def table_datalist(
 def _check_slashes(table: Path, entries: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
     """Refuse paths as Windows writes them, which would be reported as many missing files."""
     cells = [cell for entry in entries for column in columns if "\\" in (cell := entry.get(column, ""))]
-    if cells and not any((table.parent / cell).exists() for cell in cells):
+    if cells and not any(os.path.exists(table.parent / cell) for cell in cells):
         raise InputError(
             f"{table}: {', '.join(columns)}: found backslashes in {counted(len(cells), 'path')}, such as {cells[0]}, "
             "expected paths of this machine with /; replace them"
@@ -191,12 +191,12 @@ def table_row(
     allowed = lacking if missing == "zeros" and len(lacking) < len(images) else []
     reasons = [f"{column} is empty" for column in ("subject", *images) if not entry[column] and column not in allowed]
     paths = [None if column in lacking else base / entry[column] for column in images]
-    reasons += [f"no {path}" for path in paths if path and not path.exists()]
+    reasons += [f"no {path}" for path in paths if path and not os.path.exists(path)]  # also of a text too long for one
     files = [None if path is None else str(path) for path in paths]
     row: dict[str, Any] = {"image": files[0] if len(files) == 1 else files}
     if entry.get("mask"):
         row["mask"] = str(base / entry["mask"])
-        reasons += [f"no {row['mask']}"] if not Path(row["mask"]).exists() else []
+        reasons += [f"no {row['mask']}"] if not os.path.exists(row["mask"]) else []
     value = entry.get("label", "")
     if indices and (value or unlabelled == "report"):
         index = indices.get(value, indices.get(label_name(value)))

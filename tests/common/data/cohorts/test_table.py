@@ -46,11 +46,12 @@ def test_folds_of_the_table_are_kept_and_labels_may_be_absent(cohort):
 
 def test_bad_lines_are_reported_all_at_once_by_the_number_in_a_spreadsheet(cohort):
     rows = ["s0,s0_t1.nii.gz,0", "s1,gone.nii.gz,0", ",s2_t1.nii.gz,1", "s3,s3_t1.nii.gz,", "s4,s4_t1.nii.gz,1"]
+    rows.append(f"s5,{'too long for a path ' * 15},1")
     table = write(cohort, "subject,image,label", rows)
     with pytest.raises(InputError) as error:
         table_datalist(table, cohort.folder / "new.json")
     lines = [line.strip() for line in str(error.value).splitlines()]
-    assert lines[0].endswith("3 problems")
+    assert lines[0].endswith("4 problems") and lines[4].startswith("line 7 (subject s5): no ")
     assert lines[1] == f"line 3 (subject s1): no {cohort.folder / 'gone.nii.gz'}"
     assert lines[2] == "line 4 (subject none): subject is empty"
     assert lines[3].startswith("line 5 (subject s3): label is empty, expected one of 0, 1; --unlabelled keep")
