@@ -13,10 +13,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import torch
 
 from common.data import assign_folds, write_datalist
 from common.engines import PrepareImage
 from common.evaluation import LabelFractions
+from common.handlers.collapse import knn_balanced_accuracy
 
 
 def write_cohort(
@@ -112,6 +114,12 @@ class Learnt:
         """Balanced accuracy of the pre-training's kNN score after each epoch."""
         table = pd.read_csv(self.folder / encoder / f"fold{fold}" / "metrics.csv")
         return table["knn_balanced_accuracy"].tolist()
+
+    def unseen_neighbours(self, encoder: str, fold: int = 0) -> float:
+        """kNN's balanced accuracy among the held-out subjects, by what the finished encoder makes of their images."""
+        table = pd.read_csv(self.folder / encoder / f"learnt_fold{fold}.csv").query(f"fold == {fold}")
+        features = torch.tensor(table.filter(like="learnt_").to_numpy())
+        return knn_balanced_accuracy(features, torch.tensor(table["label"].to_numpy()))
 
 
 def compare(

@@ -65,7 +65,9 @@ def learnt(cohort, tmp_path_factory) -> Learnt:
 
 
 # Half the subjects, another seed: a gain of 0.19 from 0.12, AUC 1.00; kNN rises from 0.38 to 0.95; noise of 0.7 was
-# too much there. With a learning rate of 0 the lower ends of the gains are below -0.09, and kNN ends at 0.50.
+# too much there. With a learning rate of 0 the lower ends of the gains are below -0.09, kNN among augmented views of
+# an epoch ends at 0.50, and that among unseen images at 0.80. The former varies with rounding: it rises from 0.42 to
+# 0.92 with AVX512, from 0.41 to 0.79 with AVX2 and to 0.91 with another seed there; the latter is 1.00 each time.
 @pytest.mark.parametrize("row", [ROW, "3DSiam + SE + fine-tuned"])
 def test_pretraining_beats_scratch_at_few_labels_beyond_the_interval(learnt, row):
     assert learnt.gain(row, FRACTION)["low"] > 0
@@ -74,8 +76,8 @@ def test_pretraining_beats_scratch_at_few_labels_beyond_the_interval(learnt, row
 
 def test_neighbours_agree_on_the_class_after_pretraining_and_not_before(learnt):
     scores = learnt.neighbours("se")
-    assert scores[0] < 0.7
-    assert np.mean(scores[-5:]) > 0.85
+    assert scores[0] < 0.7 and np.mean(scores[-5:]) > scores[0] + 0.2, scores
+    assert learnt.unseen_neighbours("se") > 0.95
 
 
 def test_shuffled_labels_score_like_chance_with_the_same_encoder(learnt, cohort, tmp_path):
