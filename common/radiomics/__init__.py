@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .modality_differences import write_modality_differences_table
     from .outline import outline_numbers, write_outline_table
     from .pairs import read_pairs
+    from .position import write_position_table
     from .schema import feature_names
     from .settings import RadiomicsSettings, available
     from .traditional_table import write_traditional_table
@@ -32,6 +33,7 @@ __all__ = [
     "write_composition_table",
     "write_modality_differences_table",
     "write_outline_table",
+    "write_position_table",
     "write_traditional_table",
 ]
 

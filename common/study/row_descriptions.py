@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from ..bundle_configs import BundleConfigs
 from ..errors import InputError
 from ..evaluation.protocols.methods import TRADITIONAL, Encoder, FineTuning, Mean, Probe
-from ..evaluation.protocols.read_methods import COMPOSITION, DIFFERENCES, OUTLINE, SLICES, read_fine_tunings, read_rows
+from ..evaluation.protocols.read_methods import (
+    COMPOSITION,
+    DIFFERENCES,
+    OUTLINE,
+    POSITION,
+    SLICES,
+    read_fine_tunings,
+    read_rows,
+)
 from .plan import Plan
 
 __all__ = ["describe_row", "kind_of", "study_rows"]
@@ -17,6 +25,7 @@ Row = FineTuning | Probe
 MEASURED = {
     TRADITIONAL: "traditional radiomics of the masked region, no network",
     OUTLINE: "numbers of the mask's outline, such as its volume and solidity, no network",
+    POSITION: "the lesion's place in its image, no network",
     COMPOSITION: "shares of the labels of the mask, such as that of the enhancing tumour, no network",
     DIFFERENCES: "differences between modalities of the bright part of the lesion, no network",
     SLICES: "features of slices by a network with ImageNet's weights, which has seen no medical image",

@@ -45,10 +45,11 @@ class LabelFractions(Comparison):
         output_dir: folder for all outputs: ``<encoder>/fold<k>/``, ``labels<percent>/seed<s>/<method>/fold<k>/``,
             ``report/``.
         methods: rows, separated by commas; all are compared with the first: ``radiomics[+<overlay>...]``; ``outline``,
-            the numbers of the mask's outline; ``composition``, the shares of its labels; ``modality_differences``, the
-            differences of modalities in the lesion; ``imagenet_slices``, features of a volume's slices by ImageNet's
-            weights; ``outline.LogVolume``, one number of ``outline``, ``composition`` or ``modality_differences``;
-            ``mean:<row>:<row>...``, the mean of other rows' probabilities;
+            the numbers of the mask's outline; ``position``, the lesion's place in its image; ``composition``, the
+            shares of the mask's labels; ``modality_differences``, the differences of modalities in the lesion;
+            ``imagenet_slices``, features of a volume's slices by ImageNet's weights; ``outline.LogVolume``, one number
+            of ``outline``, ``position``, ``composition`` or ``modality_differences``; ``mean:<row>:<row>...``, the mean
+            of other rows' probabilities; ``mean_z_score:<row>:<row>...``, that of linear classifiers' z-scores;
             ``<start>[+<overlay>...]``, fine-tuned, with overlays of ``train.yaml`` and ``evaluate.yaml``; or
             ``<start>[+<overlay>...]+linear_probe``, frozen, with overlays of ``extract_features.yaml``. The start is
             ``scratch``, ``imagenet`` (the file of ``pretrained_weights``), ``pretrain`` (``pretrain.yaml`` without
@@ -201,7 +202,8 @@ class LabelFractions(Comparison):
         elif isinstance(row, Mean):
             from ..row_means import mean_of_rows  # here and below, as --help needs no pandas
 
-            write_atomically(path, csv_text(mean_of_rows([each.predictions(share.root, fold) for each in row.rows])))
+            files = [each.predictions(share.root, fold) for each in row.rows]
+            write_atomically(path, csv_text(mean_of_rows(files, row.z_scores)))
         else:
             self._probe(row, share, fold, path)
 

@@ -59,7 +59,8 @@ def predict_held_out(
         scaling: JSON file for the fitted scaling, not written where every feature is constant.
 
     Returns:
-        ``subject, row, fold, label, prediction, probability_0, ..., c``; the last is the penalty.
+        ``subject, row, fold, label, prediction, probability_0, ..., z_score_0, ..., c``; the last is the penalty. The
+        z-scores are those of the logits among all images of the other folds, whether their labels were used or not.
 
     Raises:
         InputError: the table lacks images, features or the number, has duplicates or infinite values, or too few labels
@@ -70,27 +71,29 @@ def predict_held_out(
     images, features = _features(table, rows, number)
     training = [row for row in images.reset_index(names="image").to_dict("records") if row["fold"] != fold]
     kept = [row["image"] for row in keep_label_fraction(training, fraction, label_seed)]
-    held_out = images[images["fold"] == fold]
-    known, unknown, labels = features.loc[kept], features.loc[held_out.index], images.loc[kept, "label"].to_numpy()
+    known, labels = features.loc[kept], images.loc[kept, "label"].to_numpy()
     if constant(known.to_numpy()):
         logger.warning(
             f"{table}: {number or 'every feature'} is constant over {len(labels)} labelled images; all are predicted "
             "alike"
         )
-        scaled, others = (np.zeros((len(part), 1)) for part in (known, unknown))
+        scaled, everyone = (np.zeros((len(part), 1)) for part in (known, features))
     else:
         pipeline = scaling_pipeline(max_correlation)
         scaled = pipeline.fit_transform(known.to_numpy())
         fitted = FittedScaling.of(pipeline, list(features.columns))
-        others = fitted.transform(unknown)
+        everyone = fitted.transform(features)
         if scaling is not None:
             fitted.save(scaling)
     if max_deviation is not None:
-        scaled, others = (np.clip(part, -max_deviation, max_deviation) for part in (scaled, others))
+        scaled, everyone = (np.clip(part, -max_deviation, max_deviation) for part in (scaled, everyone))
     classifier = fit_few_labels(scaled, labels, images.loc[kept, "subject"].to_numpy(), seed=label_seed)
-    probabilities = classifier.predict_proba(others)
+    unseen = (images["fold"] == fold).to_numpy()
+    probabilities = classifier.predict_proba(everyone[unseen])
+    z_scores = _z_scores(classifier.decision_function(everyone), ~unseen)[unseen]
     columns = {f"probability_{column}": values for column, values in enumerate(probabilities.T)}
-    found = held_out.reset_index(drop=True)
+    columns |= {f"z_score_{column}": values for column, values in enumerate(z_scores.T)}
+    found = images[unseen].reset_index(drop=True)
     return found.assign(prediction=probabilities.argmax(1), **columns, c=classifier.C)
 
 
@@ -129,6 +132,15 @@ def fit_few_labels(
     splits = subject_splits.of(StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed))
     search = GridSearchCV(classifier, {"C": grid}, scoring="neg_log_loss", cv=splits)
     return search.fit(features, labels).best_estimator_
+
+
+def _z_scores(decisions: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Logits ``[n, K]`` of decisions, ``[n]`` for two classes, standardised by known ones' mean and deviation."""
+    logits = np.stack([-decisions, decisions], axis=1) if decisions.ndim == 1 else decisions
+    logits = logits - logits.mean(1, keepdims=True)
+    logits -= logits[known].mean(0)
+    deviation = np.sqrt(np.square(logits[known]).mean())  # of all classes together, whose differences thus remain
+    return logits / deviation if deviation else logits
 
 
 def _features(

@@ -131,15 +131,17 @@ class Probe(_Row):
 
 @dataclass(frozen=True)
 class Mean(_Row):
-    """A row whose probabilities are the mean of those of other rows (ours).
+    """A row whose probabilities are the mean of those of other rows, or follow from the mean of z-scores (ours).
 
     Args:
         name: name of the row.
         folder: output folder.
         rows: the other rows.
+        z_scores: whether it is the mean of z-scores.
     """
 
     rows: tuple[FineTuning | Probe, ...]
+    z_scores: bool = False
 
     @property
     def start(self) -> Encoder | None:

@@ -16,6 +16,7 @@ __all__ = [
     "DIFFERENCES",
     "FEW_NUMBERS",
     "OUTLINE",
+    "POSITION",
     "PROBE",
     "RADIOMICS",
     "SLICES",
@@ -29,17 +30,18 @@ __all__ = [
 SUPERVISED = "supervised"
 #: Rows without an encoder of ours: traditional features, slices under ImageNet's weights, a few numbers of a lesion.
 RADIOMICS, SLICES = "radiomics", "imagenet_slices"
-OUTLINE, COMPOSITION, DIFFERENCES = "outline", "composition", "modality_differences"
-FEW_NUMBERS = (OUTLINE, COMPOSITION, DIFFERENCES)
+OUTLINE, POSITION, COMPOSITION, DIFFERENCES = "outline", "position", "composition", "modality_differences"
+FEW_NUMBERS = (OUTLINE, POSITION, COMPOSITION, DIFFERENCES)
 MEASURED = {
     RADIOMICS: ("Radiomics", TRADITIONAL),
     OUTLINE: ("Outline", OUTLINE),
+    POSITION: ("Position", POSITION),
     COMPOSITION: ("Composition", COMPOSITION),
     DIFFERENCES: ("Modality differences", DIFFERENCES),
     SLICES: ("ImageNet slices", SLICES),
 }
-#: Last part of rows with a frozen encoder; first part of means of rows.
-PROBE, MEAN = "linear_probe", "mean"
+#: Last part of rows with a frozen encoder; first part of means of rows' probabilities, and of their z-scores.
+PROBE, MEAN, MEAN_Z_SCORE = "linear_probe", "mean", "mean_z_score"
 STARTS = {"scratch": "Scratch", "imagenet": "ImageNet"}
 
 
@@ -135,12 +137,14 @@ def read_rows(
     """Rows of a comparison over label fractions.
 
     ``radiomics[+<overlay>...]`` is a linear classifier of the traditional features, ``outline`` one of the numbers of
-    the mask's outline, ``composition`` one of the shares of its labels, ``modality_differences`` one of the differences
-    of modalities in the lesion, ``imagenet_slices`` one of the features of a volume's slices by ImageNet's weights,
-    ``<start>[+<overlay>...]+linear_probe`` one of the features of a frozen encoder, all with overlays of
-    ``extract_features.yaml``; ``outline.LogVolume`` is one of a single number of the lesion;
-    ``mean:<row>:<row>...`` is the mean of other rows, which are read before it unless they are rows already; for
-    others see :func:`read_fine_tunings`.
+    the mask's outline, ``position`` one of the lesion's place in its image, ``composition`` one of the shares of the
+    mask's labels, ``modality_differences`` one of the differences of modalities in the lesion, ``imagenet_slices`` one
+    of the features of a volume's slices by ImageNet's weights, ``<start>[+<overlay>...]+linear_probe`` one of the
+    features of a frozen encoder, all with overlays of ``extract_features.yaml``; ``outline.LogVolume`` is one of a
+    single number of the lesion; ``mean:<row>:<row>...`` is the mean of other rows' probabilities, and
+    ``mean_z_score:<row>:<row>...`` that of linear classifiers' z-scores, see
+    :func:`~common.evaluation.row_means.mean_of_rows`; the other rows are read before it unless they are rows already.
+    For others see :func:`read_fine_tunings`.
 
     Args:
         configs: configs of the bundle.
@@ -148,7 +152,8 @@ def read_rows(
         modalities: names of the cohort's modalities.
 
     Raises:
-        InputError: as :func:`read_fine_tunings`; a probe has no encoder; a mean has fewer than two rows, or a mean.
+        InputError: as :func:`read_fine_tunings`; a probe has no encoder; a mean has fewer than two rows, or a mean, or
+            z-scores of a row that is no linear classifier.
     """
     found: dict[str, list[FineTuning | Probe]] = {}
 
@@ -160,17 +165,22 @@ def read_rows(
 
     for text in dict.fromkeys(texts):
         first, *members = text.split(":")
-        if first != MEAN:
+        if first not in (MEAN, MEAN_Z_SCORE):
             yield from rows_of(text)
             continue
-        if "" in members or MEAN in members:
-            raise InputError(f"{text}: found {'a mean' if MEAN in members else 'nothing'} as a row; name the rows")
+        if "" in members or {MEAN, MEAN_Z_SCORE}.intersection(members):
+            raise InputError(f"{text}: found {'nothing' if '' in members else 'a mean'} as a row; name the rows")
         for member in members:
             yield from rows_of(member)
         rows = tuple({row.folder: row for member in members for row in found[member]}.values())
         if len(rows) < 2:
             raise InputError(f"{text}: found fewer than two different rows; expected two or more to take the mean of")
-        yield Mean(f"Mean of {', '.join(row.name for row in rows)}", text.replace(":", ","), rows)
+        if first == MEAN_Z_SCORE and (networks := [row.name for row in rows if not isinstance(row, Probe)]):
+            expected = f"expected rows of linear classifiers; take {MEAN} instead"
+            raise InputError(f"{text}: found {', '.join(networks)}, whose networks have no z-scores; {expected}")
+        named = "Mean z-score" if first == MEAN_Z_SCORE else "Mean"
+        folder = text.replace(":", ",")
+        yield Mean(f"{named} of {', '.join(row.name for row in rows)}", folder, rows, first == MEAN_Z_SCORE)
 
 
 def _read_row(configs: BundleConfigs, text: str, modalities: Sequence[str]) -> Iterator[FineTuning | Probe]:

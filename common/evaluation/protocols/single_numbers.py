@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ...errors import InputError
 from ...hints import did_you_mean
 from ...radiomics.outline import OUTLINE_NUMBERS
+from ...radiomics.position import POSITION_NUMBERS
 
 __all__ = ["check_number"]
 
@@ -20,7 +21,7 @@ def check_number(row: str, table: str, number: str, modalities: Sequence[str]) -
 
     Args:
         row: text of the row.
-        table: ``outline``, ``composition`` or ``modality_differences``.
+        table: ``outline``, ``position``, ``composition`` or ``modality_differences``.
         number: name after the dot.
         modalities: names of the cohort's modalities, in their order; empty if the datalist names none.
 
@@ -35,10 +36,10 @@ def check_number(row: str, table: str, number: str, modalities: Sequence[str]) -
                 f"{row}: composition has no number {number!r}; expected Label1 for the mask's 1, and so on"
             )
         return
-    if table == "outline":
-        known = list(OUTLINE_NUMBERS)
-    else:
+    if table == "modality_differences":
         known = [f"{later} minus {earlier}" for earlier, later in itertools.combinations(modalities, 2)]
+    else:
+        known = list({"outline": OUTLINE_NUMBERS, "position": POSITION_NUMBERS}[table])
     if known and number not in known:
         hint = did_you_mean(number, known, f"expected one of {'; '.join(known)}")
         raise InputError(f"{row}: {table} has no number {number!r}; {hint}")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from monai.bundle import ConfigParser
+from PIL import Image
 
 from common.as_trained import agreed_settings
 from common.training_record import described
@@ -71,6 +72,16 @@ def test_radiomics_can_be_measured_without_a_network(configs, tiny, tmp_path, op
     table = pd.read_csv(tmp_path / "traditional.csv")
     assert len(table) == 20 and len(table.filter(like="original_").columns) == 29 - 9
     assert table.filter(like="shape").empty
+
+
+def test_the_position_is_the_centre_of_the_mask_in_its_image(open_bundle, configs, tiny, rows, tmp_path):
+    workflow = open_bundle(configs / "extract_features.yaml", workflow_type="infer", **tiny, output_dir=tmp_path)
+    workflow.parser.get_parsed_content("position")
+    table = pd.read_csv(tmp_path / "position.csv", dtype={"subject": str}).set_index("subject")
+    for row in rows:
+        mask = np.asarray(Image.open(tiny["dataset_dir"] / row["mask"]))
+        y, x = (np.argwhere(mask).mean(0) + 0.5) / mask.shape[:2]
+        assert table.loc[row["subject"], ["position_X", "position_Y"]].tolist() == pytest.approx([x, y])
 
 
 def test_the_probe_reports_learnt_and_traditional_features_beside_the_majority(

@@ -16,6 +16,7 @@ from ....datalist_json import read_datalist
 from ....errors import InputError
 from ....files import file_digest
 from ...predictions import Outcome, outcomes_of, read_predictions
+from ...protocols.read_methods import FEW_NUMBERS
 
 __all__ = [
     *("StudyFiles", "about_rows", "cohort_of", "comparison_folder"),
@@ -192,10 +193,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def _kind_of(name: str) -> str:
     """Kind of a method by the names that the comparisons give."""
     lower = name.lower()
-    if lower.startswith("mean of"):
+    if lower.startswith(("mean of", "mean z-score of")):
         return "mean"
-    if (measured := lower.split(" (")[0]) in ("outline", "composition", "modality differences"):  # or one number of it
-        return measured.replace(" ", "_")
+    if (measured := lower.split(" (")[0].replace(" ", "_")) in FEW_NUMBERS:  # or one number of it
+        return measured
     if "radiomics" in lower and "radiomics-deep" not in lower:
         return "radiomics"
     if lower.startswith(("supervised", "scratch")):

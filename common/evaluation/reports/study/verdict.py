@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ...protocols.read_methods import FEW_NUMBERS
 from ...statistics.metrics import Estimate
 from .judged import MAJORITY, Difference, Judged
 
 __all__ = ["BASELINES", "Verdict", "conclude", "simplest_baseline"]
 
 #: Kinds of methods from the simplest one on; pre-trained ones and means are no baselines.
-BASELINES = ("outline", "composition", "modality_differences", "radiomics", "imagenet_slices", "scratch", "imagenet")
+BASELINES = (*FEW_NUMBERS, "radiomics", "imagenet_slices", "scratch", "imagenet")
 SHOWN = 4  # methods by name in a sentence
 
 

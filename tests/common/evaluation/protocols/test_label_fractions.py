@@ -123,6 +123,19 @@ def test_outlines_are_measured_and_judged_alone_and_a_mean_of_rows_has_the_mean_
     )
 
 
+def test_a_mean_of_z_scores_ranks_as_the_sum_of_its_rows_z_scores_in_each_fold(start):
+    run = start(methods=["mean_z_score:outline:outline.LogDiameter"], fractions=[0.5], seeds=[0])
+    table = pd.read_csv(run.run().parent / "predictions.csv").pivot(index="subject", columns="set")
+    mean, *rows = (run.rows[-1], *run.rows[:-1])
+    expected = {}
+    for fold in FOLDS:
+        parts = [pd.read_csv(row.predictions(run.output_dir / "labels50/seed0", fold)) for row in rows]
+        scores = sum(part.set_index("subject")["z_score_1"] for part in parts) / len(parts)
+        expected |= dict(1 / (1 + np.exp(-2 * scores)))  # two classes' z-scores are opposite
+    found = table["probability_1"][mean.name]
+    np.testing.assert_allclose(found, [expected[subject] for subject in found.index])
+
+
 def test_a_row_of_one_number_ranks_by_it_and_shares_the_table(start):
     run = start(methods=["outline.LogDiameter", "outline"], fractions=[1], seeds=[0], fold=[0], max_deviation=None)
     predicted = pd.read_csv(run.run().parent / "predictions.csv").query("set == 'Outline (LogDiameter)'")

@@ -45,6 +45,27 @@ def test_the_prediction_is_that_of_a_logistic_regression_on_the_labelled_subject
     assert roc_auc_score(found["label"], found["probability_1"]) > 0.8
 
 
+def test_z_scores_are_those_of_the_decision_function_among_all_images_of_the_other_folds(tmp_path):
+    found = predict_held_out(write(tmp_path / "a.csv"), rows(), 1, fraction=0.3, max_deviation=None)
+    x = pd.read_csv(tmp_path / "a.csv").set_index("subject")
+    kept = [row["subject"] for row in keep_label_fraction([row for row in rows() if row["fold"] != 1], 0.3, 0)]
+    scaled = ((x - x.loc[kept].mean()) / x.loc[kept].std(ddof=0)).to_numpy()
+    unseen = np.array([row["fold"] == 1 for row in rows()])
+    model = LogisticRegression(C=found["c"][0], class_weight="balanced", max_iter=10_000)
+    model.fit(scaled[x.index.isin(kept)], [row["label"] for row in rows() if row["subject"] in kept])
+    decisions = model.decision_function(scaled)
+    expected = (decisions[unseen] - decisions[~unseen].mean()) / decisions[~unseen].std()
+    np.testing.assert_allclose(found["z_score_1"], expected, atol=1e-4)
+    np.testing.assert_allclose(found["z_score_0"], -expected, atol=1e-4)
+
+
+def test_z_scores_of_features_that_are_constant_are_zero(tmp_path):
+    table = pd.read_csv(write(tmp_path / "a.csv"))[["subject"]].assign(f0=1.0)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    found = predict_held_out(tmp_path / "a.csv", rows(), 1)
+    assert (found[["z_score_0", "z_score_1"]] == 0).all(axis=None)
+
+
 def test_a_feature_far_outside_the_labelled_images_does_not_decide_alone(tmp_path):
     table = pd.read_csv(write(tmp_path / "a.csv", strength=5.0))
     kept = {row["subject"] for row in keep_label_fraction([row for row in rows() if row["fold"] != 0], 0.3, 0)}
@@ -57,6 +78,8 @@ def test_a_feature_far_outside_the_labelled_images_does_not_decide_alone(tmp_pat
         for found in [predict_held_out(tmp_path / "a.csv", rows(), 0, fraction=0.3, max_deviation=limit)]
     }
     assert areas[3.0] > 0.9 > 0.6 > areas[None]
+    found = predict_held_out(tmp_path / "a.csv", rows(), 0, fraction=0.3, max_deviation=None)
+    assert np.isfinite(found[["z_score_0", "z_score_1"]]).all(axis=None)  # where probabilities are 0 and 1
 
 
 def test_nothing_is_fitted_on_a_held_out_or_unlabelled_subject(tmp_path):

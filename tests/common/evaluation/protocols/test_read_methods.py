@@ -16,9 +16,32 @@ def test_a_mean_of_a_start_with_a_row_for_each_modality_is_the_mean_of_these_row
     assert first.rows == tuple(rows) and last.folder == "outline" and second.rows == (*rows, last)
 
 
+def test_a_mean_of_z_scores_is_a_row_of_its_own_beside_the_mean_of_probabilities():
+    texts = ["mean:outline:radiomics", "mean_z_score:outline:radiomics"]
+    *rows, mean, z_scores = read_rows(BundleConfigs("radiomics_deep_contrast"), texts, [])
+    assert mean.rows == z_scores.rows == tuple(rows) and (mean.z_scores, z_scores.z_scores) == (False, True)
+    assert z_scores.name == "Mean z-score of Outline, Radiomics" and mean.folder != z_scores.folder
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("mean_z_score:outline:scratch", "found Supervised, whose networks have no z-scores; .* take mean instead"),
+        ("mean_z_score:outline:mean", "found a mean as a row"),
+        ("mean:outline:mean_z_score:radiomics", "found a mean as a row"),
+        ("mean_z_score:outline:", "found nothing as a row"),
+        ("mean_z_score:outline:outline", "found fewer than two different rows"),
+    ],
+)
+def test_a_mean_of_what_cannot_be_averaged_is_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        list(read_rows(BundleConfigs("siam3d_imbalance"), [text], []))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("position.T", "position has no number 'T'; "),
         ("outline.", "outline.: found no number after the dot; expected one, such as outline.LogVolume"),
         ("outline.Volume", "outline has no number 'Volume'; did you mean LogVolume?"),
         ("composition.Enhancing", "composition has no number 'Enhancing'; expected Label1 for the mask's 1, and so on"),
