@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["class_count", "counted"]
+
+
+def class_count(number: int, name: str) -> str:
+    """A number with the name of a class, which may be a number itself.
+
+    Example:
+        >>> class_count(33, "benign"), class_count(33, "2")
+        ('33 benign', '33 of class 2')
+    """
+    return f"{number} {'of class ' if name[:1].isdecimal() else ''}{name}"
 
 
 def counted(number: int, noun: str) -> str:

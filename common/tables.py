@@ -73,13 +73,14 @@ def read_table(
     except (csv.Error, UnicodeDecodeError) as error:
         found = f"found no CSV ({one_line(error)}), expected columns {', '.join(columns)}; save it as CSV UTF-8"
         raise InputError(f"{path}: {found}") from error
+    absent = [column for column in optional if column not in header]
     if missing := [column for column in columns if column not in header]:
-        nearest = near_names(missing, header, columns)
-        hints = "".join(f"; is the column {near} the {column}? write both alike" for column, near in nearest)
+        nearest = near_names([*missing, *absent], header, [*columns, *optional])
+        hints = "".join(f"; if the column {near} is the {column}, rename it to {column}" for column, near in nearest)
         hints = hints or (f"; {remedy}" if remedy and header else "")
         found = f"found the columns {', '.join(header)}" if header else "found an empty file"
-        raise InputError(f"{path}: {found}, expected {', '.join(missing)}{' too' if header else ''}{hints}")
-    absent = [column for column in optional if column not in header]
+        more = (" too" + f", and for some uses {', '.join(absent)}" * bool(absent)) * bool(header)
+        raise InputError(f"{path}: {found}, expected {', '.join(missing)}{more}{hints}")
     for column, near in near_names(absent, header, [*columns, *optional]):
         logger.warning("%s: found a column %s and none %s; rename it if it is the %s", path, near, column, column)
     _check_shape(path, header, lines, whole)

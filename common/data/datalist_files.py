@@ -71,7 +71,7 @@ def check_files(
         found = counts[position]
         if found and found != num_images:
             text = f"found {found} image{'s' * (found > 1)}, expected {num_images} (one file or channel per modality); "
-            problems.add(position, "image", f"{text}complete the row or drop it")
+            problems.add(position, "image", f"{text}complete the row or delete it")
         for key in keys:
             if row.get(key) and (region := _region(problems, position, row, facts, key)):
                 problem = _mask_problem(region, mask_label) if key == "mask" else _map_problem(region, num_classes)
@@ -171,7 +171,7 @@ def _check_images(
             problems.add(position, "image", f"{path}: found twice, expected one file per modality; correct the row")
         if found.constant_channels:
             which = f" in channel {found.constant_channels[0]}" if found.channels > 1 else ""
-            text = f"found one value everywhere{which}, expected an image; replace the file or drop the row"
+            text = f"found one value everywhere{which}, expected an image; replace the file or delete the row"
             problems.add(position, "image", f"{path}: {text}")
 
 
@@ -217,7 +217,8 @@ def _mask_problem(found: ImageFacts, mask_label: int | Sequence[int] | None) -> 
     if (present := _label_counts(found)) is None:
         return NO_LABELS
     if set(present) <= {0}:
-        return "found an empty mask (0 everywhere), expected a region; draw it or drop the row"
+        remedy = f"delete the row from the table and write the datalist anew with {command_of('make_datalist')}"
+        return f"found an empty mask (0 everywhere), expected a region; draw it, or {remedy}"
     if mask_label is None and (negative := sorted(value for value in present if value < 0)):
         return f"found the values {negative}, expected integers from 0; provide a label map, not an image"
     if mask_label is not None:

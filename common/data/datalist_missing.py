@@ -72,7 +72,7 @@ def log_repeated(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if repeated:
         shown = ", ".join(map(str, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
         logger.warning(
-            "%s: %d of %d rows equal an earlier one (of subject %s) and count several times; drop them",
+            "%s: %d of %d rows equal an earlier one (of subject %s) and count several times; delete the copies",
             path,
             len(rows) - len(counts),
             len(rows),

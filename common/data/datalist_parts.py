@@ -31,11 +31,14 @@ def select_part(rows: Sequence[dict[str, Any]], part: str, fold: int | None) -> 
     if part not in ("train", "held_out"):
         raise InputError(f"part: found {part!r}, expected 'all', 'train' or 'held_out'")
     if not rows:
-        raise InputError("label: found no row with a label, expected some; add labels, or pre-train with pretrain.yaml")
+        raise InputError(
+            "label: found no row with a label, expected some; add labels, which make_datalist.py reads from a table's "
+            "column label, or pre-train with pretrain.yaml"
+        )
     folds = sorted({row["fold"] for row in rows})
     if fold not in folds:
         found = "none" if fold is None else repr(fold)
-        raise InputError(f"fold: found {found}, expected one of {folds} (part is {part!r}); set --fold")
+        raise InputError(f"fold: found {found}, expected one of {folds} of the datalist; set --fold")
     return [row for row in rows if (row["fold"] == fold) == (part == "held_out")]
 
 

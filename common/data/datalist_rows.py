@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
+from ..grouped_lines import group_lines, without_numbers
 from ..programs import command_of
 
 __all__ = ["Problems", "check_rows", "modality_name"]
-
-MANY = 8  # rows with the same problem that share a line
-SHOWN = 5  # subjects in that line
-_OF_ROW = re.compile(r"'[^']*'|\d+(?:\.\d+)?")  # what differs between rows with the same problem
 
 
 class Problems:
@@ -50,23 +46,16 @@ class Problems:
 
     def lines(self) -> list[str]:
         """One line per problem; the same problem of many rows, such as masks that all of them lack, shares a line."""
-        alike: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        problems = []
         for position, text in self._found:
             field, _, found = text.partition("found ")
             field = field.split(": ")[0].rpartition(" ")[2]
-            alike[f"{field} {_OF_ROW.sub('', found)}"].append((position, text))
-        lines = []
-        for group in alike.values():
-            rows = list(dict.fromkeys(position for position, _ in group))
-            lines += group if len(rows) < MANY else [(group[0][0], f"{group[0][1]} ({self._listed(rows)})")]
-        return [text for _, text in sorted(lines, key=lambda item: item[0])]
+            problems.append((position, f"{field} {without_numbers(found)}", text))
+        return group_lines(problems, self._subject, len(self.rows))
 
-    def _listed(self, positions: Sequence[int]) -> str:
-        """Number of rows and some of their subjects."""
-        rows = (self.rows[position] for position in positions)
-        names = dict.fromkeys(_shown(row.get("subject")) for row in rows if isinstance(row, Mapping))
-        more = ", ..." if len(names) > SHOWN else ""
-        return f"the same in {len(positions)} of {len(self.rows)} rows: {', '.join([*names][:SHOWN])}{more}"
+    def _subject(self, position: int) -> str:
+        row = self.rows[position]
+        return _shown(row.get("subject")) if isinstance(row, Mapping) else f"{self.section}[{position}]"
 
 
 def check_rows(
@@ -150,11 +139,11 @@ def _check_image(problems: Problems, position: int, image: Any, modality: Mappin
     if not paths or not all((isinstance(path, str) and path) or index in lacking for index, path in enumerate(paths)):
         problems.add(position, "image", f"found {_kind(image)}, expected a path or a list with one path per modality")
     elif len(lacking) == len(paths):
-        problems.add(position, "image", f"found none of {len(paths)} modalities, expected at least one; drop the row")
+        problems.add(position, "image", f"found none of {len(paths)} modalities, expected at least one; delete the row")
     elif missing == "refuse":
         for index in lacking:
             name = modality_name(index, modality)
-            remedy = "add it, drop the row, or set missing to zeros (liver_cgc alone)"
+            remedy = "add it, delete the row, or set missing to zeros (liver_cgc alone)"
             text = f"found no file of modality {name}, expected one; {remedy}"
             problems.add(position, "image", text)
 
@@ -192,7 +181,7 @@ def _check_label(
     if labels:
         expected += " (" + ", ".join(f"{index} = {name}" for index, name in labels.items()) + ")"
     if value is None:
-        problems.add(position, "label", f"found none, expected {expected}; add it or drop the row")
+        problems.add(position, "label", f"found none, expected {expected}; add it or delete the row")
     elif not _is_integer(value):
         index = next((index for index, name in labels.items() if value == name), None)
         remedy = f"; write {index}" if index is not None else "; write an integer without quotes"

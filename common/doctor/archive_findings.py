@@ -59,10 +59,9 @@ def _metadata(findings: Findings, folder: Path) -> None:
     for name in FACTS:
         if metadata.get(name):
             findings.note(name.replace("_", " "), _short(str(metadata[name])))
-    if scores := metadata.get("eval_metrics"):
-        findings.note(
-            "scores", ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float))
-        )
+    scores = metadata.get("eval_metrics") or {}
+    numbers = ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float))
+    findings.note("scores", numbers or "none recorded")
 
 
 def _short(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..counts import counted
+from ..counts import class_count, counted
 from ..data.cohorts.spellings import several_spellings, without_zeros
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
@@ -126,11 +126,14 @@ def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapp
     severe = findings.warning if tested else findings.error  # what nobody trains on may lack a class
     unlabelled = {str(row.get("subject")) for row in rows} - set(classes)
     if not classes:
-        findings.note("classes", "no labels: pre-training and segmentation only")
+        findings.note(
+            "classes",
+            "no labels: pre-training and segmentation only; make_datalist.py reads labels from a table's column label",
+        )
         return
     counts = Counter(classes.values())
     named = {label: labels.get(str(label), str(label)) for label in sorted({*counts, *map(int, labels)})}
-    findings.note("classes", ", ".join(f"{counts[label]} {name}" for label, name in named.items()))
+    findings.note("classes", ", ".join(class_count(counts[label], name) for label, name in named.items()))
     if unlabelled:
         findings.note("classes", f"{counted(len(unlabelled), 'subject')} without a label: pre-trained on, never tested")
     if len(counts) == 1:
@@ -178,7 +181,9 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
                 f"{command_of('make_datalist')} ... --num_folds {max(min(fewest, len(numbers) - 1), 2)}",
             )
     sizes = Counter(fold for found in folds.values() for fold in found)
-    findings.note("folds", ", ".join(f"{fold}: {counted(sizes[fold], 'subject')}" for fold in numbers))
+    held_out = {fold for name in classes for fold in folds[name]} or set(numbers)
+    marks = {fold: "" if fold in held_out else " without a label, never held out" for fold in numbers}
+    findings.note("folds", ", ".join(f"{fold}: {counted(sizes[fold], 'subject')}{marks[fold]}" for fold in numbers))
 
 
 def _columns(findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:

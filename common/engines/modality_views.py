@@ -85,7 +85,7 @@ class PrepareModalityViews(PrepareImage):
         if lacking := int(missing[:, self.modality].sum()):
             raise InputError(
                 f"PrepareModalityViews: {lacking} patients of a batch lack modality {self.modality}, of which both "
-                "views are to be made; expected it in each; drop their rows"
+                "views are to be made; expected it in each; delete their rows"
             )
         return torch.full((len(missing), 2), self.modality)
 

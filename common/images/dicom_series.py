@@ -145,7 +145,7 @@ def _slices(source: str | os.PathLike | Sequence[Path], pixels: bool = False) ->
         if header.get("SOPClassUID") in SEGMENTATION:
             raise UnreadableImageError(
                 f"found a DICOM segmentation ({path.name}), expected an image, or a mask on its grid; convert it with "
-                f"{command_of('make_datalist')} dicom --convert, or drop the row"
+                f"{command_of('make_datalist')} dicom --convert, or delete the row"
             )
         found.append(DicomSlice(path, header))
     return found

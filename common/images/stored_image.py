@@ -17,7 +17,7 @@ class UnreadableImageError(ValueError):
     @property
     def advice(self) -> str:
         """The message and a remedy."""
-        return str(self) if ";" in str(self) else f"{self}; replace the file or drop the row"
+        return str(self) if ";" in str(self) else f"{self}; replace the file or delete the row"
 
 
 @dataclass(frozen=True)

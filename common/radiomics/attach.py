@@ -97,7 +97,7 @@ def _refuse_unmeasured(table: pd.DataFrame) -> None:
     if not failed.empty:
         lines = [f"subject {row.subject}: {row.status}" for row in failed.itertuples()]
         report = InputError.of_rows("radiomics: lesions that cannot be measured", lines)
-        raise InputError(f"{report}\ncorrect their files, or drop their rows from the datalist")
+        raise InputError(f"{report}\ncorrect their files, or delete their rows from the datalist")
 
 
 def _fit(table: pd.DataFrame, path: str | Path, max_correlation: float | None) -> np.ndarray:

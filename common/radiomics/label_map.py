@@ -31,7 +31,7 @@ def read_label_map(path: Any, key: str = "mask") -> tuple[np.ndarray, np.ndarray
 
     path = next(iter(path), None) if isinstance(path, list | tuple) else path
     if not path:
-        raise UnreadableImageError("found none, expected a file; add it or drop the row")
+        raise UnreadableImageError("found none, expected a file; add it or delete the row")
     image = read_image(path, is_mask=key == "mask")
     if image.channels > 1:
         raise UnreadableImageError(f"found {image.channels} channels, expected one")

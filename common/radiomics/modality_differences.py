@@ -87,7 +87,7 @@ def _bright(row: Mapping[str, Any], index: int, settings: RadiomicsSettings, sta
         if not seen.size or seen.min() == seen.max():  # a deviation of equal floats is rarely 0
             raise InputError(
                 f"{case.image}: found one intensity other than 0 at most, expected intensities that vary for z-scores; "
-                "replace the file or drop the row"
+                "replace the file or delete the row"
             )
         found = (found - seen.mean()) / seen.std()
     return float(found)

@@ -119,4 +119,4 @@ def _odd_axes(axes: Mapping[str, int]) -> Iterator[str]:
     most = Counter(axes.values()).most_common(1)
     for name, number in axes.items():
         if number != most[0][0]:
-            yield f"{name}: found {number} axes, expected {most[0][0]} as most masks have; drop the row"
+            yield f"{name}: found {number} axes, expected {most[0][0]} as most masks have; delete the row"

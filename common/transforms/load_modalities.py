@@ -77,7 +77,7 @@ class LoadModalitiesd(MapTransform):
         """The files' images as channels, with the geometry of the first available one."""
         images = {file: self.loader(file) for file in files if file is not None}
         if not images:
-            raise InputError(f"{name}: found no file, expected at least one of {len(files)} modalities; drop the row")
+            raise InputError(f"{name}: found no file, expected at least one of {len(files)} modalities; delete the row")
         first = next(iter(images.values()))
         for file, image in images.items():
             if image.shape != (1, *first.shape[1:]):

@@ -80,7 +80,9 @@ class SelectUniformSlicesd(MapTransform):
         shown = (torch.as_tensor(mask) > 0).sum([i for i in range(4) if i != 1 + self.axis])
         indices = shown.nonzero().flatten().tolist()
         if not indices:
-            raise InputError(f"{name}: found an empty mask (0 everywhere), expected a region; draw it or drop the row")
+            raise InputError(
+                f"{name}: found an empty mask (0 everywhere), expected a region; draw it or delete the row"
+            )
         return [indices[position] for position in uniform_slices(len(indices), self.num_slices)]
 
     def _take(self, volume: torch.Tensor, chosen: Sequence[int], shape: torch.Size, name: str) -> torch.Tensor:

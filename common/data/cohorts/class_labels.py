@@ -9,7 +9,7 @@ from os import PathLike, fspath
 
 from ...errors import InputError
 
-__all__ = ["label_indices", "label_name", "label_names"]
+__all__ = ["is_number", "label_indices", "label_name", "label_names"]
 
 _CODED = re.compile(r"([+-]?\d+)\s*=\s*(.+)")
 
@@ -45,9 +45,9 @@ def label_indices(
         codes = [label_name(match[1]) for match in coded]
         if repeated := sorted({code for code in codes if codes.count(code) > 1}):
             raise InputError(f"{option}: found several names for {', '.join(repeated)}, expected one; correct {option}")
-        words = {name: index for name, index in indices.items() if not _is_number(name)}  # a number is a code here
+        words = {name: index for name, index in indices.items() if not is_number(name)}  # a number is a code here
         return names, words | {code: index for index, code in enumerate(codes)}
-    if not labels or any(map(_is_number, names)):
+    if not labels or any(map(is_number, names)):
         return names, indices
     found = sorted({int(name) for value in values if (name := label_name(value)).lstrip("+-").isdecimal()})
     expected = range(len(names))
@@ -78,13 +78,14 @@ def label_names(values: Iterable[str]) -> list[str]:
         values: texts of a column; empty ones are ignored, and ``1.0`` is ``1``.
     """
     names = {label_name(value) for value in values} - {""}
-    return sorted(names, key=float) if all(map(_is_number, names)) else sorted(names)
+    return sorted(names, key=float) if all(map(is_number, names)) else sorted(names)
 
 
 def label_name(value: str) -> str:
     """A value as class name: a number in its shortest form, other text unchanged."""
-    return f"{float(value):.12g}" if _is_number(value) else value
+    return f"{float(value):.12g}" if is_number(value) else value
 
 
-def _is_number(value: str) -> bool:
+def is_number(value: str) -> bool:
+    """Whether a text is a number with at most a decimal point."""
     return re.fullmatch(r"[+-]?\d+(\.\d*)?", value) is not None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...counts import class_count
 from ...errors import InputError
+from ...grouped_lines import group_lines, without_numbers
 from ...tables import read_table
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
@@ -27,6 +30,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_FILE = re.compile(r"/[^;,]*")
 
 
 def existing_folder(root: str | os.PathLike) -> Path:
@@ -139,10 +144,10 @@ def write_cohort(
     """
     expect_choice("incomplete", incomplete, ("report", "drop"))
     if problems and incomplete == "report":
-        report = InputError.of_rows(str(source), problems)
+        report = InputError.of_rows(str(source), _grouped(problems, len(rows) + len(problems)))
         raise InputError(f"{report}\ncomplete them, or leave them out with --incomplete drop")
-    for problem in problems:
-        logger.warning("dropped %s", problem)
+    for line in _grouped(problems, len(rows) + len(problems)):
+        logger.warning("dropped %s", line)
     if not rows:
         raise InputError(f"{source}: found no complete patient, expected at least one; correct the path or the layout")
     _check_names(source, (str(row[group]) for row in (*rows, *testing) if group in row), group, labels, modality)
@@ -150,7 +155,7 @@ def write_cohort(
     rows = with_folds(source, rows, labels, num_folds, seed, group)
     path = write_datalist(output, rows, testing, labels=labels or None, name=name, modality=modality or None)
     counts = Counter(row.get("label") for row in rows)
-    shares = ", ".join(f"{counts[index]} {label}" for index, label in enumerate(labels) if not maps)
+    shares = ", ".join(class_count(counts[index], label) for index, label in enumerate(labels) if not maps)
     shares += f", {counts[None]} without a label" if shares and counts[None] else ""
     shares = shares or ("label maps" if maps else "no labels")
     dropped = f", {len(problems)} dropped" if problems else ""
@@ -158,6 +163,13 @@ def write_cohort(
     if labels and not maps:
         logger.info("%s: labels %s", path, ", ".join(f"{label} -> {index}" for index, label in enumerate(labels)))
     return path
+
+
+def _grouped(problems: Sequence[str], total: int) -> list[str]:
+    """Lines of :func:`write_cohort`; the same problem of many patients, with whatever files, shares a line."""
+    kinds = (without_numbers(_FILE.sub("", problem.partition(": ")[2])) for problem in problems)
+    found = [(position, kind, problems[position]) for position, kind in enumerate(kinds)]
+    return group_lines(found, lambda position: problems[position].partition(": ")[0], total)
 
 
 def _check_names(

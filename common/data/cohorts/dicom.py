@@ -16,7 +16,7 @@ from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
 from .class_labels import label_indices
 from .collect import existing_folder, expect_choice, read_table, with_folds, write_cohort
-from .table import table_row, used_labels
+from .table import check_columns, table_row, used_labels
 
 __all__ = ["dicom_datalist"]
 
@@ -151,6 +151,7 @@ def _read_labels(
     counts = Counter(line["subject"] for line in lines)
     if repeated := [f"subject {subject}: found {n} lines, expected one" for subject, n in counts.items() if n > 1]:
         raise InputError.of_rows(str(labels), repeated)
+    check_columns(Path(labels), lines)
     names: Sequence[str] = ()
     indices: dict[str, int] = {}
     if lines and "label" in lines[0]:

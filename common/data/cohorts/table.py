@@ -10,16 +10,17 @@ from typing import Any, Literal
 
 from ...counts import counted
 from ...errors import InputError
-from .class_labels import label_indices, label_name
+from .class_labels import is_number, label_indices, label_name
 from .collect import expect_choice, read_table, write_cohort
 
-__all__ = ["table_datalist", "table_row", "used_labels"]
+__all__ = ["check_columns", "table_datalist", "table_row", "used_labels"]
 
 logger = logging.getLogger(__name__)
 
 KNOWN_COLUMNS = ("subject", "mask", "label")
 UNKNOWN = ("unknown", "unlabelled", "unlabeled", "missing", "tbd", "?", "-")  # words that are hardly classes
 INTEGER_COLUMNS = ("fold", "slice")
+FEW = 10  # values of a column that may be one of labels
 
 
 def table_datalist(
@@ -37,9 +38,9 @@ def table_datalist(
 
     Columns are ``subject``, those in ``images``, and optionally ``mask``, ``label``, ``fold`` and ``slice`` (the index
     of the slice for :class:`~common.transforms.SelectSliced`); all others, such as ``centre``, are kept as text. Paths
-    are absolute or relative to the folder of the table. A line that equals an earlier one in every cell is left out,
-    with a warning, as are cells of ``mask`` that are empty while others are not; a column whose name is close to one of
-    these, such as ``lable``, is reported.
+    are absolute, relative to the folder of the table, or begin with ``~/``, the home folder. A line that equals an
+    earlier one in every cell is left out, with a warning, as are cells of ``mask`` that are empty while others are not;
+    a column whose name is close to one of these, such as ``lable``, is reported.
 
     Args:
         table: CSV file.
@@ -61,8 +62,8 @@ def table_datalist(
 
     Raises:
         InputError: the table or a column is missing, the labels are other numbers than indices of ``labels``, paths
-            have backslashes, or rows are incomplete, or of another row's images with another subject or label, and not
-            dropped; one subject or class is spelled in several ways.
+            have backslashes, numbers have decimal commas, or rows are incomplete, or of another row's images with
+            another subject or label, and not dropped; one subject or class is spelled in several ways.
     """
     table = Path(os.path.abspath(table))
     if known := [column for column in images if column in (*KNOWN_COLUMNS, *INTEGER_COLUMNS)]:
@@ -74,6 +75,7 @@ def table_datalist(
         whole=True,
         remedy="rename the columns, or name those of the images with --images",
     )
+    check_columns(table, entries, images)
     has_label = bool(entries) and "label" in entries[0]
     given = bool(labels)
     indices: dict[str, int] = {}
@@ -102,7 +104,7 @@ def table_datalist(
     without = [row["subject"] for row in rows if "mask" not in row]
     if 0 < len(without) < len(rows):  # images without a lesion have none
         shown = ", ".join(without[:10]) + (", ..." if len(without) > 10 else "")
-        what = "what measures masks refuses these rows; fill the cells in, or leave the rows out"
+        what = "bundles that need masks refuse these rows; fill in the cells, or delete the rows from the table"
         logger.warning("%s: mask: empty in %d of %d rows (%s); %s", table, len(without), len(rows), shown, what)
     if not given:
         rows, labels = used_labels(rows, labels)
@@ -149,12 +151,40 @@ def _clash(row: Mapping[str, Any], number: int, seen: dict[str, tuple[Any, str, 
         other, subject, line = seen.setdefault(key, (meaning, row["subject"], number))
         if other != meaning and key in files:  # load_datalist refuses them, too
             return (
-                f"{key} is an image of line {line} (subject {subject}) too, with another subject; correct one, give "
-                "each subject of a stack its own file, or leave a placeholder's cell empty, with --missing zeros"
+                f"{key} is also an image of line {line} (subject {subject}), another subject; correct the path or the "
+                "subject, split a file of several subjects, or, for a modality that is missing, leave the cell empty "
+                "and set --missing zeros"
             )
         if other != meaning:
-            return f"the images of line {line} (subject {subject}), with another label; correct one"
+            return f"the images of line {line} (subject {subject}) have another label there; correct one"
     return ""
+
+
+def check_columns(table: Path, entries: Sequence[Mapping[str, str]], images: Sequence[str] = ()) -> None:
+    """Refuse numbers with a decimal comma, and log what may be the labels where no column is called so.
+
+    Args:
+        table: CSV file, for messages.
+        entries: its lines, text by column.
+        images: columns with the paths of the modalities.
+
+    Raises:
+        InputError: a column has decimal commas, and no text but numbers; ``1,0`` would be another class than ``1``.
+    """
+    known = ("subject", "mask", *INTEGER_COLUMNS, *images)
+    names = [name for name in (entries[0] if entries else ()) if name not in known]
+    values = {name: {entry[name] for entry in entries} - {""} for name in names}
+    wrong = [
+        f"{name} ({next(each for each in sorted(found) if ',' in each)})"
+        for name, found in values.items()
+        if any("," in each for each in found) and all(is_number(each.replace(",", ".", 1)) for each in found)
+    ]
+    if wrong:
+        raise InputError(f"{table}: found decimal commas in {', '.join(wrong)}, expected decimal points; replace them")
+    few = [name for name, found in values.items() if 1 < len(found) <= min(FEW, len(entries) // 2)]
+    if few and "label" not in values:
+        what = "found no column label, so no row has a label; rename the column of the labels to label if it is among"
+        logger.info("%s: %s %s", table, what, ", ".join(few))
 
 
 def used_labels(rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -190,12 +220,12 @@ def table_row(
     lacking = [column for column in images if not entry[column]]
     allowed = lacking if missing == "zeros" and len(lacking) < len(images) else []
     reasons = [f"{column} is empty" for column in ("subject", *images) if not entry[column] and column not in allowed]
-    paths = [None if column in lacking else base / entry[column] for column in images]
+    paths = [None if column in lacking else base / os.path.expanduser(entry[column]) for column in images]
     reasons += [f"no {path}" for path in paths if path and not os.path.exists(path)]  # also of a text too long for one
     files = [None if path is None else str(path) for path in paths]
     row: dict[str, Any] = {"image": files[0] if len(files) == 1 else files}
     if entry.get("mask"):
-        row["mask"] = str(base / entry["mask"])
+        row["mask"] = str(base / os.path.expanduser(entry["mask"]))
         reasons += [f"no {row['mask']}"] if not os.path.exists(row["mask"]) else []
     value = entry.get("label", "")
     if indices and (value or unlabelled == "report"):

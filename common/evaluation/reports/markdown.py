@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...counts import class_count
 from ..statistics.metrics import METRIC_NAMES, headline_metrics
 from .paper_table import paper_tables
 from .table_lines import table_lines
@@ -34,7 +35,7 @@ def report_text(summary: Mapping[str, Any], figures: Mapping[str, str]) -> str:
 
 
 def _cohort(summary: Mapping[str, Any]) -> list[str]:
-    classes = ", ".join(f"{entry['subjects']} {entry['name']}" for entry in summary["classes"])
+    classes = ", ".join(class_count(entry["subjects"], entry["name"]) for entry in summary["classes"])
     positive = f" Positive class: {summary['positive']}." if summary["positive"] else ""
     folds = f"pooled out-of-fold predictions of {summary['folds']} folds" if summary["folds"] > 1 else "one test set"
     folds += ", different for each seed" if summary["redealt"] else ""

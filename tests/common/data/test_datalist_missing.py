@@ -28,7 +28,7 @@ def gaps(cohort):
 def test_refused_rows_are_reported_with_row_subject_and_modality(gaps, check):
     first, second = lines_of(gaps, check=check)
     assert first == (
-        "training[1] (subject s1) image: found no file of modality T2, expected one; add it, drop the row, or set "
+        "training[1] (subject s1) image: found no file of modality T2, expected one; add it, delete the row, or set "
         "missing to zeros (liver_cgc alone)"
     )
     assert second.startswith(
@@ -67,7 +67,7 @@ def test_a_row_without_any_modality_is_always_refused(gaps, check):
     gaps.rows[0]["image"] = [None, None]
     (gaps.folder / "s4_t2.nii.gz").unlink()
     first, second = lines_of(gaps, missing="zeros", check=check)
-    assert first == "training[0] (subject s0) image: found none of 2 modalities, expected at least one; drop the row"
+    assert first == "training[0] (subject s0) image: found none of 2 modalities, expected at least one; delete the row"
     assert second.startswith("training[4] (subject s4) image: found none of its files (") and "dataset_dir" in second
 
 
@@ -116,5 +116,5 @@ def test_rows_that_equal_an_earlier_one_are_one_warning(cohort, caplog):
         assert len(load_datalist(cohort.save())) == 9
     (line,) = [text for text in caplog.messages if "equal an earlier one" in text]
     assert line.endswith(
-        "datalist.json: 2 of 9 rows equal an earlier one (of subject s2) and count several times; drop them"
+        "datalist.json: 2 of 9 rows equal an earlier one (of subject s2) and count several times; delete the copies"
     )

@@ -58,6 +58,11 @@ def test_an_unchanged_archive_without_code_says_what_it_is(tmp_path):
         assert use.endswith("...") and len(use) == len("intended use: ") + 160
 
 
+def test_an_archive_without_scores_says_so(tmp_path):
+    path = write(tmp_path, {"configs/metadata.json": json.dumps({**METADATA, "eval_metrics": {}})})
+    assert "scores: none recorded" in texts(path)["note"]
+
+
 def test_an_archive_with_code_or_without_metadata_is_a_warning(tmp_path):
     found = texts(write(tmp_path, {"scripts/run.py": "print(1)"}))
     assert found["error"] == []

@@ -30,6 +30,17 @@ def test_a_sound_datalist_has_no_error_and_its_pictures_are_written(cohort, tmp_
     assert len(findings.files) == 2
 
 
+def test_classes_with_numbers_as_names_and_the_fold_of_unlabelled_subjects_are_named_as_such(cohort):
+    for index, row in enumerate(cohort.rows):
+        row["fold"] = index // 2 % 3
+    for row in cohort.rows[4:]:
+        row.pop("label")
+    cohort.content["labels"] = {"0": "2", "1": "3"}
+    notes = found(examine_datalist(cohort.save()), "note")
+    assert "2 of class 2, 2 of class 3" in notes["classes"]
+    assert "0: 2 subjects, 1: 2 subjects, 2: 2 subjects without a label, never held out" in notes["folds"]
+
+
 def test_all_bad_rows_are_errors_with_a_remedy_each(cohort):
     cohort.rows[0]["mask"] = "none.nii.gz"
     cohort.rows[3]["label"] = "high"

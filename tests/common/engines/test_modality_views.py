@@ -176,5 +176,5 @@ def test_a_batch_of_other_channels_is_reported():
 
 def test_patients_without_the_fixed_modality_are_reported():
     missing = torch.tensor([[False, True, False], [False, False, True]])
-    with pytest.raises(InputError, match=r"1 patients of a batch lack modality 1, .*drop their rows"):
+    with pytest.raises(InputError, match=r"1 patients of a batch lack modality 1, .*delete their rows"):
         prepare(pairs="same", modality=1)({"image": constant_batch(2), "missing": missing}, "cpu")

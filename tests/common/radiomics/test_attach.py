@@ -111,7 +111,7 @@ def test_lesions_that_cannot_be_measured_are_listed_together_and_nothing_is_writ
     assert lines[0] == "radiomics: lesions that cannot be measured: 2 problems"
     assert lines[1].startswith("  subject s1: ") and "empty" in lines[1]
     assert lines[2].startswith("  subject s4: ") and "no such file" in lines[2]
-    assert lines[3] == "correct their files, or drop their rows from the datalist"
+    assert lines[3] == "correct their files, or delete their rows from the datalist"
     assert not (tmp_path / "scaling.json").exists()
 
 

@@ -69,6 +69,7 @@ def test_all_unusable_masks_are_listed(tmp_path):
     first, *lines = str(raised.value).splitlines()
     assert first == "composition: mask: 2 problems" and not (tmp_path / "c.csv").exists()
     assert lines == [
-        f"  s1: {empty['mask']}: found no voxel of the lesion, expected one or more; replace the file or drop the row",
-        "  c: None: found none, expected a file; add it or drop the row",
+        f"  s1: {empty['mask']}: found no voxel of the lesion, expected one or more; replace the file or "
+        "delete the row",
+        "  c: None: found none, expected a file; add it or delete the row",
     ]

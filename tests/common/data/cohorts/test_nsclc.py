@@ -40,6 +40,6 @@ def test_stages_iiia_and_iiib_are_stage_iii_and_a_patient_without_stage_is_repor
 def test_other_file_names_can_be_given(root):
     for folder in root.glob("PHANTOM1-*"):
         (folder / "image.nii.gz").rename(folder / "ct.nii.gz")
-    with pytest.raises(InputError, match="18 problems"):
+    with pytest.raises(InputError, match="the same in 18 of 18 rows"):
         nsclc_datalist(root, root / "read.json", num_folds=2)
     assert len(load_datalist(nsclc_datalist(root, root / "read.json", image="ct.nii.gz", num_folds=2))) == 18

@@ -64,7 +64,7 @@ def test_rows_with_an_empty_label_are_kept_on_request_in_a_fold_that_is_never_he
     rows = json.loads(path.read_text())["training"]
     assert [row.get("label") for row in rows] == [0, 1, 0, 1, None, None]
     assert [row["fold"] for row in rows[4:]] == [2, 2] and {row["fold"] for row in rows[:4]} == {0, 1}
-    assert "6 rows (2 0, 2 1, 2 without a label)" in caplog.text
+    assert "6 rows (2 of class 0, 2 of class 1, 2 without a label)" in caplog.text
     assert repetitions(path, path.parent / "results", (), None)[0][0].folds == (0, 1)
 
 
@@ -163,7 +163,7 @@ def test_empty_cells_behind_the_last_column_are_those_of_a_spreadsheet(cohort):
 def test_masks_of_a_part_of_the_rows_are_a_warning_with_the_subjects_that_have_none(cohort, caplog):
     rows = [f"s{i},s{i}_t1.nii.gz,{i % 2},{'' if i in (1, 2) else f's{i}_seg.nii.gz'}" for i in range(4)]
     table_datalist(write(cohort, "subject,image,label,mask", rows), cohort.folder / "new.json", num_folds=2)
-    assert "mask: empty in 2 of 4 rows (s1, s2); what measures masks refuses these rows" in caplog.text
+    assert "mask: empty in 2 of 4 rows (s1, s2); bundles that need masks refuse these rows" in caplog.text
     caplog.clear()
     without = [f"s{i},s{i}_t1.nii.gz,{i % 2}," for i in range(4)]
     table_datalist(write(cohort, "subject,image,label,mask", without), cohort.folder / "new.json", num_folds=2)
@@ -177,10 +177,10 @@ def test_equal_lines_are_left_out_with_a_warning_and_one_image_has_one_subject_a
     assert "line 6 equals line 3 in every cell; left out" in caplog.text
     table = write(cohort, "subject,image,label", [*rows, "s5,s1_t1.nii.gz,1", "s2,s2_t1.nii.gz,1"])
     shared = (
-        r"line 6 \(subject s5\): .*/s1_t1.nii.gz is .* line 3 \(subject s1\) too, with another subject; correct one,"
+        r"line 6 \(subject s5\): .*/s1_t1.nii.gz is also .* line 3 \(subject s1\), another subject; correct the path"
     )
     with pytest.raises(
-        InputError, match=rf"2 problems\n  {shared} .*\n.* line 4 .*, with another label; correct one\n"
+        InputError, match=rf"2 problems\n  {shared} .*\n.* line 4 .* have another label there; correct one\n"
     ):
         table_datalist(table, cohort.folder / "new.json", num_folds=2)
 
@@ -193,9 +193,57 @@ def test_a_column_that_is_nearly_called_as_one_with_a_meaning_is_reported(cohort
         table_datalist(cohort.folder / "absent.csv", cohort.folder / "new.json")
     assert f"found a column {column} and none {meant}; rename it if it is the {meant}" in caplog.text
     with pytest.raises(
-        InputError, match=r"expected subject too; is the column Subjects the subject\? write both alike$"
+        InputError, match=r"expected subject too, and .*; if the column Subjects is the subject, rename it to subject$"
     ):
         table_datalist(write(cohort, "Subjects,image", ["s0,s0_t1.nii.gz"]), cohort.folder / "new.json")
+
+
+def test_columns_that_may_be_of_labels_are_named_where_none_is_called_so(cohort, caplog):
+    caplog.set_level("INFO")
+    rows = [f"s{i},s{i}_t1.nii.gz,{'benign' if i % 2 else 'malignant'},{60 + i}" for i in range(6)]
+    table_datalist(write(cohort, "subject,image,diagnosis,age", rows), cohort.folder / "new.json", num_folds=2)
+    assert "found no column label, " in caplog.text and "to label if it is among diagnosis\n" in caplog.text
+    caplog.clear()
+    table_datalist(write(cohort, "subject,image,label,age", rows), cohort.folder / "new.json", num_folds=2)
+    assert "found no column label" not in caplog.text
+
+
+def test_all_columns_that_lack_a_name_with_a_meaning_are_in_one_message(cohort):
+    table = write(cohort, "patient_id,CT,lable,diagnosis", ["s0,s0_t1.nii.gz,0,1"])
+    absent = r"expected subject, ct too, and for some uses mask, label, fold, slice"
+    with pytest.raises(
+        InputError, match=f"{absent}; if the column CT is the ct, .*; if the column lable is the label,"
+    ):
+        table_datalist(table, cohort.folder / "new.json", images=("ct",))
+
+
+@pytest.mark.parametrize(("column", "values"), [("label", ("0,0", "1,0")), ("age", ("40,5", "41"))])
+def test_decimal_commas_are_refused_in_labels_and_further_columns(cohort, column, values):
+    rows = [f"s{i};s{i}_t1.nii.gz;{values[i % 2]};1,2 and 3" for i in range(6)]  # a list is text
+    with pytest.raises(InputError, match=rf"found decimal commas in {column} \({values[0]}\), expected decimal points"):
+        table_datalist(write(cohort, f"subject;image;{column};lesions", rows), cohort.folder / "new.json")
+
+
+def test_the_home_folder_in_paths_is_expanded(cohort, monkeypatch):
+    monkeypatch.setenv("HOME", str(cohort.folder))
+    rows = [f"s{i},~/s{i}_t1.nii.gz,~/s{i}_seg.nii.gz" for i in range(4)]
+    path = table_datalist(write(cohort, "subject,image,mask", rows), cohort.folder / "new.json", num_folds=2)
+    assert load_datalist(path)[0]["mask"] == str(cohort.folder / "s0_seg.nii.gz")
+
+
+def test_the_same_problem_of_many_lines_is_one_line(cohort, caplog):
+    rows = [f"s{i},{'gone' if i > 3 else 's'}{i}_t1.nii.gz,{i % 2 if i < 4 or i > 8 else ''}" for i in range(15)]
+    table = write(cohort, "subject,image,label", rows)
+    with pytest.raises(InputError) as error:
+        table_datalist(table, cohort.folder / "new.json", num_folds=2)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 4 and "line 6 (subject s4): no " in lines[1] and "label is empty" in lines[1]
+    assert lines[1].endswith(
+        "(the same in 5 of 15 rows: " + ", ".join(f"line {i} (subject s{i - 2})" for i in range(6, 11)) + ")"
+    )
+    assert "label" not in lines[2] and "(the same in 6 of 15 rows: line 11 (subject s9), " in lines[2]
+    table_datalist(table, cohort.folder / "new.json", num_folds=2, incomplete="drop")
+    assert caplog.text.count("dropped line") == 2
 
 
 @pytest.mark.parametrize("incomplete", ["report", "drop"])
@@ -305,7 +353,7 @@ def test_an_image_of_two_subjects_is_refused_under_any_path_and_with_another_mas
     (cohort.folder / "link.nii.gz").symlink_to(cohort.folder / "s0_t1.nii.gz")
     rows = [*(f"s{i},s{i}_t1.nii.gz,s{i}_seg.nii.gz,{i % 2}" for i in range(4)), f"s4,{path},s4_seg.nii.gz,0"]
     with pytest.raises(
-        InputError, match=r"line 6 \(subject s4\): .*/s0_t1.nii.gz is an image of line 2 \(subject s0\)"
+        InputError, match=r"line 6 \(subject s4\): .*/s0_t1.nii.gz is also an image of line 2 \(subject s0\)"
     ):
         table_datalist(write(cohort, "subject,image,mask,label", rows), cohort.folder / "new.json", num_folds=2)
 
@@ -350,7 +398,10 @@ def test_a_table_in_another_encoding_is_refused_with_the_format_to_save(cohort, 
 
 def test_a_table_without_columns_of_images_is_refused_with_the_option_that_names_them(cohort):
     table = write(cohort, "subject,t1,t2", ["s0,s0_t1.nii.gz,s0_t2.nii.gz"])
-    with pytest.raises(InputError, match=r"expected image too; rename the columns, or name those of .* with --images$"):
+    with pytest.raises(
+        InputError,
+        match=r"expected image too, and for some uses mask, label, fold, slice; rename the columns, .* with --images$",
+    ):
         table_datalist(table, cohort.folder / "new.json")
     table.write_text("")
     with pytest.raises(InputError, match=r"table.csv: found an empty file, expected subject, image$"):
