@@ -131,14 +131,16 @@ def names_in(datalist: str | Path) -> dict[str, list[str] | None]:
 
 
 def input_names(record: Mapping[str, Any], channels: int) -> list[str] | None:
-    """Names of a network's input channels, where they are the modalities of the datalist, or one of them.
+    """Names of a network's input channels, where they are the modalities of the datalist, one of them, or its slices.
 
     Args:
         record: result of :func:`training_record`, or nothing.
         channels: number of channels.
     """
-    chosen = record.get("settings", {}).get("modality")
-    names = [chosen] if chosen else record.get("modalities")
+    settings = record.get("settings", {})
+    names = [chosen] if (chosen := settings.get("modality")) else record.get("modalities")
+    if names and len(names) == 1 and settings.get("lesion_slices") is not None:
+        return list(names) * channels
     return names if names and len(names) == channels else None
 
 

@@ -32,6 +32,7 @@ def archive_metadata(
     settings: Mapping[str, Any] | None = None,
     record: Mapping[str, Any] | None = None,
     other: bool = False,
+    slices: bool = False,
 ) -> dict[str, Any]:
     """The bundle's metadata, completed for a trained network.
 
@@ -45,6 +46,7 @@ def archive_metadata(
         settings: ids of the metadata with their values, as MONAI's tools take them: ``_meta_#version``.
         record: training record of the weights, with classes and modalities of the datalist in order.
         other: whether the weights are not those that ship with the bundle, which its metadata describe.
+        slices: whether the network's channels are slices of one modality, which is then the name of each.
 
     Raises:
         InputError: the metadata name other channels or classes than the network has or was trained with, or lack an id
@@ -57,6 +59,8 @@ def archive_metadata(
     inputs, outputs = (metadata["network_data_format"][kind] for kind in ("inputs", "outputs"))
     image, pred = inputs["image"], outputs["pred"]
     image |= {"num_channels": shape[0], "spatial_shape": list(shape[1:])}
+    if slices and len(image["channel_def"]) == 1:
+        image["channel_def"] = list(_names(image["channel_def"], 1, "inputs#image").values()) * shape[0]
     for place, channels, names in (
         ("inputs#image", image, input_names(record or {}, shape[0])),
         ("outputs#pred", pred, (record or {}).get("classes")),

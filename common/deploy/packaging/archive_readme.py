@@ -40,6 +40,7 @@ def render_readme(
         picture=picture and {"caption": picture[0], "file": picture[1].name},
         datalist=_example(classifier),
         masked="mask" in _loaded(classifier.configs["train"]["transforms"]),
+        slices=classifier.inference.get("lesion_slices"),
         network=network_rows(classifier),
         curve=curve,
         name=name,
@@ -112,9 +113,10 @@ def _loaded(transforms: Any) -> list[str]:
 def _example(classifier: TrainedClassifier) -> str:
     """A datalist with the archive's modalities and classes, one row of each section on a line."""
     form = classifier.metadata["network_data_format"]
-    channels = list(form["inputs"]["image"]["channel_def"].values())
+    channels = list(dict.fromkeys(form["inputs"]["image"]["channel_def"].values()))  # slices have one name
     classes = list(form["outputs"]["pred"]["channel_def"].values())[:-1]  # without "no call"
-    suffix = ".png" if classifier.metadata["data_type"].startswith("png") else ".nii.gz"
+    pictures = classifier.metadata["data_type"].startswith("png") and "lesion_slices" not in classifier.inference
+    suffix = ".png" if pictures else ".nii.gz"
     trained, inferred = classifier.configs["train"]["transforms"], classifier.inference["preprocessing"]["transforms"]
     first, last = ("a", "sub-01"), ("z", "sub-99")
     row = {**_row(*first, channels, suffix, trained), "label": 0, "fold": 0}

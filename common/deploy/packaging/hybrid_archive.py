@@ -152,16 +152,17 @@ def _metadata(
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The bundle's metadata for these weights, with PyRadiomics among the packages and without "no call"."""
-    size, channels = config["image_size"], int(config.get("lesion_slices") or config["in_channels"])
+    size, slices = config["image_size"], config.get("lesion_slices")
     found = archive_metadata(
         json.loads((configs.folder / "metadata.json").read_text(encoding="utf-8")),
-        shape=[channels, *size],
+        shape=[int(slices or config["in_channels"]), *size],
         num_classes=int(config["num_classes"]),
         calibration=calibration,
         metrics=metrics,
         settings={key: value for key, value in settings.items() if key.startswith("_meta_#")},
         record=read_training_record(weights),
         other=True,
+        slices=slices is not None,
     )
     pred = found["network_data_format"]["outputs"]["pred"]
     names = dict(list(pred["channel_def"].items())[:-1])

@@ -104,6 +104,7 @@ def read_classifier(
         settings=of_metadata,
         record=record,
         other=is_other(folder, weights),
+        slices="lesion_slices" in inference,
     )
     network = load_weights(evaluated(inference, "network_def"), weights).cpu().eval()
     value_range = metadata["network_data_format"]["inputs"]["image"]["value_range"]

@@ -20,6 +20,7 @@ __all__ = ["counted", "eager_inference", "put_recorded", "read_configs", "with_k
 _FILES = ("checkpoint", "datalist", "dataset_dir", "output_dir")  # ids of files that are not in the archive
 _MARK = "run"  # an id of all configs but overlays
 _METHOD = "method"  # an id of overlays for a method, not for a cohort
+_SLICES = ("lesion_slices", "slice_axis")  # ids that scripts/predict.py needs to take the slices of a volume
 
 
 def read_configs(
@@ -71,6 +72,8 @@ def put_recorded(configs: Mapping[str, Mapping[str, Any]], recorded: Mapping[str
         elif _MARK in config:
             values = {**used, **recorded} if name == "inference" else recorded
             config |= {key: value for key, value in values.items() if key in config and not _is_own(key, value)}
+    if train.get(_SLICES[0]) is not None:
+        changed["inference"] |= {key: train[key] for key in _SLICES}
     return changed
 
 

@@ -204,7 +204,7 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
         (row,) = load_datalist(
             datalist,
             section="testing",
-            spatial_dims=3 if wanted.spatial_dims == 3 else [2, 3],
+            spatial_dims=3 if wanted.spatial_dims == 3 or wanted.num_slices is not None else [2, 3],
             num_images=len(wanted.modalities),
             mask=wanted.mask,
             mask_label=wanted.mask_label,

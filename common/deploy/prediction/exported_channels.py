@@ -39,6 +39,6 @@ def _channels(weights: str) -> tuple[str, ...]:
         with zipfile.ZipFile(weights) as file:
             (name,) = [name for name in file.namelist() if name.endswith("/extra/metadata.json")]
             names = json.loads(file.read(name))["network_data_format"]["inputs"]["image"]["channel_def"]
-            return tuple(names[key] for key in sorted(names, key=int))
+            return tuple(dict.fromkeys(names[key] for key in sorted(names, key=int)))  # slices have one name
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
         return ()

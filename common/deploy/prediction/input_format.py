@@ -29,8 +29,8 @@ class InputFormat:
         modalities: names of the files that form one image, in the order of its channels.
         channels: names of the network's channels in training; a datalist may have these or the names of the rules.
         spatial_dims: number of spatial dimensions of the network's input, 2 or 3; with 2, slices of volumes are taken.
-        num_slices: number of slices of a volume's region, which become channels of one image; with 1, the slice with
-            the largest mask area is taken.
+        num_slices: number of slices of a volume's region, which become channels of one image; with ``None``, the slice
+            with the largest mask area is taken.
         mask: "required", "optional" (used to choose the slice), or "ignored".
         mask_label: mask values of the region; ``None`` for all above 0.
         slice_axis: slice axis of volumes in RAS orientation.
@@ -41,7 +41,7 @@ class InputFormat:
 
     modalities: tuple[str, ...]
     spatial_dims: int = 3
-    num_slices: int = 1
+    num_slices: int | None = None
     mask: str = "ignored"
     mask_label: Labels = None
     slice_axis: int = 2
@@ -75,8 +75,8 @@ class InputFormat:
 def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: Sequence[str]) -> InputFormat:
     """Read the input format of a configuration.
 
-    Slices of volumes are chosen by ids that training has too: ``slice_axis``, ``mask_label``, ``apply_mask`` and
-    ``organ_label``; if ``inference.json`` lacks one, the default of :class:`InputFormat` is used.
+    Slices of volumes are chosen by ids that training has too: ``lesion_slices``, ``slice_axis``, ``mask_label``,
+    ``apply_mask`` and ``organ_label``; if ``inference.json`` lacks one, the default of :class:`InputFormat` is used.
 
     Args:
         parser: parser of ``inference.json`` and the metadata.
@@ -94,11 +94,16 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
         )
     form = parser["_meta_"]["network_data_format"]["inputs"]["image"]
     shape, names = form["spatial_shape"], form["channel_def"]
-    spatial_dims, num_slices = len(shape), 1
-    in_channels = parser.get_parsed_content("in_channels")
-    if len(modalities) == 1 and spatial_dims == 2:
+    spatial_dims, num_slices = len(shape), _value(parser, "lesion_slices", None)
+    in_channels, modalities = parser.get_parsed_content("in_channels"), list(dict.fromkeys(modalities))
+    if num_slices is not None and len(modalities) != 1:
+        raise InputError(
+            f"rules: found {len(modalities)} ({', '.join(modalities)}), expected one, for the volume whose slices are "
+            "the network's channels; give it in a file (--rules)"
+        )
+    if len(modalities) == 1 and spatial_dims == 2 and in_channels > 1:
         num_slices = in_channels
-    elif len(modalities) != in_channels:
+    elif num_slices is None and len(modalities) != in_channels:
         raise InputError(
             f"rules: found {len(modalities)} ({', '.join(modalities)}), expected one for each of the network's "
             f"{in_channels} channels; give them in a file (--rules)"
@@ -106,16 +111,16 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
     uses, needs = _uses_of_mask(preprocessing.transforms)
     return InputFormat(
         modalities=tuple(modalities),
-        channels=tuple(names[key] for key in sorted(names, key=int)),
+        channels=tuple(dict.fromkeys(names[key] for key in sorted(names, key=int))),  # slices have one name
         spatial_dims=spatial_dims,
         num_slices=num_slices,
-        mask="required" if needs else "optional" if uses or spatial_dims == 2 else "ignored",
+        mask="required" if needs or num_slices is not None else "optional" if uses or spatial_dims == 2 else "ignored",
         mask_label=_value(parser, "mask_label", None),
         slice_axis=_value(parser, "slice_axis", 2),
-        # Preprocessing that uses the mask applies it too, except for several slices, for which it has only one mask.
-        apply_mask=(not uses or num_slices > 1) and str(_value(parser, "apply_mask", False)).lower() == "true",
+        # Preprocessing that uses the mask applies it too, except for chosen slices, for which it has only one mask.
+        apply_mask=(not uses or num_slices is not None) and str(_value(parser, "apply_mask", False)).lower() == "true",
         organ_label=_value(parser, "organ_label", None),
-        pictures=spatial_dims == 2 and num_slices == 1 and "slice_axis" not in parser,
+        pictures=spatial_dims == 2 and num_slices is None and "slice_axis" not in parser,
     )
 
 

@@ -39,7 +39,7 @@ def take_slices(row: dict[str, Any], wanted: InputFormat, folder: Path) -> dict[
     data: dict[str, Any] = row
     for step in _steps(wanted, "mask" in row):
         data = step(data)
-    if wanted.num_slices > 1:
+    if wanted.num_slices is not None:
         data["mask"] = _common_mask(data["region"], wanted.mask_label)
     written: dict[str, list[str]] = {"image": [], "mask": []}
     for key, files in written.items():
@@ -80,7 +80,7 @@ def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
     )
 
     keys = ["image", "mask"] if has_mask else ["image"]
-    axis, several = wanted.slice_axis, wanted.num_slices > 1
+    axis, number = wanted.slice_axis, wanted.num_slices
     steps: list[Step] = [LoadModalitiesd("image")]
     if has_mask:
         steps.append(LoadImaged("mask", reader=CheckedReader(), ensure_channel_first=True))
@@ -91,12 +91,12 @@ def _steps(wanted: InputFormat, has_mask: bool) -> list[Step]:
         steps.append(CopyItemsd("mask", names="region"))
         if wanted.mask_label is not None:
             steps.append(LabelToMaskd("region", select_labels=wanted.mask_label))
-    if several:
+    if number is not None:
         keys = ["image", "region"]
-        steps.append(SelectUniformSlicesd(keys, mask_key="region", num_slices=wanted.num_slices, axis=axis))
+        steps.append(SelectUniformSlicesd(keys, mask_key="region", num_slices=number, axis=axis))
     else:
         steps.append(SelectSliced(keys, mask_key="region", axis=axis))
     if wanted.apply_mask:
-        mask = {"mask_key": "region"} if several else {"select_labels": wanted.organ_label}
+        mask = {"mask_key": "region"} if number is not None else {"select_labels": wanted.organ_label}
         steps.append(MaskWhereGivend("image", **mask))
     return steps

@@ -56,7 +56,7 @@ def lesion_slices(facts: Facts) -> Iterator[Choice]:
     sample = facts.cohort.sample
     if sample.spatial_dims == 2 or sample.lesion_median is None:
         return
-    number = int(np.clip(sample.lesion_median[2], 3, SLICES))
+    number = facts.chosen.get("lesion_slices") or int(np.clip(sample.lesion_median[2], 3, SLICES))
     yield Choice("lesion_slices", number, f"half of the lesions have {sample.lesion_median[2]} slices or more; 3 to 10")
     yield Choice("in_channels", number, "one channel for each slice")
 

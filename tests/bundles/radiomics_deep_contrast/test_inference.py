@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from common.deploy.package import TARGETS, package_bundle
 from common.deploy.packaging.hybrid_archive import needs_radiomics, package_hybrid
+from common.deploy.prediction.classifier import open_classifier
+from common.deploy.prediction.predict import find_cases, predict_cases
 from common.deploy.verification.archive import open_archive
 from common.study.trial import try_hybrid
 from tests.bundles.shared.inference import SharedInference
@@ -54,6 +58,36 @@ def test_kidney_tumours_go_the_same_two_ways(run_config, configs, tiny, kidney_p
         tables.append(pd.read_csv(tmp_path / name / "predictions.csv").filter(like="probability_"))
     assert tables[0].shape[1] == 4
     np.testing.assert_allclose(tables[1], tables[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_archive_of_slices_takes_volumes_and_predicts_as_evaluation(
+    number, run_config, configs, tiny, kidney_phantoms, monkeypatch, tmp_path
+):
+    overlays = ["kidney", "image_only"]
+    files, changed = [configs / f"{name}.yaml" for name in overlays], {"apply_mask": True}
+    options = tiny | changed | {"dataset_dir": kidney_phantoms, "lesion_slices": number, "batch_size": 4}
+    run_config(configs / "train.yaml", *files, output_dir=tmp_path / "train", max_epochs=1, **options)
+    weights = tmp_path / "train/model.pt"
+    options |= {"checkpoint": weights, "output_dir": tmp_path / "evaluate", "amp": "false"}
+    run_config(configs / "evaluate.yaml", *files, workflow_type="infer", **options)
+    monkeypatch.setitem(TARGETS, "inference", replace(TARGETS["inference"], formats=("model.ts",)))
+    archive = package_bundle("radiomics_deep_contrast", "inference", tmp_path, weights, overlays=["image_only"])
+    content = json.loads((kidney_phantoms / "datalist.json").read_text())
+    rows = [
+        {**row, **{key: str(kidney_phantoms / row[key]) for key in ("image", "mask")}} for row in content["training"]
+    ]
+    cohort, rules = tmp_path / "datalist.json", tmp_path / "rules.yaml"
+    cohort.write_text(json.dumps({"modality": {"0": "CT"}, "testing": rows}))
+    rules.write_text("CT: {Modality: ^CT$}\n")
+    with open_classifier(archive, device="cpu", rules=rules) as classifier:
+        cases, _ = find_cases(cohort, classifier)
+        batch = predict_cases(classifier, cases, tmp_path / "results")
+    found = {result["study"]: result["probabilities"] for result in batch.results}
+    expected = pd.read_csv(tmp_path / "evaluate/predictions.csv", dtype={"subject": str}).set_index("subject")
+    assert len(expected) >= 5 and not batch.failed
+    for subject, row in expected.filter(like="probability_").iterrows():
+        np.testing.assert_allclose(list(found[subject].values()), row, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

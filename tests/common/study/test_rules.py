@@ -147,6 +147,11 @@ def test_slices_of_a_lesion_are_channels_three_to_ten_of_them(median, number):
     assert values == {("", "lesion_slices"): number, ("", "in_channels"): number}
 
 
+def test_slices_that_were_typed_are_as_many_channels():
+    typed = replace(facts(CPU), chosen={"lesion_slices": 1})
+    assert chosen(["lesion_slices"], typed, ["lesion_slices"]) == {("", "in_channels"): 1}
+
+
 def test_a_picture_has_no_slices_and_a_cohort_without_lesions_no_box():
     assert chosen(["lesion_slices"], facts(CPU, {"spatial_dims": 2})) == {}
     without = facts(CPU, {"lesion_extent": None, "lesion_median": None})

@@ -90,6 +90,27 @@ def test_other_classes_and_channels_must_be_named(metadata):
     assert found["inputs"]["image"]["channel_def"] == {"0": "PET"}
 
 
+@pytest.mark.parametrize(
+    ("record", "settings", "name"),
+    [
+        ({"modalities": ["CT"], "settings": {"lesion_slices": 3}}, {}, "CT"),
+        ({"modalities": ["CT"], "settings": {"lesion_slices": 3}}, {"channel_def": {0: "CT"}}, "CT"),
+        ({"modalities": None, "settings": {"lesion_slices": 3}}, {"channel_def": {0: "PET"}}, "PET"),
+        (None, {}, "US"),  # of the bundle
+    ],
+)
+def test_slices_of_one_modality_have_its_name(record, settings, name):
+    metadata = json.loads((FOLDERS["radiomics_deep_contrast"] / "configs/metadata.json").read_text())
+    typed = {f"_meta_#network_data_format#inputs#image#{key}": value for key, value in settings.items()}
+    options = {"shape": (3, 32, 32), "num_classes": 2, "record": record, "settings": typed, "other": True}
+    found = archive_metadata(metadata, **options, slices=True)
+    assert found["network_data_format"]["inputs"]["image"]["channel_def"] == {"0": name, "1": name, "2": name}
+    with pytest.raises(InputError, match="expected CT, CT, CT, in this order"):
+        typed = {"_meta_#network_data_format#inputs#image#channel_def": {0: "a", 1: "b", 2: "c"}}
+        record = {"modalities": ["CT"], "settings": {"lesion_slices": 3}}
+        archive_metadata(metadata, **options | {"settings": typed, "record": record}, slices=True)
+
+
 def test_a_calibration_of_other_classes_and_unknown_ids_are_refused(metadata):
     with pytest.raises(InputError, match="calibration: made for 3 classes; expected the network's 2"):
         archive_metadata(metadata, shape=(1, 9, 9, 9), num_classes=2, calibration={**CALIBRATION, "num_classes": 3})

@@ -52,6 +52,15 @@ def test_every_section_is_there_and_no_value_is_left_open(tiny, target):
     assert "**Tags**: Self-supervised, Classification, 2D" in text and "![" in text
 
 
+def test_slices_of_a_lesion_come_from_one_volume(tmp_path):
+    bundle = "radiomics_deep_contrast"
+    settings = {**SETTINGS[bundle], "lesion_slices": 1}
+    weights = random_weights(bundle, tmp_path)
+    text = readme(read_classifier(bundle, weights, overlays=OVERLAYS.get(bundle, ()), settings=settings))
+    assert '"image": "z/us.nii.gz", "mask": "z/mask.nii.gz"' in text
+    assert "are slices of the lesion (1), which `predict.py`" in text
+
+
 def test_architecture_and_size_are_those_of_these_weights(tiny):
     liver, radiomics = (" ".join(readme(classifier).split()) for classifier in tiny.values())
     assert "efficientnet-b0" in liver and "B2" not in liver.split("## References")[0]

@@ -7,6 +7,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from common import InputError
+from common.deploy.packaging.plain_inference import plain_inference
 from common.deploy.packaging.trained_configs import eager_inference, put_recorded, read_configs, with_known_sizes
 from common.radiomics.scaling import FittedScaling
 from common.references import closure, evaluated, references
@@ -61,6 +62,15 @@ def test_an_overlay_is_laid_over_what_it_is_for():
 
 def test_an_overlay_may_refer_to_ids_that_inference_lacks():
     assert read_configs(FOLDERS["radiomics_deep_contrast"], ["kidney", "image_view"])["inference"]["in_channels"] == 10
+
+
+@pytest.mark.parametrize("number", [1, 6])
+def test_inference_says_which_slices_of_a_volume_are_channels(number):
+    configs = read_configs(FOLDERS["radiomics_deep_contrast"], ["image_view"])
+    assert "lesion_slices" not in put_recorded(configs, {})["inference"]  # trained on pictures
+    inference = put_recorded(configs, {"lesion_slices": number, "in_channels": number, "slice_axis": 0})["inference"]
+    plain = plain_inference({**inference, "num_classes": 2})
+    assert (plain["lesion_slices"], plain["in_channels"], plain["slice_axis"]) == (number, number, 0)
 
 
 def test_inference_gets_the_network_of_evaluation_with_calibrated_probabilities(bundle, tmp_path):

@@ -299,7 +299,7 @@ def test_the_config_of_another_program_is_reported(archive):
         ("siam3d_imbalance", {}, InputFormat(("CT",), mask="required")),
         ("mlsscl_3d", {}, InputFormat(("shape",))),
         ("liver_cgc", {}, InputFormat(("T1", "T2", "OUT"), 2, mask="optional", apply_mask=True)),
-        ("liver_cgc", {"apply_mask": False, "mask_label": 2}, InputFormat(("T1", "T2", "OUT"), 2, 1, "optional", 2)),
+        ("liver_cgc", {"apply_mask": False, "mask_label": 2}, InputFormat(("T1", "T2", "OUT"), 2, None, "optional", 2)),
         ("radiomics_deep_contrast", {}, InputFormat(("US",), 2, mask="required", pictures=True)),
         ("radiomics_deep_contrast", {"crop": False}, InputFormat(("US",), 2, mask="required", pictures=True)),
         (
