@@ -16,7 +16,7 @@ from ....datalist_json import read_datalist
 from ....errors import InputError
 from ....files import file_digest
 from ...predictions import Outcome, outcomes_of, read_predictions
-from ...protocols.read_methods import FEW_NUMBERS
+from .verdict import FEW_NUMBERS
 
 __all__ = [
     *("StudyFiles", "about_rows", "cohort_of", "comparison_folder"),

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...protocols.read_methods import FEW_NUMBERS
 from ...statistics.metrics import Estimate
 from .judged import MAJORITY, Difference, Judged
 
-__all__ = ["BASELINES", "Verdict", "conclude", "simplest_baseline"]
+__all__ = ["BASELINES", "FEW_NUMBERS", "Verdict", "conclude", "simplest_baseline"]
 
+#: Kinds of methods that need a few numbers of a lesion alone.
+FEW_NUMBERS = ("outline", "position", "composition", "modality_differences")
 #: Kinds of methods from the simplest one on; pre-trained ones and means are no baselines.
 BASELINES = (*FEW_NUMBERS, "radiomics", "imagenet_slices", "scratch", "imagenet")
 SHOWN = 4  # methods by name in a sentence
