@@ -19,9 +19,11 @@ from .progress import Watched
 from .protocol import read_descriptions
 from .row_descriptions import describe_row, kind_of, study_rows
 
-__all__ = ["COMPARE", "comparison_of", "measured_pace", "row_entries", "shared_options", "watched_runs"]
+__all__ = ["COMPARE", "REMEDY", "comparison_of", "measured_pace", "row_entries", "shared_options", "watched_runs"]
 
 COMPARE = "compare"
+#: What to do where the plan has other settings than the results.
+REMEDY = "undo the change in plan.yaml, or start another study, in another --output_dir"
 SHORT = 3.0  # seconds of a run that the estimate does not list
 
 
@@ -46,17 +48,19 @@ def comparison_of(study: Path, plan: Plan) -> Comparison:
     Raises:
         InputError: a method, fold or id of the plan is unknown; all are listed.
     """
-    folder, shared = study / COMPARE, shared_options(study, plan)
+    options = {"methods": plan.methods, "fold": plan.folds, "workers": plan.workers, **shared_options(study, plan)}
+    comparison: Comparison
     if plan.task == "segmentation":
-        return Segmentation(output_dir=folder, methods=plan.methods, fold=plan.folds, workers=plan.workers, **shared)
-    options: dict[str, Any] = {
-        "fractions": plan.fractions,
-        "seeds": plan.seeds,
-        "vary_pretraining": plan.vary_pretraining,
-        "fold": plan.folds,
-        "workers": plan.workers,
-    }
-    return LabelFractions(output_dir=folder, methods=plan.methods, **options, **shared)
+        comparison = Segmentation(output_dir=study / COMPARE, **options)
+    else:
+        repeated: dict[str, Any] = {
+            "fractions": plan.fractions,
+            "seeds": plan.seeds,
+            "vary_pretraining": plan.vary_pretraining,
+        }
+        comparison = LabelFractions(output_dir=study / COMPARE, **repeated, **options)
+    comparison.remedy = REMEDY
+    return comparison
 
 
 def watched_runs(tasks: Iterable[Task], plan: Plan) -> list[Watched]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..evaluation.protocols.final_model import FinalModel
 from ..tasks import Task
+from .compare import REMEDY
 
 __all__ = ["FinalTraining"]
 
@@ -19,6 +21,8 @@ class FinalTraining(FinalModel):
     See :class:`~common.evaluation.FinalModel` for the arguments.
     """
 
+    remedy = REMEDY
+
     def tasks(self) -> Iterator[Task]:
         """The pre-training, if there is one, and the training."""
         return self._tasks_without(None)
@@ -27,6 +31,10 @@ class FinalTraining(FinalModel):
     def folder(self) -> Path:
         """Folder of the final training."""
         return self._made_without(None).parent
+
+    def _identity(self) -> dict[str, Any]:
+        """Without the method: the plan may name another one, which has its own folders."""
+        return {name: value for name, value in super()._identity().items() if name != "method"}
 
     def _check_stages(self) -> None:
         """Nothing: the comparison has checked, and trained so."""

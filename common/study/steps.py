@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from ..console import quiet, without_arguments
 from ..errors import InputError
+from ..files import file_digest
 from ..locks import locked
 from ..programs import command_of
 from .budget import duration_text
@@ -27,6 +28,8 @@ from .progress import Watched, watching
 __all__ = ["STEPS", "Study"]
 
 STEPS = ("plan", "compare", "conclude", "finish")
+#: What a message adds on options that are used where the plan is made, and nowhere else.
+FITTED = {"budget": " (only a new plan fits epochs and methods to it; in this one edit these)"}
 PLANNING, TABLES, REPORT = 45.0, 10.0, 40.0  # seconds on small cohorts, for the bar alone
 
 
@@ -133,8 +136,9 @@ class Study:
             check_packages()
         self.conclude()
         plan, journal = read_plan(self.folder), Journal(self.folder)
-        with self._step("finish") as terminal:
-            finish(self.folder, plan, journal["choice"]["text"], terminal, self._conclude_with)
+        if not self._is_finished(journal):
+            with self._step("finish") as terminal:
+                finish(self.folder, plan, journal["choice"]["text"], terminal, self._conclude_with)
         journal = Journal(self.folder)
         archive = self.folder / journal["final"]["archive"]
         self.say(f"final model: {self._as_typed(archive)}")
@@ -172,9 +176,21 @@ class Study:
 
     def _is_concluded(self, report: Path) -> bool:
         """Whether the report is younger than the plan and the comparison's numbers."""
+        return _done(Journal(self.folder), "conclude") and self._is_younger(report)
+
+    def _is_finished(self, journal: Journal) -> bool:
+        """Whether the final model's archive is there as it was tried, and younger than plan and numbers."""
+        final = journal["final"]
+        if not (final and _done(journal, "finish")):
+            return False
+        archive, weights = (self.folder / final[name] for name in ("archive", "weights"))
+        return weights.is_file() and self._is_younger(archive) and file_digest(archive, "sha256") == final["sha256"]
+
+    def _is_younger(self, path: Path) -> bool:
+        """Whether a file is there and no older than the plan and the comparison's numbers."""
         sources = (self.folder / PLAN, self.folder / COMPARE / "report" / "metrics.json")
-        newest = max(path.stat().st_mtime_ns for path in sources)
-        return _done(Journal(self.folder), "conclude") and report.is_file() and report.stat().st_mtime_ns >= newest
+        newest = max(source.stat().st_mtime_ns for source in sources)
+        return path.is_file() and path.stat().st_mtime_ns >= newest
 
     def _write_report(self) -> Path:
         from ..evaluation.reports.study_report import write_study_report
@@ -192,7 +208,7 @@ class Study:
         """Refuse options that contradict the plan, unless they made it: budget, rules and user may have changed it."""
         there, before = _as_typed(plan), Journal(self.folder)["typed"] or {}
         other = [
-            f"{name}: {_shown(name, there.get(name))} in the plan, {_shown(name, now)} typed"
+            f"{name}: {_shown(name, there.get(name))} in the plan, {_shown(name, now)} typed{FITTED.get(name, '')}"
             for name, now in _typed(wishes).items()
             if now not in (there.get(name), before.get(name))
         ]

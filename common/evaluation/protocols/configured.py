@@ -64,6 +64,9 @@ class ConfiguredStages:
         InputError: there is no datalist, torch does not know the device, or a subject is in both datalists.
     """
 
+    #: What to do where results in the folder have other settings.
+    remedy = "name another output_dir"
+
     def __init__(
         self,
         bundle: str | Path,
@@ -186,7 +189,7 @@ class ConfiguredStages:
             raise InputError(f"{path}: damaged ({error}); delete it, or name another output_dir") from None
         if changed := [name for name in sorted({*found, *identity}) if found.get(name) != identity.get(name)]:
             changes = ", ".join(_change(name, found.get(name), identity.get(name)) for name in changed)
-            raise InputError(f"{path}: from another comparison: {changes}; name another output_dir")
+            raise InputError(f"{path}: from another comparison: {changes}; {self.remedy}")
 
     def _keep_identity(self) -> None:
         """Claim the folder for this comparison, once its first result is there."""

@@ -123,6 +123,21 @@ def test_a_finished_study_repeats_no_stage(start, killer):
     assert killer.calls == done
 
 
+def test_a_finished_model_is_packaged_and_tried_again_only_where_plan_or_archive_have_changed(
+    start, killer, monkeypatch
+):
+    study, tried = start("study"), []
+    monkeypatch.setattr("common.study.finishing.try_archive", lambda *_: tried.append(1) or [{"label": 0}])
+    archive = study.finish()
+    step = Journal(study.folder)["steps"]["finish"]
+    assert study.finish() == archive and len(tried) == 1 and Journal(study.folder)["steps"]["finish"] == step
+    archive.write_bytes(b"damaged")
+    assert study.finish().read_bytes() != b"damaged" and len(tried) == 2
+    os.utime(study.folder / "plan.yaml", (archive.stat().st_mtime + 1,) * 2)
+    study.finish()
+    assert len(tried) == 3
+
+
 def test_a_report_is_written_again_after_the_plan_has_changed_and_not_before(start, killer):
     study = start("study")
     report = study.conclude()
@@ -213,11 +228,13 @@ def test_settings_that_are_edited_after_the_comparison_are_refused_and_what_chan
     plan, done = read_plan(study.folder), outcome(study)
     write_plan(study.folder, replace(plan, pretrain={"seed": 7}))
     for step in (study.compare, study.conclude, study.finish):
-        with pytest.raises(InputError, match=r"from another comparison: pretrain .* \(now {'seed': 7}\)"):
+        with pytest.raises(InputError, match=r"pretrain .* \(now {'seed': 7}\); undo the change in plan\.yaml"):
             step()
     assert outcome(study) == done
-    write_plan(study.folder, replace(plan, final={"kind": "all", "method": "scratch+cgc"}))
-    assert study.compare().is_file()
+    for method in METHODS[1:3]:
+        write_plan(study.folder, replace(plan, final={"kind": "all", "method": method}))
+        study.finish()
+        assert Journal(study.folder)["choice"]["text"] == method
 
 
 def test_the_final_training_has_the_first_seed_of_the_plan(start):
@@ -240,7 +257,7 @@ def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
         study.plan(wishes)
     for words in (
         "bundle",
-        "budget: None in the plan, 2h typed",
+        "budget: None in the plan, 2h typed (only a new plan fits epochs",
         "batch_size: None in the plan, 3 typed",
         "edit it, delete",
     ):
