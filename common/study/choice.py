@@ -85,7 +85,7 @@ def choose_row(
             reason = f"simpler than {best['name']}, and within one standard error of it"
         top = max(scores, key=lambda name: scores[name]["value"])
         if scores[top]["value"] > scores[best["name"]]["value"]:
-            reason += f"; {top} is better, but no network to hand on"
+            reason += f"; {top} scores higher but is not a network that can be deployed"
     chosen = scores[row["name"]]
     numbers = {name: chosen[name] for name in ("value", "low", "high")}
     return {"text": row["text"], "name": row["name"], "metric": metric, **numbers, "reason": reason}

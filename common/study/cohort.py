@@ -22,7 +22,7 @@ class Cohort:
     Attributes:
         subjects: number of subjects.
         images: number of images, that is rows of the datalist.
-        visits: number of subjects with several images.
+        several_images: number of subjects with several images.
         unlabelled: number of subjects without a label, whom only pre-training uses.
         test_subjects: number of subjects of a separate test set.
         classes: number of labelled subjects by class, as "<index> <name>", test subjects included. A subject whose
@@ -38,7 +38,7 @@ class Cohort:
 
     subjects: int
     images: int
-    visits: int
+    several_images: int
     unlabelled: int
     test_subjects: int
     classes: Mapping[str, int]
@@ -85,7 +85,7 @@ def describe_cohort(
     return Cohort(
         subjects=len(subjects),
         images=len(rows),
-        visits=sum(number > 1 for number in subjects.values()),
+        several_images=sum(number > 1 for number in subjects.values()),
         unlabelled=len(subjects) - len(labelled),
         test_subjects=len({str(row["subject"]) for row in rows if row["fold"] == test_fold}),
         classes=_classes(rows, labels),

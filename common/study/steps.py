@@ -219,7 +219,10 @@ class Study:
 
 def _shown(name: str, value: Any) -> str:
     """A value of an option as it is typed."""
-    return duration_text(value) if name == "budget" and value is not None else repr(value)
+    value = getattr(Wishes, name, None) if value is None else value
+    if value is None:
+        return "none"
+    return duration_text(value) if name == "budget" else repr(value)
 
 
 def _use(archive: Path, plan: Plan) -> str:
@@ -285,7 +288,7 @@ def _done(journal: Journal, step: str) -> bool:
 def _verdict(summary: dict[str, Any], choice: dict[str, Any]) -> str:
     """The chosen row, the first row and the majority class, in a sentence each."""
     metric = main_metric(summary)
-    lines = [_score(choice["name"], metric, choice) + f": chosen, {choice['reason']}."]
+    lines = [_score(choice["name"], metric, choice) + f". Chosen: {choice['reason']}."]
     first = summary["results"][0]
     if first["set"] != choice["name"]:
         lines.append(_score(first["set"], metric, first["metrics"][metric]) + ", the reference.")

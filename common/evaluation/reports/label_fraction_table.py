@@ -109,7 +109,7 @@ def _entries(summary: Mapping[str, Any], fraction: float) -> Iterator[Mapping[st
 
 def _cell(metric: Mapping[str, float], seeds: int) -> str:
     spread = f" ± {metric['std_over_seeds']:.3f}" if seeds > 1 else ""
-    return f"{metric['value']:.3f}{spread} ({metric['low']:.2f}-{metric['high']:.2f})"
+    return f"{metric['value']:.3f}{spread} ({metric['low']:.3f}-{metric['high']:.3f})"
 
 
 def _table(summary: Mapping[str, Any], names: Sequence[str], labelled: Mapping[float, float]) -> pd.DataFrame:

@@ -156,7 +156,7 @@ def _text(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from ("# Segmentation", "")
     yield f"Means of {summary['subjects']} subjects with {summary['confidence']:.0%} intervals over subjects."
     yield ""
-    yield from _table(summary, "metrics", "{value:.3f} ({low:.2f}-{high:.2f})", summary["results"])
+    yield from _table(summary, "metrics", "{value:.3f} ({low:.3f}-{high:.3f})", summary["results"])
     if len(summary["results"]) > 1:
         yield from ("", f"## Differences to {summary['reference']}", "")
         yield from _table(summary, "difference", "{value:+.3f} ({low:+.3f} to {high:+.3f})", summary["results"][1:])

@@ -46,7 +46,7 @@ def _cell(metrics: Mapping[str, Any] | None, name: str) -> str:
     if metrics is None:
         return "-"
     found = metrics[name]
-    return f"{found['value']:.3f} ({found['low']:.2f}-{found['high']:.2f})"
+    return f"{found['value']:.3f} ({found['low']:.3f}-{found['high']:.3f})"
 
 
 def _metrics_of(summary: Mapping[str, Any], name: str, fraction: float) -> Mapping[str, Any] | None:
@@ -105,7 +105,7 @@ def _comparison_table(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{entry['fraction']:.0%}",
             entry["set"],
             entry["reference"],
-            "{value:+.3f} ({low:+.2f} to {high:+.2f})".format(**entry["auc_difference"]),
+            "{value:+.3f} ({low:+.3f} to {high:+.3f})".format(**entry["auc_difference"]),
             *(_p(entry[name]) for name in ("delong_p", "mcnemar_p", "resampled_t_p")),
         ]
         for entry in summary["comparisons"]

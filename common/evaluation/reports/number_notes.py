@@ -71,4 +71,4 @@ def _auc(labels: np.ndarray, numbers: np.ndarray, resamples: int) -> Estimate:
 
 
 def _text(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} ({estimate.low:.2f}-{estimate.high:.2f})"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"

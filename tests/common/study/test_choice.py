@@ -29,7 +29,7 @@ def summary(**auc: float) -> dict:
 def test_the_best_network_is_chosen_where_no_simpler_one_is_within_a_standard_error():
     found = choose_row(summary(radiomics=0.9, se=0.85, scratch=0.82, probe=0.95), ROWS)
     assert (found["text"], found["metric"], found["value"]) == ("se", "auc", 0.85)
-    assert found["reason"] == "the best of the networks; Probe is better, but no network to hand on"
+    assert found["reason"] == "the best of the networks; Probe scores higher but is not a network that can be deployed"
 
 
 def test_the_simpler_network_is_chosen_within_a_standard_error():

@@ -252,13 +252,16 @@ def test_settings_of_features_alone_are_left_out_of_the_final_training(start):
 
 def test_what_contradicts_the_plan_is_refused_all_at_once(start, tmp_path):
     study = start("study")
-    wishes = Wishes("mlsscl_3d", tmp_path / "data", study.folder, budget="2h", settings={"batch_size": 3})
+    wishes = Wishes(
+        "mlsscl_3d", tmp_path / "data", study.folder, budget="2h", recipe="paper", settings={"batch_size": 3}
+    )
     with pytest.raises(InputError) as error:
         study.plan(wishes)
     for words in (
         "bundle",
-        "budget: None in the plan, 2h typed (only a new plan fits epochs",
-        "batch_size: None in the plan, 3 typed",
+        "budget: none in the plan, 2h typed (only a new plan fits epochs",
+        "batch_size: none in the plan, 3 typed",
+        "recipe: 'default' in the plan, 'paper' typed",
         "edit it, delete",
     ):
         assert words in str(error.value)
@@ -279,7 +282,7 @@ def test_the_command_that_made_the_plan_continues_it_although_the_budget_changed
     for words in (
         "seeds: [0] in the plan",
         "final: 'all' in the plan",
-        "pretrain.max_epochs: None in the plan, 3 typed",
+        "pretrain.max_epochs: none in the plan, 3 typed",
     ):
         assert words in str(error.value)
     assert "methods" not in str(error.value)

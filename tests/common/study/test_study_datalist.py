@@ -184,7 +184,7 @@ def test_sizes_are_along_right_anterior_and_superior_whatever_the_axes_of_the_fi
 def test_a_cohort_is_counted_by_subject(cohort):
     found = read_study_rows(cohort, None, PROTOCOL, "classification")
     described = describe_cohort(found.rows, measure_images(found.rows, limit=2), found.labels, ["CT"])
-    counts = (described.subjects, described.images, described.visits, described.unlabelled, described.labelled)
+    counts = (described.subjects, described.images, described.several_images, described.unlabelled, described.labelled)
     assert counts == (12, 13, 1, 2, 10)
     assert described.classes == {"0 low": 5, "1 high": 5}
     assert described.columns == {"site": 2} and described.subgroups == ["site"]

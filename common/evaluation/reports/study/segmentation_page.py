@@ -218,7 +218,7 @@ def _methods(judged: Judged, titles: Mapping[str, str]) -> dict[str, Any]:
         for place, metric in enumerate(titles):
             if metric in judged.points[name]:
                 found = judged.metric(name, metric)
-                cells[place] = (f"{found.value:.3f}", f"{found.low:.2f} to {found.high:.2f}")
+                cells[place] = (f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}")
         rows.append((name, cells))
     return {"first": "Method", "head": list(titles.values()), "rows": rows}
 

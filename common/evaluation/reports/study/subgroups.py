@@ -186,4 +186,4 @@ def subgroup_rows(found: Sequence[Subgroup], titles: Mapping[str, str]) -> dict[
 
 
 def _interval(found: Estimate) -> str:
-    return f"{found.low:.2f} to {found.high:.2f}"
+    return f"{found.low:.3f} to {found.high:.3f}"

@@ -53,7 +53,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     for found in comparisons:
         cells: list[Any] = []
         for difference in (found.auc, found.balanced_accuracy):
-            cells += [(f"{difference.value:+.3f}", f"{difference.low:+.2f} to {difference.high:+.2f}")]
+            cells += [(f"{difference.value:+.3f}", f"{difference.low:+.3f} to {difference.high:+.3f}")]
             cells += [(shown_p(difference.p), "")]
         cells += [(shown_p(found.tests[name]) if name in found.tests else "-", "") for name in tests]
         rows.append((found.method, [*cells, (found.reading, "")]))
@@ -111,7 +111,7 @@ def case_table(cases: Sequence[Case], classes: Sequence[str]) -> pd.DataFrame:
 
 
 def _estimate(found: Estimate) -> tuple[str, str]:
-    return f"{found.value:.3f}", f"{found.low:.2f} to {found.high:.2f}"
+    return f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}"
 
 
 def confusion_table(tables: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def test_the_first_table_is_the_papers_table_2_with_the_majority_beside(tmp_path
     found = cells(text, "Trad.")
     assert found[0].startswith(f"{sensitivity:.3f} (") and found[1].startswith(f"{specificity:.3f} (")
     assert found[2:] == ["-", "-"]  # no predictions with half of the labels
-    assert cells(text, "*Majority class*")[:2] == ["1.000 (1.00-1.00)", "0.000 (0.00-0.00)"]
+    assert cells(text, "*Majority class*")[:2] == ["1.000 (1.000-1.000)", "0.000 (0.000-0.000)"]
     assert "60 subjects (20 low, 40 high)" in text and "is right in 66.7% of these subjects" in text
 
 
