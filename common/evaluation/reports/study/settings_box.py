@@ -56,7 +56,7 @@ def next_command(study: StudyFiles, method: str, network: str, checkpoint: Path 
     record = read_training_record(checkpoint)
     text = f"Train {network} on all labelled subjects, calibrated out of fold, for packaging:"
     if network != method:
-        text = f"{method} is not a network that can be deployed. The best one that is, {network}, becomes a final model by:"
+        text = f"{method} is not a network that can be deployed. The best that is, {network}, becomes a final model by:"
     return text, _final_model(record["bundle"] if record else "BUNDLE", datalist, output, row)
 
 

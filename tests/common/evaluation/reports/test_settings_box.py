@@ -72,9 +72,7 @@ def test_without_a_study_the_best_network_becomes_the_final_model(tmp_path, run,
     weights.parent.mkdir(parents=True)
     torch.save(with_training_record({"weight": torch.ones(2)}, record), weights)
     text, command = next_command(files(out, tmp_path / "data/lists/other.json"), "Radiomics", "Best", weights)
-    assert (
-        text == "Radiomics is not a network that can be deployed. The best one that is, Best, becomes a final model by:"
-    )
+    assert text == "Radiomics is not a network that can be deployed. The best that is, Best, becomes a final model by:"
     words = shlex.split(command)
     expected = ["liver_cgc", "--dataset_dir", str(tmp_path / "data/lists"), "--datalist"]
     expected += [str(tmp_path / "data/lists/other.json"), "--output_dir", str(tmp_path / "out_final"), "--method"]
