@@ -11,7 +11,7 @@ from torch import nn
 
 from ..checkpoints import read_checkpoint
 from .pretrained_unet import PretrainedUNet
-from .weights import check_architecture, state_dict_in
+from .weights import check_architecture, log_random_start, state_dict_in
 
 __all__ = ["load_encoder_weights", "load_unet_weights", "with_channels"]
 
@@ -35,7 +35,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path | None, prefix: st
         InputError: the file can't be read, or keys or shapes are another architecture's; the message lists them.
     """
     if path is None:
-        logger.info(f"{type(encoder).__name__} starts from random weights: no checkpoint was named.")
+        log_random_start(type(encoder).__name__, "checkpoint")
         return encoder
     state = state_dict_in(read_checkpoint(path))
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -19,7 +19,7 @@ from ..programs import install_command
 from .efficientnet import EfficientNetBackbone
 from .imagenet_resnet import load_resnet_weights
 from .resnet import ResNetBackbone
-from .weights import check_architecture
+from .weights import check_architecture, log_random_start
 
 __all__ = ["load_imagenet_weights"]
 
@@ -97,7 +97,7 @@ def load_imagenet_weights(
             no package has weights of this encoder.
     """
     if path is None:
-        logger.info("The encoder starts from random weights: no file of ImageNet weights was named.")
+        log_random_start("The encoder", "file of ImageNet weights")
         return encoder
     if path == INSTALLED:
         path = _installed_file(encoder)

@@ -15,7 +15,7 @@ from ..errors import InputError
 from .encoder_weights import with_channels
 from .residual_unet_encoder import ResidualUNetEncoder
 from .volume_resnet import VolumeResNet
-from .weights import check_architecture
+from .weights import check_architecture, log_random_start
 
 __all__ = ["load_volume_weights"]
 
@@ -54,7 +54,7 @@ def load_volume_weights(encoder: nn.Module, path: str | Path | None) -> nn.Modul
         InputError: the encoder is neither of the two, the file can't be read, or it has another architecture.
     """
     if path is None:
-        logger.info(f"{type(encoder).__name__} starts from random weights: no file of weights was named.")
+        log_random_start(type(encoder).__name__, "file of weights")
         return encoder
     own = encoder.state_dict()
     if isinstance(encoder, VolumeResNet):

@@ -12,15 +12,18 @@ from torch import nn
 
 from ..checkpoints import read_checkpoint
 from ..errors import InputError
+from ..options import calling_parser
 
-__all__ = ["check_architecture", "load_weights", "state_dict_in"]
+__all__ = ["check_architecture", "load_weights", "log_random_start", "state_dict_in"]
 
 logger = logging.getLogger(__name__)
+_FILES = ("pretrained_weights", "pretrained_encoder", "checkpoint")  # ids of a config
 _SHOWN = 4  # keys named in an error message
 
 
 def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -> nn.Module:
-    """Load ``module``'s weights from a file and return it; without a path, keep random weights, which is logged.
+    """Load ``module``'s weights from a file and return it; without a path, keep random weights, which is logged
+    (:func:`log_random_start`).
 
     Args:
         module: network to fill, in place.
@@ -33,7 +36,7 @@ def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -
     """
     name = type(module).__name__
     if path is None:
-        logger.info(f"{name} starts from random weights: no checkpoint was named.")
+        log_random_start(name, "checkpoint")
         return module
     state = state_dict_in(read_checkpoint(path))
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
@@ -41,6 +44,19 @@ def load_weights(module: nn.Module, path: str | Path | None, prefix: str = "") -
     module.load_state_dict(state)
     logger.info(f"{name}: loaded {len(state)} tensors from {path}.")
     return module
+
+
+def log_random_start(name: str, source: str) -> None:
+    """Log that a network starts from random weights, unless the config that builds it names others, loaded before or
+    after these.
+
+    Args:
+        name: name of the network.
+        source: what was not named, such as ``"checkpoint"``.
+    """
+    content = parser.get() if (parser := calling_parser()) else {}
+    if not any(content.get(key) for key in _FILES):
+        logger.info(f"{name} starts from random weights: no {source} was named.")
 
 
 def state_dict_in(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:

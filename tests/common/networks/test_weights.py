@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from torch import nn
 
 from common.checkpoints import read_checkpoint
@@ -127,3 +128,13 @@ def test_torchs_words_on_pickles_reach_nobody(tmp_path):
     with pytest.raises(InputError, match=r"holds more than tensors") as caught:
         read_checkpoint(tmp_path / "model.pt")
     assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("named", "logged"), [({}, True), ({"pretrained_encoder": "a.pt"}, False)])
+def test_a_random_start_is_logged_unless_the_config_names_other_weights_too(caplog, named, logged):
+    linear = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 1}
+    network = {"_target_": "common.networks.load_weights", "module": linear, "path": "@pretrained_weights"}
+    parser = ConfigParser({"pretrained_weights": None, "pretrained_encoder": None, "network": network} | named)
+    with caplog.at_level(logging.INFO):
+        parser.get_parsed_content("network")
+    assert ("Linear starts from random weights: no checkpoint was named." in caplog.text) == logged
