@@ -14,7 +14,16 @@ from .errors import InputError
 from .options import calling_parser
 from .references import as_written, closure
 from .run_identity import flat_settings
-from .training_record import base_config, described, ids_of, is_counted, names_in, portable_value, read_training_record
+from .training_record import (
+    STATISTICS,
+    base_config,
+    described,
+    ids_of,
+    is_counted,
+    names_in,
+    portable_value,
+    read_training_record,
+)
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -73,7 +82,8 @@ def as_trained(checkpoint: str | Path | None, config: str) -> None:
 
 def start_from(checkpoint: str | Path | None, config: str) -> None:
     """Set the network's ids of the run whose config calls this as the training of the encoder that it starts from had
-    them; ids that were typed stay, and the weights must then fit. Other preprocessing is one warning.
+    them, and of the same modalities ``mean`` and ``std``; ids that were typed stay, and the weights must then fit.
+    Other preprocessing is one warning.
 
     Args:
         checkpoint: weights to start from; ``None`` for none.
@@ -89,7 +99,11 @@ def start_from(checkpoint: str | Path | None, config: str) -> None:
     _check_unseen(record, parser, checkpoint)
     default, settings = base_config(root, config), settings_of(record, root, config)
     network = [name for name in ids_of(content, ["network_def"]) if name in settings and name != "network_def"]
-    network = [name for name in network if not (is_counted(content, name) or _is_typed(content, default, name))]
+    network = [name for name in network if not is_counted(content, name)]
+    modalities = names_in(parser.get_parsed_content("datalist"))["modalities"]
+    if modalities and modalities == record.get("modalities"):
+        network += [name for name in STATISTICS if name in settings]
+    network = [name for name in network if not _is_typed(content, default, name)]
     changed = {name: settings[name] for name in network if as_written(content[name]) != settings[name]}
     if not unsafe_settings(changed, root):
         for name, value in changed.items():

@@ -22,6 +22,7 @@ from .references import as_written, closure, is_plain
 from .run_identity import WITHOUT_EFFECT, identity_of, resolved_value
 
 __all__ = [
+    "STATISTICS",
     "base_config",
     "described",
     "ids_of",
@@ -34,6 +35,8 @@ __all__ = [
     "with_training_record",
 ]
 
+#: Numbers of each modality by which images are normalised.
+STATISTICS = ("mean", "std")
 #: Components that make a prediction of a row, as far as a config has them.
 SECTIONS = ("network_def", "transforms", "normalize", "attach_radiomics", "method")
 #: Ids that say where data and first weights come from, and on what the training runs.
@@ -97,7 +100,7 @@ def described(config: Mapping[str, Any], evaluate: Callable[[str], Any]) -> dict
         Components and expressions unevaluated, and all other values.
     """
     found = {}
-    for name in ids_of(config, SECTIONS):
+    for name in ids_of(config, (*SECTIONS, *STATISTICS)):
         value = evaluate(name) if is_counted(config, name) else portable_value(config, name)
         if is_plain(value := as_written(value)):
             found[name] = value

@@ -92,7 +92,7 @@ def by_modality(name: str, values: Mapping[str, Any], modalities: Sequence[str])
     if unknown := [modality for modality in modalities if modality not in values]:
         raise InputError(
             f"{name}: known for {', '.join(values)}, found the modalities {', '.join(modalities)}; measure "
-            f"{', '.join(unknown)} with {command_of('modality_statistics')} and set --{name}"
+            f"{', '.join(unknown)} with {command_of('modality_statistics')}, which prints --mean and --std; set both"
         )
     return [values[modality] for modality in modalities]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 import torch
 
 from common.errors import InputError
 from common.networks import CrossModalityConv, CrossModalityGroupConv
+from tests.bundles.damage import with_whole_paths
 
 
 @pytest.fixture
@@ -55,6 +58,26 @@ def test_fine_tuning_starts_from_the_pretrained_encoder(train, pretrained):
     _, weights = train(pretrained_encoder=pretrained, learning_rate=0.0)
     source = torch.load(pretrained, weights_only=True)
     assert equal(learnt(weights, "encoder."), learnt(source, "encoder.encoder."))
+
+
+def test_mean_and_std_of_other_modalities_are_typed_for_the_pre_training_alone(
+    run_config, open_bundle, configs, tiny, tmp_path
+):
+    content = with_whole_paths(tiny["dataset_dir"]) | {"modality": {"0": "ADC", "1": "DWI", "2": "T2"}}
+    (tmp_path / "other.json").write_text(json.dumps(content))
+    own = tiny | {"datalist": tmp_path / "other.json", "batch_size": 4}
+    measured = {"mean": [0.1, 0.2, 0.3], "std": [1.0, 2.0, 4.0]}
+    run_config(configs / "pretrain.yaml", output_dir=tmp_path / "pretrain", **own, **measured, max_epochs=1)
+    encoder = tmp_path / "pretrain" / "model.pt"
+    files = [configs / "pretrain.yaml", configs / "extract_features.yaml"]
+    features = open_bundle(*files, **own, checkpoint=encoder, output_dir=tmp_path / "features")
+    features.initialize()
+    assert {name: features.parser.get_parsed_content(name) for name in measured} == measured
+    weights = {"pretrained_encoder": encoder, "output_dir": tmp_path / "train"}
+    for typed in ({}, {"mean": [0.5, 0.5, 0.5]}):
+        workflow = open_bundle(configs / "train.yaml", **own, **weights, **typed)
+        workflow.initialize()
+        assert {name: workflow.parser.get_parsed_content(name) for name in measured} == measured | typed
 
 
 def test_one_modality_starts_from_encoder_and_projector(train, pretrained):

@@ -41,7 +41,9 @@ def test_names_keep_the_order_of_their_indices(datalist):
 
 def test_known_values_follow_the_order_of_the_cohort():
     assert by_modality("mean", {"T1": 1.0, "T2": 2.0}, ["T2", "T1"]) == [2.0, 1.0]
-    with pytest.raises(InputError, match=r"mean: known for T1, found the modalities ADC; measure ADC with .* --mean"):
+    with pytest.raises(
+        InputError, match=r"mean: known for T1, .* ADC; measure ADC with .* prints --mean and --std; set both$"
+    ):
         by_modality("mean", {"T1": 1.0}, ["ADC"])
 
 
