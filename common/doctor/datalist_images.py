@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
+from ..counts import counted
 from ..data.near_duplicates import MOST, SIDE, near_duplicates, read_first, small_picture
 from ..files import write_atomically
 from ..images.thumbnail import encoded_picture, thumbnail
@@ -90,7 +91,9 @@ def _outliers(findings: Findings, rows: Sequence[Mapping[str, Any]], looks: Sequ
                 "range of intensities": "check their units: Hounsfield units in CT; MR has none, and scanners differ",
             }[name]
             findings.warning(
-                "images", f"{len(outside)} stand out by their {name} (3 times the median): {listed}", remedy
+                "images",
+                f"{counted(len(outside), 'image')} with an unusual {name} (3 times the median or a third): {listed}",
+                remedy,
             )
     alike = [look.shape for look in looks if len(look.shape) == len(looks[0].shape)]
     median = tuple(int(size) for size in np.median(alike, axis=0))

@@ -79,3 +79,5 @@ def test_the_method_of_3dsiam_is_described_with_the_defaults_beside_the_paper_s_
 def test_the_folder_opens_on_a_readme_that_leads_to_its_pages(bundle):
     text = (bundle / "README.md").read_text()
     assert re.findall(r"\]\((docs/[\w.]+)\)", text) == [f"docs/{name}" for name in PAGES]
+    files = [words[words.index("--config_file") + 1] for words in commands(text)]
+    assert files == [f"bundles/{bundle.name}/configs/{name}" for name in ("inference.json", "train.yaml")]

@@ -79,7 +79,7 @@ def busi_datalist(
     there = [name for name in CLASSES if unpacked is None or (unpacked / name).is_dir()]
     if others := [name for name in there if name not in classes]:
         what, every = " and ".join(others), ",".join(there)
-        logger.info("%s: images of %s are left out; --classes %s takes all", root, what, every)
+        logger.info("%s: the class %s is left out; --classes %s includes it", root, what, every)
     return write_cohort(
         root,
         output,

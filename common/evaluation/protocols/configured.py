@@ -49,7 +49,7 @@ class ConfiguredStages:
         dataset_dir: folder of the cohort's ``datalist.json``.
         output_dir: folder for all outputs.
         overlays: further config files of the bundle for all stages, such as ``brats`` or ``lung``, or for one as
-            ``<stage>:<overlay>``, such as ``pretrain:paper``; a later one lies over an earlier one.
+            ``<stage>:<overlay>``, such as ``pretrain:paper``; a later one overrides an earlier one.
         recipe: "paper" for the overlays of the paper's protocol, first; "default" for none.
         transductive: whether encoders are pre-trained once on all subjects instead of once for each fold.
         pretraining_datalist: datalist of other subjects on which encoders are pre-trained once instead.

@@ -54,8 +54,10 @@ def test_cmc_is_trained_in_the_same_place(train):
     assert isinstance(workflow.network_def.fusion, CrossModalityConv)
 
 
-def test_fine_tuning_starts_from_the_pretrained_encoder(train, pretrained):
+def test_fine_tuning_starts_from_the_pretrained_encoder(train, pretrained, caplog):
+    caplog.set_level("INFO")
     _, weights = train(pretrained_encoder=pretrained, learning_rate=0.0)
+    assert "random weights" not in caplog.text and "tensors from" in caplog.text
     source = torch.load(pretrained, weights_only=True)
     assert equal(learnt(weights, "encoder."), learnt(source, "encoder.encoder."))
 

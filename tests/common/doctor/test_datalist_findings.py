@@ -94,7 +94,7 @@ def test_the_same_image_of_two_subjects_in_different_folds_is_an_error(cohort):
 
 def test_an_image_on_another_scale_is_a_warning(cohort):
     cohort.nifti("s3_t1.nii.gz", (cohort.noise(seed=3) * 20).astype(np.int16))
-    assert "1 stand out by their range of intensities" in found(examine_datalist(cohort.save()), "warning")["images"]
+    assert "1 image with an unusual range of intensities" in found(examine_datalist(cohort.save()), "warning")["images"]
 
 
 def test_a_datalist_that_is_no_json_is_one_error(tmp_path):

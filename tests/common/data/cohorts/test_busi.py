@@ -28,7 +28,7 @@ def root(tmp_path):
 def test_a_group_is_a_subject_and_normal_breasts_are_left_out(root, caplog):
     with caplog.at_level("INFO"):
         rows = load_datalist(busi_datalist(root, root / "busi.json", num_folds=2), check="none")
-    assert "images of normal are left out; --classes benign,malignant,normal takes all" in caplog.text
+    assert "the class normal is left out; --classes benign,malignant,normal includes it" in caplog.text
     assert "12 rows (6 benign, 6 malignant)" in caplog.text and "dropped" not in caplog.text
     assert Counter(row["label"] for row in rows) == {0: 6, 1: 6}
     assert [row["subject"] for row in rows[:3]] == ["group0", "group0", "group1"]
