@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,13 @@ import yaml
 
 from ..errors import InputError
 
-__all__ = ["DicomRule", "Frame", "parse_dicom_rules", "read_dicom_rules"]
+__all__ = ["MASK", "DicomRule", "Frame", "parse_dicom_rules", "read_dicom_rules", "series_rules"]
+
+logger = logging.getLogger(__name__)
 
 Frame = int | Literal["first", "middle"]
+MASK = "mask"  # rule that is of no modality
+_NAME = re.compile(r"[\w+-][\w.+-]*")  # of a modality and of a file
 FRAME = "frame"  # key of a rule; no DICOM keyword begins with a small letter
 
 
@@ -119,11 +124,40 @@ def parse_dicom_rules(content: Any, source: str) -> dict[str, DicomRule]:
     return rules
 
 
+def series_rules(known: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Rules for the DICOM series of a network's modalities: the bundle's, where it has those of all of them.
+
+    Else each has the bundle's of the same name in any case, or one that finds it by its name as a word in the series'
+    description; the bundle's other rules would find images that the network does not know.
+
+    Args:
+        known: ``dicom_rules`` of the bundle's metadata.
+        names: modalities, in the order of the channels.
+    """
+    if set(names) <= set(known):
+        return dict(known)
+    alike = {name.casefold(): rule for name, rule in known.items()}
+    if other := [name for name in names if name.casefold() not in alike]:
+        logger.warning(
+            f"dicom_rules: the bundle has none for {', '.join(other)}; their DICOM series are found by these names in "
+            "the description, or by a file of rules (--rules); other files by their own names"
+        )
+    rules = {name: alike.get(name.casefold()) or {"SeriesDescription": _as_word(name)} for name in names}
+    # a name that no rule can have, as one with a space, leaves a datalist or files
+    return {name: rule for name, rule in rules.items() if _NAME.fullmatch(name)} | {
+        name: rule for name, rule in known.items() if name == MASK
+    }
+
+
+def _as_word(name: str) -> str:
+    return f"(?i)(^|[^a-z0-9]){re.escape(name)}($|[^a-z0-9])"
+
+
 def _rule(name: str, conditions: Any, problems: list[str]) -> DicomRule:
     from pydicom.datadict import tag_for_keyword
 
     texts, ranges, frame = {}, {}, None
-    if not re.fullmatch(r"[\w+-][\w.+-]*", name):
+    if not _NAME.fullmatch(name):
         problems.append(
             f"{name}: found a name that cannot be a file name, expected letters, digits and -_.+; rename it"
         )

@@ -77,8 +77,9 @@ def _by_folder(root: Path, skip: Path | None = None) -> dict[Path, list[Path]]:
 def cases_of_folder(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, list[Path]]:
     """Divide the images of one folder into cases.
 
-    A folder is one case, except where it holds several pictures and there is one modality: then each picture is a
-    case, and ``a.png`` has the mask ``a_mask.png``. A mask without a picture is a case too, which cannot be predicted.
+    A folder is one case, except where it holds pictures and there is one modality: then each picture is a case, however
+    many there are, and ``a.png`` has the mask ``a_mask.png``. A mask without a picture is a case too, which cannot be
+    predicted. The only picture beside a mask of another name, such as ``mask.png``, is the folder's.
 
     Args:
         files: images of the folder.
@@ -89,11 +90,13 @@ def cases_of_folder(files: Sequence[Path], modalities: Sequence[str]) -> dict[st
     """
     pictures = [path for path in files if not is_mask(path)]
     named = [path for path in pictures if any(_is_called(path, name) for name in (*modalities, "image"))]
-    if len(modalities) != 1 or len(pictures) < 2 or named or not all(map(_is_picture, files)):
+    if len(modalities) != 1 or not pictures or named or not all(map(_is_picture, files)):
         return {"": list(files)}
     cases: dict[str, list[Path]] = {}
     for path in [*pictures, *filter(is_mask, files)]:  # a.png and a.jpg are one case too, which is refused
         cases.setdefault(MASK.sub("", _stem(path)), []).append(path)
+    if len(pictures) == 1 < len(cases):
+        return {"": list(files)}
     return dict(sorted(cases.items()))
 
 

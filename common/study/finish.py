@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -148,7 +147,7 @@ def package(study: Path, plan: Plan, overlays: Sequence[str], calibration: Path 
 
     final = study / FINAL
     files: dict[str, Any] = {"weights": final / "model.pt", "calibration": calibration, "metrics": metrics}
-    settings = {**overlaid_settings(plan, overlays), **_rules(study, plan)}
+    settings = overlaid_settings(plan, overlays)
     if needs_radiomics(plan.bundle, final / "model.pt"):  # which is Python
         return package_hybrid(plan.bundle, final, **files, overlays=overlays, **settings)
     archive = package_bundle(plan.bundle, "inference", final, **files, overlays=overlays, **settings)
@@ -183,24 +182,6 @@ def overlaid_settings(plan: Plan, overlays: Sequence[str]) -> dict[str, Any]:
     configs, settings = BundleConfigs(plan.bundle), {**plan.settings, **plan.train}
     named = configs.ids(*(name for name in overlays if name in configs.names()))
     return {name: value for name, value in settings.items() if name.split("#")[0] in named}
-
-
-def _rules(study: Path, plan: Plan) -> dict[str, Any]:
-    """Rules for DICOM series where the cohort's modalities have other names than the bundle's, as a setting.
-
-    A rule of the bundle is found by its name in any case; another modality by its name in the series' description.
-    """
-    metadata = json.loads((BundleConfigs(plan.bundle).root / "configs" / "metadata.json").read_text(encoding="utf-8"))
-    known, names = metadata.get("dicom_rules", {}), modality_names(study / "datalist.json")
-    if not names or set(names) <= set(known):
-        return {}
-    alike = {name.lower(): rule for name, rule in known.items()}
-    rules = {name: alike.get(name.lower(), {"SeriesDescription": _as_word(name)}) for name in names}
-    return {"_meta_#dicom_rules": rules | {name: rule for name, rule in known.items() if name == "mask"}}
-
-
-def _as_word(name: str) -> str:
-    return f"(?i)(^|[^a-z0-9]){re.escape(name)}($|[^a-z0-9])"
 
 
 def final_entry(

@@ -14,6 +14,7 @@ from ...bundle_configs import BundleConfigs
 from ...errors import InputError
 from ...exported_inference import metadata_of_weights
 from ...files import file_digest, write_atomically
+from ...images.dicom_rules import series_rules
 from ...references import closure
 from ...temporary import temporary_folder
 from ..packaging.archive_configs import as_json
@@ -80,6 +81,9 @@ def package_segmenter(
         config, metadata = _embedded(weights)
         if own.is_file() and file_digest(weights) == file_digest(own):
             metadata = _own_metadata(folder)
+        elif "dicom_rules" in metadata:
+            names = metadata["network_data_format"]["inputs"]["image"]["channel_def"].values()
+            metadata["dicom_rules"] = series_rules(metadata["dicom_rules"], [*names])
         metadata = {**metadata, **(entries or {})}
         contents = {"inference": segmenter_config(config), "metadata": with_packages(metadata, ("nibabel",))}
         _write_model(weights, archive / "models/model.ts", contents)

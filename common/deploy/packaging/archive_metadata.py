@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 
 from ...errors import InputError
 from ...exported_inference import metadata_of_weights, named_classes
+from ...images.dicom_rules import series_rules
 from ...programs import command_of
 from ...training_record import input_names
 from ..prediction.prediction import NO_CALL
@@ -74,6 +75,10 @@ def archive_metadata(
                 )
             channels["channel_def"] = names
     image["channel_def"] = _names(image["channel_def"], shape[0], "inputs#image")
+    if "dicom_rules" in metadata and f"{META}#dicom_rules" not in (settings or {}):
+        modalities = (record or {}).get("modalities") or ()
+        names = modalities if len(modalities) == 1 else image["channel_def"].values()  # channels may be its slices
+        metadata["dicom_rules"] = series_rules(metadata["dicom_rules"], [*names])
     classes = _names(pred["channel_def"], num_classes, "outputs#pred")
     if other:
         texts = named_classes({**pred, "channel_def": classes})

@@ -20,10 +20,11 @@ from ...images.image_files import folder_row, mask_name
 from ...images.nifti import write_nifti
 from ...images.read import read_image
 from ...images.studies import DicomStudy
+from ...programs import command_of
 from .input_format import InputFormat
 from .slices import take_slices
 
-__all__ = ["Case", "DicomCase", "FileCase", "prepare"]
+__all__ = ["Case", "DicomCase", "FileCase", "prepare", "rule_problem"]
 
 
 @dataclass
@@ -118,6 +119,8 @@ class DicomCase(Case):
     @cached_property
     def image_files(self) -> dict[str, list[Path]]:
         """Slices of each modality."""
+        if problem := rule_problem(self.rules, self.input):
+            raise InputError(problem)
         return choose_series(self.study, {name: self.rules[name] for name in self.input.modalities})
 
     @cached_property
@@ -179,6 +182,17 @@ class DicomCase(Case):
     def _series(self, path: Path) -> str:
         headers = {item.path: item.header for item in self.study.files}
         return str(headers[path].SeriesInstanceUID) if path in headers else str(path)
+
+
+def rule_problem(rules: Mapping[str, DicomRule], wanted: InputFormat) -> str:
+    """Why DICOM cannot be used with an archive: it has no rule for a modality; empty text if it can."""
+    lacking = [name for name in wanted.modalities if name not in rules]
+    if not lacking:
+        return ""
+    return (
+        f"dicom_rules: found none for {', '.join(lacking)}, expected one for each modality; give them in a file "
+        f"(--rules), or package the weights again ({command_of('package')})"
+    )
 
 
 def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:

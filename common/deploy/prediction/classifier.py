@@ -20,7 +20,7 @@ from monai.transforms import Compose
 from ...errors import InputError, OptionError
 from ...files import file_digest
 from ...hints import unknown_options
-from ...images.dicom_rules import DicomRule, parse_dicom_rules, read_dicom_rules
+from ...images.dicom_rules import MASK, DicomRule, parse_dicom_rules, read_dicom_rules
 from ...option_limits import device_problem
 from ...options import converted_options
 from ...programs import command_of
@@ -257,7 +257,8 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
     metadata = _read_metadata(root)
     if rules is None and "dicom_rules" not in metadata:
         raise InputError(f"{root.name}: metadata.json has no dicom_rules; give a file with rules (--rules)")
-    known = _own_rules(metadata) if rules is None else read_dicom_rules(rules)
+    in_channels = parser.get_parsed_content("in_channels") if "in_channels" in parser else 0  # reported below
+    known, modalities = _rules_of(metadata, rules, in_channels)
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     model = ModelIdentity(metadata["name"], metadata["version"], file_digest(weights, "sha256"))
     preprocessing = Preprocessing(parser.get_parsed_content("preprocessing"))
@@ -265,7 +266,7 @@ def _read(root: Path, weights: Path, rules: str | Path | None, settings: Mapping
         model=model,
         channels=tuple(channels[key] for key in sorted(channels, key=int)),
         rules=known,
-        input=read_input_format(parser, preprocessing, [name for name in known if name != "mask"]),
+        input=read_input_format(parser, preprocessing, modalities),
         preprocessing=preprocessing,
         network=parser.get_parsed_content("network").eval(),
         inferer=parser.get_parsed_content("inferer"),
@@ -288,12 +289,34 @@ def _with_calibration(classifier: Classifier, path: Path) -> Classifier:
     )
 
 
-def _own_rules(metadata: Mapping[str, Any]) -> dict[str, DicomRule]:
-    """Rules of the metadata, which may have those of other cohorts too, for the network's channels and the mask."""
-    rules = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules")
-    names = metadata["network_data_format"]["inputs"]["image"]["channel_def"]
-    wanted = [names[key] for key in sorted(names, key=int)]
+def _rules_of(
+    metadata: Mapping[str, Any], given: str | Path | None, channels: int
+) -> tuple[dict[str, DicomRule], list[str]]:
+    """Rules for the network's channels and the mask, and the names of its modalities.
+
+    The names are those of the channels, so that no image takes the place of another. A modality may be without a rule:
+    then DICOM is refused, and other files are found by their names.
+
+    Args:
+        metadata: metadata of the archive, which may have rules for other cohorts too.
+        given: file of rules in place of the metadata's.
+        channels: number of channels of the network.
+    """
+    form = metadata["network_data_format"]["inputs"]["image"]
+    names = [form["channel_def"][key] for key in sorted(form["channel_def"], key=int)]
+    own = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if "dicom_rules" in metadata else {}
+    rules = own if given is None else read_dicom_rules(given)
+    others = [name for name in rules if name != MASK]
     alike = {name.casefold(): rule for name, rule in rules.items()}
-    if not all(name.casefold() in alike for name in wanted):
-        return rules
-    return {name: alike[name.casefold()] for name in [*wanted, "mask"] if name.casefold() in alike}
+    lacking = [name for name in names if name.casefold() not in alike]
+    slices = len(others) == 1 and len(form["spatial_shape"]) == 2 and not set(names) <= own.keys()
+    unnamed = names == [ANY_MODALITY] and len(others) == 1
+    if lacking and (slices or unnamed or len(names) != channels):  # channels that are slices, or settings of a bundle
+        return rules, others
+    if lacking and given is not None:
+        raise InputError(
+            f"{given}: found rules of {', '.join(others)}; expected {', '.join(names)}, the modalities of the network; "
+            "name the rules so"
+        )
+    chosen = [name for name in [*names, MASK] if name.casefold() in alike]
+    return {name: alike[name.casefold()] for name in chosen}, names

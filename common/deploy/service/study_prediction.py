@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...programs import command_of
+from ..prediction.cases import rule_problem
 from ..prediction.classifier import Classifier, open_classifier
 from ..prediction.outcomes import ArchiveError
 from ..prediction.predict import find_cases, predict_cases
@@ -63,6 +64,8 @@ def open_predictor(
     else:
         own = {} if device is None else {"device": device}
         with open_classifier(archive, rules=rules, key=key, require=require, **own) as classifier:
+            if problem := rule_problem(classifier.rules, classifier.input):  # of every study
+                raise ArchiveError(f"{archive}: {problem}")
             yield _classification(classifier, output, heat_map), classifier.model
 
 

@@ -64,6 +64,13 @@ def test_each_picture_of_a_folder_is_a_case_with_the_mask_of_its_name():
     }
 
 
+@pytest.mark.parametrize("names", [("a.png",), ("a.png", "a_mask.png"), ("a.png", "a_mask.png", "a_mask_1.png")])
+def test_a_picture_has_the_same_name_alone_as_among_others(names):
+    assert cases_of_folder(paths(*names), ("US",)) == {"a": paths(*names)}
+    others = cases_of_folder(paths(*names, "b.png"), ("US",))
+    assert others == {"a": paths(*names), "b": paths("b.png")}
+
+
 def test_pictures_of_one_name_in_two_formats_are_refused_and_none_is_left_out():
     cases = cases_of_folder(paths("a.jpg", "a.png", "b.png"), ("US",))
     assert cases == {"a": paths("a.jpg", "a.png"), "b": paths("b.png")}
@@ -74,7 +81,11 @@ def test_pictures_of_one_name_in_two_formats_are_refused_and_none_is_left_out():
 @pytest.mark.parametrize(
     ("names", "modalities"),
     [
-        (("a.png", "a_mask.png"), ("US",)),
+        (("a.png", "mask.png"), ("US",)),
+        (("a.png", "b_mask.png"), ("US",)),
+        (("us.png",), ("US",)),
+        (("a.nii.gz",), ("US",)),
+        (("a_mask.png",), ("US",)),
         (("a.png", "b.png"), ("US", "Doppler")),
         (("us.png", "other.png", "mask.png"), ("US",)),
         (("image.png", "other.png"), ("US",)),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -65,6 +66,37 @@ def test_other_weights_get_nothing_that_is_known_of_those_that_ship(metadata):
     assert found["pred_classes"] == "probability of I, probability of II, probability of III"
     jsonschema.validate(found, json.loads(METADATA_SCHEMA.read_text()))
     assert archive_metadata(metadata, **options, metrics=METRICS)["eval_metrics"] == {"auc": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("bundle", "modalities", "expected"),
+    [
+        ("liver_cgc", ["t1pre", "flair", "t1post"], ["t1pre", "flair", "t1post", "mask"]),
+        ("siam3d_imbalance", ["DWI", "ADC", "PET", "t1"], ["DWI", "ADC", "PET", "t1", "mask"]),
+        ("mlsscl_3d", ["ADC"], ["ADC"]),
+        ("radiomics_deep_contrast", ["CEUS"], ["CEUS", "mask"]),
+        ("liver_cgc", ["in phase", "T2"], ["T2", "mask"]),  # no rule may have that name, other rules are not for it
+        ("liver_cgc", ["T2", "OUT", "T1"], ["T1", "T2", "OUT", "mask"]),  # the bundle's own, found by their names
+    ],
+)
+def test_an_archive_has_rules_of_its_own_modalities_alone_unless_the_bundle_has_all(
+    bundle, modalities, expected, caplog
+):
+    metadata = json.loads((FOLDERS[bundle] / "configs/metadata.json").read_text())
+    known, options = metadata["dicom_rules"], {"num_classes": 2, "record": {"modalities": modalities}, "other": True}
+    found = archive_metadata(metadata, shape=(len(modalities), 8, 8), **options)["dicom_rules"]
+    assert [*found] == expected
+    assert [*found.items()][-1] == [*known.items()][-1] or "mask" not in known
+    other = [name for name in modalities if name.lower() not in map(str.lower, known)]
+    assert not other or f"the bundle has none for {', '.join(other)}; their DICOM series" in caplog.text
+    for name in set(other) & found.keys():
+        assert re.search(found[name]["SeriesDescription"], f"AX {name.lower()}_reg")
+        assert not re.search(found[name]["SeriesDescription"], f"no{name}")
+    if bundle == "siam3d_imbalance":
+        assert found["t1"] == known["T1"]
+    typed = {"_meta_#dicom_rules": {"flair": {"SeriesDescription": "x"}}}
+    typed_rules = archive_metadata(metadata, shape=(len(modalities), 8, 8), **options, settings=typed)["dicom_rules"]
+    assert typed_rules == typed["_meta_#dicom_rules"]
 
 
 def test_the_weights_of_the_repository_get_what_is_known_of_them_and_nothing_of_another_network(metadata):

@@ -14,11 +14,14 @@ from common.deploy.prediction.cases import FileCase, prepare
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.input_format import InputFormat
 from common.deploy.prediction.predict import find_cases
+from common.deploy.service.study_prediction import open_predictor
+from common.deploy.verification.manifest import write_manifest
 from common.errors import InputError
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import (
     bundle_as_published,
     random_network,
+    write_archive_folder,
     write_dicom,
     write_picture,
     write_segmentation,
@@ -254,6 +257,73 @@ def test_the_rules_of_an_archive_are_those_of_its_channels_in_any_case(channel, 
     (root / "configs/metadata.json").write_text(json.dumps(metadata))
     with open_classifier(root, weights=weights, device="cpu") as served:
         assert [*served.rules] == [channel] and served.input.channels == (channel,)
+
+
+@pytest.fixture
+def other_channels(tmp_path):
+    """An archive of liver_cgc whose channels have other names than its rules, as those of before."""
+    metadata = json.loads((BUNDLE["liver_cgc"] / "configs/metadata.json").read_text())
+    weights = random_network(tmp_path / "model.ts", (3, 8, 8), 2)
+    archive = write_archive_folder(tmp_path / "archive", BUNDLE["liver_cgc"], weights)
+    metadata["network_data_format"]["inputs"]["image"]["channel_def"] = {"0": "t1pre", "1": "flair", "2": "t1post"}
+    (archive / "configs/metadata.json").write_text(json.dumps(metadata))
+    write_manifest(archive)
+    return archive
+
+
+def test_images_of_other_modalities_never_take_the_place_of_the_networks(other_channels, tmp_path):
+    names = {"own": ("t1pre", "flair", "t1post"), "other": ("T1", "T2", "OUT")}
+    for folder, modalities in names.items():
+        for name in modalities:
+            save(tmp_path / "in" / folder / f"{name}.nii.gz", VOLUME)
+            write_dicom(tmp_path / "dicom" / folder / name, VOLUME, AFFINE, name, f"1.2.{len(folder)}")
+    (tmp_path / "datalist.json").write_text(
+        json.dumps({"modality": dict(enumerate(names["own"])), "testing": [{"image": ["a.nii.gz"] * 3}]})
+    )
+    with open_classifier(other_channels, device="cpu") as served:
+        (other, own), _ = find_cases(tmp_path / "in", served)
+        assert [*own.series()] == [*names["own"]]
+        with pytest.raises(InputError, match="found 0 files of t1pre"):
+            other.files()
+        ((row,), _) = find_cases(tmp_path / "datalist.json", served)
+        assert [*row.series()] == [*names["own"]]
+        for case in find_cases(tmp_path / "dicom", served)[0]:
+            with pytest.raises(
+                InputError, match=r"none for t1pre, flair, t1post, .*\(--rules\), or package the weights"
+            ):
+                case.files()
+    with pytest.raises(InputError, match=r"none for t1pre"), open_predictor(other_channels, tmp_path / "out"):
+        pass
+
+
+def test_rules_that_are_given_name_the_networks_modalities_in_any_order(other_channels, tmp_path):
+    (tmp_path / "rules.yaml").write_text(
+        "\n".join(f"{name}: {{SeriesDescription: {name}}}" for name in ("mask", "FLAIR", "t1post", "t1pre"))
+    )
+    with open_classifier(other_channels, rules=tmp_path / "rules.yaml", device="cpu") as served:
+        assert [*served.rules] == ["t1pre", "flair", "t1post", "mask"]
+        assert served.input.modalities == ("t1pre", "flair", "t1post")
+    (tmp_path / "rules.yaml").write_text("".join(f"{name}: {{Modality: MR}}\n" for name in ("T1", "T2", "OUT")))
+    message = r"rules\.yaml: found rules of T1, T2, OUT; expected t1pre, flair, t1post, the modalities"
+    options = {"rules": tmp_path / "rules.yaml", "device": "cpu"}
+    with pytest.raises(InputError, match=message), open_classifier(other_channels, **options):
+        pass
+
+
+def test_one_unnamed_modality_is_any_file_and_any_given_rule(tmp_path):
+    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2)
+    archive = write_archive_folder(tmp_path / "archive", BUNDLE["siam3d_imbalance"], weights)
+    metadata = json.loads((archive / "configs/metadata.json").read_text())
+    metadata["network_data_format"]["inputs"]["image"]["channel_def"] = {"0": "image"}
+    (archive / "configs/metadata.json").write_text(json.dumps(metadata))
+    write_manifest(archive)
+    save(tmp_path / "in/scan7.nii.gz", VOLUME)
+    (tmp_path / "rules.yaml").write_text("PET: {Modality: PT}\n")
+    with open_classifier(archive, device="cpu") as served:
+        ((case,), _) = find_cases(tmp_path / "in", served)
+        assert case.series() == {"image": str(tmp_path / "in/scan7.nii.gz")}
+    with open_classifier(archive, rules=tmp_path / "rules.yaml", device="cpu") as served:
+        assert [*served.rules] == ["PET"]
 
 
 def test_samples_of_another_bundle_are_refused_and_its_own_are_found(tmp_path):
