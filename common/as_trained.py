@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 _NOTHING = object()
 _SHOWN = 4  # settings in a message
 _WHOLE = ("all_subjects", "transductive")  # ids that hold no fold out
-_NAMES = ("method",)  # ids that change no result, so that another value is no contradiction: the typed one counts
+_FREE = ("method", "missing")  # a name, and what becomes of rows that training may not have had: the typed one counts
 
 
 def as_trained(checkpoint: str | Path | None, config: str) -> None:
@@ -139,7 +139,7 @@ def agreed_settings(
     problems = [problem for name in typed for problem in _contradictions(content, default, name, settings[name])]
     if problems:
         raise InputError(f"{checkpoint}: {_listed(problems)}; leave these options out, or name another checkpoint")
-    settings = {name: value for name, value in settings.items() if not (name in _NAMES and name in typed)}
+    settings = {name: value for name, value in settings.items() if not (name in _FREE and name in typed)}
     changed = {name: value for name, value in settings.items() if as_written(content.get(name, _NOTHING)) != value}
     if unsafe := unsafe_settings(changed, root):
         if (trained := record["bundle"]) != (name := Path(root).resolve().name):
@@ -196,7 +196,7 @@ def differences(settings: Mapping[str, Any], content: Mapping[str, Any]) -> Iter
     """
     now = described(content, lambda name: settings.get(name))
     for name in settings:
-        if name in now and name not in _NAMES:
+        if name in now and name not in _FREE:
             flat, trained = flat_settings(name, now[name]), flat_settings(name, settings[name])
             yield from _different(flat, trained, {**flat, **trained})
 
@@ -282,7 +282,7 @@ def _places(name: str) -> list[str]:
 
 def _contradictions(content: Mapping[str, Any], default: Mapping[str, Any], name: str, trained: Any) -> Iterator[str]:
     """Values within an id that are set and differ from the checkpoint's."""
-    if name in _NAMES:
+    if name in _FREE:
         return
     now = portable_value(content, name)
     before = flat_settings(name, as_written(default.get(name)))

@@ -38,7 +38,7 @@ __all__ = [
 #: Numbers of each modality by which images are normalised.
 STATISTICS = ("mean", "std")
 #: Components that make a prediction of a row, as far as a config has them.
-SECTIONS = ("network_def", "transforms", "normalize", "attach_radiomics", "method")
+SECTIONS = ("network_def", "transforms", "normalize", "attach_radiomics", "missing", "method")
 #: Ids that say where data and first weights come from, and on what the training runs.
 _SOURCES = frozenset(
     (

@@ -143,7 +143,7 @@ def _check_image(problems: Problems, position: int, image: Any, modality: Mappin
     elif missing == "refuse":
         for index in lacking:
             name = modality_name(index, modality)
-            remedy = "add it, delete the row, or set missing to zeros (liver_cgc alone)"
+            remedy = "add it, delete the row, or set --missing zeros (liver_cgc alone)"
             text = f"found no file of modality {name}, expected one; {remedy}"
             problems.add(position, "image", text)
 

@@ -104,7 +104,7 @@ def _is_picture(path: Path) -> bool:
     return path.name.lower().endswith(PICTURE_SUFFIXES)
 
 
-def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, Any]:
+def folder_row(files: Sequence[Path], modalities: Sequence[str], missing: str = "refuse") -> dict[str, Any]:
     """Datalist row of the images of one folder, matched by their names.
 
     ``T2.nii.gz`` and ``patient7_t2.nii.gz`` are T2; ``image.nii.gz`` contains all modalities as channels; with one
@@ -113,6 +113,7 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, An
     Args:
         files: images of the folder.
         modalities: modalities in the order of the channels.
+        missing: "zeros" gives ``None`` for modalities without a file, but not for all of them.
 
     Returns:
         A row with ``image`` and, if there is a mask, ``mask``.
@@ -126,17 +127,18 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str]) -> dict[str, An
         whole = [path for path in images if _is_called(path, "image")]
         if whole or len(modalities) == len(images) == 1:
             found = {"image": whole or images}
+    may_lack = missing == "zeros" and any(found.values())
     problems = [
         f"found {len(paths)} files of {name}, expected one named {name}.nii.gz or *_{name}.nii.gz"
         for name, paths in found.items()
-        if len(paths) != 1
+        if len(paths) != 1 and not (may_lack and not paths)
     ]
     if len(masks) > 1:
         problems.append(f"found {len(masks)} masks, expected one; join them in one file")
     if problems:
         names = ", ".join(path.name for path in files)
         raise InputError(f"{'; '.join(problems)} (the folder has {names})")
-    row: dict[str, Any] = {"image": [str(paths[0]) for paths in found.values()]}
+    row: dict[str, Any] = {"image": [str(paths[0]) if paths else None for paths in found.values()]}
     return row | ({"mask": str(masks[0])} if masks else {})
 
 

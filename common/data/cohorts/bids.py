@@ -11,7 +11,7 @@ from ...errors import InputError
 from .bids_files import Scan, Visit, find_derivative, scans, visits
 from .bids_tables import BidsTables
 from .class_labels import label_name, label_names
-from .collect import existing_folder, expect_choice, read_age, write_cohort
+from .collect import existing_folder, expect_choice, read_age, write_cohort, zeros_remedy
 
 __all__ = ["bids_datalist"]
 
@@ -135,7 +135,7 @@ def _row(
             reasons.append(f"found {len(files)} {suffix} ({names}), expected one; choose by entities")
     lacking = [suffix for suffix, files in scan.items() if not files]
     if lacking and (missing == "refuse" or len(lacking) == len(scan)):
-        reasons.append(f"no {', '.join(lacking)}")
+        reasons.append(f"no {', '.join(lacking)}{zeros_remedy(lacking, [*scan])}")
     row: dict[str, Any] = {"image": paths[0] if len(paths) == 1 else paths}
     for key, ending in endings.items():
         if ending:

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...images.dicom_rules import DicomRule, read_dicom_rules
 from ...images.dicom_search import convert_series, find_slices, match_series
 from .class_labels import label_indices
-from .collect import existing_folder, expect_choice, read_table, with_folds, write_cohort
+from .collect import existing_folder, expect_choice, read_table, with_folds, write_cohort, zeros_remedy
 from .table import check_columns, table_row, used_labels
 
 __all__ = ["dicom_datalist"]
@@ -170,7 +170,8 @@ def _find_series(folder: Path, rules: Mapping[str, DicomRule], missing: str, con
     lacking = [name for name in rules if name not in found and name not in problems]
     if lacking and (missing == "refuse" or not (found or problems)):
         known = sorted({item.name for item in slices})
-        reasons.append(f"no series matches {', '.join(lacking)} (found {', '.join(known) or 'no DICOM images'})")
+        keep = zeros_remedy(lacking, [*rules])
+        reasons.append(f"no series matches {', '.join(lacking)} (found {', '.join(known) or 'no DICOM images'}){keep}")
     for name, files in found.items():
         folders = {path.parent for path in files}
         if not convert and {item.path for item in slices if item.path.parent in folders} != set(files):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ...counts import counted
 from ...errors import InputError
 from .class_labels import is_number, label_indices, label_name
-from .collect import expect_choice, read_table, write_cohort
+from .collect import expect_choice, read_table, write_cohort, zeros_remedy
 
 __all__ = ["check_columns", "table_datalist", "table_row", "used_labels"]
 
@@ -219,7 +219,9 @@ def table_row(
     """
     lacking = [column for column in images if not entry[column]]
     allowed = lacking if missing == "zeros" and len(lacking) < len(images) else []
-    reasons = [f"{column} is empty" for column in ("subject", *images) if not entry[column] and column not in allowed]
+    keep = zeros_remedy(lacking, images)
+    reasons = [] if entry["subject"] else ["subject is empty"]
+    reasons += [f"{column} is empty{keep}" for column in lacking if column not in allowed]
     paths = [None if column in lacking else base / os.path.expanduser(entry[column]) for column in images]
     reasons += [f"no {path}" for path in paths if path and not os.path.exists(path)]  # also of a text too long for one
     files = [None if path is None else str(path) for path in paths]

@@ -76,9 +76,8 @@ def archive_metadata(
             channels["channel_def"] = names
     image["channel_def"] = _names(image["channel_def"], shape[0], "inputs#image")
     if "dicom_rules" in metadata and f"{META}#dicom_rules" not in (settings or {}):
-        modalities = (record or {}).get("modalities") or ()
-        names = modalities if len(modalities) == 1 else image["channel_def"].values()  # channels may be its slices
-        metadata["dicom_rules"] = series_rules(metadata["dicom_rules"], [*names])
+        names = list(dict.fromkeys(image["channel_def"].values()))  # slices have one name
+        metadata["dicom_rules"] = series_rules(metadata["dicom_rules"], names)
     classes = _names(pred["channel_def"], num_classes, "outputs#pred")
     if other:
         texts = named_classes({**pred, "channel_def": classes})

@@ -17,7 +17,7 @@ _OPTIONS = (*_FOLDERS, "device", "num_workers", "batch_size", "amp")
 # Ids that programs read.
 _PARTS = (*(entry["id"] for entry in InferProperties.values() if "::" not in entry["id"]), "network", "dataloader")
 # Requirements on the images that scripts/predict.py reads.
-_IMAGES = ("in_channels", "mask_label", "lesion_slices", "slice_axis", "apply_mask", "organ_label")
+_IMAGES = ("in_channels", "missing", "mask_label", "lesion_slices", "slice_axis", "apply_mask", "organ_label")
 _ENTRIES = (*_PARTS, *_IMAGES, "imports", "initialize", "run", "evaluating")
 _DROPPED = object()
 

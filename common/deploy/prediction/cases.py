@@ -41,6 +41,10 @@ class Case:
         """All files on which the prediction depends."""
         raise NotImplementedError
 
+    def lacking(self) -> list[str]:
+        """Names of modalities without a file; of DICOM none, as a rule may fail where a series is there."""
+        return []
+
     def series(self) -> dict[str, str]:
         """Source of each modality, and of the mask, in a form that a person can find again."""
         raise NotImplementedError
@@ -68,7 +72,11 @@ class FileCase(Case):
 
     @cached_property
     def _row(self) -> dict[str, Any]:
-        row = self.images if isinstance(self.images, Mapping) else folder_row(self.images, self.input.modalities)
+        row = (
+            self.images
+            if isinstance(self.images, Mapping)
+            else folder_row(self.images, self.input.modalities, self.input.missing)
+        )
         if not row.get("image"):
             raise InputError("found a row without image, expected a path, or one for each modality")
         return {**row, "subject": self.name}
@@ -82,13 +90,21 @@ class FileCase(Case):
             raise InputError(f"found no {', '.join(missing)}; correct the path")
         return paths
 
+    def lacking(self) -> list[str]:
+        """Modalities that are null in the row, or that no file has."""
+        image = self._row["image"]
+        files = image if isinstance(image, list) else [image]
+        names = self.input.modalities if len(files) == len(self.input.modalities) else map(str, range(len(files)))
+        return [name for name, file in zip(names, files, strict=True) if file is None]
+
     def series(self) -> dict[str, str]:
         """The paths."""
         image = self._row["image"]
         paths = image if isinstance(image, list) else [image]
         names = self.input.modalities if len(paths) == len(self.input.modalities) else ["image"]
         mask = {"mask": self._row["mask"]} if self._row.get("mask") and self.input.mask != "ignored" else {}
-        return dict(zip(names, map(str, paths), strict=False)) | mask
+        shown = ["missing" if path is None else str(path) for path in paths]
+        return dict(zip(names, shown, strict=False)) | mask
 
     def row(self, folder: Path) -> dict[str, Any]:
         """The row itself."""
@@ -98,7 +114,7 @@ class FileCase(Case):
         """A message with the name that the mask would have."""
         if isinstance(self.images, Mapping):
             return "mask: found none, expected a path; add it to the row"
-        image = Path(self._row["image"][0])
+        image = Path(next(filter(None, self._row["image"])))
         return f"mask: found none of {image.name}, expected {mask_name(image)} beside it; add it"
 
 
@@ -209,17 +225,24 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the study has problems, which are listed in one line.
     """
+    lacking = case.lacking()
+    if lacking and (wanted.missing == "refuse" or len(lacking) == len(wanted.modalities)):
+        raise InputError(
+            f"image: found no file of {', '.join(lacking)}, expected one; add it, or package weights that were trained "
+            f"without some of them with {command_of('package')} --missing zeros"
+        )
     found = case.row(folder)
     if wanted.mask == "required" and not found.get("mask"):
         raise InputError(case.without_mask())
+    given = {"image": [file for file in found["image"] if file is not None]} if lacking else {}
     datalist = folder / "datalist.json"
-    datalist.write_text(json.dumps({"testing": [{**found, "subject": "case"}]}))  # its name may be any text
+    datalist.write_text(json.dumps({"testing": [{**found, **given, "subject": "case"}]}))  # its name may be any text
     try:
         (row,) = load_datalist(
             datalist,
             section="testing",
             spatial_dims=3 if wanted.spatial_dims == 3 or wanted.num_slices is not None else [2, 3],
-            num_images=len(wanted.modalities),
+            num_images=len(wanted.modalities) - len(lacking),
             mask=wanted.mask,
             mask_label=wanted.mask_label,
             num_workers=1,
@@ -229,6 +252,9 @@ def prepare(case: Case, wanted: InputFormat, folder: Path) -> dict[str, Any]:
         text = "; ".join(problem for problem in problems if not problem.startswith(str(datalist)))
         raise InputError((text or str(error)).replace(f"{folder}/", "")) from error
     row["subject"] = case.name
+    if lacking:
+        files = iter([row["image"]] if isinstance(row["image"], str) else row["image"])
+        row["image"] = [None if file is None else next(files) for file in found["image"]]
     return _as_nifti(row, folder) if wanted.spatial_dims == 3 else take_slices(row, wanted, folder)
 
 

@@ -153,7 +153,10 @@ def _opened_source(
         return
     if weights is not None or settings.keys() - {"device"}:
         names = ", ".join([*(["weights"] if weights is not None else []), *(settings.keys() - {"device"})])
-        raise InputError(f"{names}: given with an archive, which is used as it was packaged; package it with them")
+        raise InputError(
+            f"{names}: given with an archive, which is used as it was packaged; package it with them, as "
+            f"options of {command_of('package')}"
+        )
     with open_archive(source, key) as root:
         if require is not None:
             check_release(root, require)
@@ -303,7 +306,8 @@ def _rules_of(
         channels: number of channels of the network.
     """
     form = metadata["network_data_format"]["inputs"]["image"]
-    names = [form["channel_def"][key] for key in sorted(form["channel_def"], key=int)]
+    described = [form["channel_def"][key] for key in sorted(form["channel_def"], key=int)]
+    names = list(dict.fromkeys(described))  # slices have one name
     own = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if "dicom_rules" in metadata else {}
     rules = own if given is None else read_dicom_rules(given)
     others = [name for name in rules if name != MASK]
@@ -311,7 +315,9 @@ def _rules_of(
     lacking = [name for name in names if name.casefold() not in alike]
     slices = len(others) == 1 and len(form["spatial_shape"]) == 2 and not set(names) <= own.keys()
     unnamed = names == [ANY_MODALITY] and len(others) == 1
-    if lacking and (slices or unnamed or len(names) != channels):  # channels that are slices, or settings of a bundle
+    if lacking and (
+        slices or unnamed or len(described) != channels
+    ):  # channels that are slices, or settings of a bundle
         return rules, others
     if lacking and given is not None:
         raise InputError(

@@ -37,6 +37,7 @@ class InputFormat:
         apply_mask: whether to set voxels outside the organ to 0.
         organ_label: mask values of the organ; ``None`` for all above 0.
         pictures: whether the network was trained on pictures alone, so that volumes are refused.
+        missing: "zeros" if files may lack a modality, which becomes zeros as in training; else "refuse".
     """
 
     modalities: tuple[str, ...]
@@ -48,6 +49,7 @@ class InputFormat:
     apply_mask: bool = False
     organ_label: Labels = None
     pictures: bool = False
+    missing: str = "refuse"
     channels: tuple[str, ...] = ()
 
     def check_modalities(self, datalist: Path) -> None:
@@ -121,6 +123,7 @@ def read_input_format(parser: ConfigParser, preprocessing: Compose, modalities: 
         apply_mask=(not uses or num_slices is not None) and str(_value(parser, "apply_mask", False)).lower() == "true",
         organ_label=_value(parser, "organ_label", None),
         pictures=spatial_dims == 2 and num_slices is None and "slice_axis" not in parser,
+        missing=_value(parser, "missing", "refuse"),
     )
 
 

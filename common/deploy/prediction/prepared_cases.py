@@ -73,7 +73,7 @@ class PreparedCases(Dataset):
                 return Prepared(case, problem=case_problem(case, error))
 
     def _prepared(self, case: Case) -> Prepared:
-        key = case_key(self.digest, case.files())
+        key = case_key("".join([self.digest, *case.lacking()]), case.files())
         if done := finished(result_folder(self.output, case.name), key, _names(case, self.heat_map)):
             return Prepared(case, key, done=done)
         with tempfile.TemporaryDirectory(dir=self.work) as folder:

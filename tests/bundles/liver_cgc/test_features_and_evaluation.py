@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from common.training_record import read_training_record, with_training_record
 from tests.bundles.commands import run_bundle
 from tests.bundles.shared.evaluation import SharedEvaluation
 
@@ -59,12 +60,22 @@ def test_the_probe_reports_each_modality_beside_the_majority(features, run_confi
     assert "Majority class" in report and "±" in report
 
 
+@pytest.mark.parametrize("recorded", [True, False])
 def test_a_missing_modality_is_flagged_in_the_predictions(
-    run_config, configs, tiny, classifier, without_t2, rows, tmp_path
+    run_config, configs, tiny, classifier, without_t2, rows, tmp_path, recorded
 ):
+    missing = {}
+    if recorded:  # by the training of the checkpoint
+        record = read_training_record(classifier)
+        assert record["settings"]["missing"] == "refuse"
+        record["settings"]["missing"] = "zeros"
+        weights = with_training_record(torch.load(classifier, weights_only=True), record)
+        torch.save(weights, classifier := tmp_path / "model.pt")
+    else:
+        missing = {"missing": "zeros"}
     overrides = tiny | {"checkpoint": classifier, "output_dir": tmp_path, "datalist": without_t2, "fold": 1}
     overrides["allow_training_subjects"] = True  # it is of fold 0
-    run_config(configs / "evaluate.yaml", workflow_type="infer", missing="zeros", **overrides)
+    run_config(configs / "evaluate.yaml", workflow_type="infer", **missing, **overrides)
     table = pd.read_csv(tmp_path / "predictions.csv", dtype={"subject": str}, keep_default_na=False)
     flagged = dict(zip(table["subject"], table["missing"], strict=True))
     assert {subject: names for subject, names in flagged.items() if names} == {rows[3]["subject"]: "T2"}

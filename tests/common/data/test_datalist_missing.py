@@ -29,7 +29,7 @@ def test_refused_rows_are_reported_with_row_subject_and_modality(gaps, check):
     first, second = lines_of(gaps, check=check)
     assert first == (
         "training[1] (subject s1) image: found no file of modality T2, expected one; add it, delete the row, or set "
-        "missing to zeros (liver_cgc alone)"
+        "--missing zeros (liver_cgc alone)"
     )
     assert second.startswith(
         f"training[4] (subject s4) image: modality T1: {gaps.folder / 's4_t1.nii.gz'}: found no such file"

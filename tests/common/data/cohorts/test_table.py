@@ -79,7 +79,7 @@ def test_with_zeros_an_empty_cell_is_a_missing_modality(cohort):
     rows = [f"s{i},s{i}_t1.nii.gz,{'' if i == 3 else f's{i}_t2.nii.gz'}" for i in range(6)]
     table = write(cohort, "subject,t1,t2", rows)
     settings = {"images": ("t1", "t2"), "num_folds": 2}
-    with pytest.raises(InputError, match=r"line 5 \(subject s3\): t2 is empty"):
+    with pytest.raises(InputError, match=r"line 5 \(subject s3\): t2 is empty; --missing zeros keeps"):
         table_datalist(table, cohort.folder / "new.json", **settings)
     loaded = load_datalist(
         table_datalist(table, cohort.folder / "new.json", **settings, missing="zeros"), missing="zeros"

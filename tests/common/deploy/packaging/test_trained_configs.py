@@ -48,6 +48,11 @@ def test_inference_gets_what_the_training_left_at_its_default_as_its_own_default
     assert all(found["pretrain"][key] == value for key, value in configs["pretrain"].items() if key != "image_size")
 
 
+def test_zeros_for_missing_modalities_in_the_training_are_in_the_archive_too():
+    configs = put_recorded(read_configs(FOLDERS["liver_cgc"]), {"missing": "zeros"})
+    assert configs["train"]["missing"] == plain_inference(configs["inference"])["missing"] == "zeros"
+
+
 def test_an_overlay_is_laid_over_what_it_is_for():
     configs = read_configs(FOLDERS["liver_cgc"], ["cmc"])
     assert configs["train"]["fusion"]["_target_"] == "common.networks.CrossModalityConv"

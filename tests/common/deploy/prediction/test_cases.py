@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 from common.deploy.prediction.cases import FileCase, prepare
 from common.deploy.prediction.classifier import open_classifier
 from common.deploy.prediction.input_format import InputFormat
-from common.deploy.prediction.predict import find_cases
+from common.deploy.prediction.predict import find_cases, predict_cases
 from common.deploy.service.study_prediction import open_predictor
 from common.deploy.verification.manifest import write_manifest
 from common.errors import InputError
@@ -308,6 +308,38 @@ def test_rules_that_are_given_name_the_networks_modalities_in_any_order(other_ch
     options = {"rules": tmp_path / "rules.yaml", "device": "cpu"}
     with pytest.raises(InputError, match=message), open_classifier(other_channels, **options):
         pass
+
+
+def test_a_missing_modality_is_zeros_where_training_had_them_and_named_where_not(tmp_path):
+    files = {name: tmp_path / f"in/{name}.nii.gz" for name in ("T1", "OUT")}
+    for path in files.values():
+        save(path, VOLUME)
+    save(tmp_path / "in/mask.nii.gz", MASK)
+    row = {"image": [str(files["T1"]), None, str(files["OUT"])], "mask": str(tmp_path / "in/mask.nii.gz")}
+    (tmp_path / "datalist.json").write_text(json.dumps({"testing": [{**row, "subject": "p1"}]}))
+    weights = random_network(tmp_path / "model.ts", (3, 8, 8), 2)
+    with open_classifier(BUNDLE["liver_cgc"], weights=weights, device="cpu", missing="zeros") as served:
+        for source in ("in", "datalist.json"):
+            (case,), _ = find_cases(tmp_path / source, served)
+            assert case.series()["T2"] == "missing" and case.lacking() == ["T2"]
+            (work := tmp_path / "work" / source).mkdir(parents=True)
+            prepared = prepare(case, served.input, work)["image"]
+            assert [bool(nib.load(path).get_fdata().any()) for path in prepared] == [True, False, True]
+        batch = predict_cases(served, [case], tmp_path / "out")
+        assert not batch.failed and batch.results[0]["series"]["T2"] == "missing"
+        row["image"] = [str(files["T1"]), str(files["OUT"]), None]  # the same files, elsewhere
+        again = predict_cases(served, [FileCase("p1", row, served.input)], tmp_path / "out")
+        assert again.skipped == 0 and again.results[0]["probabilities"] != batch.results[0]["probabilities"]
+        lost = FileCase("p2", {"image": [None, None, None]}, served.input)
+        with pytest.raises(InputError, match="found no file of T1, T2, OUT, expected one"):
+            prepare(lost, served.input, tmp_path / "work/in")
+        only = FileCase("p3", {**row, "image": [None, str(files["T1"]), None]}, served.input)
+        prepared = prepare(only, served.input, tmp_path / "work/in")["image"]
+        assert [bool(nib.load(path).get_fdata().any()) for path in prepared] == [False, True, False]
+    with open_classifier(BUNDLE["liver_cgc"], weights=weights, device="cpu") as served:
+        (case,), _ = find_cases(tmp_path / "datalist.json", served)
+        with pytest.raises(InputError, match=r"^image: found no file of T2, expected one; .* --missing zeros$"):
+            prepare(case, served.input, tmp_path / "work/in")
 
 
 def test_one_unnamed_modality_is_any_file_and_any_given_rule(tmp_path):
