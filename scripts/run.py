@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from common.command_line import run_commands
@@ -39,12 +40,14 @@ def run(
     from common.deploy.prediction.exported_channels import check_exported
     from common.merging import check_files, check_merging
     from common.option_limits import device_problem
+    from common.run_weights import check_checkpoint
 
     if expected := device_problem(options.get("device")):
         raise InputError(f"device: found {options['device']!r}; expected {expected}; correct it")
     files = list(config_file)
     check_files(meta_file=meta_file, logging_file=logging_file, tracking=None if tracking == "mlflow" else tracking)
     config = check_merging(files, [run_id, *filter(None, (init_id, final_id))], options)
+    check_checkpoint(config, run_id, Path(files[0]).resolve().parent.parent)
     check_exported(config)
     monai.bundle.run(
         run_id=run_id,

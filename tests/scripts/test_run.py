@@ -67,6 +67,34 @@ def test_inference_by_an_exported_network_refuses_a_datalist_of_other_modalities
     assert done.stderr.startswith(f"error: {tmp_path}/list.json: modality: {problem}") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "path", "remedy"),
+    [
+        (
+            ["exporting", "--config_file", f"['{CONFIGS}/train.yaml','{CONFIGS}/evaluate.yaml']"],
+            "gone.pt",
+            "set --checkpoint to the model.pt that a training wrote",
+        ),
+        (
+            ["evaluating", "--config_file", f"{CONFIGS}/inference.json"],
+            "gone.ts",
+            "set --checkpoint to the TorchScript that run exporting wrote, and --config_file to the JSON beside it",
+        ),
+        (
+            ["evaluating", "--config_file", "bundles/liver_cgc/configs/inference.json"],
+            None,
+            "no weights ship with liver_cgc: train it and set --checkpoint to the TorchScript that run exporting "
+            "wrote, and --config_file to the JSON beside it",
+        ),
+    ],
+)
+def test_weights_that_are_not_there_are_one_line_even_without_a_datalist(words, path, remedy):
+    done = run(*words, *(["--checkpoint", path] if path else []))
+    path = path or "bundles/liver_cgc/models/model.ts"
+    line = f"error: checkpoint: {path}: found no such file, expected weights; {remedy}"
+    assert done.returncode == 1 and done.stderr.splitlines() == [line]
+
+
 @pytest.mark.parametrize("command", [["scripts/run.py"], ["-m", "monai.bundle", "run"]])
 def test_an_overlay_of_another_stage_is_refused_by_both_commands(command, tmp_path):
     files = f"['{CONFIGS}/train.yaml','{CONFIGS}/re.yaml']"

@@ -315,9 +315,8 @@ def _rules_of(
     lacking = [name for name in names if name.casefold() not in alike]
     slices = len(others) == 1 and len(form["spatial_shape"]) == 2 and not set(names) <= own.keys()
     unnamed = names == [ANY_MODALITY] and len(others) == 1
-    if lacking and (
-        slices or unnamed or len(described) != channels
-    ):  # channels that are slices, or settings of a bundle
+    of_settings = len(described) != channels  # of a bundle
+    if lacking and (slices or unnamed or of_settings):
         return rules, others
     if lacking and given is not None:
         raise InputError(
