@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, one_line
+from .grouped_lines import group_lines
 
 __all__ = ["MISSING", "near_names", "read_table"]
 
@@ -107,9 +108,9 @@ def _check_shape(path: Path, header: Sequence[str], lines: Sequence[dict[Any, An
     problems = []
     for number, line in enumerate(lines, start=2):  # the header is line 1, as in a spreadsheet
         if any(map(str.strip, line.get(None) or ())) or (whole and None in line.values()):
-            problems.append(f"line {number}: found other cells than the {len(header)} of the header")
+            problems.append((number, "", f"line {number}: found other cells than the {len(header)} of the header"))
     if problems:
-        raise InputError.of_rows(str(path), problems)
+        raise InputError.of_rows(str(path), group_lines(problems, lambda number: f"line {number}", len(lines)))
 
 
 def _cell(value: str | None) -> str:

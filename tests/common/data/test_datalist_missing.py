@@ -62,6 +62,16 @@ def test_a_complete_datalist_is_not_logged(cohort, caplog):
     assert "lack" not in caplog.text
 
 
+@pytest.mark.parametrize(("lacking", "lines"), [(4, 4), (5, 1)])
+def test_five_rows_without_one_modality_are_one_line_that_names_them(cohort, lacking, lines):
+    cohort.content["modality"] = {"0": "T1", "1": "T2"}
+    for row in cohort.rows[:lacking]:
+        row["image"][0] = None
+    found = [line for line in lines_of(cohort, check="none") if "modality T1" in line]
+    assert len(found) == lines
+    assert lines > 1 or found[0].endswith("(the same in 5 of 6 rows: s0, s1, s2, s3, s4)")
+
+
 @pytest.mark.parametrize("check", ["content", "none"])
 def test_a_row_without_any_modality_is_always_refused(gaps, check):
     gaps.rows[0]["image"] = [None, None]

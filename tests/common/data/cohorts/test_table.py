@@ -152,6 +152,8 @@ def test_integer_labels_are_mapped_from_the_values_found_and_the_mapping_is_logg
 def test_doubled_columns_and_shifted_or_cut_lines_are_refused(cohort, header, row, message):
     with pytest.raises(InputError, match=message):
         table_datalist(write(cohort, header, [row]), cohort.folder / "new.json")
+    with pytest.raises(InputError, match=rf"1 problem\n  {message} \(the same in 5 of 5 rows: line 2, |columns image"):
+        table_datalist(write(cohort, header, [row] * 5), cohort.folder / "new.json")
 
 
 def test_empty_cells_behind_the_last_column_are_those_of_a_spreadsheet(cohort):
