@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["class_count", "counted"]
+__all__ = ["class_count", "class_name", "counted"]
+
+
+def class_name(name: str) -> str:
+    """A class for messages: ``class 2`` where its name is a number."""
+    return f"class {name}" if name[:1].isdecimal() else name
 
 
 def class_count(number: int, name: str) -> str:
@@ -12,7 +17,7 @@ def class_count(number: int, name: str) -> str:
         >>> class_count(33, "benign"), class_count(33, "2")
         ('33 benign', '33 of class 2')
     """
-    return f"{number} {'of class ' if name[:1].isdecimal() else ''}{name}"
+    return f"{number} {'of ' * (class_name(name) != name)}{class_name(name)}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..counts import class_count, counted
+from ..counts import class_count, class_name, counted
 from ..data.cohorts.spellings import several_spellings, without_zeros
 from ..datalist_json import indexed_names, read_datalist
 from ..errors import InputError
@@ -141,7 +141,7 @@ def _classes(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mapp
     for label, name in named.items():
         if counts[label] < FEWEST_OF_CLASS and len(counts) > 1:
             level = severe if counts[label] < 2 else findings.warning
-            few = f"{counted(counts[label], 'subject')} of {name}"
+            few = f"{counted(counts[label], 'subject')} of {class_name(name)}"
             level("classes", few, "add some, or merge the class with another one")
 
 
@@ -172,7 +172,9 @@ def _folds(findings: Findings, rows: Sequence[Mapping[str, Any]], labels: Mappin
     numbers = sorted({fold for found in folds.values() for fold in found}, key=str)
     for fold in numbers:
         inside = Counter(classes[name] for name, found in folds.items() if fold in found and name in classes)
-        absent = [labels.get(str(label), str(label)) for label in sorted(set(classes.values()) - set(inside))]
+        absent = [
+            class_name(labels.get(str(label), str(label))) for label in sorted(set(classes.values()) - set(inside))
+        ]
         if absent and inside:
             fewest = min(Counter(classes.values()).values())
             findings.error(

@@ -36,8 +36,10 @@ def test_classes_with_numbers_as_names_and_the_fold_of_unlabelled_subjects_are_n
     for row in cohort.rows[4:]:
         row.pop("label")
     cohort.content["labels"] = {"0": "2", "1": "3"}
-    notes = found(examine_datalist(cohort.save()), "note")
+    findings = examine_datalist(cohort.save())
+    notes = found(findings, "note")
     assert "2 of class 2, 2 of class 3" in notes["classes"]
+    assert "2 subjects of class 2;" in found(findings, "warning")["classes"]
     assert "0: 2 subjects, 1: 2 subjects, 2: 2 subjects without a label, never held out" in notes["folds"]
 
 
