@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import InputError
 from ...option_limits import limit_problem
 
-__all__ = ["REPEATED", "label_problems", "number_problems", "overridden", "probe_problems"]
+__all__ = ["REPEATED", "label_problems", "number_problems", "overridden", "probe_problems", "unjudged_folds"]
 
 #: Ids that a comparison sets for each of its trainings anew, and what chooses them.
 REPEATED = {
@@ -76,6 +76,24 @@ def label_problems(
             check_hold_out(kept, validation_fraction, max(classes, default=-1) + 1)
         except InputError as error:
             yield f"{'all subjects' if fold is None else f'without fold {fold}'}: {error}"
+
+
+def unjudged_folds(rows: Sequence[Mapping[str, Any]], folds: Iterable[int | None]) -> Iterator[str]:
+    """A line for each held-out fold that lacks a class, on which a network cannot be judged after its training.
+
+    Args:
+        rows: rows of a datalist; those without a label are left out.
+        folds: held-out folds; ``None`` for none.
+    """
+    of_fold: dict[Any, set[Any]] = {}
+    for row in rows:
+        if isinstance(row.get("label"), int):
+            of_fold.setdefault(row.get("fold"), set()).add(row["label"])
+    classes = set[Any]().union(*of_fold.values())
+    for fold in folds:
+        missing = "" if fold is None else ", ".join(map(str, sorted(classes - of_fold.get(fold, classes))))
+        if missing:
+            yield f"fold {fold}: found no subject of class {missing}; expected some, to judge it by; assign other folds"
 
 
 def probe_problems(

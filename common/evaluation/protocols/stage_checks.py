@@ -11,7 +11,7 @@ from ...bundle_configs import PRETRAIN, overlays_of
 from ...errors import InputError, root_cause
 from ...temporary import temporary_folder
 from .configured import ConfiguredStages
-from .label_checks import label_problems
+from .label_checks import label_problems, unjudged_folds
 from .methods import Encoder, FineTuning
 from .repetitions import Repetition, training_rows
 
@@ -50,7 +50,7 @@ class CheckedStages(ConfiguredStages):
         labels: Sequence[tuple[float, int]] = (),
         folds: Sequence[int | None] | None = None,
     ) -> Iterator[str]:
-        """A line for each fold of a fine-tuning that leaves too few labels of a class, or to choose the epoch.
+        """A line for each fold of a fine-tuning that lacks a class, or leaves too few labels of one or for the epoch.
 
         Args:
             repetition: repetition with its folds.
@@ -65,6 +65,8 @@ class CheckedStages(ConfiguredStages):
         rows = training_rows(self._datalist_of(repetition))
         validation = plain.get("validation_fraction", 0.0)
         settings = (float(plain.get("label_fraction", 1.0)), int(plain.get("label_seed", 0)))
+        for problem in unjudged_folds(rows, folds or repetition.folds):
+            yield f"{repetition.name}{row.name}, {problem}"
         found_before: set[str] = set()  # the same problem for several fractions and seeds is one line
         for fraction, seed in labels or [settings]:
             part: dict[str, Any] = {"fraction": fraction, "label_seed": seed, "validation_fraction": validation}

@@ -369,6 +369,17 @@ def test_a_linear_classifier_without_a_subject_of_each_class_is_refused_before_a
     assert not [*(tmp_path / "out").glob("*/*")]
 
 
+def test_a_fold_on_which_no_network_can_be_judged_is_refused_before_anything_runs(start, tmp_path):
+    path = tmp_path / "data/datalist.json"
+    content = json.loads(path.read_text())
+    content["training"] = [{**row, "fold": row["label"]} for row in content["training"]]
+    content["training"][-1] |= {"label": 0, "fold": 1}
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"fold 0: found no subject of class 1; expected some"):
+        start(methods=["scratch+cgc"], fold=[0]).run()
+    assert not [*(tmp_path / "out").glob("*/*")]
+
+
 def test_runs_of_other_settings_or_another_cohort_are_not_mixed(start, tmp_path):
     options = {"methods": ["scratch+cgc"], "fractions": [1.0], "seeds": [0], "fold": [0]}
     start(**options).run()
