@@ -28,7 +28,7 @@ TASKS = {
 
 
 class FinalModel(Comparison):
-    """Judge one method by cross-validation, calibrate it, and train it on all labelled subjects: the model to hand on.
+    """Judge one method by cross-validation, calibrate it, and train it on all labelled subjects: the model to deploy.
 
     Start the same command again to continue after an interruption. Further options override ids of the configs in every
     stage that has them, e.g. --image_size "[96,96]" --device cpu.
