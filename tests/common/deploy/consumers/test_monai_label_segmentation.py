@@ -12,6 +12,7 @@ import torch
 from monai.inferers import SlidingWindowInferer
 
 from common.deploy.consumers.monai_label_segmentation import package_segmenter, segmenter_config
+from common.deploy.prediction.segmenter import open_segmenter
 from common.deploy.verification.archive import open_archive
 from common.deploy.verification.release import check_release
 from common.deploy.verification.scan import scan_folder
@@ -59,6 +60,19 @@ def test_an_archive_names_its_release_and_origin_and_says_how_it_is_used(archive
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == list(SECTIONS)
     assert "/infer/mlsscl_3d_segmentation?image=patient7&output=image" in text and "scripts/segment.py" in text
     assert not re.search(r"\{\{|\{%|undefined", text)
+
+
+def test_a_segmenter_of_another_modality_has_a_rule_for_it_and_is_opened(tmp_path):
+    own = MLSSCL / "models/segmenter.ts"
+    extra = {"inference_segmentation.json": "", "metadata.json": ""}
+    network = torch.jit.load(own, _extra_files=extra)
+    metadata = json.loads(extra["metadata.json"])
+    metadata["network_data_format"]["inputs"]["image"]["channel_def"] = {"0": "DWI"}
+    extra["metadata.json"] = json.dumps(metadata)
+    torch.jit.save(network, tmp_path / "segmenter.ts", _extra_files=extra)
+    archive = package_segmenter("mlsscl_3d", tmp_path, tmp_path / "segmenter.ts")
+    with open_segmenter(archive, device="cpu") as segmenter:
+        assert [*segmenter.rules] == ["DWI"] and "DWI" in segmenter.rules["DWI"].texts["SeriesDescription"].pattern
 
 
 def test_the_same_weights_give_the_same_bytes(archive, tmp_path):
