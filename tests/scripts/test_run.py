@@ -90,7 +90,7 @@ def test_inference_by_an_exported_network_refuses_a_datalist_of_other_modalities
 )
 def test_weights_that_are_not_there_are_one_line_even_without_a_datalist(words, path, remedy):
     done = run(*words, *(["--checkpoint", path] if path else []))
-    path = path or "bundles/liver_cgc/models/model.ts"
+    path = path or "./models/model.ts"  # of the bundle, from whose folder an archive runs
     line = f"error: checkpoint: {path}: found no such file, expected weights; {remedy}"
     assert done.returncode == 1 and done.stderr.splitlines() == [line]
 
