@@ -113,7 +113,8 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str], missing: str = 
     Args:
         files: images of the folder.
         modalities: modalities in the order of the channels.
-        missing: "zeros" gives ``None`` for modalities without a file, but not for all of them.
+        missing: "zeros" gives ``None`` for modalities without a file, but not for all of them, and not beside an image
+            of none, which may be one of them under another name.
 
     Returns:
         A row with ``image`` and, if there is a mask, ``mask``.
@@ -127,7 +128,8 @@ def folder_row(files: Sequence[Path], modalities: Sequence[str], missing: str = 
         whole = [path for path in images if _is_called(path, "image")]
         if whole or len(modalities) == len(images) == 1:
             found = {"image": whole or images}
-    may_lack = missing == "zeros" and any(found.values())
+    named = {path for paths in found.values() for path in paths}
+    may_lack = missing == "zeros" and bool(images) and named == {*images}
     problems = [
         f"found {len(paths)} files of {name}, expected one named {name}.nii.gz or *_{name}.nii.gz"
         for name, paths in found.items()

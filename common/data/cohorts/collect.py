@@ -12,7 +12,7 @@ from typing import Any
 
 from ...counts import class_count
 from ...errors import InputError
-from ...grouped_lines import group_lines, without_numbers
+from ...grouped_lines import SHOWN, group_lines, without_numbers
 from ...tables import read_table
 from ..datalist_writer import write_datalist
 from ..folds import assign_folds
@@ -152,7 +152,7 @@ def write_cohort(
     if problems and incomplete == "report":
         report = InputError.of_rows(str(source), _grouped(problems, len(rows) + len(problems)))
         raise InputError(f"{report}\ncomplete them, or leave them out with --incomplete drop")
-    for line in _grouped(problems, len(rows) + len(problems)):
+    for line in _grouped(problems, len(rows) + len(problems), shown=len(problems)):  # no name is lost
         logger.warning("dropped %s", line)
     if not rows:
         raise InputError(f"{source}: found no complete patient, expected at least one; correct the path or the layout")
@@ -171,11 +171,11 @@ def write_cohort(
     return path
 
 
-def _grouped(problems: Sequence[str], total: int) -> list[str]:
+def _grouped(problems: Sequence[str], total: int, shown: int = SHOWN) -> list[str]:
     """Lines of :func:`write_cohort`; the same problem of many patients, with whatever files, shares a line."""
     kinds = (without_numbers(_FILE.sub("", problem.partition(": ")[2])) for problem in problems)
     found = [(position, kind, problems[position]) for position, kind in enumerate(kinds)]
-    return group_lines(found, lambda position: problems[position].partition(": ")[0], total)
+    return group_lines(found, lambda position: problems[position].partition(": ")[0], total, shown)
 
 
 def _check_names(

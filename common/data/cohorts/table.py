@@ -180,7 +180,8 @@ def check_columns(table: Path, entries: Sequence[Mapping[str, str]], images: Seq
         if any("," in each for each in found) and all(is_number(each.replace(",", ".", 1)) for each in found)
     ]
     if wrong:
-        raise InputError(f"{table}: found decimal commas in {', '.join(wrong)}, expected decimal points; replace them")
+        remedy = "replace them, or delete these columns where they hold no such numbers"
+        raise InputError(f"{table}: found decimal commas in {', '.join(wrong)}, expected decimal points; {remedy}")
     few = [name for name, found in values.items() if 1 < len(found) <= min(FEW, len(entries) // 2)]
     if few and "label" not in values:
         what = "found no column label, so no row has a label; rename the column of the labels to label if it is among"
@@ -223,12 +224,13 @@ def table_row(
     reasons = [] if entry["subject"] else ["subject is empty"]
     reasons += [f"{column} is empty{keep}" for column in lacking if column not in allowed]
     paths = [None if column in lacking else base / os.path.expanduser(entry[column]) for column in images]
-    reasons += [f"no {path}" for path in paths if path and not os.path.exists(path)]  # also of a text too long for one
+    named = zip(images, paths, strict=True)  # a path may also be a text too long for one
+    reasons += [f"no {column} {path}" for column, path in named if path and not os.path.exists(path)]
     files = [None if path is None else str(path) for path in paths]
     row: dict[str, Any] = {"image": files[0] if len(files) == 1 else files}
     if entry.get("mask"):
         row["mask"] = str(base / os.path.expanduser(entry["mask"]))
-        reasons += [f"no {row['mask']}"] if not os.path.exists(row["mask"]) else []
+        reasons += [f"no mask {row['mask']}"] if not os.path.exists(row["mask"]) else []
     value = entry.get("label", "")
     if indices and (value or unlabelled == "report"):
         index = indices.get(value, indices.get(label_name(value)))

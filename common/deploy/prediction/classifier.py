@@ -314,7 +314,7 @@ def _rules_of(
     alike = {name.casefold(): rule for name, rule in rules.items()}
     lacking = [name for name in names if name.casefold() not in alike]
     slices = len(others) == 1 and len(form["spatial_shape"]) == 2 and not set(names) <= own.keys()
-    unnamed = names == [ANY_MODALITY] and len(others) == 1
+    unnamed = len(names) == len(others) == 1 and (given is None or names == [ANY_MODALITY])  # one rule was packaged
     of_settings = len(described) != channels  # of a bundle
     if lacking and (slices or unnamed or of_settings):
         return rules, others

@@ -184,6 +184,8 @@ class ConfiguredStages:
             if self.elsewhere and found.get(ELSEWHERE) == str(self.elsewhere):  # as well
                 found[ELSEWHERE] = identity[ELSEWHERE]
             found.pop(PLACE, None)
+            if "method" not in identity:
+                found.pop("method", None)  # earlier versions wrote it of a study's final training
             found, identity = ({**each, "settings": _counting(each["settings"])} for each in (found, identity))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it, or name another output_dir") from None

@@ -39,6 +39,13 @@ def test_files_are_matched_to_modalities_by_their_names():
     assert row == {"image": ["p_flair.nii.gz", "p_t1.nii.gz", "p_t1ce.nii.gz"], "mask": "p_seg.nii.gz"}
 
 
+def test_a_modality_may_lack_its_file_where_every_image_has_the_name_of_another():
+    files = paths("p_flair.nii.gz", "p_t1ce.nii.gz", "p_seg.nii.gz")
+    assert folder_row(files, MODALITIES, "zeros")["image"] == ["p_flair.nii.gz", None, "p_t1ce.nii.gz"]
+    with pytest.raises(InputError, match=r"found 0 files of T1, .* \(the folder has .*p_t1_mprage"):
+        folder_row([*files, Path("p_t1_mprage.nii.gz")], MODALITIES, "zeros")
+
+
 def test_one_file_may_hold_all_modalities():
     assert folder_row(paths("image.nii.gz", "mask.nii.gz"), MODALITIES)["image"] == ["image.nii.gz"]
 

@@ -138,6 +138,17 @@ def test_a_finished_model_is_packaged_and_tried_again_only_where_plan_or_archive
     assert len(tried) == 3
 
 
+def test_a_final_training_of_an_earlier_version_is_continued_also_with_another_method(start, killer):
+    study = start("study")
+    study.finish()
+    claim, plan = study.folder / "final/training/settings.json", read_plan(study.folder)
+    for method in METHODS[1:3]:
+        claim.write_text(json.dumps({**json.loads(claim.read_text()), "method": "scratch+cgc"}))
+        write_plan(study.folder, replace(plan, final={"kind": "all", "method": method}))
+        study.finish()
+        assert Journal(study.folder)["choice"]["text"] == method
+
+
 def test_a_report_is_written_again_after_the_plan_has_changed_and_not_before(start, killer):
     study = start("study")
     report = study.conclude()

@@ -52,7 +52,7 @@ def test_bad_lines_are_reported_all_at_once_by_the_number_in_a_spreadsheet(cohor
         table_datalist(table, cohort.folder / "new.json")
     lines = [line.strip() for line in str(error.value).splitlines()]
     assert lines[0].endswith("4 problems") and lines[4].startswith("line 7 (subject s5): no ")
-    assert lines[1] == f"line 3 (subject s1): no {cohort.folder / 'gone.nii.gz'}"
+    assert lines[1] == f"line 3 (subject s1): no image {cohort.folder / 'gone.nii.gz'}"
     assert lines[2] == "line 4 (subject none): subject is empty"
     assert lines[3].startswith("line 5 (subject s3): label is empty, expected one of 0, 1; --unlabelled keep")
 
@@ -246,6 +246,16 @@ def test_the_same_problem_of_many_lines_is_one_line(cohort, caplog):
     assert "label" not in lines[2] and "(the same in 6 of 15 rows: line 11 (subject s9), " in lines[2]
     table_datalist(table, cohort.folder / "new.json", num_folds=2, incomplete="drop")
     assert caplog.text.count("dropped line") == 2
+    assert all(f"subject s{i})" in caplog.text for i in range(4, 15))  # whom the datalist lacks
+
+
+def test_files_that_are_missing_in_different_columns_are_different_problems(cohort):
+    rows = [f"s{i},{'gone' if i < 6 else 's'}{i}_t1.nii.gz,{'gone' if i > 5 else 's'}{i}_t1.nii.gz" for i in range(12)]
+    with pytest.raises(InputError) as error:
+        table_datalist(write(cohort, "subject,image,mask", rows), cohort.folder / "new.json")
+    _, images, masks, _ = str(error.value).splitlines()
+    assert "no image " in images and "(the same in 6 of 12 rows" in images
+    assert "no mask " in masks and "(the same in 6 of 12 rows" in masks
 
 
 @pytest.mark.parametrize("incomplete", ["report", "drop"])

@@ -358,6 +358,17 @@ def test_one_unnamed_modality_is_any_file_and_any_given_rule(tmp_path):
         assert [*served.rules] == ["PET"]
 
 
+def test_the_only_rule_that_was_packaged_finds_the_only_modality_by_whatever_name(tmp_path):
+    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2)
+    archive = write_archive_folder(tmp_path / "archive", BUNDLE["siam3d_imbalance"], weights)
+    metadata = json.loads((archive / "configs/metadata.json").read_text())
+    rules = {name: {"SeriesDescription": name} for name in ("nodule_scan", "mask")}
+    (archive / "configs/metadata.json").write_text(json.dumps({**metadata, "dicom_rules": rules}))
+    write_manifest(archive)
+    with open_classifier(archive, device="cpu") as served:
+        assert [*served.rules] == [*rules] and served.input.modalities == ("nodule_scan",)
+
+
 def test_samples_of_another_bundle_are_refused_and_its_own_are_found(tmp_path):
     other = BUNDLE["siam3d_imbalance"] / "samples/datalist.json"
     for name, shape in (("mlsscl_3d", (1, 8, 8, 8)), ("radiomics_deep_contrast", (1, 8, 8))):
