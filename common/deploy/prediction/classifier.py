@@ -308,7 +308,7 @@ def _rules_of(
     form = metadata["network_data_format"]["inputs"]["image"]
     described = [form["channel_def"][key] for key in sorted(form["channel_def"], key=int)]
     names = list(dict.fromkeys(described))  # slices have one name
-    own = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if "dicom_rules" in metadata else {}
+    own = parse_dicom_rules(metadata["dicom_rules"], "dicom_rules") if metadata.get("dicom_rules") else {}
     rules = own if given is None else read_dicom_rules(given)
     others = [name for name in rules if name != MASK]
     alike = {name.casefold(): rule for name, rule in rules.items()}

@@ -17,6 +17,7 @@ from common.deploy.prediction.predict import find_cases, predict_cases
 from common.deploy.service.study_prediction import open_predictor
 from common.deploy.verification.manifest import write_manifest
 from common.errors import InputError
+from common.images.dicom_rules import series_rules
 from tests.bundles.bundle_files import BUNDLES
 from tests.common.deploy.made_studies import (
     bundle_as_published,
@@ -367,6 +368,20 @@ def test_the_only_rule_that_was_packaged_finds_the_only_modality_by_whatever_nam
     write_manifest(archive)
     with open_classifier(archive, device="cpu") as served:
         assert [*served.rules] == [*rules] and served.input.modalities == ("nodule_scan",)
+
+
+def test_an_archive_whose_modality_no_rule_can_name_takes_files(tmp_path):
+    weights = random_network(tmp_path / "model.ts", (1, 8, 8, 8), 2)
+    archive = write_archive_folder(tmp_path / "archive", BUNDLE["mlsscl_3d"], weights)
+    metadata = json.loads((archive / "configs/metadata.json").read_text())
+    metadata["network_data_format"]["inputs"]["image"]["channel_def"] = {"0": "T1 w"}
+    metadata["dicom_rules"] = series_rules(metadata["dicom_rules"], ["T1 w"])
+    (archive / "configs/metadata.json").write_text(json.dumps(metadata))
+    write_manifest(archive)
+    save(tmp_path / "in/scan7.nii.gz", VOLUME)
+    with open_classifier(archive, device="cpu") as served:
+        ((case,), _) = find_cases(tmp_path / "in", served)
+        assert case.series() == {"T1 w": str(tmp_path / "in/scan7.nii.gz")}
 
 
 def test_samples_of_another_bundle_are_refused_and_its_own_are_found(tmp_path):
