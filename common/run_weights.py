@@ -30,6 +30,6 @@ def check_checkpoint(config: Mapping[str, Any], run: str, bundle: Path) -> None:
     remedy = "set --checkpoint to the model.pt that a training wrote"
     if "section" in config:  # inference of an exported network
         remedy = "set --checkpoint to the TorchScript that run exporting wrote, and --config_file to the JSON beside it"
-        if not any((bundle / "models").glob("*.ts")):
+        if (bundle / "configs").is_dir() and not any((bundle / "models").glob("*.ts")):
             remedy = f"no weights ship with {bundle.name}: train it and {remedy}"
     raise InputError(f"checkpoint: {path}: found no such file, expected weights; {remedy}")

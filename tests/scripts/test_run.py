@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -93,6 +94,13 @@ def test_weights_that_are_not_there_are_one_line_even_without_a_datalist(words, 
     path = path or "./models/model.ts"  # of the bundle, from whose folder an archive runs
     line = f"error: checkpoint: {path}: found no such file, expected weights; {remedy}"
     assert done.returncode == 1 and done.stderr.splitlines() == [line]
+
+
+def test_weights_missing_beside_an_exported_config_are_not_those_of_a_bundle(tmp_path):
+    (tmp_path / "final").mkdir()
+    shutil.copy(PROJECT / CONFIGS / "inference.json", tmp_path / "final")
+    done = run("evaluating", "--config_file", f"{tmp_path}/final/inference.json", "--checkpoint", "gone.ts")
+    assert "error: checkpoint: gone.ts: found no such file, expected weights; set --checkpoint to" in done.stderr
 
 
 @pytest.mark.parametrize("command", [["scripts/run.py"], ["-m", "monai.bundle", "run"]])
