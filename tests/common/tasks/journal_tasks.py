@@ -12,7 +12,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.tasks import Task
 
-SECONDS = 120  # what has not come by then does not come
+SECONDS = 120  # limit of waiting for another task
 
 
 def note(folder: Path, line: str) -> None:
